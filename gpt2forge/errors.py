@@ -1,0 +1,38 @@
+"""What a user can mend: every such error is one line that says where, what and how."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """A position in a file that a person edits; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class UserError(Exception):
+    """A fault that the user can mend. The message is one line: where, what, how to mend."""
+
+
+@dataclass(frozen=True, order=True)
+class Fault:
+    """One thing wrong in a recipe; `place` is None for what came from the command line."""
+
+    place: Place | None
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.place}: {self.message}" if self.place else self.message
+
+
+class RecipeError(UserError):
+    """Every fault of a recipe at once, in line order."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        self.faults = sorted(faults, key=lambda fault: (fault.place is None, fault))
+        super().__init__("\n".join(str(fault) for fault in self.faults))

@@ -1,0 +1,76 @@
+"""What a stage is: one section of the recipe, what it reads, what it writes, and the function that does it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+Metrics = Mapping[str, Any]
+"""Numbers of one step, as JSON values."""
+
+Advance = Callable[[int, int, str], None]
+"""Called with (done, total, unit) as long work goes on; the unit of bytes is `B`."""
+
+
+class Section(BaseModel):
+    """A part of a recipe: strict, frozen, no unknown keys."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+
+
+class Target(Section):
+    """`target:`, the machine that the result is for."""
+
+    device: Literal["cpu", "cuda"]
+    cpu: Literal["any", "vnni"] = "any"
+
+    @field_validator("device")
+    @classmethod
+    def refuse_what_is_not_built_yet(cls, device: str) -> str:
+        if device != "cpu":
+            raise ValueError(f"`{device}` is not built yet; use `cpu`")
+        return device
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """The artifacts that a stage reads, by kind, and where it tells how far it is."""
+
+    folders: Mapping[str, Path]
+    advance: Advance = lambda done, total, unit: None
+
+    def __getitem__(self, kind: str) -> Path:
+        return self.folders[kind]
+
+
+Run = Callable[[Inputs, Any, Target, Path], Metrics]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A kind of work, as data.
+
+    `section` names the recipe section it reads (None: none), `target` the fields of `target:`, `reads` the kinds of its
+    inputs, `writes` the kind it makes, `tools` the distributions whose version its result depends on. `version` is raised
+    when the result changes for a reason that none of these shows.
+    """
+
+    name: str
+    section: str | None
+    target: tuple[str, ...]
+    reads: tuple[str, ...]
+    writes: str
+    tools: tuple[str, ...]
+    version: int
+    run: Run
+
+    @property
+    def module(self) -> str:
+        """The importable module that holds this stage as `STAGE`; a worker process finds it there."""
+        return self.run.__module__
+
+    def tool_versions(self) -> dict[str, str]:
+        return {tool: version(tool) for tool in self.tools}
