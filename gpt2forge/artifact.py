@@ -1,0 +1,67 @@
+"""What an artifact is: a folder of files, named by a manifest {relative path: sha256, size}."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from gpt2forge.digest import digest_value
+
+
+@dataclass(frozen=True)
+class File:
+    """The content of one file; `size` in bytes."""
+
+    digest: str
+    size: int
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """Which files an artifact holds, by relative path with `/`."""
+
+    files: Mapping[str, File]
+
+    @property
+    def digest(self) -> str:
+        """Names the whole content: equal digests mean equal artifacts."""
+        return digest_value(self.to_json())
+
+    @property
+    def size(self) -> int:
+        return sum(file.size for file in self.files.values())
+
+    def to_json(self) -> dict[str, dict[str, Any]]:
+        return {path: {"sha256": file.digest, "size": file.size} for path, file in sorted(self.files.items())}
+
+
+def make_manifest(folder: Path, names: list[str], digest: Callable[[Path], str]) -> Manifest:
+    """Describe these files of a folder; `digest` gives a file's sha256."""
+    return Manifest({name: File(digest(folder / name), (folder / name).stat().st_size) for name in sorted(names)})
+
+
+def list_files(folder: Path) -> list[str]:
+    """The relative paths of all files below a folder; raises ValueError where one is not an ordinary file."""
+    names = []
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+            raise ValueError(f"{path}: an artifact holds ordinary files only")
+        if path.is_file():
+            names.append(path.relative_to(folder).as_posix())
+    return names
+
+
+def parse_manifest(value: Any) -> Manifest:
+    """Take a manifest that was read from disk; raises ValueError unless every path stays inside its folder."""
+    if not isinstance(value, dict):
+        raise ValueError("a manifest is an object")
+    files = {}
+    for name, entry in value.items():
+        path = PurePosixPath(name)
+        if path.is_absolute() or ".." in path.parts or str(path) != name or name == "." or "\\" in name or "\0" in name:
+            raise ValueError(f"the path {name!r} is not a plain relative path")
+        digest, size = entry["sha256"], entry["size"]
+        if not (isinstance(digest, str) and len(digest) == 64 and isinstance(size, int) and size >= 0):
+            raise ValueError(f"the entry of {name!r} is not a digest and a size")
+        files[name] = File(digest, size)
+    return Manifest(files)
