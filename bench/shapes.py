@@ -1,0 +1,53 @@
+"""The shapes of GPT-2 that OpenAI published, and the nano example's, by the numbers of `hparams.json`."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Shape:
+    """The five numbers of `hparams.json`."""
+
+    n_vocab: int
+    n_ctx: int
+    n_embd: int
+    n_head: int
+    n_layer: int
+
+    @property
+    def tensors(self) -> dict[str, tuple[int, ...]]:
+        """Every tensor of the checkpoint by its TF1 name; a linear layer's weight is [1, in, out]."""
+        width = self.n_embd
+        shapes: dict[str, tuple[int, ...]] = {
+            "model/wte": (self.n_vocab, width),
+            "model/wpe": (self.n_ctx, width),
+            "model/ln_f/g": (width,),
+            "model/ln_f/b": (width,),
+        }
+        linear = {
+            "attn/c_attn": (width, 3 * width),
+            "attn/c_proj": (width, width),
+            "mlp/c_fc": (width, 4 * width),
+            "mlp/c_proj": (4 * width, width),
+        }
+        for layer in (f"model/h{i}" for i in range(self.n_layer)):
+            for norm in ("ln_1", "ln_2"):
+                shapes |= {f"{layer}/{norm}/g": (width,), f"{layer}/{norm}/b": (width,)}
+            for name, (fan_in, fan_out) in linear.items():
+                shapes |= {f"{layer}/{name}/w": (1, fan_in, fan_out), f"{layer}/{name}/b": (fan_out,)}
+        return shapes
+
+    @property
+    def parameters(self) -> int:
+        """How many numbers the checkpoint holds; the tied table counts once."""
+        total = 0
+        for shape in self.tensors.values():
+            count = 1
+            for length in shape:
+                count *= length
+            total += count
+        return total
+
+
+NANO = Shape(4096, 256, 128, 4, 4)
+LARGE = Shape(50257, 1024, 1280, 20, 36)
+"""774M, the size that the goals speak of."""
