@@ -5,14 +5,14 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """A position in a file that a person edits; line and column count from 1."""
+    """A position in a file that a person edits; line and column count from 1, line 0 is the whole of it."""
 
     file: str
-    line: int
-    column: int
+    line: int = 0
+    column: int = 0
 
     def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
+        return f"{self.file}:{self.line}:{self.column}" if self.line else self.file
 
 
 class UserError(Exception):
@@ -21,18 +21,18 @@ class UserError(Exception):
 
 @dataclass(frozen=True, order=True)
 class Fault:
-    """One thing wrong in a recipe; `place` is None for what came from the command line."""
+    """One thing wrong in a recipe."""
 
-    place: Place | None
+    place: Place
     message: str
 
     def __str__(self) -> str:
-        return f"{self.place}: {self.message}" if self.place else self.message
+        return f"{self.place}: {self.message}"
 
 
 class RecipeError(UserError):
     """Every fault of a recipe at once, in line order."""
 
     def __init__(self, faults: list[Fault]) -> None:
-        self.faults = sorted(faults, key=lambda fault: (fault.place is None, fault))
+        self.faults = sorted(set(faults))
         super().__init__("\n".join(str(fault) for fault in self.faults))

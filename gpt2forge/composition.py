@@ -1,0 +1,66 @@
+"""One document out of several: a file, the parents it extends, and changes from the command line.
+
+1. Mappings merge key by key, the extending file wins, lists replace.
+2. `null` deletes what a parent said.
+3. `extends` is a path that starts at the folder of the file it stands in. A cycle is an error.
+4. A change `a.b=c` comes last; its value is YAML.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gpt2forge.document import Node, parse, read_document
+from gpt2forge.errors import Fault, Place, RecipeError, UserError
+
+
+def compose_document(path: Path, changes: Sequence[str] = ()) -> Node:
+    """Read a recipe file with all it extends, then apply the changes in order."""
+    document = read_chain(path, ())
+    for change in changes:
+        document = merge(document, parse_change(change))
+    return drop_nulls(document)
+
+
+def read_chain(path: Path, chain: tuple[Path, ...]) -> Node:
+    """Read a file below its parent; `chain` holds the files that extend it."""
+    document = read_document(path)
+    extends = document.value.pop("extends", None)
+    if extends is None or extends.value is None:
+        return document
+    if not isinstance(extends.value, str):
+        raise RecipeError([Fault(extends.place, "`extends` is the path of one recipe file")])
+    parent = path.parent / extends.value
+    chain = (*chain, path.resolve())
+    if parent.resolve() in chain:
+        raise RecipeError([Fault(extends.place, f"`extends: {extends.value}` leads back to this file; a cycle has no result")])
+    if not parent.is_file():
+        raise RecipeError([Fault(extends.place, f"`extends: {extends.value}`: there is no file `{parent}`")])
+    return merge(read_chain(parent, chain), document)
+
+
+def merge(below: Node, above: Node) -> Node:
+    """Rules 1 and 2; nulls stay in the result, so that they delete further down a chain too."""
+    if not (isinstance(below.value, dict) and isinstance(above.value, dict)):
+        return above
+    merged = dict(below.value)
+    for key, node in above.value.items():
+        merged[key] = merge(merged[key], node) if key in merged else node
+    return Node(merged, above.place)
+
+
+def drop_nulls(node: Node) -> Node:
+    if not isinstance(node.value, dict):
+        return node
+    return Node({key: drop_nulls(child) for key, child in node.value.items() if child.value is not None}, node.place)
+
+
+def parse_change(change: str) -> Node:
+    """Turn `a.b=c` into the document `{a: {b: c}}`."""
+    path, equals, text = change.partition("=")
+    keys = path.split(".")
+    if not equals or not all(keys):
+        raise UserError(f"--set {change}: write it as `--set section.key=value`")
+    node = Node(parse(text or "null", f"--set {change}").value, Place(f"--set {change}"))
+    for key in reversed(keys):
+        node = Node({key: node}, Place(f"--set {change}"))
+    return node

@@ -1,0 +1,144 @@
+"""A YAML document in which every value knows the place it came from. The only module that knows YAML.
+
+Stricter than YAML 1.1, so that a recipe means what it seems to mean:
+1. only `true` and `false` are booleans (`yes`, `no`, `on` stay strings), and `1e-5` is a float;
+2. a key that stands twice in one mapping is an error;
+3. no tags, no anchors and aliases (a few bytes of which can stand for gigabytes), one document a file.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from gpt2forge.errors import Fault, Place, RecipeError, UserError
+
+LARGEST = 1 << 20  # bytes; a recipe is a page, not a megabyte
+DEEPEST = 32
+
+INT, FLOAT, BOOL, NULL, STR = (f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "null", "str"))
+PATTERNS = (
+    (INT, r"[-+]?(0|[1-9][0-9_]*)", "-+0123456789"),
+    (FLOAT, r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+0123456789."),
+    (BOOL, r"true|false", "tf"),
+    (NULL, r"null|~|", ["n", "~", ""]),
+)
+
+
+@dataclass(frozen=True)
+class Node:
+    """A value and where it stands: a scalar, a dict of nodes or a list of nodes."""
+
+    value: Any
+    place: Place
+
+    def plain(self) -> Any:
+        """The value without places."""
+        if isinstance(self.value, dict):
+            return {key: node.plain() for key, node in self.value.items()}
+        if isinstance(self.value, list):
+            return [node.plain() for node in self.value]
+        return self.value
+
+    def nearest(self, path: tuple[str | int, ...]) -> "Node":
+        """The node at this path, or the last one on the way that exists."""
+        node = self
+        for part in path:
+            known = isinstance(node.value, dict) and part in node.value
+            if not known and not (isinstance(node.value, list) and isinstance(part, int) and part < len(node.value)):
+                break
+            node = node.value[part]
+        return node
+
+
+class StrictLoader(yaml.SafeLoader):
+    """PyYAML's parser with rule 1's scalars and rule 3's refusals."""
+
+    yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 (PyYAML's own class attribute, filled below)
+
+    def compose_node(self, parent: Any, index: Any) -> Any:
+        event = self.peek_event()  # type: ignore[no-untyped-call]
+        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
+            raise yaml.MarkedYAMLError(problem="anchors and aliases are not allowed; use `extends`", problem_mark=event.start_mark)
+        if getattr(event, "tag", None):
+            raise yaml.MarkedYAMLError(problem=f"the tag `{event.tag}` is not allowed", problem_mark=event.start_mark)
+        return super().compose_node(parent, index)  # type: ignore[no-untyped-call]
+
+
+for tag, pattern, first in PATTERNS:
+    StrictLoader.add_implicit_resolver(tag, re.compile(f"^(?:{pattern})$"), list(first))  # type: ignore[no-untyped-call]
+
+
+def read_document(path: Path) -> Node:
+    """Read a YAML file whose top is a mapping.
+
+    Raises UserError when it can't be read, RecipeError when it isn't such a document.
+    """
+    try:
+        data = path.read_bytes()
+        text = data.decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    if len(data) > LARGEST:
+        raise UserError(f"{path}: {len(data)} bytes are too many for a recipe")
+    document = parse(text, str(path))
+    if not isinstance(document.value, dict):
+        raise RecipeError([Fault(Place(str(path), 1, 1), "a recipe is a mapping: `name: ...`, `source: ...`, `target: ...`")])
+    return document
+
+
+def parse(text: str, file: str) -> Node:
+    """Parse one YAML value; `file` is named in errors."""
+    try:
+        root = yaml.compose(text, Loader=StrictLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
+        raise RecipeError([Fault(place, (error.problem or "not YAML").replace("\n", " "))]) from error
+    except (yaml.YAMLError, RecursionError) as error:
+        raise RecipeError([Fault(Place(file), f"not YAML: {' '.join(str(error).split())}")]) from error
+    faults: list[Fault] = []
+    node = convert(root, file, faults, 0) if root is not None else Node({}, Place(file, 1, 1))
+    if faults:
+        raise RecipeError(faults)
+    return node
+
+
+def convert(node: yaml.Node, file: str, faults: list[Fault], depth: int) -> Node:
+    """Turn a YAML node into ours, collecting faults."""
+    place = Place(file, node.start_mark.line + 1, node.start_mark.column + 1)
+    if depth > DEEPEST:
+        faults.append(Fault(place, f"nested deeper than {DEEPEST}"))
+        return Node(None, place)
+    if isinstance(node, yaml.SequenceNode):
+        return Node([convert(item, file, faults, depth + 1) for item in node.value], place)
+    if isinstance(node, yaml.MappingNode):
+        return Node(dict(convert_pairs(node, file, faults, depth)), place)
+    return Node(convert_scalar(node.tag, node.value), place)
+
+
+def convert_pairs(node: yaml.MappingNode, file: str, faults: list[Fault], depth: int) -> Iterator[tuple[str, Node]]:
+    """The entries of a mapping. An entry's place is its key's: that is what a person looks for."""
+    seen: dict[str, Place] = {}
+    for key_node, value_node in node.value:
+        place = Place(file, key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+        if not isinstance(key_node, yaml.ScalarNode):
+            faults.append(Fault(place, "a key must be a word"))
+            continue
+        if key_node.value in seen:
+            faults.append(Fault(place, f"the key `{key_node.value}` stands already in line {seen[key_node.value].line}"))
+        seen[key_node.value] = place
+        yield key_node.value, Node(convert(value_node, file, faults, depth + 1).value, place)
+
+
+def convert_scalar(tag: str, text: str) -> Any:
+    if tag == BOOL:
+        return text == "true"
+    if tag == NULL:
+        return None
+    if tag == INT:
+        return int(text.replace("_", ""))
+    return float(text.replace("_", "")) if tag == FLOAT else text

@@ -1,0 +1,148 @@
+"""The whole recipe as one class, the stages in order, and how a recipe is found, read and judged."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, StringConstraints, ValidationError
+
+from gpt2forge.composition import compose_document
+from gpt2forge.document import Node
+from gpt2forge.errors import Fault, Place, RecipeError, UserError
+from gpt2forge.stage import Section, Stage, Target
+from gpt2forge.stages import convert, export, fuse, quantize
+
+RECIPES = Path("recipes")
+Loc = tuple[str | int, ...]
+
+
+class Recipe(Section):
+    """What to build: a checkpoint, the machine it is for, and how it gets there. Frozen; equal recipes build the same."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._@-]+$", max_length=200)] = Field(
+        description="what the result is published as: the name of the file without `.yaml`"
+    )
+    source: convert.Source = Field(description="the checkpoint to start from")
+    target: Target = Field(description="the machine that the result is for")
+    fusion: fuse.Fusion = Field(default=fuse.Fusion(), description="which parts of the graph are fused")
+    quantization: quantize.Quantization = Field(
+        default=quantize.Quantization(scheme="none"), description="how the weights are stored"
+    )
+
+
+STAGES: tuple[Stage, ...] = (convert.STAGE, export.STAGE, fuse.STAGE, quantize.STAGE)
+
+
+@dataclass(frozen=True)
+class LoadedRecipe:
+    """A valid recipe and the document it came from, which knows every value's place."""
+
+    recipe: Recipe
+    document: Node
+    path: Path
+
+
+def find_recipe(reference: str) -> Path:
+    """The file of a recipe that is named as `nano-cpu-int8` (under recipes/) or by its path."""
+    named = RECIPES / f"{reference}.yaml"
+    path = Path(reference)
+    if path.suffix in (".yaml", ".yml") or "/" in reference:
+        if path.is_file():
+            return path
+        raise UserError(f"{path}: there is no such recipe")
+    if named.is_file():
+        return named
+    known = sorted(file.stem for file in RECIPES.glob("*.yaml"))
+    if not known:
+        raise UserError(f"`{reference}`: there is no folder `{RECIPES}/` with recipes here; start where it is, or give a path")
+    raise UserError(f"`{reference}`: there is no `{named}`{suggest(reference, known)}")
+
+
+def load_recipe(reference: str, changes: Sequence[str] = (), name: str | None = None) -> LoadedRecipe:
+    """Read, compose and judge a recipe; `name` replaces its name.
+
+    Raises RecipeError with every fault at once, each with its place.
+    """
+    path = find_recipe(reference)
+    document = compose_document(path, changes)
+    if name is not None:
+        document = Node({**document.value, "name": Node(name, Place("--name"))}, document.place)
+    try:
+        recipe = Recipe.model_validate(document.plain())
+    except ValidationError as error:
+        raise RecipeError([explain(dict(detail), document, path) for detail in error.errors(include_url=False)]) from error
+    faults = [Fault(document.nearest(loc).place, message) for loc, message in judge(recipe)]
+    if name is None and recipe.name != path.stem:
+        faults.append(Fault(document.nearest(("name",)).place, f"`name: {recipe.name}` must be the file's, `{path.stem}`"))
+    if faults:
+        raise RecipeError(faults)
+    return LoadedRecipe(recipe, document, path)
+
+
+def judge(recipe: Recipe) -> Iterator[tuple[Loc, str]]:
+    """What no section can say alone."""
+    if recipe.quantization.granularity == "channel" and recipe.target.cpu != "vnni":
+        yield (
+            ("quantization", "granularity"),
+            "`granularity: channel` needs `target.cpu: vnni`: older x86 saturates in its integer matmul; "
+            "use blocks, for example `granularity: 128`",
+        )
+    if recipe.name in (".", ".."):
+        yield (("name",), f"`name: {recipe.name}` is a folder, not a name")
+
+
+def explain(detail: dict[str, Any], document: Node, path: Path) -> Fault:
+    """Say one of pydantic's findings in a recipe's words, at its place in the file."""
+    # pydantic adds its own steps (`int`, `literal[...]`) behind the path where a value may be of several types.
+    loc = known_part(detail["loc"], document)
+    node = document.nearest(loc)
+    dotted = ".".join(str(part) for part in loc)
+    if detail["type"] == "extra_forbidden":
+        known = list(section_fields(loc[:-1]))
+        return Fault(node.place, f"unknown key `{dotted}`{suggest(str(loc[-1]), known)}")
+    if detail["type"] == "missing":
+        dotted = ".".join(str(part) for part in detail["loc"])
+        place = node.place if loc else Place(str(path), 1, 1)
+        return Fault(place, f"the key `{dotted}` is missing")
+    return Fault(node.place, f"`{dotted}: {show(node.plain())}`: {say_expectation(detail, node.plain())}")
+
+
+def known_part(loc: Loc, document: Node) -> Loc:
+    """The longest beginning of `loc` that stands in the document."""
+    while loc and document.nearest(loc) is document.nearest(loc[:-1]):
+        loc = loc[:-1]
+    return loc
+
+
+def section_fields(loc: Loc) -> Sequence[str]:
+    """The keys that the mapping at this path may have."""
+    fields: Any = Recipe
+    for part in loc:
+        fields = fields.model_fields[part].annotation
+    return [*fields.model_fields, *(() if loc else ("extends",))]
+
+
+def say_expectation(detail: dict[str, Any], value: Any) -> str:
+    message: str = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if detail["type"] == "literal_error":
+        choices = [part.strip("'") for part in detail["ctx"]["expected"].replace(" or ", ", ").split(", ")]
+        return f"must be one of {', '.join(f'`{choice}`' for choice in choices)}{suggest(str(value), choices)}"
+    if detail["type"] == "bool_type":
+        return "must be `true` or `false`"
+    return message[0].lower() + message[1:].replace("'", "`")
+
+
+def show(value: Any) -> str:
+    """A value as YAML writes it, on one line."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "{...}" if isinstance(value, dict) else str(value)
+
+
+def suggest(word: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    if close:
+        return f"; did you mean `{close[0]}`?"
+    return f"; there {'are' if len(known) > 1 else 'is'} {', '.join(f'`{name}`' for name in known)}" if known else ""

@@ -1,0 +1,54 @@
+"""Writing that survives a crash: aside, to the disk, then into place."""
+
+import os
+import shutil
+import stat
+import tempfile
+from pathlib import Path
+
+READ_ONLY_FILE = 0o444
+READ_ONLY_FOLDER = 0o555
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Make the file hold exactly these bytes, or leave it as it was."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".aside-", delete=False) as file:
+        aside = Path(file.name)
+        try:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+            aside.chmod(0o644)
+            aside.replace(path)
+        except BaseException:
+            aside.unlink(missing_ok=True)
+            raise
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or a folder's list of names, is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def protect_folders(folder: Path) -> None:
+    """Make a tree's folders read-only, so that nobody edits an artifact by accident."""
+    for path in (folder, *folder.rglob("*")):
+        if path.is_dir():
+            path.chmod(READ_ONLY_FOLDER)
+
+
+def remove_tree(folder: Path) -> None:
+    """Remove a tree, read-only folders included; nothing there is fine."""
+    if not folder.is_dir() or folder.is_symlink():
+        folder.unlink(missing_ok=True)
+        return
+    for path in (folder, *folder.rglob("*")):
+        if path.is_dir() and not path.is_symlink():
+            path.chmod(stat.S_IRWXU)
+    shutil.rmtree(folder)

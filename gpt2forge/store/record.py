@@ -1,0 +1,43 @@
+"""What is known of a step that was made: its key's pre-image, what came out, what it took."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from gpt2forge.digest import digest_value
+
+PreImage = Mapping[str, Any]
+"""Everything that decides what a step makes, as JSON: see gpt2forge.plan.key."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One step that was made. It is written last, and makes its artifact exist.
+
+    `seconds` is wall-clock time, `peak_memory_bytes` anonymous memory, `created` seconds since 1970.
+    """
+
+    key: str
+    stage: str
+    pre_image: PreImage
+    digest: str
+    metrics: Mapping[str, Any]
+    seconds: float
+    peak_memory_bytes: int
+    created: float
+
+    def to_bytes(self) -> bytes:
+        """JSON that carries its own digest, so that a damaged record is no record."""
+        body = asdict(self)
+        return json.dumps({"sha256": digest_value(body), "record": body}, indent=1, sort_keys=True).encode()
+
+
+def parse_record(data: bytes) -> Record | None:
+    """Take a record that was read from disk; None when it is damaged."""
+    try:
+        value = json.loads(data)
+        body = value["record"]
+        return Record(**body) if digest_value(body) == value["sha256"] else None
+    except (ValueError, KeyError, TypeError):
+        return None

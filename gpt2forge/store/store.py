@@ -1,0 +1,141 @@
+"""The store: where a step's artifact is looked up, made and kept.
+
+    records/<stage>/<key>.json     what a step made; written last
+    artifacts/<digest>/            its files, read-only; one folder however many keys lead to it
+    artifacts/<digest>.json        the manifest
+    locks/<key>                    held while the step is made
+    making/<key>/                  where it is made; what is left of a killed build is cleared by the next
+    damaged/                       artifacts that no longer hold what their manifest says
+    memo/  logs/
+"""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpt2forge.artifact import Manifest, list_files, make_manifest, parse_manifest
+from gpt2forge.digest import canonical_json
+from gpt2forge.errors import UserError
+from gpt2forge.store.disk import READ_ONLY_FILE, protect_folders, remove_tree, sync, write_whole
+from gpt2forge.store.memo import Memo
+from gpt2forge.store.record import Record, parse_record
+
+
+@dataclass(frozen=True)
+class Store:
+    """A store in a folder, which need not exist yet."""
+
+    root: Path
+
+    @property
+    def memo(self) -> Memo:
+        return Memo(self.root / "memo")
+
+    def folder(self, digest: str) -> Path:
+        """The files of an artifact."""
+        return self.root / "artifacts" / digest
+
+    def log(self, stage: str, key: str) -> Path:
+        """Where a step's own output goes."""
+        return self.root / "logs" / f"{stage}-{key[:16]}.log"
+
+    def find(self, stage: str, key: str) -> Record | None:
+        """The record of a step whose artifact is there and whole, else None."""
+        record = self.read_record(self.root / "records" / stage / f"{key}.json")
+        return record if record and record.key == key and self.check(record.digest) else None
+
+    def records(self, stage: str) -> list[Record]:
+        """Every record of a stage, newest first; whether the artifacts are still there is not looked at."""
+        found = [self.read_record(path) for path in (self.root / "records" / stage).glob("*.json")]
+        return sorted((record for record in found if record), key=lambda record: -record.created)
+
+    def read_record(self, path: Path) -> Record | None:
+        try:
+            return parse_record(path.read_bytes())
+        except OSError:
+            return None
+
+    def check(self, digest: str) -> bool:
+        """Whether an artifact holds just what its manifest says. One that does not is put aside, never served."""
+        folder = self.folder(digest)
+        if not folder.is_dir():
+            return False
+        try:
+            manifest = self.read_manifest(digest)
+            whole = make_manifest(folder, list_files(folder), self.memo.digest) == manifest
+        except (OSError, ValueError, KeyError, TypeError):
+            whole = False
+        if not whole:
+            self.put_aside(folder)
+        return whole
+
+    def read_manifest(self, digest: str) -> Manifest:
+        """Raises ValueError unless the manifest is the one that this digest names."""
+        manifest = parse_manifest(json.loads(self.folder(digest).with_suffix(".json").read_bytes()))
+        if manifest.digest != digest:
+            raise ValueError(f"the manifest of {digest} is damaged")
+        return manifest
+
+    def put_aside(self, folder: Path) -> None:
+        aside = self.root / "damaged" / folder.name
+        remove_tree(aside)
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o755)  # a folder's parent can change only while it is writable
+        folder.rename(aside)
+
+    @contextmanager
+    def lock(self, key: str) -> Iterator[int]:
+        """Hold a key: gives the descriptor that holds it. Whoever inherits the descriptor holds the lock with us."""
+        path = self.root / "locks" / key
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise UserError(f"{self.root}: cannot be written: {error.strerror}; choose another with `--store`") from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+    def make_room(self, key: str) -> Path:
+        """A fresh folder to make a step in. The caller holds the key's lock."""
+        folder = self.root / "making" / key
+        remove_tree(folder)
+        folder.mkdir(parents=True)
+        return folder
+
+    def commit(self, folder: Path) -> str:
+        """Take a finished folder in; returns its digest. The caller holds the lock of the key it was made under."""
+        names = list_files(folder)
+        for name in names:
+            (folder / name).chmod(READ_ONLY_FILE)
+        with ThreadPoolExecutor() as pool:  # the disk writes while the processor hashes
+            written = [pool.submit(sync, folder / name) for name in names]
+            manifest = make_manifest(folder, names, self.memo.digest)
+            for future in written:
+                future.result()
+        with self.lock(manifest.digest):
+            if self.check(manifest.digest):
+                remove_tree(folder)
+            else:
+                self.move_in(folder, manifest)
+        return manifest.digest
+
+    def move_in(self, folder: Path, manifest: Manifest) -> None:
+        place = self.folder(manifest.digest)
+        write_whole(place.with_suffix(".json"), canonical_json(manifest.to_json()))
+        for path in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+            sync(path)
+        folder.rename(place)
+        protect_folders(place)
+        sync(place.parent)
+
+    def write_record(self, record: Record) -> None:
+        """Make the step exist."""
+        write_whole(self.root / "records" / record.stage / f"{record.key}.json", record.to_bytes())
