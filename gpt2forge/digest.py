@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,13 @@ def digest_value(value: Any) -> str:
     return digest_bytes(canonical_json(value))
 
 
-def digest_file(path: Path) -> str:
-    """The digest of a file's content, read once and never held in memory."""
+def digest_file(path: Path, tell: Callable[[int], None] | None = None) -> str:
+    """The digest of a file's content, read once and never held in memory; `tell` hears of every piece's bytes."""
+    sha = hashlib.sha256()
+    piece = bytearray(CHUNK)
     with path.open("rb", buffering=0) as file:
-        return hashlib.file_digest(file, "sha256", _bufsize=CHUNK).hexdigest()
+        while count := file.readinto(piece):
+            sha.update(memoryview(piece)[:count])
+            if tell:
+                tell(count)
+    return sha.hexdigest()

@@ -7,10 +7,11 @@ tick is coarse) is not remembered: git's racy-timestamp guard, https://git-scm.c
 
 import os
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gpt2forge.digest import digest_bytes, digest_file
+from gpt2forge.digest import digest_file, digest_value
 from gpt2forge.errors import UserError
 
 TICK = 20_000_000  # ns; two ticks of a kernel clock that runs at 100 Hz
@@ -27,10 +28,10 @@ class Identity:
     mtime_ns: int
     ctime_ns: int
 
-    def is_settled(self, now_ns: int) -> bool:
-        """Whether any write after `now_ns` would change this stat."""
+    def settles_in(self, now_ns: int) -> int:
+        """How many ns after `now_ns` any write is sure to change this stat; 0 when that is so already."""
         tick = TICK if self.mtime_ns % 1_000_000_000 else COARSE_TICK
-        return max(self.mtime_ns, self.ctime_ns) + tick < now_ns
+        return max(0, max(self.mtime_ns, self.ctime_ns) + tick - now_ns)
 
 
 def identify(path: Path) -> Identity:
@@ -40,41 +41,43 @@ def identify(path: Path) -> Identity:
 
 @dataclass(frozen=True)
 class Memo:
-    """A folder of one small file per known file."""
+    """A folder of small files, each named by a digest of what it speaks of."""
 
     folder: Path
 
-    def digest(self, path: Path) -> str:
-        """The sha256 of a file's content, read only if its stat is new.
+    def digest(self, path: Path, tell: Callable[[int], None] | None = None) -> str:
+        """The sha256 of a file's content, read only if its stat is new; `tell` hears of the bytes that are read.
 
         Raises UserError when the file changes while it is being read.
         """
         before = identify(path)
-        entry = self.find_entry(before)
-        try:
-            known = entry.read_text()
-            if len(known) == 64:
-                return known
-        except OSError:
-            pass
-        started = time.time_ns()
-        digest = digest_file(path)
+        name = digest_value(asdict(before))
+        known = self.recall(name)
+        if known is not None and len(known) == 64:
+            return known
+        wait = before.settles_in(time.time_ns())
+        if wait <= TICK:
+            time.sleep(wait / 1e9)
+        digest = digest_file(path, tell)
         if identify(path) != before:
             raise UserError(f"{path}: changed while it was being read; build again when nothing writes to it")
-        if before.is_settled(started):
-            self.remember(entry, digest)
+        if wait <= TICK:
+            self.remember(name, digest)
         return digest
 
-    def find_entry(self, identity: Identity) -> Path:
-        name = digest_bytes(repr(identity).encode())
-        return self.folder / name[:2] / name[2:]
+    def recall(self, name: str) -> str | None:
+        try:
+            return (self.folder / name[:2] / name[2:]).read_text()
+        except OSError:
+            return None
 
-    def remember(self, entry: Path, digest: str) -> None:
+    def remember(self, name: str, text: str) -> None:
         """A memo saves time and no more: losing an entry in a crash, or on a full disk, is fine."""
+        entry = self.folder / name[:2] / name[2:]
         aside = entry.with_suffix(f".{os.getpid()}")
         try:
             entry.parent.mkdir(parents=True, exist_ok=True)
-            aside.write_text(digest)
+            aside.write_text(text)
             aside.replace(entry)
         except OSError:
             aside.unlink(missing_ok=True)

@@ -1,0 +1,27 @@
+"""What became of one step of a run."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+Kind = Literal["built", "reused", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`seconds` and `peak_memory_bytes` are what making the step took, now or (reused) when it was made."""
+
+    stage: str
+    outcome: Kind
+    reason: str
+    key: str | None = None
+    digest: str | None = None
+    seconds: float = 0.0
+    peak_memory_bytes: int = 0
+    metrics: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The step as a report has it; metrics have their own places there."""
+        values = asdict(self)
+        del values["metrics"]
+        return values

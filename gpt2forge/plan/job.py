@@ -1,0 +1,56 @@
+"""A job: what one recipe asks for, without paths or names in what is hashed."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpt2forge.artifact import make_manifest
+from gpt2forge.model.checkpoint import find_checkpoint
+from gpt2forge.recipe import STAGES, Recipe
+from gpt2forge.stage import Section, Stage, Target
+from gpt2forge.store.memo import Memo
+
+
+@dataclass(frozen=True)
+class Source:
+    """Files that no step made: those of `folder` that a stage will read."""
+
+    folder: Path
+    files: tuple[str, ...]
+
+    @property
+    def size(self) -> int:
+        return sum((self.folder / name).stat().st_size for name in self.files)
+
+    def digest(self, memo: Memo, advance: Callable[[int, int, str], None]) -> str:
+        """Names the content of the files; tells how far it is in bytes, where files must be read."""
+        total, done = self.size, 0
+
+        def tell(count: int) -> None:
+            nonlocal done
+            done += count
+            advance(done, total, "B")
+
+        return make_manifest(self.folder, list(self.files), lambda path: memo.digest(path, tell)).digest
+
+
+@dataclass(frozen=True)
+class Job:
+    """The stages in order, the sections and target they read, and the sources by kind."""
+
+    name: str
+    stages: tuple[Stage, ...]
+    sections: Mapping[str, Section]
+    target: Target
+    sources: Mapping[str, Source]
+
+    def section(self, stage: Stage) -> Section:
+        """The section that a stage reads; an empty one where it reads none."""
+        return self.sections[stage.section] if stage.section else Section()
+
+
+def make_job(recipe: Recipe) -> Job:
+    """Raises UserError when the checkpoint is not there."""
+    found = find_checkpoint(Path(recipe.source.checkpoint))
+    sections = {stage.section: getattr(recipe, stage.section) for stage in STAGES if stage.section}
+    return Job(recipe.name, STAGES, sections, recipe.target, {"checkpoint": Source(found.folder, found.files)})

@@ -1,0 +1,43 @@
+"""The key of a step: sha256 of its pre-image, which is everything that decides what the step makes and nothing else.
+
+    {stage, version, code: digest of the code it reaches, section: its values, target: the values it reads,
+     inputs: {kind: digest of the content}, tools: {distribution: version}}
+"""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from gpt2forge.digest import digest_value
+from gpt2forge.plan.code import digest_code
+from gpt2forge.plan.job import Job
+from gpt2forge.stage import Stage
+from gpt2forge.store.memo import Memo
+
+
+def make_pre_image(job: Job, stage: Stage, digests: Mapping[str, str | None], memo: Memo) -> dict[str, Any]:
+    """Say all that decides what a stage makes in a job.
+
+    `digests` holds, by kind, the digest of the newest artifact; None where it is not made yet.
+    """
+    return {
+        "stage": stage.name,
+        "version": stage.version,
+        "code": digest_code(find_module(stage), memo),
+        "section": job.section(stage).model_dump(mode="json"),
+        "target": {field: getattr(job.target, field) for field in stage.target},
+        "inputs": {kind: digests[kind] for kind in stage.reads},
+        "tools": stage.tool_versions(),
+    }
+
+
+def make_key(pre_image: Mapping[str, Any]) -> str:
+    return digest_value(pre_image)
+
+
+def find_module(stage: Stage) -> Path:
+    """The file that defines a stage."""
+    file = sys.modules[stage.module].__file__
+    assert file is not None, f"{stage.module} has no file"
+    return Path(file)

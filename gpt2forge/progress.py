@@ -1,0 +1,78 @@
+"""What happens in a run, as it happens: the events that an executor emits and a console shows."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gpt2forge.outcome import Outcome
+
+
+@dataclass(frozen=True)
+class StepStarted:
+    """A step is being made because of `reason`."""
+
+    stage: str
+    reason: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"event": "step_started", "stage": self.stage, "reason": self.reason}
+
+
+@dataclass(frozen=True)
+class StepAdvanced:
+    """How far a step is: `done` of `total` units; `rate` in units a second, `seconds_left` None until it can be told."""
+
+    stage: str
+    done: int
+    total: int
+    unit: str
+    rate: float
+    seconds_left: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        return {"event": "step_advanced", **self.__dict__}
+
+
+@dataclass(frozen=True)
+class StepFinished:
+    """A step has come out."""
+
+    outcome: Outcome
+
+    def to_json(self) -> dict[str, Any]:
+        return {"event": "step_finished", **self.outcome.to_json()}
+
+
+@dataclass(frozen=True)
+class RunFinished:
+    """The last event of a run."""
+
+    report: Mapping[str, Any]
+
+    def to_json(self) -> dict[str, Any]:
+        return {"event": "run_finished", "report": self.report}
+
+
+Event = StepStarted | StepAdvanced | StepFinished | RunFinished
+Emit = Callable[[Event], None]
+
+
+@dataclass
+class Meter:
+    """Turns (done, total, unit) into events with a rate and an estimate, at most `per_second` of them."""
+
+    stage: str
+    emit: Emit
+    per_second: float = 10.0
+    started: float = field(default_factory=time.monotonic)
+    last: float = 0.0
+
+    def advance(self, done: int, total: int, unit: str) -> None:
+        now = time.monotonic()
+        if now - self.last < 1 / self.per_second and done < total:
+            return
+        self.last = now
+        rate = done / (now - self.started) if now > self.started else 0.0
+        left = (total - done) / rate if rate else None
+        self.emit(StepAdvanced(self.stage, done, total, unit, rate, left))

@@ -1,0 +1,36 @@
+"""The report of this host's last run, `build/<name>.json`."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gpt2forge.outcome import Outcome
+from gpt2forge.store.disk import write_whole
+
+
+def make_report(name: str, output: Path, outcomes: Sequence[Outcome], error: str | None) -> dict[str, Any]:
+    """Put the numbers of all steps in their places; a part that no step measured is null."""
+    metrics: dict[str, Any] = {}
+    for outcome in outcomes:
+        metrics.update(outcome.metrics)
+    return {
+        "recipe": name,
+        "output": str(output),
+        "error": error,
+        "steps": [outcome.to_json() for outcome in outcomes],
+        **{part: metrics.get(part) for part in ("bytes", "verify", "benchmark")},
+    }
+
+
+def write_report(path: Path, report: dict[str, Any]) -> None:
+    write_whole(path, (json.dumps(report, indent=2) + "\n").encode())
+
+
+def read_report(path: Path) -> dict[str, Any] | None:
+    """The saved report; None when there is none that can be read."""
+    try:
+        report = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return report if isinstance(report, dict) else None
