@@ -5,7 +5,6 @@ Run as a program of its own, so that TensorFlow's memory ends with it: `python -
 
 import argparse
 import json
-import os
 import shutil
 import tempfile
 from dataclasses import asdict
@@ -20,7 +19,7 @@ TOKENIZER = ("encoder.json", "vocab.bpe")
 
 
 def choose_spread(name: str) -> tuple[float, float]:
-    """Mean and standard deviation of a tensor: weights as GPT-2 starts with, gains about 1, biases small but not zero."""
+    """Mean and standard deviation of a tensor: weights as GPT-2 starts, gains about 1, biases small."""
     if name.endswith("/g"):
         return 1.0, 0.05
     if name.endswith("/b") or name.endswith("/wpe"):
@@ -60,7 +59,7 @@ def make_checkpoint(out: Path, shape: Shape, seed: int, tokenizer: Path) -> None
         (folder / "hparams.json").write_text(json.dumps(asdict(shape)), encoding="utf-8")
         for name in TOKENIZER:
             shutil.copyfile(tokenizer / name, folder / name)
-        os.rename(folder, out)
+        folder.rename(out)
 
 
 def main() -> None:

@@ -1,0 +1,62 @@
+# `make` lists the targets. The first one that needs it creates .venv from requirements.txt; later ones cost milliseconds.
+
+PYTHON ?= python3
+RECIPE ?=
+ARGS ?=
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq -c requirements.txt
+STORED := build cache bench/work
+CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help install build plan test check bench clean
+
+help: ## list the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+install: $(VENV)/installed ## create .venv with gpt2forge, PyTorch and transformers
+
+build: named $(VENV)/installed ## build a recipe: make build RECIPE=nano-cpu-int8 [ARGS=...]
+	@$(BIN)/gpt2forge build $(RECIPE) $(ARGS)
+
+plan: named $(VENV)/installed ## say which steps of a recipe are done and which will run: make plan RECIPE=nano-cpu-int8
+	@$(BIN)/gpt2forge plan $(RECIPE) $(ARGS)
+
+test: $(VENV)/installed-dev ## run the tests [ARGS=tests/model]
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/installed-dev ## all that CI runs: ruff, mypy --strict, import-linter, then the tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy --strict
+	@$(BIN)/lint-imports
+	@$(BIN)/python -m pytest
+
+bench: $(VENV)/installed-dev ## measure builds, sizes and speed beside PyTorch on this machine [ARGS=--help]
+	@$(BIN)/python -m bench $(ARGS)
+
+clean: ## remove all that make made, .venv and the store too
+	@for folder in $(STORED); do if [ -d $$folder ]; then chmod -R u+w $$folder; fi; done
+	@rm -rf $(VENV) $(STORED) $(CACHES)
+
+.PHONY: named
+named:
+	@test -n "$(RECIPE)" || { echo "say which recipe: make $(MAKECMDGOALS) RECIPE=nano-cpu-int8 (see recipes/)" >&2; exit 1; }
+
+# A stamp is touched last, so an installation that was interrupted is taken up again.
+$(VENV)/installed: pyproject.toml requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "gpt2forge needs Python 3.11 or newer, and \`$(PYTHON)\` is not; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@echo "installing gpt2forge, PyTorch and transformers into $(VENV) (once, about a minute)" >&2
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) hatchling editables
+	@$(PIP) --no-build-isolation -e '.[torch]'
+	@touch $@
+
+$(VENV)/installed-dev: $(VENV)/installed
+	@echo "installing TensorFlow and the tools of the tests into $(VENV) (once, about a minute)" >&2
+	@$(PIP) --no-build-isolation -e '.[dev]'
+	@touch $@
