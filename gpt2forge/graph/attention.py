@@ -1,0 +1,58 @@
+"""Attention over the tokens so far in standard operators: what lies between c_attn and c_proj."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import onnx_ir as ir
+
+from gpt2forge.graph.builder import Builder
+from gpt2forge.graph.interface import present_names
+
+
+@dataclass(frozen=True)
+class Heads:
+    """How many heads of which width share a row of the hidden state."""
+
+    count: int
+    width: int
+
+    @property
+    def scale(self) -> float:
+        """What a score is multiplied with, so that its spread does not depend on the width."""
+        return 1 / sqrt(self.width)
+
+
+def write_attention(
+    graph: Builder, layer: int, heads: Heads, packed: ir.Value, past: Sequence[ir.Value], bias: ir.Value
+) -> tuple[ir.Value, ir.Value, ir.Value]:
+    """Write the nodes `h.{layer}.attn.core.*`; give the mixed rows (B, S, H*D) and all keys and values (B, H, T, D).
+
+    `packed` holds query, key and value side by side, (B, S, 3*H*D); `past` the keys and values so far, (B, H, P, D);
+    `bias` is added to the scores, (B, 1, S, T). Attention Is All You Need, section 3.2, https://arxiv.org/abs/1706.03762.
+    """
+    core = f"h.{layer}.attn.core"
+    parts = [f"{core}.{part}_rows" for part in ("query", "key", "value")]
+    query_rows, key_rows, value_rows = graph.node(f"{core}.split", "Split", [packed], {"axis": 2}, outputs=parts)
+    query = write_heads(graph, f"{core}.query", heads, query_rows)  # (B, H, S, D)
+    new_key = write_heads(graph, f"{core}.new_key", heads, key_rows)  # (B, H, S, D)
+    new_value = write_heads(graph, f"{core}.new_value", heads, value_rows)  # (B, H, S, D)
+    key_name, value_name = present_names(layer)
+    (key,) = graph.node(f"{core}.key", "Concat", [past[0], new_key], {"axis": 2}, outputs=[key_name])  # (B, H, T, D)
+    (value,) = graph.node(f"{core}.value", "Concat", [past[1], new_value], {"axis": 2}, outputs=[value_name])
+    columns = graph.op(f"{core}.key_columns", "Transpose", [key], {"perm": (0, 1, 3, 2)})  # (B, H, D, T)
+    scores = graph.op(f"{core}.scores", "MatMul", [query, columns])  # (B, H, S, T)
+    scaled = graph.op(f"{core}.scaled", "Mul", [scores, graph.floats("attn.scale", heads.scale)])  # (B, H, S, T)
+    masked = graph.op(f"{core}.masked", "Add", [scaled, bias])  # (B, H, S, T)
+    shares = graph.op(f"{core}.shares", "Softmax", [masked], {"axis": -1})  # (B, H, S, T)
+    mixed = graph.op(f"{core}.mixed", "MatMul", [shares, value])  # (B, H, S, D)
+    side_by_side = graph.op(f"{core}.mixed_heads", "Transpose", [mixed], {"perm": (0, 2, 1, 3)})  # (B, S, H, D)
+    row = graph.integers("attn.row_shape", [0, 0, heads.count * heads.width])
+    return graph.op(f"{core}.mixed_rows", "Reshape", [side_by_side, row]), key, value  # (B, S, H*D)
+
+
+def write_heads(graph: Builder, name: str, heads: Heads, rows: ir.Value) -> ir.Value:
+    """Give each head its part of the rows: (B, S, H*D) becomes (B, H, S, D)."""
+    shape = graph.integers("attn.heads_shape", [0, 0, heads.count, heads.width])
+    split = graph.op(f"{name}_heads", "Reshape", [rows, shape])  # (B, S, H, D)
+    return graph.op(name, "Transpose", [split], {"perm": (0, 2, 1, 3)})  # (B, H, S, D)

@@ -1,0 +1,43 @@
+"""What a graph has to be told of a model: the numbers that decide its shapes, and where each weight lies."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class Dimensions(Protocol):
+    """The numbers that decide every shape of a GPT-2, by their names in `config.json`."""
+
+    @property
+    def vocab_size(self) -> int: ...
+    @property
+    def n_positions(self) -> int: ...
+    @property
+    def n_embd(self) -> int: ...
+    @property
+    def n_head(self) -> int: ...
+    @property
+    def n_layer(self) -> int: ...
+    @property
+    def n_inner(self) -> int: ...
+    @property
+    def layer_norm_epsilon(self) -> float: ...
+    @property
+    def tied(self) -> bool: ...
+    @property
+    def head_width(self) -> int: ...
+
+
+class StoredTensor(Protocol):
+    """Where a tensor lies: `offset` and `nbytes` in bytes from the start of its file."""
+
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def nbytes(self) -> int: ...
+
+
+StoredTensors = Mapping[str, StoredTensor]

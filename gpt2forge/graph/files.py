@@ -1,0 +1,18 @@
+"""A graph artifact on disk: `model.onnx`, without any weights."""
+
+from pathlib import Path
+
+import onnx
+import onnx_ir as ir
+
+GRAPH_FILE = "model.onnx"
+
+
+def read_graph(folder: Path) -> ir.Model:
+    """Read `folder/model.onnx`; weights stay where they are."""
+    return ir.from_proto(onnx.load(folder / GRAPH_FILE, load_external_data=False))
+
+
+def write_graph(model: ir.Model, folder: Path) -> None:
+    """Write `folder/model.onnx`, the same bytes for the same graph."""
+    (folder / GRAPH_FILE).write_bytes(ir.to_proto(model).SerializeToString(deterministic=True))

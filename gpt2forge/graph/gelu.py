@@ -1,0 +1,26 @@
+"""GPT-2's activation in standard operators: the tanh form of GELU (`gelu_new`)."""
+
+from math import pi, sqrt
+
+import onnx_ir as ir
+
+from gpt2forge.graph.builder import Builder
+
+CUBIC = 0.044715
+SLOPE = sqrt(2 / pi)
+
+
+def write_gelu(graph: Builder, name: str, x: ir.Value) -> ir.Value:
+    """Write the nodes `{name}.*`: 0.5 x (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))), of any shape.
+
+    Gaussian Error Linear Units, section 2, https://arxiv.org/abs/1606.08415.
+    """
+    square = graph.op(f"{name}.square", "Mul", [x, x])
+    cube = graph.op(f"{name}.cube", "Mul", [square, x])
+    bend = graph.op(f"{name}.bend", "Mul", [cube, graph.floats("gelu.cubic", CUBIC)])
+    bent = graph.op(f"{name}.bent", "Add", [x, bend])
+    slope = graph.op(f"{name}.slope", "Mul", [bent, graph.floats("gelu.slope", SLOPE)])
+    tanh = graph.op(f"{name}.tanh", "Tanh", [slope])
+    gate = graph.op(f"{name}.gate", "Add", [tanh, graph.floats("gelu.one", 1.0)])
+    doubled = graph.op(f"{name}.doubled", "Mul", [x, gate])
+    return graph.op(f"{name}.gelu", "Mul", [doubled, graph.floats("gelu.half", 0.5)])

@@ -1,0 +1,75 @@
+"""What every graph takes and gives: the names and dimensions that onnxruntime, Optimum and transformers.js feed."""
+
+from collections.abc import Iterable
+
+import numpy as np
+import onnx_ir as ir
+
+from gpt2forge.graph.dimensions import Dimensions
+
+BATCH = "batch_size"
+NEW = "sequence_length"
+PAST = "past_sequence_length"
+TOTAL = "total_sequence_length"
+KEPT = "kept_sequence_length"
+
+INPUT_IDS = "input_ids"
+ATTENTION_MASK = "attention_mask"
+POSITION_IDS = "position_ids"
+LOGITS_TO_KEEP = "logits_to_keep"
+LOGITS = "logits"
+
+
+def past_names(layer: int) -> tuple[str, str]:
+    """The inputs that hold the keys and values of the tokens so far."""
+    return f"past_key_values.{layer}.key", f"past_key_values.{layer}.value"
+
+
+def present_names(layer: int) -> tuple[str, str]:
+    """The outputs that hold the keys and values of all tokens."""
+    return f"present.{layer}.key", f"present.{layer}.value"
+
+
+def count_layers(names: Iterable[str | None]) -> int:
+    """How many layers a graph with these inputs has; `names` may hold others too."""
+    known = set(names)
+    layer = 0
+    while past_names(layer)[0] in known:
+        layer += 1
+    return layer
+
+
+def declare(name: str, dtype: ir.DataType, dimensions: tuple[int | str, ...]) -> ir.Value:
+    """An input or output of a graph; a dimension that is a word is symbolic."""
+    return ir.Value(name=name, type=ir.TensorType(dtype), shape=ir.Shape(dimensions))
+
+
+def declare_tokens() -> tuple[ir.Value, ir.Value, ir.Value]:
+    """`input_ids` (B, S), `attention_mask` (B, T) and `position_ids` (B, S)."""
+    return (
+        declare(INPUT_IDS, ir.DataType.INT64, (BATCH, NEW)),
+        declare(ATTENTION_MASK, ir.DataType.INT64, (BATCH, TOTAL)),
+        declare(POSITION_IDS, ir.DataType.INT64, (BATCH, NEW)),
+    )
+
+
+def declare_past(config: Dimensions, layer: int) -> tuple[ir.Value, ir.Value]:
+    """The keys and values of one layer so far, (B, H, P, D) each."""
+    key, value = past_names(layer)
+    dimensions = (BATCH, config.n_head, PAST, config.head_width)
+    return declare(key, ir.DataType.FLOAT, dimensions), declare(value, ir.DataType.FLOAT, dimensions)
+
+
+def declare_logits_to_keep() -> ir.Value:
+    """An input (1,) that need not be fed: its initializer 0 keeps the logits of all positions."""
+    value = declare(LOGITS_TO_KEEP, ir.DataType.INT64, (1,))
+    value.const_value = ir.Tensor(np.zeros(1, np.int64), name=LOGITS_TO_KEEP)
+    return value
+
+
+def type_outputs(config: Dimensions, logits: ir.Value, presents: Iterable[ir.Value]) -> None:
+    """Say what the outputs are: logits (B, K, V), and keys and values (B, H, T, D)."""
+    logits.type, logits.shape = ir.TensorType(ir.DataType.FLOAT), ir.Shape((BATCH, KEPT, config.vocab_size))
+    for present in presents:
+        present.type = ir.TensorType(ir.DataType.FLOAT)
+        present.shape = ir.Shape((BATCH, config.n_head, TOTAL, config.head_width))

@@ -1,0 +1,34 @@
+"""export: write the GPT-2 graph in standard ONNX operators; it refers to the weights and copies none."""
+
+from pathlib import Path
+
+from gpt2forge.stage import Inputs, Metrics, Stage, Target
+
+
+def run(inputs: Inputs, section: None, target: Target, out: Path) -> Metrics:
+    """Write `model.onnx` for the model in `weights`; its external data is that folder's `model.safetensors`.
+
+    Raises UserError when a weight is missing or does not fit config.json.
+    """
+    from gpt2forge.graph.files import write_graph
+    from gpt2forge.graph.gpt2 import build_graph
+    from gpt2forge.graph.weights import WEIGHTS_FILE
+    from gpt2forge.model.config import read_config
+    from gpt2forge.model.weights import read_header
+
+    weights = inputs["weights"]
+    model = build_graph(read_config(weights), read_header(weights / WEIGHTS_FILE))
+    write_graph(model, out)
+    return {"nodes": model.graph.num_nodes()}
+
+
+STAGE = Stage(
+    name="export",
+    section=None,
+    target=(),
+    reads=("weights",),
+    writes="graph",
+    tools=("onnx", "onnx-ir"),
+    version=1,
+    run=run,
+)
