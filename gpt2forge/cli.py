@@ -1,0 +1,141 @@
+"""The command line: words in, exit code out. The only module that knows click.
+
+Exit codes: 0 fine, 1 the user can mend it, 3 a bug in gpt2forge, 130 interrupted.
+"""
+
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from gpt2forge import __version__, console
+from gpt2forge.commands import build, copy, generate, inspect, plan, schema
+from gpt2forge.errors import UserError
+from gpt2forge.executor.process import StageCrash
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+FINE, MENDABLE, BUG, INTERRUPTED = 0, 1, 3, 130
+
+
+def main() -> None:
+    sys.exit(run(sys.argv[1:]))
+
+
+def run(words: list[str]) -> int:
+    """Carry out one command line; every error becomes one line and an exit code."""
+    try:
+        program.main(words, prog_name="gpt2forge", standalone_mode=False)
+    except click.exceptions.Exit as end:
+        return end.exit_code
+    except click.ClickException as error:
+        console.say_error(error.format_message())
+        return MENDABLE
+    except UserError as error:
+        console.say_error(str(error))
+        return MENDABLE
+    except (KeyboardInterrupt, click.Abort):
+        console.say_error("interrupted; what is finished is kept")
+        return INTERRUPTED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains at its end
+        return FINE
+    except StageCrash as error:
+        console.say_error(f"{error}: please report it")
+        return BUG
+    except Exception:
+        console.say_error(f"a bug in gpt2forge; please report it with `{write_log()}`")
+        return BUG
+    return FINE
+
+
+def write_log() -> str:
+    with tempfile.NamedTemporaryFile("w", prefix="gpt2forge-", suffix=".log", delete=False) as log:
+        log.write(f"gpt2forge {__version__}, python {sys.version}\n{' '.join(sys.argv)}\n\n{traceback.format_exc()}")
+    return log.name
+
+
+def reading_options(command: Command) -> Command:
+    """The options of a command that reads a recipe."""
+    for option in (
+        click.option("--name", metavar="NAME", help="What to publish a changed recipe as."),
+        click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a value, as in `--set quantization.granularity=32`."),
+        click.option("--store", type=click.Path(path_type=Path), default=Path("cache"), show_default=True, help="Where artifacts are kept."),
+    ):
+        command = option(command)
+    return command
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Data on stdout as JSON.")
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, message="gpt2forge %(version)s")
+def program() -> None:
+    """Turn a fine-tuned GPT-2 into a small, fast ONNX directory. RECIPE is a name under recipes/ or a path."""
+
+
+@program.command("build")
+@click.argument("recipes", metavar="RECIPE...", nargs=-1, required=True)
+@reading_options
+@click.option("--rerun", metavar="STAGE", help="Make this step again even if it is there.")
+@click.option("--until", metavar="STAGE", help="Stop after this step; publish nothing.")
+@json_option
+def build_command(
+    recipes: tuple[str, ...], store: Path, changes: tuple[str, ...], name: str | None, rerun: str | None, until: str | None, as_json: bool
+) -> None:
+    """Build recipes into build/NAME; only the steps whose part of the recipe changed run."""
+    build.build(recipes, store, as_json, changes, name, rerun, until)
+
+
+@program.command("plan")
+@click.argument("recipe")
+@reading_options
+@json_option
+def plan_command(recipe: str, store: Path, changes: tuple[str, ...], name: str | None, as_json: bool) -> None:
+    """Say what a build would do, and why."""
+    plan.plan(recipe, store, as_json, changes, name)
+
+
+@program.command("generate")
+@click.argument("recipe")
+@click.option("-p", "--prompt", required=True, metavar="TEXT", help="The text to go on from; `-` reads standard input.")
+@click.option("-n", "--max-tokens", type=click.IntRange(1), default=128, show_default=True, help="How many tokens at most.")
+@click.option("-t", "--temperature", type=click.FloatRange(0), default=0.0, show_default=True, help="0 takes the likeliest token.")
+@click.option("--top-k", type=click.IntRange(0), default=0, show_default=True, help="Draw from the K likeliest; 0 from all.")
+@click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True, help="Draw from the likeliest that make up P.")
+@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed draws the same text.")
+@click.option("--threads", type=click.IntRange(0), default=0, help="How many threads; 0 means one a core.")
+@json_option
+def generate_command(
+    recipe: str, prompt: str, max_tokens: int, temperature: float, top_k: int, top_p: float, seed: int, threads: int, as_json: bool
+) -> None:
+    """Write text with a built recipe, as it comes."""
+    generate.generate(recipe, prompt, max_tokens, temperature, top_k, top_p, seed, threads, as_json)
+
+
+@program.command("copy")
+@click.argument("recipe")
+@click.argument("folder", type=click.Path(path_type=Path))
+@json_option
+def copy_command(recipe: str, folder: Path, as_json: bool) -> None:
+    """Copy a built recipe to FOLDER as ordinary files, to ship."""
+    copy.copy(recipe, folder, as_json)
+
+
+@program.command("inspect")
+@click.argument("checkpoint", type=click.Path(path_type=Path))
+@json_option
+def inspect_command(checkpoint: Path, as_json: bool) -> None:
+    """Say what a checkpoint is, without loading the weights."""
+    inspect.inspect(checkpoint, as_json)
+
+
+@program.command("schema")
+def schema_command() -> None:
+    """Write the JSON Schema of a recipe, for editors."""
+    schema.schema()

@@ -1,0 +1,80 @@
+"""`gpt2forge build`: run what must run, publish, report."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gpt2forge import console
+from gpt2forge.errors import UserError
+from gpt2forge.executor.publish import publish
+from gpt2forge.executor.run import run_job
+from gpt2forge.outcome import Outcome
+from gpt2forge.plan.job import Job, make_job
+from gpt2forge.progress import RunFinished
+from gpt2forge.recipe import load_recipe
+from gpt2forge.report import make_report, read_report, write_report
+from gpt2forge.store.store import Store
+
+BUILD = Path("build")
+
+
+def build(
+    references: Sequence[str],
+    store: Path,
+    as_json: bool,
+    changes: Sequence[str],
+    name: str | None,
+    rerun: str | None,
+    until: str | None,
+) -> None:
+    """Build the recipes one after the other; the first that fails ends it."""
+    if changes and name is None:
+        raise UserError("`--set` makes another recipe: say with `--name` what to publish it as")
+    if name is not None and len(references) > 1:
+        raise UserError("`--name` names one result; give one recipe")
+    jobs = [make_job(load_recipe(reference, changes, name).recipe) for reference in references]
+    for job in jobs:
+        build_one(job, Store(store), as_json, rerun, until)
+
+
+def build_one(job: Job, store: Store, as_json: bool, rerun: str | None, until: str | None) -> None:
+    """Build one job, and write its report whatever comes of it."""
+    output = BUILD / job.name
+    outcomes: list[Outcome] = []
+    with console.make_view(as_json) as view:
+        try:
+            run_job(job, store, view.show, outcomes, rerun, until)
+            if until is None:
+                publish(output, store.folder(str(outcomes[-1].digest)))
+        except BaseException as error:
+            report = make_report(job.name, output, outcomes, str(error) or type(error).__name__)
+            save(report)
+            view.show(RunFinished(report))
+            raise
+        report = make_report(job.name, output, outcomes, None)
+        if until is None and not is_unchanged(report):
+            save(report)
+        view.show(RunFinished(report))
+    if not as_json and until is None:
+        say_result(output, report)
+
+
+def save(report: dict[str, Any]) -> None:
+    write_report(BUILD / f"{report['recipe']}.json", report)
+
+
+def is_unchanged(report: dict[str, Any]) -> bool:
+    """Whether nothing was made, and the report on disk tells of the same result."""
+    saved = read_report(BUILD / f"{report['recipe']}.json")
+    if saved is None or saved.get("error") is not None:
+        return False
+    made = any(step["outcome"] != "reused" for step in report["steps"])
+    return not made and [step["key"] for step in saved["steps"]] == [step["key"] for step in report["steps"]]
+
+
+def say_result(output: Path, report: dict[str, Any]) -> None:
+    share = ""
+    if report["bytes"]:
+        package, whole = report["bytes"]["package"], report["bytes"]["float32"]
+        share = f"  {console.size(package)}, {package / whole:.1%} of float32"
+    console.write(f"{output}{share}\n")

@@ -1,0 +1,23 @@
+"""`gpt2forge copy`: the published directory as ordinary files, to ship."""
+
+import shutil
+from pathlib import Path
+
+from gpt2forge import console
+from gpt2forge.commands.output import find_output
+from gpt2forge.errors import UserError
+
+
+def copy(reference: str, folder: Path, as_json: bool) -> None:
+    """Copy what was published of a recipe into a folder that is new or empty, as files that can be written."""
+    output = find_output(reference)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise UserError(f"{folder}: is not empty; name a new folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    names = sorted(path.name for path in output.iterdir())
+    for name in names:
+        shutil.copyfile(output / name, folder / name)  # the content only: the store's files are read-only
+    if as_json:
+        console.write_json({"folder": str(folder), "files": names})
+    else:
+        console.write(f"{folder}  {len(names)} files, {console.size(sum((folder / name).stat().st_size for name in names))}\n")

@@ -1,0 +1,22 @@
+"""`gpt2forge plan`: what a build would do, and why."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from gpt2forge import console
+from gpt2forge.plan.job import make_job
+from gpt2forge.plan.plan import make_plan
+from gpt2forge.progress import Meter
+from gpt2forge.recipe import load_recipe
+from gpt2forge.store.store import Store
+
+
+def plan(reference: str, store: Path, as_json: bool, changes: Sequence[str], name: str | None) -> None:
+    """Write one line a step on stdout: done, will run or may run, and why."""
+    job = make_job(load_recipe(reference, changes, name).recipe)
+    with console.RunView() as view:
+        steps = make_plan(job, Store(store), Meter("checkpoint", view.show).advance)
+    if as_json:
+        console.write_json({"recipe": job.name, "steps": [step.to_json() for step in steps]})
+        return
+    console.write_rows([(step.verdict, (step.stage, step.reason)) for step in steps], console.VERDICTS)

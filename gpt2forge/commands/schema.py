@@ -1,0 +1,20 @@
+"""`gpt2forge schema`: JSON Schema of a recipe, for editors."""
+
+import json
+from typing import Any
+
+from gpt2forge import console
+from gpt2forge.recipe import Recipe
+
+
+def schema() -> None:
+    console.write(json.dumps(make_schema(), indent=2) + "\n")
+
+
+def make_schema() -> dict[str, Any]:
+    """The schema of a recipe file: that of a whole recipe, where a parent may say what the file leaves out."""
+    made = Recipe.model_json_schema()
+    extends = {"type": "string", "description": "another recipe, which this one changes; its path starts at this file's folder"}
+    made["properties"] = {**made["properties"], "extends": extends}
+    made["anyOf"] = [{"required": made.pop("required")}, {"required": ["extends"]}]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}

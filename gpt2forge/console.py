@@ -1,0 +1,139 @@
+"""What people see: messages on stderr, data on stdout, a bar only on a terminal. The only module that knows rich."""
+
+import json
+import sys
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.table import Table
+
+from gpt2forge.outcome import Outcome
+from gpt2forge.progress import Event, StepAdvanced, StepFinished, StepStarted
+
+COLOURS = {"built": "green", "reused": "cyan", "failed": "red", "skipped": "yellow"}
+VERDICTS = {"done": "cyan", "will run": "green", "may run": "yellow"}
+UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+def say(message: str) -> None:
+    """One message for people."""
+    Console(stderr=True, highlight=False).print(message, markup=False, soft_wrap=True)
+
+
+def say_error(message: str) -> None:
+    """What went wrong, a line for each fault."""
+    terminal = Console(stderr=True, highlight=False)
+    for line in message.splitlines():
+        terminal.print("[red]error:[/red]", end=" ")
+        terminal.print(line, markup=False, soft_wrap=True)
+
+
+def write(text: str) -> None:
+    """Text on stdout, at once and as it is."""
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+def write_json(value: Any) -> None:
+    """One JSON value on stdout, on one line."""
+    write(json.dumps(value) + "\n")
+
+
+def write_rows(rows: Sequence[tuple[str, Sequence[str]]], colours: dict[str, str]) -> None:
+    """Aligned rows on stdout: a word that is coloured, then further columns; the last one may be long."""
+    table = Table.grid(padding=(0, 2))
+    for word, columns in rows:
+        colour = colours.get(word, "default")
+        table.add_row(f"[{colour}]{word}[/{colour}]", *(column.replace("[", r"\[") for column in columns))
+    terminal = Console(highlight=False)
+    terminal.print(table, soft_wrap=not terminal.is_terminal, width=None if terminal.is_terminal else 10_000)
+
+
+def size(count: float) -> str:
+    """Bytes for people, in powers of 1000."""
+    for unit in UNITS:
+        if count < 1000 or unit == UNITS[-1]:
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+
+
+def amount(count: float, unit: str) -> str:
+    return size(count) if unit == "B" else f"{count:.0f} {unit}"
+
+
+class RunView(AbstractContextManager["RunView"]):
+    """Shows a run on stderr: a line a step, and below it, on a terminal, a bar for the step that runs."""
+
+    def __init__(self) -> None:
+        self.terminal = Console(stderr=True, highlight=False)
+        self.bars = Progress(
+            TextColumn("{task.description:<10}"),
+            BarColumn(),
+            TextColumn("{task.fields[far]}"),
+            console=self.terminal,
+            transient=True,
+            disable=not self.terminal.is_terminal,
+        )
+        self.bar: TaskID | None = None
+
+    def __enter__(self) -> "RunView":
+        self.bars.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.bars.stop()
+
+    def show(self, event: Event) -> None:
+        if isinstance(event, StepStarted):
+            self.restart(event.stage)
+        elif isinstance(event, StepAdvanced):
+            self.advance(event)
+        elif isinstance(event, StepFinished):
+            self.remove()
+            self.finish(event.outcome)
+
+    def remove(self) -> None:
+        if self.bar is not None:
+            self.bars.remove_task(self.bar)
+            self.bar = None
+
+    def restart(self, stage: str) -> None:
+        self.remove()
+        self.bar = self.bars.add_task(stage, total=None, far="")
+
+    def advance(self, event: StepAdvanced) -> None:
+        if self.bar is None:
+            self.restart(event.stage)
+        assert self.bar is not None
+        left = "" if event.seconds_left is None else f", {event.seconds_left:.0f} s left"
+        rate = f"{amount(event.rate, event.unit)}/s"
+        far = f"{amount(event.done, event.unit)} of {amount(event.total, event.unit)}, {rate}{left}"
+        self.bars.update(self.bar, description=event.stage, completed=event.done, total=event.total, far=far)
+
+    def finish(self, outcome: Outcome) -> None:
+        colour = COLOURS[outcome.outcome]
+        seconds = "" if outcome.outcome in ("reused", "skipped") else f"{outcome.seconds:.1f} s"
+        self.terminal.print(f"[{colour}]{outcome.outcome:<8}[/{colour}]", end="")
+        self.terminal.print(f"{outcome.stage:<10} {seconds:>8}  {outcome.reason}".rstrip(), markup=False, soft_wrap=True)
+
+
+class JsonView(AbstractContextManager["JsonView"]):
+    """Writes every event as one JSON object a line on stdout."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        pass
+
+    def show(self, event: Event) -> None:
+        write_json(event.to_json())
+
+
+def make_view(as_json: bool) -> RunView | JsonView:
+    return JsonView() if as_json else RunView()
+
+
+Show = Callable[[Event], None]

@@ -1,0 +1,1 @@
+"""Runs a job: each step in a process of its own, its artifact kept, the result published."""

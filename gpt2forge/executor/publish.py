@@ -1,0 +1,21 @@
+"""Publishing: one symlink that changes in one step."""
+
+import os
+from pathlib import Path
+
+from gpt2forge.errors import UserError
+
+
+def publish(output: Path, artifact: Path) -> None:
+    """Make `output` a link to the artifact's folder. Raises UserError where something else stands in its place."""
+    target = os.path.relpath(artifact.resolve(), output.parent.resolve())
+    if output.is_symlink():
+        if os.readlink(output) == target:
+            return
+    elif output.exists():
+        raise UserError(f"{output}: is not a link that gpt2forge made; move it away and build again")
+    output.parent.mkdir(parents=True, exist_ok=True)
+    aside = output.with_name(f".{output.name}.{os.getpid()}")
+    aside.unlink(missing_ok=True)
+    aside.symlink_to(target)
+    aside.replace(output)

@@ -1,0 +1,60 @@
+"""The process that runs one stage: `python -m gpt2forge.executor.worker`, told on standard input what to do.
+
+It reads one line of JSON, imports the stage's module and nothing else of the program, and writes lines of JSON to the
+descriptor it was given: {"advance": [done, total, unit]}, then {"metrics": {...}} or {"fault": "one line"}.
+"""
+
+import errno
+import importlib
+import json
+import os
+import sys
+import threading
+import typing
+from pathlib import Path
+from typing import Any, TextIO
+
+from gpt2forge.errors import UserError
+from gpt2forge.executor.provenance import write_provenance
+from gpt2forge.stage import Inputs, Stage, Target
+
+
+def main() -> int:
+    order = json.loads(sys.stdin.buffer.readline())
+    threading.Thread(target=leave_with_parent, daemon=True).start()
+    with os.fdopen(order["events"], "w", buffering=1) as events:
+        try:
+            tell(events, {"metrics": run_stage(order, events)})
+        except UserError as error:
+            tell(events, {"fault": str(error)})
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+                raise
+            tell(events, {"fault": f"{error.filename or order['out']}: {error.strerror}; make room and build again"})
+    return 0
+
+
+def leave_with_parent() -> None:
+    """The parent never writes again: its end of the pipe closes when it dies, however it dies."""
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+def run_stage(order: dict[str, Any], events: TextIO) -> dict[str, Any]:
+    stage: Stage = importlib.import_module(order["module"]).STAGE
+    section = typing.get_type_hints(stage.run)["section"].model_validate(order["section"])
+    folders = {kind: Path(source["folder"]) for kind, source in order["inputs"].items()}
+    inputs = Inputs(folders, lambda done, total, unit: tell(events, {"advance": [done, total, unit]}))
+    out = Path(order["out"])
+    metrics = stage.run(inputs, section, Target.model_validate(order["target"]), out)
+    target = {field: order["target"][field] for field in stage.target}
+    write_provenance(out, stage, order["section"], target, order["inputs"])
+    return dict(metrics)
+
+
+def tell(events: TextIO, message: dict[str, Any]) -> None:
+    events.write(json.dumps(message) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
