@@ -37,6 +37,8 @@ def make_model(folder: Path, shape: Shape, seed: int = 0) -> GPT2LMHeadModel:
         n_layer=shape.layers,
         n_inner=shape.inner,
         tie_word_embeddings=shape.tied,
+        bos_token_id=shape.vocabulary - 1,
+        eos_token_id=shape.vocabulary - 1,
         attn_implementation="eager",
     )
     model = GPT2LMHeadModel(config).eval()

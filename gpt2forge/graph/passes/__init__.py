@@ -1,0 +1,23 @@
+"""The passes, in the order in which they are applied. Each rewrites a model in place and needs no other one.
+
+A pass that finds something else than it can rewrite raises GraphError, which fails the build.
+"""
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+
+import onnx_ir as ir
+
+from gpt2forge.graph.passes.attention import fuse_attention
+from gpt2forge.graph.passes.bias import fuse_bias
+from gpt2forge.graph.passes.gelu import fuse_gelu
+from gpt2forge.graph.passes.skip_layer_norm import fuse_skip_layer_norm
+
+PASSES: Mapping[str, Callable[[ir.Model], None]] = MappingProxyType(
+    {
+        "attention": fuse_attention,
+        "skip_layer_norm": fuse_skip_layer_norm,
+        "gelu": fuse_gelu,
+        "bias": fuse_bias,  # last: it moves biases into operators that the others write
+    }
+)

@@ -1,0 +1,42 @@
+"""fuse: rewrite the graph with ONNX Runtime's fused operators, one pass for each key of `fusion:`."""
+
+from pathlib import Path
+
+from gpt2forge.stage import Inputs, Metrics, Section, Stage, Target
+
+
+class Fusion(Section):
+    """`fusion:`, the passes; each can be turned off on its own."""
+
+    attention: bool = True
+    skip_layer_norm: bool = True
+    gelu: bool = True
+    bias: bool = True
+
+
+def run(inputs: Inputs, section: Fusion, target: Target, out: Path) -> Metrics:
+    """Write `model.onnx`, the graph after the passes that are on.
+
+    Raises UserError when a pass cannot be used for this model, GraphError when the graph is not as export writes it.
+    """
+    from gpt2forge.graph.check import check_graph
+    from gpt2forge.graph.files import read_graph, write_graph
+    from gpt2forge.graph.fusion import count_operators, fuse
+
+    model = read_graph(inputs["graph"])
+    fuse(model, [name for name, is_on in section.model_dump().items() if is_on])
+    check_graph(model)
+    write_graph(model, out)
+    return {"nodes": model.graph.num_nodes(), "operators": count_operators(model)}
+
+
+STAGE = Stage(
+    name="fuse",
+    section="fusion",
+    target=(),
+    reads=("graph",),
+    writes="graph",
+    tools=("onnx", "onnx-ir"),
+    version=1,
+    run=run,
+)
