@@ -9,7 +9,8 @@ from gpt2forge.errors import UserError
 from gpt2forge.executor.publish import publish
 from gpt2forge.executor.run import run_job
 from gpt2forge.outcome import Outcome
-from gpt2forge.plan.job import Job, make_job
+from gpt2forge.plan.job import Job
+from gpt2forge.plan.recipe_job import make_job
 from gpt2forge.progress import RunFinished
 from gpt2forge.recipe import load_recipe
 from gpt2forge.report import make_report, read_report, write_report

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gpt2forge import console
-from gpt2forge.plan.job import make_job
 from gpt2forge.plan.plan import make_plan
+from gpt2forge.plan.recipe_job import make_job
 from gpt2forge.progress import Meter
 from gpt2forge.recipe import load_recipe
 from gpt2forge.store.store import Store

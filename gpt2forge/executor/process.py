@@ -98,10 +98,9 @@ def judge(stage: str, messages: dict[str, Any], code: int, log: Path, ended: End
     """Say what the worker's end means."""
     if "fault" in messages:
         raise UserError(messages["fault"])
-    if code < 0:
+    if -code in (signal.SIGKILL, signal.SIGTERM):
         name = signal.Signals(-code).name
-        hint = "; is there enough memory?" if code == -signal.SIGKILL else f"; what it said is in `{log}`"
-        raise UserError(f"`{stage}` was killed by {name}{hint} Build again to go on from the last good step")
+        raise UserError(f"`{stage}` was killed by {name}; with enough free memory, build again to go on from the last good step")
     if code or "metrics" not in messages:
         raise StageCrash(stage, log)
     return Ended(messages["metrics"], ended.seconds, ended.peak_memory_bytes)

@@ -86,10 +86,14 @@ def list_imports(tree: ast.AST) -> Iterator[str]:
 def list_tokens(source: str) -> Iterator[str]:
     """The tokens of a file by rule 2."""
     docstrings = set(find_docstrings(ast.parse(source)))
+    in_docstring = False
     for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.type in LAYOUT or token.start in docstrings:
-            continue
-        yield BLOCKS.get(token.type, token.string)
+        if token.start in docstrings:
+            in_docstring = True
+        elif in_docstring and token.type == tokenize.NEWLINE:
+            in_docstring = False
+        elif token.type not in LAYOUT:
+            yield BLOCKS.get(token.type, token.string)
 
 
 def find_docstrings(tree: ast.AST) -> Iterator[tuple[int, int]]:

@@ -1,12 +1,10 @@
-"""A job: what one recipe asks for, without paths or names in what is hashed."""
+"""A job: what is asked for, as stages, sections and sources. Paths and names are in it, but enter no key."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from gpt2forge.artifact import make_manifest
-from gpt2forge.model.checkpoint import find_checkpoint
-from gpt2forge.recipe import STAGES, Recipe
 from gpt2forge.stage import Section, Stage, Target
 from gpt2forge.store.memo import Memo
 
@@ -47,10 +45,3 @@ class Job:
     def section(self, stage: Stage) -> Section:
         """The section that a stage reads; an empty one where it reads none."""
         return self.sections[stage.section] if stage.section else Section()
-
-
-def make_job(recipe: Recipe) -> Job:
-    """Raises UserError when the checkpoint is not there."""
-    found = find_checkpoint(Path(recipe.source.checkpoint))
-    sections = {stage.section: getattr(recipe, stage.section) for stage in STAGES if stage.section}
-    return Job(recipe.name, STAGES, sections, recipe.target, {"checkpoint": Source(found.folder, found.files)})

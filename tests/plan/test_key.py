@@ -1,0 +1,54 @@
+"""Keys: equal for equal reasons, different for any other."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpt2forge.digest import canonical_json, digest_value
+from gpt2forge.plan.key import make_key, make_pre_image
+from gpt2forge.store.memo import Memo
+from tests.toy.job import make_job
+from pathlib import Path
+
+scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=4)
+values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3))
+
+
+def reverse(value: Any) -> Any:
+    """The same value with every mapping written in another order."""
+    if isinstance(value, dict):
+        return {key: reverse(child) for key, child in reversed(value.items())}
+    return [reverse(child) for child in value] if isinstance(value, list) else value
+
+
+@given(values)
+def test_order_of_keys_does_not_count(value: Any) -> None:
+    assert digest_value(value) == digest_value(reverse(value))
+
+
+@given(values, values)
+def test_different_values_have_different_digests(one: Any, other: Any) -> None:
+    same = canonical_json(one) == canonical_json(other)
+    assert (digest_value(one) == digest_value(other)) == same
+
+
+def test_number_that_is_none_has_no_digest() -> None:
+    with pytest.raises(ValueError, match="Out of range float values are not JSON compliant"):
+        digest_value(float("nan"))
+
+
+def test_key_holds_what_the_stage_reads_and_no_path(tmp_path: Path) -> None:
+    memo = Memo(tmp_path / "memo")
+    images = []
+    for name in ("one", "two"):
+        job = make_job(tmp_path / name)
+        digest = job.sources["checkpoint"].digest(memo, lambda done, total, unit: None)
+        images.append(make_pre_image(job, job.stages[0], {"checkpoint": digest}, memo))
+    assert images[0] == images[1]
+    assert make_key(images[0]) == make_key(images[1])
+    assert set(images[0]) == {"stage", "version", "code", "section", "target", "inputs", "tools"}
+    assert images[0]["section"] == {}
+    assert list(images[0]["tools"]) == ["numpy"]
+    assert str(tmp_path) not in str(images)

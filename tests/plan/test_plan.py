@@ -1,0 +1,44 @@
+"""What a plan foretells."""
+
+from pathlib import Path
+
+from gpt2forge.plan.plan import make_plan
+from gpt2forge.store.store import Store
+from tests.toy.job import make_job, run
+
+
+def plan(store: Store, source: Path, times: int = 2, upper: bool = False) -> list[tuple[str, str]]:
+    steps = make_plan(make_job(source, times=times, upper=upper), store, lambda done, total, unit: None)
+    return [(step.verdict, step.reason) for step in steps]
+
+
+def test_first_build_will_run_everything(tmp_path: Path) -> None:
+    assert plan(Store(tmp_path / "cache"), tmp_path / "source") == [("will run", "not built before")] * 3
+
+
+def test_built_job_is_done(tmp_path: Path) -> None:
+    store, source = Store(tmp_path / "cache"), tmp_path / "source"
+    run(make_job(source), store)
+    assert plan(store, source) == [("done", "")] * 3
+
+
+def test_step_behind_one_that_will_run_may_run(tmp_path: Path) -> None:
+    store, source = Store(tmp_path / "cache"), tmp_path / "source"
+    run(make_job(source), store)
+    assert plan(store, source, times=3) == [
+        ("done", ""),
+        ("will run", "`repetition.times` 2 -> 3"),
+        ("may run", "if `text` comes out different"),
+    ]
+
+
+def test_step_that_was_never_made_with_these_values_will_run(tmp_path: Path) -> None:
+    store, source = Store(tmp_path / "cache"), tmp_path / "source"
+    run(make_job(source), store)
+    assert plan(store, source, times=3, upper=True)[2] == ("will run", "`packing.upper` false -> true")
+
+
+def test_planning_changes_nothing(tmp_path: Path) -> None:
+    store, source = Store(tmp_path / "cache"), tmp_path / "source"
+    plan(store, source)
+    assert [path.name for path in store.root.iterdir()] == ["memo"]

@@ -1,0 +1,150 @@
+"""How a recipe is read, and what is said of a bad one."""
+
+from pathlib import Path
+
+import pytest
+
+from gpt2forge.errors import RecipeError, UserError
+from gpt2forge.recipe import load_recipe
+
+ROOT = Path(__file__).parents[1]
+GOOD = """\
+name: mine
+source:
+  checkpoint: here
+target:
+  device: cpu
+quantization:
+  scheme: int8
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "recipes").mkdir()
+    return tmp_path
+
+
+def write(text: str) -> None:
+    Path("recipes/mine.yaml").write_text(text)
+
+
+def faults(text: str, *changes: str) -> list[str]:
+    write(text)
+    with pytest.raises(RecipeError) as error:
+        load_recipe("mine", changes)
+    return str(error.value).splitlines()
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped_recipe_is_valid_and_opens_with_three_comment_lines(path: Path) -> None:
+    assert load_recipe(str(path)).recipe.name == path.stem
+    lines = path.read_text().splitlines()
+    assert all(line.startswith("# ") for line in lines[:3])
+    assert not lines[3].startswith("#")
+    assert f"make build RECIPE={path.stem}" in lines[2]
+
+
+def test_all_recipes_that_were_promised_are_shipped() -> None:
+    promised = {f"nano-cpu-{scheme}" for scheme in ("fp32", "int8", "int4")} | {"nano-vnni-int8", "774m-vnni-int8"}
+    promised |= {f"{size}-cpu-int8" for size in ("124m", "355m", "774m", "1558m")} | {"774m-cpu-fp32", "774m-cpu-int4"}
+    assert {path.stem for path in (ROOT / "recipes").glob("*.yaml")} == promised
+
+
+def test_defaults_are_filled_in(folder: Path) -> None:
+    write(GOOD)
+    recipe = load_recipe("mine").recipe
+    assert recipe.quantization.model_dump() == {"scheme": "int8", "granularity": 128, "embeddings": "int8"}
+    assert recipe.fusion.model_dump() == {"attention": True, "skip_layer_norm": True, "gelu": True, "bias": True}
+    assert recipe.target.model_dump() == {"device": "cpu", "cpu": "any"}
+    write(GOOD.replace("int8", "int4"))
+    assert load_recipe("mine").recipe.quantization.model_dump() == {"scheme": "int4", "granularity": 32, "embeddings": "int8"}
+    write(GOOD.partition("quantization")[0])
+    assert load_recipe("mine").recipe.quantization.model_dump() == {"scheme": "none", "granularity": None, "embeddings": "none"}
+
+
+def test_recipe_is_named_as_under_recipes_or_by_its_path(folder: Path) -> None:
+    write(GOOD)
+    assert load_recipe("mine").recipe == load_recipe("recipes/mine.yaml").recipe == load_recipe(str(folder / "recipes/mine.yaml")).recipe
+
+
+def test_all_faults_are_said_at_once_in_line_order(folder: Path) -> None:
+    text = """\
+name: mine
+sorce:
+  checkpoint: here
+target:
+  device: cpu
+  cpu: vnn
+fusion:
+  gelu: yes
+  attentoin: true
+quantization:
+  scheme: int9
+  granularty: 128
+"""
+    assert faults(text) == [
+        "recipes/mine.yaml:1:1: the key `source` is missing",
+        "recipes/mine.yaml:2:1: unknown key `sorce`; did you mean `source`?",
+        "recipes/mine.yaml:6:3: `target.cpu: vnn`: must be one of `any`, `vnni`; did you mean `vnni`?",
+        "recipes/mine.yaml:8:3: `fusion.gelu: yes`: must be `true` or `false`",
+        "recipes/mine.yaml:9:3: unknown key `fusion.attentoin`; did you mean `attention`?",
+        "recipes/mine.yaml:11:3: `quantization.scheme: int9`: must be one of `none`, `int8`, `int4`, `float16`; did you mean `int8`?",
+        "recipes/mine.yaml:12:3: unknown key `quantization.granularty`; did you mean `granularity`?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("device: cpu", "device: cuda", "5:3: `target.device: cuda`: is not built yet; use `cpu`"),
+        ("scheme: int8", "scheme: float16", "7:3: `quantization.scheme: float16`: is not built yet; use `none`, `int8` or `int4`"),
+        ("  checkpoint: here", "  {}", "2:1: the key `source.checkpoint` is missing"),
+        ("  checkpoint: here", "  checkpoint: 3", "3:3: `source.checkpoint: 3`: should be a valid string"),
+        ("target:\n  device: cpu", "target: cpu", "4:1: `target: cpu`: must be a mapping"),
+        ("name: mine", "name: other", "1:1: `name: other` must be the file's, `mine`"),
+        ("name: mine", "name: a/b", "1:1: `name: a/b`: must be made of letters, digits, `.`, `_`, `@` and `-`"),
+        (
+            "scheme: int8",
+            "scheme: int8\n  granularity: channel",
+            "8:3: `granularity: channel` needs `target.cpu: vnni`: older x86 saturates in its integer matmul; "
+            "use blocks, for example `granularity: 128`",
+        ),
+    ],
+)
+def test_fault_is_one_line_with_its_place(folder: Path, old: str, new: str, fault: str) -> None:
+    assert faults(GOOD.replace(old, new)) == [f"recipes/mine.yaml:{fault}"]
+
+
+def test_fault_in_a_parent_is_said_of_the_parent(folder: Path) -> None:
+    Path("recipes/base").mkdir()
+    Path("recipes/base/cpu.yaml").write_text("target:\n  device: cpu\nfusion:\n  gelo: true\n")
+    assert faults("extends: base/cpu.yaml\n" + GOOD) == [
+        "recipes/base/cpu.yaml:4:3: unknown key `fusion.gelo`; did you mean `gelu`?"
+    ]
+
+
+def test_fault_of_a_change_names_the_change(folder: Path) -> None:
+    assert faults(GOOD, "quantization.granularty=64") == [
+        "--set quantization.granularty=64: unknown key `quantization.granularty`; did you mean `granularity`?"
+    ]
+
+
+def test_change_is_applied(folder: Path) -> None:
+    write(GOOD)
+    recipe = load_recipe("mine", ["quantization.granularity=64"], "mine-64").recipe
+    assert (recipe.name, recipe.quantization.granularity) == ("mine-64", 64)
+
+
+def test_unknown_recipe_is_one_line_with_a_suggestion(folder: Path) -> None:
+    with pytest.raises(UserError) as error:
+        load_recipe("mine")
+    assert str(error.value) == "`mine`: there is no folder `recipes/` with recipes here; start where it is, or give a path"
+    write(GOOD)
+    with pytest.raises(UserError) as error:
+        load_recipe("mien")
+    assert str(error.value) == "`mien`: there is no `recipes/mien.yaml`; did you mean `mine`?"
+    with pytest.raises(UserError) as error:
+        load_recipe("x/y.yaml")
+    assert str(error.value) == "x/y.yaml: there is no such recipe"

@@ -1,0 +1,38 @@
+"""Makes toy jobs and runs them."""
+
+from pathlib import Path
+
+from gpt2forge.executor.run import run_job
+from gpt2forge.outcome import Outcome
+from gpt2forge.plan.job import Job, Source
+from gpt2forge.progress import Event
+from gpt2forge.stage import Target
+from gpt2forge.store.store import Store
+from tests.toy import gather, pack, repeat
+
+STAGES = (gather.STAGE, repeat.STAGE, pack.STAGE)
+
+
+def make_job(folder: Path, times: int = 2, end: str = "fine", upper: bool = False, cpu: str = "any") -> Job:
+    """A job whose source is `folder`, with one file in it unless it has some."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if not any(folder.iterdir()):
+        (folder / "a").write_text("hello ")
+    sections = {
+        "repetition": repeat.Repetition.model_validate({"times": times, "end": end}),
+        "packing": pack.Packing(upper=upper),
+    }
+    target = Target.model_validate({"device": "cpu", "cpu": cpu})
+    files = tuple(sorted(path.name for path in folder.iterdir()))
+    return Job("toy", STAGES, sections, target, {"checkpoint": Source(folder, files)})
+
+
+def run(job: Job, store: Store, rerun: str | None = None, until: str | None = None) -> list[Outcome]:
+    outcomes: list[Outcome] = []
+    events: list[Event] = []
+    run_job(job, store, events.append, outcomes, rerun, until)
+    return outcomes
+
+
+def words(outcomes: list[Outcome]) -> list[str]:
+    return [outcome.outcome for outcome in outcomes]

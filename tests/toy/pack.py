@@ -1,0 +1,23 @@
+"""The last toy stage: makes the package."""
+
+import time
+from pathlib import Path
+
+from gpt2forge.stage import Inputs, Metrics, Section, Stage, Target
+
+
+class Packing(Section):
+    upper: bool = False
+
+
+def run(inputs: Inputs, section: Packing, target: Target, out: Path) -> Metrics:
+    text = (inputs["text"] / "text").read_text()
+    if section.upper:
+        block = b"x" * (64 << 20)  # something for the memory to be measured by
+        time.sleep(0.2)
+        del block
+    (out / "model.onnx").write_text(text.upper() if section.upper else text)
+    return {"bytes": {"package": len(text), "float32": 4 * len(text)}}
+
+
+STAGE = Stage("pack", "packing", ("device",), ("text",), "package", (), 1, run)

@@ -1,0 +1,35 @@
+"""The second toy stage: repeats the text, or comes to grief on request."""
+
+import os
+import signal
+import time
+from pathlib import Path
+from typing import Literal
+
+from gpt2forge.errors import UserError
+from gpt2forge.stage import Inputs, Metrics, Section, Stage, Target
+
+
+class Repetition(Section):
+    times: int = 1
+    end: Literal["fine", "fault", "crash", "kill", "full", "sleep"] = "fine"
+
+
+def run(inputs: Inputs, section: Repetition, target: Target, out: Path) -> Metrics:
+    (out / "text").write_text((inputs["text"] / "text").read_text() * section.times)
+    if section.end == "fault":
+        raise UserError("here: the text is bad; write a better one")
+    if section.end == "crash":
+        raise ValueError("a bug")
+    if section.end == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if section.end == "full":
+        raise OSError(28, "No space left on device", str(out / "text"))
+    if section.end == "sleep":
+        (out / "asleep").write_text(str(os.getpid()))
+        time.sleep(60)
+    inputs.advance(1, 1, "texts")
+    return {"times": section.times}
+
+
+STAGE = Stage("repeat", "repetition", (), ("text",), "text", (), 1, run)
