@@ -1,0 +1,92 @@
+"""Reads a finished package back and says what is wrong with it.
+
+1. Every weight lies inside `model.onnx_data`, with the length that its shape and type ask for.
+2. No two weights overlap, unless they lie at the very same place.
+3. No bytes are stored twice: two places of at least SMALL bytes that hold the same values. Weights whose values are all
+   the same (gains of one, a table of zeros) may.
+4. Nothing is left float32 that was to be quantized.
+"""
+
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx_ir as ir
+
+from gpt2forge.errors import UserError
+from gpt2forge.graph.files import GRAPH_FILE, read_graph
+from gpt2forge.graph.package import DATA_FILE, Region, find_region, find_weights
+from gpt2forge.graph.quantize.linear import LINEAR
+from gpt2forge.graph.quantize.scheme import Scheme
+from gpt2forge.graph.quantize.table import TABLES
+
+SMALL = 4096  # bytes; below this, repetition is no waste
+GLANCE = 4096  # bytes at each end that tell different weights apart
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A weight and its place in `model.onnx_data`."""
+
+    name: str
+    region: Region
+    dtype: ir.DataType
+
+
+def audit_package(folder: Path, scheme: Scheme) -> None:
+    """Check a package by rules 1 to 4; raises UserError that names the first weight that breaks one."""
+    tensors = find_weights(read_graph(folder).graph)
+    size = (folder / DATA_FILE).stat().st_size
+    for name, tensor in tensors.items():
+        check_place(folder, name, tensor, size)
+    stored = [Stored(name, find_region(tensor), tensor.dtype) for name, tensor in tensors.items()]
+    check_overlap(folder, stored)
+    check_repetition(folder, stored)
+    for weight in stored:
+        check_quantized(folder, weight, scheme)
+
+
+def check_place(folder: Path, name: str, tensor: ir.ExternalTensor, size: int) -> None:
+    """Rule 1."""
+    region, location = find_region(tensor), str(tensor.location)
+    if location != DATA_FILE or region.length != tensor.nbytes or region.end > size:
+        wrong = f"`{name}` is {tensor.nbytes} bytes, and `{location}` does not hold them at {region.offset}"
+        raise UserError(f"{folder / GRAPH_FILE}: {wrong}")
+
+
+def check_overlap(folder: Path, stored: list[Stored]) -> None:
+    """Rule 2."""
+    ordered = sorted(stored, key=lambda weight: (weight.region.offset, weight.region.end))
+    for first, second in pairwise(ordered):
+        if second.region.offset < first.region.end and second.region != first.region:
+            raise UserError(f"{folder / DATA_FILE}: `{first.name}` and `{second.name}` overlap")
+
+
+def check_repetition(folder: Path, stored: list[Stored]) -> None:
+    """Rule 3."""
+    data = np.memmap(folder / DATA_FILE, np.uint8, "r")
+    seen: dict[tuple[int, bytes, bytes], list[Stored]] = {}
+    for weight in {weight.region: weight for weight in stored if weight.region.length >= SMALL}.values():
+        values = view(data, weight)
+        alike = seen.setdefault((len(values), values[:GLANCE].tobytes(), values[-GLANCE:].tobytes()), [])
+        for earlier in alike:
+            if np.array_equal(view(data, earlier), values) and varies(values.view(weight.dtype.numpy())):
+                raise UserError(f"{folder / DATA_FILE}: `{earlier.name}` and `{weight.name}` hold the same bytes twice")
+        alike.append(weight)
+
+
+def view(data: np.ndarray[Any, Any], weight: Stored) -> np.ndarray[Any, Any]:
+    return data[weight.region.offset : weight.region.end]
+
+
+def varies(values: np.ndarray[Any, Any]) -> bool:
+    return bool((values != values[0]).any())
+
+
+def check_quantized(folder: Path, weight: Stored, scheme: Scheme) -> None:
+    """Rule 4."""
+    wanted = (scheme.linear and LINEAR.fullmatch(weight.name)) or (scheme.table and weight.name in TABLES)
+    if wanted and weight.dtype == ir.DataType.FLOAT:
+        raise UserError(f"{folder / GRAPH_FILE}: `{weight.name}` was to be quantized and is still float32")

@@ -1,0 +1,45 @@
+"""8-bit integers with one scale for each output channel, in the layout that MatMulInteger reads: the numbers.
+
+scale = max|column| / 127, q = round(x / scale); |x - q * scale| <= scale * (1/2 + 2^-16), as for blocks of 8 bits.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gpt2forge.graph.quantize.blocks import LARGEST, SMALLEST, Floats
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Quantized rows: `data` (R, N) int8, and sums of squares for the error."""
+
+    data: np.ndarray[Any, np.dtype[np.int8]]
+    square_error: float
+    square: float
+
+
+def find_magnitudes(rows: Floats) -> Floats:
+    """The largest magnitude (N,) in each column of `rows` (R, N)."""
+    magnitudes: Floats = np.maximum(rows.max(axis=0), -rows.min(axis=0))
+    return magnitudes
+
+
+def scale_channels(magnitudes: Floats) -> Floats:
+    """The scale (N,) of each column; raises ValueError where a magnitude (N,) is not finite."""
+    if not np.isfinite(magnitudes).all():
+        raise ValueError("a value is not finite")
+    scales: Floats = magnitudes / LARGEST[8]
+    return np.maximum(scales, SMALLEST)
+
+
+def quantize_rows(rows: Floats, scales: Floats) -> Rows:
+    """Quantize `rows` (R, N) by the scales (N,) of the columns that they are part of."""
+    steps = rows / scales  # (R, N)
+    np.rint(steps, out=steps)
+    wrong = steps * scales
+    wrong -= rows
+    return Rows(
+        steps.astype(np.int8), float(np.einsum("ij,ij->", wrong, wrong)), float(np.einsum("ij,ij->", rows, rows))
+    )

@@ -1,0 +1,111 @@
+"""Reads one weight, quantizes it slice by slice on every core, and writes each slice where it belongs.
+
+Slices depend on the shape alone, and sums are made in their order: any number of threads gives the same bytes.
+"""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gpt2forge.errors import UserError
+from gpt2forge.graph.package import DataFile, map_weight
+from gpt2forge.graph.quantize.blocks import Floats, quantize_blocks
+from gpt2forge.graph.quantize.channel import find_magnitudes, quantize_rows, scale_channels
+from gpt2forge.graph.quantize.coverage import Row, relate
+from gpt2forge.graph.quantize.item import Item
+
+SLICE = 320 * 1024  # weights of a slice: small enough for a core's cache, large enough that threads rarely meet
+STEP = 16  # of a slice's width, so that slices of a row start on cache lines
+
+Tick = Callable[[int], None]
+"""Called with the number of source bytes that were just finished."""
+
+
+@dataclass(frozen=True)
+class Store:
+    """Where weights come from and go to; `tick` hears of progress from one thread."""
+
+    folder: Path
+    file: DataFile
+    pool: Executor
+    tick: Tick
+
+    def __call__(self, item: Item) -> Row:
+        """Store one weight; raises UserError when a value that is to be quantized is not finite."""
+        values = map_weight(item.weight, self.folder)
+        try:
+            square_error, square = self.write(item, values)
+        except ValueError as error:
+            raise UserError(
+                f"{self.folder / str(item.weight.location)}: `{item.weight.name}` cannot be quantized: {error}; "
+                "train from an earlier checkpoint, or use `scheme: none`"
+            ) from error
+        size = item.data.length + (item.scales.length if item.scales else 0)
+        storage = item.storage
+        bits, block = (storage.bits, storage.block) if storage else (32, None)
+        return Row(item.weight.name or "", values.size, bits, block, size, relate(square_error, square))
+
+    def write(self, item: Item, values: Floats) -> tuple[float, float]:
+        if item.storage is None:
+            return self.copy(item, values.reshape(-1))
+        if item.storage.block is None:
+            return self.write_channels(item, values)
+        return self.write_blocks(item, values.T if item.table else values, item.storage.bits, item.storage.block)
+
+    def copy(self, item: Item, values: Floats) -> tuple[float, float]:
+        """Write a weight as it is."""
+        for part in cut(len(values), SLICE):
+            self.file.write(item.data, 4 * part.start, values[part])
+            self.tick(4 * (part.stop - part.start))
+        return 0.0, 0.0
+
+    def write_blocks(self, item: Item, columns: Floats, bits: int, block: int) -> tuple[float, float]:
+        """Write `columns` (K, N) in blocks along K, some columns at a time."""
+        assert item.scales is not None
+        data, scales = item.data, item.scales
+
+        def store(part: slice) -> tuple[float, float, int]:
+            blocks = quantize_blocks(columns[:, part], bits, block)
+            self.file.write(data, part.start * blocks.data[0].nbytes, blocks.data)
+            self.file.write(scales, part.start * blocks.scales[0].nbytes, blocks.scales)
+            return blocks.square_error, blocks.square, columns[:, part].nbytes
+
+        return self.add_up(store, cut(columns.shape[1], wide(columns.shape[0])))
+
+    def write_channels(self, item: Item, values: Floats) -> tuple[float, float]:
+        """Write `values` (K, N) with one scale for each column, some rows at a time."""
+        assert item.scales is not None
+        data, parts = item.data, list(cut(len(values), wide(values.shape[1])))
+        magnitudes = list(self.pool.map(lambda part: find_magnitudes(values[part]), parts))
+        scales = scale_channels(np.max(magnitudes, axis=0))
+        self.file.write(item.scales, 0, scales)
+
+        def store(part: slice) -> tuple[float, float, int]:
+            rows = quantize_rows(values[part], scales)
+            self.file.write(data, part.start * rows.data[0].nbytes, rows.data)
+            return rows.square_error, rows.square, values[part].nbytes
+
+        return self.add_up(store, parts)
+
+    def add_up(
+        self, store: Callable[[slice], tuple[float, float, int]], parts: list[slice] | Iterator[slice]
+    ) -> tuple[float, float]:
+        """Run `store` over the parts and add its sums of squares in their order."""
+        square_error = square = 0.0
+        for wrong, whole, size in self.pool.map(store, parts):
+            square_error, square = square_error + wrong, square + whole
+            self.tick(size)
+        return square_error, square
+
+
+def wide(length: int) -> int:
+    """How many vectors of this length make a slice."""
+    return max(STEP, SLICE // length // STEP * STEP)
+
+
+def cut(length: int, step: int) -> Iterator[slice]:
+    """Cut a length into parts of `step`."""
+    return (slice(start, min(start + step, length)) for start in range(0, length, step))

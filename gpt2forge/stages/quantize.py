@@ -1,0 +1,111 @@
+"""quantize: store the weights in 32, 8 or 4 bits and write the published directory."""
+
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, ValidationInfo, field_validator
+
+from gpt2forge.errors import UserError
+from gpt2forge.stage import Inputs, Metrics, Section, Stage, Target
+
+Embeddings = Literal["none", "int8", "int4"]
+Granularity = Literal[16, 32, 64, 128, 256, "channel"]
+
+BLOCKS: dict[str, Granularity] = {"int8": 128, "int4": 32}
+"""How many weights share a scale where the recipe does not say."""
+
+COPIED = (
+    "config.json",
+    "generation_config.json",
+    "tokenizer.json",
+    "vocab.json",
+    "merges.txt",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+)
+
+
+class Quantization(Section):
+    """`quantization:`, how weights are stored; what is not given is filled in, so that one meaning has one key."""
+
+    scheme: Literal["none", "int8", "int4", "float16"] = "none"
+    granularity: Granularity | None = Field(default=None, validate_default=True)
+    embeddings: Embeddings | None = Field(default=None, validate_default=True)
+
+    @field_validator("scheme")
+    @classmethod
+    def refuse_what_is_not_built_yet(cls, scheme: str) -> str:
+        if scheme == "float16":
+            raise ValueError("`float16` is not built yet; use `int8`, `int4` or `none`")
+        return scheme
+
+    @field_validator("granularity")
+    @classmethod
+    def fill_granularity(cls, granularity: Granularity | None, info: ValidationInfo) -> Granularity | None:
+        scheme = info.data.get("scheme", "none")
+        if granularity is None:
+            return BLOCKS.get(scheme)
+        if scheme == "none" and "scheme" in info.data:
+            raise ValueError("`granularity` means nothing where `scheme` is `none`; remove it")
+        if granularity == "channel" and scheme != "int8":
+            raise ValueError("`channel` needs `scheme: int8`; use 16, 32, 64, 128 or 256")
+        return granularity
+
+    @field_validator("embeddings")
+    @classmethod
+    def fill_embeddings(cls, embeddings: Embeddings | None, info: ValidationInfo) -> Embeddings:
+        if embeddings is not None:
+            return embeddings
+        return "none" if info.data.get("scheme", "none") == "none" else "int8"
+
+
+def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Metrics:
+    """Write the package of `weights` and `graph`: the model, the tokenizer's files, genai_config.json and forge.json.
+
+    Raises UserError when a weight was to be quantized and was not, when bytes are stored twice, or when `granularity:
+    channel` is asked for a machine that may lack VNNI.
+    """
+    from gpt2forge.graph.audit import audit_package
+    from gpt2forge.graph.files import read_graph
+    from gpt2forge.graph.quantize.model import quantize_model
+    from gpt2forge.graph.quantize.scheme import make_scheme
+
+    if section.granularity == "channel" and target.cpu != "vnni":
+        raise UserError("`quantization.granularity: channel` needs `target.cpu: vnni`: other processors saturate")
+    scheme = make_scheme(section.scheme, section.granularity, section.embeddings or "none")
+    weights = inputs["weights"]
+    rows = quantize_model(read_graph(inputs["graph"]), weights, scheme, out, inputs.advance)
+    audit_package(out, scheme)
+    write_texts(weights, out)
+    write_json(out / "forge.json", {"tensors": [row.to_json() for row in rows]})
+    float32 = sum(4 * row.weights for row in rows)
+    return {"bytes": {"package": sum(path.stat().st_size for path in out.iterdir()), "float32": float32}}
+
+
+def write_texts(weights: Path, out: Path) -> None:
+    """Copy what other tools read beside the model, and write what onnxruntime-genai reads."""
+    from gpt2forge.graph.genai import make_genai_config
+    from gpt2forge.model.config import read_config
+
+    for name in COPIED:
+        if (weights / name).is_file():
+            (out / name).write_bytes((weights / name).read_bytes())
+    config = read_config(weights)
+    write_json(out / "genai_config.json", make_genai_config(config, config.eos_token_id))
+
+
+def write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=2) + "\n", encoding="utf-8")
+
+
+STAGE = Stage(
+    name="quantize",
+    section="quantization",
+    target=("device", "cpu"),
+    reads=("weights", "graph"),
+    writes="package",
+    tools=("numpy", "onnx", "onnx-ir"),
+    version=1,
+    run=run,
+)
