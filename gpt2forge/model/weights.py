@@ -1,12 +1,14 @@
 """One safetensors file: where each tensor lies, and a writer that holds one piece of a tensor at a time.
 
-The format: 8 bytes little-endian header length, a JSON header {name: {dtype, shape, data_offsets}}, then the data without
-holes (https://github.com/huggingface/safetensors#format).
+The format: 8 bytes little-endian header length, a JSON header {name: {dtype, shape, data_offsets}}, then the data
+without holes (https://github.com/huggingface/safetensors#format).
 """
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,8 @@ import ml_dtypes
 import numpy as np
 
 from gpt2forge.errors import UserError
+from gpt2forge.model.texts import quote
+from gpt2forge.model.writeback import STRIDE, make_starter
 
 DTYPES: dict[str, np.dtype[Any]] = {
     "F32": np.dtype("<f4"),
@@ -21,7 +25,8 @@ DTYPES: dict[str, np.dtype[Any]] = {
     "BF16": np.dtype(ml_dtypes.bfloat16),
 }
 ALIGNMENT = 4096  # the data starts on a page, so that the first tensors can be mapped
-LARGEST_HEADER = 100_000_000  # the limit of the format
+LARGEST_RANK = 64  # numpy's
+LARGEST_HEADER = 1 << 24  # bytes; 1558M takes a hundredth of it
 
 
 @dataclass(frozen=True)
@@ -49,22 +54,24 @@ def read_header(path: Path) -> dict[str, Tensor]:
             header = json.loads(file.read(length))
             header.pop("__metadata__", None)
             tensors = [locate(name, entry, 8 + length) for name, entry in header.items()]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise UserError(f"{path}: not a safetensors file: {error}") from error
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise UserError(f"{path}: not a safetensors file: {error!r}") from error
+    tensors.sort(key=lambda tensor: (tensor.offset, tensor.nbytes))
     for tensor in tensors:
         if tensor.offset < 8 + length or tensor.offset + tensor.nbytes > size:
-            raise UserError(f"{path}: tensor `{tensor.name}` lies outside the file; is the download complete?")
-    return {tensor.name: tensor for tensor in sorted(tensors, key=lambda tensor: tensor.offset)}
+            raise UserError(f"{path}: tensor {quote(tensor.name)} lies outside the file; is the download complete?")
+    return {tensor.name: tensor for tensor in tensors}
 
 
 def locate(name: str, entry: Mapping[str, Any], start: int) -> Tensor:
     """Take one entry of the header; raises ValueError when its numbers do not agree."""
-    begin, end = (int(offset) for offset in entry["data_offsets"])
-    shape = tuple(int(length) for length in entry["shape"])
-    if begin < 0 or end < begin or any(length < 0 for length in shape):
-        raise ValueError(f"tensor `{name}` has a negative length")
-    dtype = entry["dtype"]
-    if dtype in DTYPES and end - begin != DTYPES[dtype].itemsize * int(np.prod(shape, dtype=np.int64)):
+    begin, end = entry["data_offsets"]
+    shape, dtype = tuple(entry["shape"]), entry["dtype"]
+    if any(type(number) is not int or number < 0 for number in (begin, end, *shape)) or end < begin:
+        raise ValueError(f"tensor `{name}` has a length that is none")
+    if len(shape) > LARGEST_RANK or not isinstance(dtype, str):
+        raise ValueError(f"tensor `{name}` has no shape and type")
+    if dtype in DTYPES and end - begin != DTYPES[dtype].itemsize * math.prod(shape):
         raise ValueError(f"tensor `{name}` has {end - begin} bytes, which is not {shape} of {dtype}")
     return Tensor(name, dtype, shape, start + begin, end - begin)
 
@@ -78,13 +85,27 @@ def map_tensor(path: Path, tensor: Tensor) -> np.ndarray[Any, Any]:
 
 def write_float32(path: Path, shapes: Mapping[str, tuple[int, ...]], pieces: Iterable[np.ndarray[Any, Any]]) -> None:
     """Write float32 tensors in the order of `shapes`; `pieces` are their values, in order, cut anywhere."""
-    path.write_bytes(make_header(shapes))
-    with path.open("ab", buffering=0) as file:
+    header = make_header(shapes)
+    expected = len(header) + sum(4 * math.prod(shape) for shape in shapes.values())
+    with path.open("wb", buffering=0) as file:
+        start_writeback = make_starter(file)
+        write_all(file, memoryview(header))
+        written, started = len(header), 0
         for piece in pieces:
-            file.write(memoryview(np.ascontiguousarray(piece, DTYPES["F32"])).cast("B"))
-    expected = len(make_header(shapes)) + sum(4 * int(np.prod(shape, dtype=np.int64)) for shape in shapes.values())
-    if path.stat().st_size != expected:
-        raise ValueError(f"{path}: wrote {path.stat().st_size} bytes where the header says {expected}")
+            flat = np.ascontiguousarray(piece, DTYPES["F32"]).reshape(-1)
+            write_all(file, flat.view(np.uint8).data)
+            written += flat.nbytes
+            if written - started >= STRIDE:
+                start_writeback(started, written)
+                started = written
+    if written != expected:
+        raise ValueError(f"{path}: wrote {written} bytes where the header says {expected}")
+
+
+def write_all(file: FileIO, data: memoryview) -> None:
+    """Write every byte; an unbuffered file may take fewer at a time."""
+    while data:
+        data = data[file.write(data) :]
 
 
 def make_header(shapes: Mapping[str, tuple[int, ...]]) -> bytes:
@@ -92,7 +113,7 @@ def make_header(shapes: Mapping[str, tuple[int, ...]]) -> bytes:
     header: dict[str, Any] = {"__metadata__": {"format": "pt"}}
     offset = 0
     for name, shape in shapes.items():
-        end = offset + 4 * int(np.prod(shape, dtype=np.int64))
+        end = offset + 4 * math.prod(shape)
         header[name] = {"dtype": "F32", "shape": list(shape), "data_offsets": [offset, end]}
         offset = end
     text = json.dumps(header, separators=(",", ":")).encode()

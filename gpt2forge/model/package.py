@@ -1,0 +1,64 @@
+"""A model's folder as `GPT2LMHeadModel.from_pretrained` loads it: its weights and its configuration."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gpt2forge.model.config import FIXED, ModelConfig
+from gpt2forge.model.stored import Stored, make_buffer, read_pieces
+from gpt2forge.model.tokenizer import write_json
+from gpt2forge.model.weights import write_float32
+
+Tell = Callable[[int, int], None]
+"""Called with the bytes that are done and all of them."""
+
+
+def write_weights(tensors: tuple[Stored, ...], folder: Path, tell: Tell) -> int:
+    """Write the tensors as float32 to model.safetensors, a piece at a time; returns how many values it holds.
+
+    Raises UserError where a tensor's bytes are not the ones that were written.
+    """
+    shapes = {tensor.name: tensor.shape for tensor in tensors}
+    write_float32(folder / "model.safetensors", shapes, stream(tensors, tell))
+    return sum(tensor.count for tensor in tensors)
+
+
+def stream(tensors: tuple[Stored, ...], tell: Tell) -> Iterator[np.ndarray[Any, Any]]:
+    """Yield the values of all tensors in order; each piece is overwritten by the next."""
+    done, total = 0, sum(4 * tensor.count for tensor in tensors)
+    buffer = make_buffer()
+    for tensor in tensors:
+        for piece in read_pieces(tensor, buffer):
+            yield piece
+            done += piece.nbytes
+            tell(done, total)
+
+
+def write_config(config: ModelConfig, generation: dict[str, Any], folder: Path) -> None:
+    """Write config.json and generation_config.json; `generation` is what the source says of generating."""
+    tokens = {"bos_token_id": config.bos_token_id, "eos_token_id": config.eos_token_id}
+    values = {
+        **FIXED,
+        **tokens,
+        "architectures": ["GPT2LMHeadModel"],
+        "attn_pdrop": 0.1,
+        "dtype": "float32",
+        "embd_pdrop": 0.1,
+        "initializer_range": 0.02,
+        "layer_norm_epsilon": config.layer_norm_epsilon,
+        "model_type": "gpt2",
+        "n_ctx": config.n_positions,
+        "n_embd": config.n_embd,
+        "n_head": config.n_head,
+        "n_inner": config.n_inner,
+        "n_layer": config.n_layer,
+        "n_positions": config.n_positions,
+        "resid_pdrop": 0.1,
+        "tie_word_embeddings": config.tied,
+        "use_cache": True,
+        "vocab_size": config.vocab_size,
+    }
+    write_json(folder / "config.json", values)
+    write_json(folder / "generation_config.json", {**tokens, **generation})

@@ -1,0 +1,39 @@
+"""Small text files and names that strangers wrote: read with a limit, shown on one line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from gpt2forge.errors import UserError
+
+LARGEST_TEXT = 1 << 26  # bytes; a vocabulary of 250,000 tokens takes a tenth of it
+LONGEST_NAME = 100
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON object; raises UserError when the file is something else."""
+    text = read_text(path)
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{path}: not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise UserError(f"{path}: not a JSON object; is it the right file?")
+    return value
+
+
+def read_text(path: Path) -> str:
+    """Read a small UTF-8 file, line ends as they are; raises UserError when it is neither small nor UTF-8."""
+    if path.stat().st_size > LARGEST_TEXT:
+        raise UserError(f"{path}: larger than {LARGEST_TEXT} bytes; is it the right file?")
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not UTF-8 text: {error}; is it the right file?") from error
+
+
+def quote(name: object) -> str:
+    """Show a name from a file in an error: in backticks, on one line, not endless."""
+    text = str(name)
+    shown = text if text.isprintable() else ascii(text)
+    return f"`{shown}`" if len(shown) <= LONGEST_NAME else f"`{shown[:LONGEST_NAME]}...`"
