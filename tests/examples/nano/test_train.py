@@ -1,0 +1,72 @@
+"""The training script: what it writes is a checkpoint in OpenAI's layout."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import torch
+from tokenizers.implementations import ByteLevelBPETokenizer
+
+from examples.nano.corpus import list_sources, split
+from examples.nano.tf1 import save_checkpoint
+from examples.nano.train import make_checkpoint
+from examples.nano.training import Settings, choose_rate, make_model
+
+TINY = Settings(vocabulary=300, context=16, width=16, heads=2, layers=2, batch=2, steps=2)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("trained")
+    make_checkpoint(list_sources()[:30], TINY, folder)
+    return folder
+
+
+def test_tensorflow_reads_what_was_saved_bit_for_bit(tmp_path: Path) -> None:
+    torch.manual_seed(1)
+    model = make_model(TINY)
+    save_checkpoint(model, tmp_path)
+    saved = tf.train.load_checkpoint(str(tmp_path))
+    weights = {name: weight.numpy() for name, weight in model.transformer.state_dict().items()}
+    assert len(saved.get_variable_to_shape_map()) == len(weights)
+    np.testing.assert_array_equal(saved.get_tensor("model/wte"), weights["wte.weight"])
+    np.testing.assert_array_equal(saved.get_tensor("model/h1/mlp/c_fc/w"), weights["h.1.mlp.c_fc.weight"][None])
+    np.testing.assert_array_equal(saved.get_tensor("model/h1/mlp/c_fc/b"), weights["h.1.mlp.c_fc.bias"])
+    np.testing.assert_array_equal(saved.get_tensor("model/h0/ln_2/g"), weights["h.0.ln_2.weight"])
+    np.testing.assert_array_equal(saved.get_tensor("model/ln_f/b"), weights["ln_f.bias"])
+
+
+def test_a_training_writes_the_files_that_openai_published(trained: Path) -> None:
+    names = ["checkpoint", "encoder.json", "hparams.json", "model.ckpt.data-00000-of-00001", "model.ckpt.index"]
+    assert sorted(path.name for path in trained.iterdir()) == [*names, "model.ckpt.meta", "vocab.bpe"]
+    hparams = json.loads((trained / "hparams.json").read_text())
+    assert hparams == {"n_vocab": 300, "n_ctx": 16, "n_embd": 16, "n_head": 2, "n_layer": 2}
+    assert str(trained) not in (trained / "checkpoint").read_text()
+
+
+def test_the_vocabulary_gives_every_text_back(trained: Path) -> None:
+    encoder = json.loads((trained / "encoder.json").read_text(encoding="utf-8"))
+    assert sorted(encoder.values()) == list(range(300))
+    assert encoder["<|endoftext|>"] == 299
+    tokenizer = ByteLevelBPETokenizer(str(trained / "encoder.json"), str(trained / "vocab.bpe"))
+    text = "def f(x):\n\treturn 'ü€' # \x00\n"
+    assert tokenizer.decode(tokenizer.encode(text).ids) == text
+
+
+def test_one_file_in_25_is_held_out(tmp_path: Path) -> None:
+    sources = [tmp_path / f"{index}.py" for index in range(50)]
+    for path in sources:
+        path.write_text(path.stem)
+    training, heldout = split(sources)
+    assert heldout == ["7", "32"]
+    assert len(training) == 48
+
+
+def test_the_rate_rises_to_its_peak_and_falls_to_a_tenth() -> None:
+    settings = Settings(steps=1000)
+    rates = [choose_rate(step, settings) for step in range(1000)]
+    assert max(rates) == rates[29] == settings.peak_rate
+    assert rates[0] < rates[10] < rates[29] > rates[500] > rates[999]
+    assert rates[999] == pytest.approx(settings.peak_rate / 10, rel=1e-3)
