@@ -2,14 +2,14 @@
 
 import json
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
-from rich.table import Table
+from rich.text import Text
 
 from gpt2forge.outcome import Outcome
 from gpt2forge.progress import Event, StepAdvanced, StepFinished, StepStarted
@@ -43,14 +43,14 @@ def write_json(value: Any) -> None:
     write(json.dumps(value) + "\n")
 
 
-def write_rows(rows: Sequence[tuple[str, Sequence[str]]], colours: dict[str, str]) -> None:
-    """Aligned rows on stdout: a word that is coloured, then further columns; the last one may be long."""
-    table = Table.grid(padding=(0, 2))
-    for word, columns in rows:
-        colour = colours.get(word, "default")
-        table.add_row(f"[{colour}]{word}[/{colour}]", *(column.replace("[", r"\[") for column in columns))
+def write_rows(rows: Sequence[Sequence[str]], colours: Mapping[str, str]) -> None:
+    """Aligned rows on stdout, a line each however long; a first word that `colours` knows is coloured."""
     terminal = Console(highlight=False)
-    terminal.print(table, soft_wrap=not terminal.is_terminal, width=None if terminal.is_terminal else 10_000)
+    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    for row in rows:
+        first, *rest = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        line = "  ".join(("", *rest)).rstrip()
+        terminal.print(Text(first, colours.get(row[0], "")) + Text(line), soft_wrap=True)
 
 
 def size(count: float) -> str:

@@ -17,6 +17,13 @@ from gpt2forge.stages import convert, export, fuse, quantize
 RECIPES = Path("recipes")
 Loc = tuple[str | int, ...]
 
+EXPECTATIONS = {
+    "bool_type": "must be `true` or `false`",
+    "model_type": "must be a mapping",
+    "string_type": "must be text",
+    "string_pattern_mismatch": "must be made of letters, digits, `.`, `_`, `@` and `-`",
+}
+
 
 class Recipe(Section):
     """What to build: a checkpoint, the machine it is for, and how it gets there. Frozen; equal recipes build the same."""
@@ -106,7 +113,7 @@ def explain(detail: dict[str, Any], document: Node, path: Path) -> Fault:
         dotted = ".".join(str(part) for part in detail["loc"])
         place = node.place if loc else Place(str(path), 1, 1)
         return Fault(place, f"the key `{dotted}` is missing")
-    return Fault(node.place, f"`{dotted}: {show(node.plain())}`: {say_expectation(detail, node.plain())}")
+    return Fault(node.place, f"`{dotted}: {show(node.plain())}` {say_expectation(detail, node.plain())}")
 
 
 def known_part(loc: Loc, document: Node) -> Loc:
@@ -129,8 +136,8 @@ def say_expectation(detail: dict[str, Any], value: Any) -> str:
     if detail["type"] == "literal_error":
         choices = [part.strip("'") for part in detail["ctx"]["expected"].replace(" or ", ", ").split(", ")]
         return f"must be one of {', '.join(f'`{choice}`' for choice in choices)}{suggest(str(value), choices)}"
-    if detail["type"] == "bool_type":
-        return "must be `true` or `false`"
+    if detail["type"] in EXPECTATIONS:
+        return EXPECTATIONS[detail["type"]]
     return message[0].lower() + message[1:].replace("'", "`")
 
 

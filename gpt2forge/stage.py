@@ -31,7 +31,7 @@ class Target(Section):
     @classmethod
     def refuse_what_is_not_built_yet(cls, device: str) -> str:
         if device != "cpu":
-            raise ValueError(f"`{device}` is not built yet; use `cpu`")
+            raise ValueError("is not built yet; use `cpu`")
         return device
 
 
@@ -47,6 +47,7 @@ class Inputs:
 
 
 Run = Callable[[Inputs, Any, Target, Path], Metrics]
+"""(inputs, section, target, out): `section` is the stage's own section class, or None where it reads none."""
 
 
 @dataclass(frozen=True)

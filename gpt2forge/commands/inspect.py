@@ -13,7 +13,7 @@ def inspect(checkpoint: Path, as_json: bool) -> None:
     if as_json:
         console.write_json(found)
     else:
-        console.write_rows([(name, (show(value),)) for name, value in flatten(found)], {})
+        console.write_rows([(name, show(value)) for name, value in flatten(found)], {})
 
 
 def flatten(found: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -19,4 +19,4 @@ def plan(reference: str, store: Path, as_json: bool, changes: Sequence[str], nam
     if as_json:
         console.write_json({"recipe": job.name, "steps": [step.to_json() for step in steps]})
         return
-    console.write_rows([(step.verdict, (step.stage, step.reason)) for step in steps], console.VERDICTS)
+    console.write_rows([(step.verdict, step.stage, step.reason) for step in steps], console.VERDICTS)

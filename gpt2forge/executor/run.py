@@ -116,7 +116,7 @@ def make_order(step: Step, digests: Mapping[str, str | None], out: Path) -> dict
         kind: {"folder": str(locate(step, kind, str(digests[kind])).resolve()), "digest": digests[kind]}
         for kind in step.stage.reads
     }
-    section = step.job.section(step.stage).model_dump(mode="json")
+    section = step.job.section_values(step.stage)
     target = step.job.target.model_dump(mode="json")
     return {"module": step.stage.module, "section": section, "target": target, "inputs": inputs, "out": str(out.resolve())}
 

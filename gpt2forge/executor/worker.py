@@ -16,7 +16,7 @@ from typing import Any, TextIO
 
 from gpt2forge.errors import UserError
 from gpt2forge.executor.provenance import write_provenance
-from gpt2forge.stage import Inputs, Stage, Target
+from gpt2forge.stage import Inputs, Section, Stage, Target
 
 
 def main() -> int:
@@ -43,7 +43,7 @@ def leave_with_parent() -> None:
 
 def run_stage(order: dict[str, Any], events: TextIO) -> dict[str, Any]:
     stage: Stage = importlib.import_module(order["module"]).STAGE
-    section = typing.get_type_hints(stage.run)["section"].model_validate(order["section"])
+    section = parse_section(stage, order["section"])
     folders = {kind: Path(source["folder"]) for kind, source in order["inputs"].items()}
     inputs = Inputs(folders, lambda done, total, unit: tell(events, {"advance": [done, total, unit]}))
     out = Path(order["out"])
@@ -51,6 +51,14 @@ def run_stage(order: dict[str, Any], events: TextIO) -> dict[str, Any]:
     target = {field: order["target"][field] for field in stage.target}
     write_provenance(out, stage, order["section"], target, order["inputs"])
     return dict(metrics)
+
+
+def parse_section(stage: Stage, values: dict[str, Any]) -> Section | None:
+    """The section as the class that the stage's run function asks for; None where the stage reads none."""
+    if stage.section is None:
+        return None
+    section: Section = typing.get_type_hints(stage.run)["section"].model_validate(values)
+    return section
 
 
 def tell(events: TextIO, message: dict[str, Any]) -> None:

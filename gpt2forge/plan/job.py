@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from gpt2forge.artifact import make_manifest
 from gpt2forge.stage import Section, Stage, Target
@@ -42,6 +43,6 @@ class Job:
     target: Target
     sources: Mapping[str, Source]
 
-    def section(self, stage: Stage) -> Section:
-        """The section that a stage reads; an empty one where it reads none."""
-        return self.sections[stage.section] if stage.section else Section()
+    def section_values(self, stage: Stage) -> dict[str, Any]:
+        """The values of the section that a stage reads, as JSON; none where it reads none."""
+        return self.sections[stage.section].model_dump(mode="json") if stage.section else {}

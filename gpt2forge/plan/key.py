@@ -25,7 +25,7 @@ def make_pre_image(job: Job, stage: Stage, digests: Mapping[str, str | None], me
         "stage": stage.name,
         "version": stage.version,
         "code": digest_code(find_module(stage), memo),
-        "section": job.section(stage).model_dump(mode="json"),
+        "section": job.section_values(stage),
         "target": {field: getattr(job.target, field) for field in stage.target},
         "inputs": {kind: digests[kind] for kind in stage.reads},
         "tools": stage.tool_versions(),

@@ -37,7 +37,7 @@ class Quantization(Section):
     @classmethod
     def refuse_what_is_not_built_yet(cls, scheme: str) -> str:
         if scheme == "float16":
-            raise ValueError("`float16` is not built yet; use `int8`, `int4` or `none`")
+            raise ValueError("is not built yet; use `int8`, `int4` or `none`")
         return scheme
 
     @field_validator("granularity")
@@ -47,9 +47,9 @@ class Quantization(Section):
         if granularity is None:
             return BLOCKS.get(scheme)
         if scheme == "none" and "scheme" in info.data:
-            raise ValueError("`granularity` means nothing where `scheme` is `none`; remove it")
+            raise ValueError("means nothing where `scheme` is `none`; remove it")
         if granularity == "channel" and scheme != "int8":
-            raise ValueError("`channel` needs `scheme: int8`; use 16, 32, 64, 128 or 256")
+            raise ValueError("needs `scheme: int8`; use 16, 32, 64, 128 or 256")
         return granularity
 
     @field_validator("embeddings")

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from gpt2forge.stage import Inputs, Metrics, Section, Stage, Target
+from gpt2forge.stage import Inputs, Metrics, Stage, Target
 
 
-def run(inputs: Inputs, section: Section, target: Target, out: Path) -> Metrics:
+def run(inputs: Inputs, section: None, target: Target, out: Path) -> Metrics:
     text = "".join(path.read_text() for path in sorted(inputs["checkpoint"].iterdir()))
     (out / "text").write_text(text.strip())
     return {}
