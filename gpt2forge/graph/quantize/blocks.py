@@ -18,6 +18,8 @@ from typing import Any
 
 import numpy as np
 
+from gpt2forge.graph.quantize.scratch import Scratch
+
 Floats = np.ndarray[Any, np.dtype[np.float32]]
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
@@ -39,29 +41,27 @@ def count_blocks(length: int, block: int) -> int:
     return -(-length // block)
 
 
-def quantize_blocks(columns: Floats, bits: int, block: int) -> Blocks:
+def quantize_blocks(columns: Floats, bits: int, block: int, scratch: Scratch) -> Blocks:
     """Quantize each column of `columns` (K, N) by blocks of `block` rows; a short last block is filled with zeros.
 
-    Raises ValueError where a value is not finite.
+    The result's data is good until `scratch` is used again. Raises ValueError where a value is not finite.
     """
-    values = cut_blocks(columns, block)  # (blocks, block, N)
+    values = cut_blocks(columns, block, scratch)  # (blocks, block, N)
     scales = choose_scales(values, bits)  # (blocks, N)
     spread = scales[:, None, :]  # (blocks, 1, N)
-    steps = values / spread  # (blocks, block, N)
+    steps = np.divide(values, spread, out=scratch.array("steps", values.shape, np.float32))
     np.rint(steps, out=steps)
     np.minimum(steps, LARGEST[bits], out=steps)
-    square = sum_squares(values)
-    values -= steps * spread
-    stored = pack(steps, bits)  # (blocks, block * bits / 8, N)
-    return Blocks(
-        np.ascontiguousarray(stored.transpose(2, 0, 1)), np.ascontiguousarray(scales.T), sum_squares(values), square
-    )
+    data = pack(steps, bits, scratch)  # (N, blocks, block * bits / 8)
+    steps *= spread
+    steps -= values
+    return Blocks(data, np.ascontiguousarray(scales.T), sum_squares(steps), sum_squares(values))
 
 
-def cut_blocks(columns: Floats, block: int) -> Floats:
+def cut_blocks(columns: Floats, block: int, scratch: Scratch) -> Floats:
     """A copy of `columns` (K, N) as (blocks, block, N)."""
     rows, width = columns.shape
-    values = np.empty((count_blocks(rows, block) * block, width), np.float32)
+    values = scratch.array("values", (count_blocks(rows, block) * block, width), np.float32)
     values[:rows] = columns
     values[rows:] = 0
     return values.reshape(-1, block, width)
@@ -79,15 +79,18 @@ def choose_scales(values: Floats, bits: int) -> Floats:
     return np.where(np.abs(scales) < SMALLEST, SMALLEST, scales)
 
 
-def pack(steps: Floats, bits: int) -> Bytes:
-    """Integers (blocks, block, N) as bytes, of two 4-bit ones the first in the low half; uses up `steps`."""
-    steps += np.float32(1 << (bits - 1))
-    stored = steps.astype(np.uint8)
-    if bits == 8:
-        return stored
-    low, high = stored[:, 0::2], stored[:, 1::2]
-    packed: Bytes = low | np.left_shift(high, 4, dtype=np.uint8)
-    return packed
+def pack(steps: Floats, bits: int, scratch: Scratch) -> Bytes:
+    """Integers (blocks, block, N) as bytes (N, blocks, block * bits / 8); of two 4-bit ones the first lies low."""
+    stored = scratch.array("stored", steps.shape, np.uint8)  # (blocks, block, N)
+    np.add(steps, np.float32(1 << (bits - 1)), out=stored, casting="unsafe")
+    if bits == 4:
+        low, high = stored[:, 0::2], stored[:, 1::2]
+        np.left_shift(high, 4, out=high)
+        stored = np.bitwise_or(low, high, out=scratch.array("packed", low.shape, np.uint8))  # (blocks, block / 2, N)
+    count, size, width = stored.shape
+    data = scratch.array("data", (width, count, size), np.uint8)
+    np.copyto(data, stored.transpose(2, 0, 1))
+    return data
 
 
 def sum_squares(values: Floats) -> float:

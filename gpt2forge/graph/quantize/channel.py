@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gpt2forge.graph.quantize.blocks import LARGEST, SMALLEST, Floats
+from gpt2forge.graph.quantize.scratch import Scratch
 
 
 @dataclass(frozen=True)
@@ -34,12 +35,15 @@ def scale_channels(magnitudes: Floats) -> Floats:
     return np.maximum(scales, SMALLEST)
 
 
-def quantize_rows(rows: Floats, scales: Floats) -> Rows:
-    """Quantize `rows` (R, N) by the scales (N,) of the columns that they are part of."""
-    steps = rows / scales  # (R, N)
+def quantize_rows(rows: Floats, scales: Floats, scratch: Scratch) -> Rows:
+    """Quantize `rows` (R, N) by the scales (N,) of the columns that they are part of.
+
+    The result's data is good until `scratch` is used again.
+    """
+    steps = np.divide(rows, scales, out=scratch.array("steps", rows.shape, np.float32))  # (R, N)
     np.rint(steps, out=steps)
-    wrong = steps * scales
-    wrong -= rows
-    return Rows(
-        steps.astype(np.int8), float(np.einsum("ij,ij->", wrong, wrong)), float(np.einsum("ij,ij->", rows, rows))
-    )
+    data = scratch.array("rows", rows.shape, np.int8)
+    np.copyto(data, steps, casting="unsafe")
+    steps *= scales
+    steps -= rows
+    return Rows(data, float(np.einsum("ij,ij->", steps, steps)), float(np.einsum("ij,ij->", rows, rows)))

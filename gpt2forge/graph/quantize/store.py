@@ -3,9 +3,10 @@
 Slices depend on the shape alone, and sums are made in their order: any number of threads gives the same bytes.
 """
 
-from collections.abc import Callable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,29 @@ from gpt2forge.graph.quantize.blocks import Floats, quantize_blocks
 from gpt2forge.graph.quantize.channel import find_magnitudes, quantize_rows, scale_channels
 from gpt2forge.graph.quantize.coverage import Row, relate
 from gpt2forge.graph.quantize.item import Item
+from gpt2forge.graph.quantize.scratch import Scratch
 
-SLICE = 320 * 1024  # weights of a slice: small enough for a core's cache, large enough that threads rarely meet
-STEP = 16  # of a slice's width, so that slices of a row start on cache lines
+SLICE = 320 * 1024  # weights of a slice: near a core's cache, and long enough that threads rarely wait for each other
+STEP = 16  # columns of a slice come in steps, so that the pieces of a row that it reads are whole cache lines
 
 Tick = Callable[[int], None]
 """Called with the number of source bytes that were just finished."""
+
+
+class Local(threading.local):
+    """The arrays of each thread."""
+
+    def __init__(self) -> None:
+        self.scratch = Scratch()
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What one slice adds: squares of the errors and of the weights, and bytes of the source."""
+
+    square_error: float
+    square: float
+    size: int
 
 
 @dataclass(frozen=True)
@@ -32,76 +50,75 @@ class Store:
     file: DataFile
     pool: Executor
     tick: Tick
+    local: Local = field(default_factory=Local)
 
     def __call__(self, item: Item) -> Row:
         """Store one weight; raises UserError when a value that is to be quantized is not finite."""
         values = map_weight(item.weight, self.folder)
         try:
-            square_error, square = self.write(item, values)
-        except ValueError as error:
+            error = self.write(item, values)
+        except ValueError as fault:
             raise UserError(
-                f"{self.folder / str(item.weight.location)}: `{item.weight.name}` cannot be quantized: {error}; "
-                "train from an earlier checkpoint, or use `scheme: none`"
-            ) from error
+                f"{self.folder / str(item.weight.location)}: `{item.weight.name}` cannot be quantized: {fault}; "
+                "start from an earlier checkpoint, or use `scheme: none`"
+            ) from fault
         size = item.data.length + (item.scales.length if item.scales else 0)
-        storage = item.storage
-        bits, block = (storage.bits, storage.block) if storage else (32, None)
-        return Row(item.weight.name or "", values.size, bits, block, size, relate(square_error, square))
+        bits, block = (item.storage.bits, item.storage.block) if item.storage else (32, None)
+        return Row(item.weight.name or "", values.size, bits, block, size, error)
 
-    def write(self, item: Item, values: Floats) -> tuple[float, float]:
+    def write(self, item: Item, values: Floats) -> float:
+        """Write a weight as its storage asks, and give its relative error."""
         if item.storage is None:
             return self.copy(item, values.reshape(-1))
         if item.storage.block is None:
             return self.write_channels(item, values)
         return self.write_blocks(item, values.T if item.table else values, item.storage.bits, item.storage.block)
 
-    def copy(self, item: Item, values: Floats) -> tuple[float, float]:
+    def copy(self, item: Item, values: Floats) -> float:
         """Write a weight as it is."""
         for part in cut(len(values), SLICE):
             self.file.write(item.data, 4 * part.start, values[part])
-            self.tick(4 * (part.stop - part.start))
-        return 0.0, 0.0
+            self.tick(values[part].nbytes)
+        return 0.0
 
-    def write_blocks(self, item: Item, columns: Floats, bits: int, block: int) -> tuple[float, float]:
+    def write_blocks(self, item: Item, columns: Floats, bits: int, block: int) -> float:
         """Write `columns` (K, N) in blocks along K, some columns at a time."""
         assert item.scales is not None
         data, scales = item.data, item.scales
 
-        def store(part: slice) -> tuple[float, float, int]:
-            blocks = quantize_blocks(columns[:, part], bits, block)
+        def store(part: slice) -> Sums:
+            blocks = quantize_blocks(columns[:, part], bits, block, self.local.scratch)
             self.file.write(data, part.start * blocks.data[0].nbytes, blocks.data)
             self.file.write(scales, part.start * blocks.scales[0].nbytes, blocks.scales)
-            return blocks.square_error, blocks.square, columns[:, part].nbytes
+            return Sums(blocks.square_error, blocks.square, columns[:, part].nbytes)
 
-        return self.add_up(store, cut(columns.shape[1], wide(columns.shape[0])))
+        return self.add_up(store, cut(columns.shape[1], count_vectors(columns.shape[0])))
 
-    def write_channels(self, item: Item, values: Floats) -> tuple[float, float]:
+    def write_channels(self, item: Item, values: Floats) -> float:
         """Write `values` (K, N) with one scale for each column, some rows at a time."""
         assert item.scales is not None
-        data, parts = item.data, list(cut(len(values), wide(values.shape[1])))
+        data, parts = item.data, list(cut(len(values), count_vectors(values.shape[1])))
         magnitudes = list(self.pool.map(lambda part: find_magnitudes(values[part]), parts))
         scales = scale_channels(np.max(magnitudes, axis=0))
         self.file.write(item.scales, 0, scales)
 
-        def store(part: slice) -> tuple[float, float, int]:
-            rows = quantize_rows(values[part], scales)
+        def store(part: slice) -> Sums:
+            rows = quantize_rows(values[part], scales, self.local.scratch)
             self.file.write(data, part.start * rows.data[0].nbytes, rows.data)
-            return rows.square_error, rows.square, values[part].nbytes
+            return Sums(rows.square_error, rows.square, values[part].nbytes)
 
         return self.add_up(store, parts)
 
-    def add_up(
-        self, store: Callable[[slice], tuple[float, float, int]], parts: list[slice] | Iterator[slice]
-    ) -> tuple[float, float]:
-        """Run `store` over the parts and add its sums of squares in their order."""
+    def add_up(self, store: Callable[[slice], Sums], parts: Iterable[slice]) -> float:
+        """Run `store` over the parts, and give the relative error that they make together."""
         square_error = square = 0.0
-        for wrong, whole, size in self.pool.map(store, parts):
-            square_error, square = square_error + wrong, square + whole
-            self.tick(size)
-        return square_error, square
+        for sums in self.pool.map(store, parts):
+            square_error, square = square_error + sums.square_error, square + sums.square
+            self.tick(sums.size)
+        return relate(square_error, square)
 
 
-def wide(length: int) -> int:
+def count_vectors(length: int) -> int:
     """How many vectors of this length make a slice."""
     return max(STEP, SLICE // length // STEP * STEP)
 
