@@ -1,0 +1,76 @@
+"""`python -m bench`: builds, sizes and speed beside PyTorch, in one run on this machine."""
+
+import argparse
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from bench.bandwidth import ROWS, Bandwidth
+from bench.builds import measure_builds, run_build
+from bench.goals import judge
+from bench.host import describe_host
+from bench.plan import VARIANTS, WORK, Plan
+from bench.prepare import link_examples, prepare_checkpoint
+from bench.shapes import LARGE, NANO
+from bench.sizes import measure_sizes
+from bench.speed import measure_speed
+from bench.tables import print_results
+
+PARTS = ("builds", "sizes", "speed")
+NOTE = """Works in bench/work: 12 GB of disk (checkpoint, store), made once and kept. The largest moment holds two
+float32 models, PyTorch's and onnxruntime's, and three small ones: 11 GB of memory. `make clean` removes all of it."""
+
+
+def measure(plan: Plan, small: Plan, parts: list[str], bandwidth_rows: int = ROWS) -> dict[str, Any]:
+    """Measure these parts one after the other; what a part needs is built first, without being measured."""
+    results: dict[str, Any] = {"host": describe_host(), "model": plan.model, "prompt": plan.prompt}
+    link_examples(plan.work)
+    link_examples(small.work)
+    say(f"the checkpoint of {plan.model}")
+    prepare_checkpoint(plan)
+    if "builds" in parts:
+        say(f"{plan.builds} builds from an empty store")
+        results["builds"] = measure_builds(plan, small)
+    if "sizes" in parts or "speed" in parts:
+        say("the other variants")
+        builds = [run_build(plan.recipe(variant), plan.work, plan.store) for variant in VARIANTS]
+        weights = plan.store / "artifacts" / builds[-1].digest("convert")
+    if "sizes" in parts:
+        results["sizes"] = measure_sizes(plan)
+    if "speed" in parts:
+        say(f"{plan.rounds} rounds of every system")
+        results["speed"] = measure_speed(plan, weights, Bandwidth(bandwidth_rows))
+    results["goals"] = [verdict.to_json() for verdict in judge(results)]
+    return results
+
+
+def say(what: str) -> None:
+    print(f"{time.strftime('%H:%M:%S')} {what} ...", file=sys.stderr, flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, epilog=NOTE)
+    parser.add_argument("--only", action="append", choices=PARTS, help="measure this part (may be repeated)")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds of every system, in turns (default %(default)s)")
+    parser.add_argument("--builds", type=int, default=3, help="builds from an empty store (default %(default)s)")
+    parser.add_argument("--work", type=Path, default=WORK, help="folder to work in (default bench/work)")
+    parser.add_argument("--json", action="store_true", help="print the results as JSON instead of tables")
+    options = parser.parse_args()
+    work = options.work.resolve()
+    plan = Plan("774m", LARGE, work / "checkpoints" / "774M", work, options.rounds, options.builds)
+    small = Plan("nano", NANO, work / "examples" / "nano", work / "nano", options.rounds, options.builds)
+    results = measure(plan, small, options.only or list(PARTS))
+    text = json.dumps(results, indent=2) + "\n"
+    (work / "results.json").write_text(text, encoding="utf-8")
+    if options.json:
+        sys.stdout.write(text)
+    else:
+        print_results(Console(), results, list(judge(results)))
+
+
+if __name__ == "__main__":
+    main()

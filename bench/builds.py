@@ -1,0 +1,77 @@
+"""Runs `gpt2forge build` as users do, in a process of its own, and measures it from outside."""
+
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.memory import Sampler
+from bench.plan import Plan
+from bench.spread import Spread, summarize
+from gpt2forge.store.disk import remove_tree
+
+
+@dataclass(frozen=True)
+class Build:
+    """One build: wall time of the whole command, peak anonymous memory in bytes, and the report it printed."""
+
+    seconds: float
+    peak: int
+    report: dict[str, Any]
+
+    @property
+    def told_peak(self) -> int:
+        """What the report says of memory: its largest step."""
+        return max(int(step["peak_memory_bytes"]) for step in self.report["steps"])
+
+    def digest(self, stage: str) -> str:
+        """Which artifact a step came to."""
+        return next(str(step["digest"]) for step in self.report["steps"] if step["stage"] == stage)
+
+
+def run_build(recipe: Path, work: Path, store: Path) -> Build:
+    """Build a recipe with `work` as working directory; raises RuntimeError with what it said when it fails."""
+    command = [sys.executable, "-m", "gpt2forge", "build", str(recipe), "--store", str(store), "--json"]
+    began = time.perf_counter()
+    with subprocess.Popen(command, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with Sampler(process.pid) as sampler:
+            told, errors = process.communicate()
+        seconds = time.perf_counter() - began
+    if process.returncode:
+        raise RuntimeError(f"{' '.join(command)}: exit code {process.returncode}\n{errors}")
+    return Build(seconds, sampler.peak, json.loads(told.splitlines()[-1])["report"])
+
+
+def build_cold(recipe: Path, work: Path, store: Path) -> Build:
+    """Build into an empty store. Files that the system still has in memory stay there."""
+    if store.exists():
+        remove_tree(store)
+    return run_build(recipe, work, store)
+
+
+def describe(builds: list[Build]) -> dict[str, Any]:
+    """The numbers of several builds of one recipe, memory in bytes."""
+    seconds: Spread = summarize([build.seconds for build in builds])
+    steps = builds[-1].report["steps"]
+    return {
+        "seconds": seconds.to_json(),
+        "peak_memory_bytes": max(build.peak for build in builds),
+        "peak_memory_bytes_told": max(build.told_peak for build in builds),
+        "steps": {step["stage"]: step["seconds"] for step in steps},
+    }
+
+
+def measure_builds(plan: Plan, small: Plan) -> dict[str, Any]:
+    """Cold builds of both models' int8 recipe, taken in turns, and builds with nothing to do."""
+    recipe, small_recipe = plan.recipe("int8 blocks of 128"), small.recipe("int8 blocks of 128")
+    large_builds, small_builds = [], []
+    for _ in range(plan.builds):
+        large_builds.append(build_cold(recipe, plan.work, plan.store))
+        small_builds.append(build_cold(small_recipe, small.work, small.store))
+    idle = [run_build(recipe, plan.work, plan.store) for _ in range(5)]
+    if any(step["outcome"] != "reused" for build in idle for step in build.report["steps"][1:]):
+        raise RuntimeError(f"{recipe}: a build with nothing to do made something")
+    return {recipe.stem: describe(large_builds), small_recipe.stem: describe(small_builds), "no-op": describe(idle)}

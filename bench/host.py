@@ -1,0 +1,33 @@
+"""What machine and which versions the numbers were taken with."""
+
+import platform
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from bench.systems import count_cores
+
+TOOLS = ("numpy", "onnx", "onnxruntime", "torch", "transformers")
+
+
+def describe_host() -> dict[str, Any]:
+    return {
+        "processor": read_processor(),
+        "threads": count_cores(),
+        "memory_bytes": psutil.virtual_memory().total,
+        "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "versions": {tool: version(tool) for tool in TOOLS},
+    }
+
+
+def read_processor() -> str:
+    """The processor's name, and whether it has the instructions that int8 wants."""
+    path = Path("/proc/cpuinfo")
+    if not path.exists():
+        return platform.processor() or platform.machine()
+    lines = [line.partition(":") for line in path.read_text().splitlines()]
+    facts = {name.strip(): value.strip() for name, _, value in lines}
+    wanted = [flag for flag in ("avx2", "avx512_vnni", "avx_vnni") if flag in facts.get("flags", "").split()]
+    return f"{facts.get('model name', platform.machine())} ({', '.join(wanted)})"

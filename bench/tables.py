@@ -1,0 +1,113 @@
+"""The results as tables for a terminal."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.goals import Verdict
+
+
+def show_spread(spread: Mapping[str, float], digits: int = 1) -> str:
+    """Median, and from the least to the largest."""
+    return f"{spread['median']:.{digits}f} [{spread['least']:.{digits}f}..{spread['largest']:.{digits}f}]"
+
+
+def make_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """A table whose first column is words and whose others are numbers."""
+    table = Table(title=title, title_justify="left")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if index else "left", no_wrap=not index)
+    for row in rows:
+        table.add_row(*(cell.replace("[", r"\[") for cell in row))
+    return table
+
+
+def tabulate_builds(builds: Mapping[str, Any]) -> Table:
+    rows = [
+        (
+            name,
+            show_spread(build["seconds"], 2),
+            f"{build['peak_memory_bytes'] / 1e6:.0f}",
+            f"{build['peak_memory_bytes_told'] / 1e6:.0f}",
+            "  ".join(f"{stage} {seconds:.2f}" for stage, seconds in build["steps"].items()),
+        )
+        for name, build in builds.items()
+    ]
+    columns = ("build", "seconds", "peak MB from outside", "MB in the report", "seconds of each step")
+    return make_table("Builds from an empty store, and with nothing to do (RssAnon of the process tree)", columns, rows)
+
+
+def tabulate_sizes(sizes: Mapping[str, Any]) -> Table:
+    rows = [
+        (
+            name,
+            f"{size['model_bytes'] / 1e6:.1f}",
+            f"{size['model_share']:.2%}",
+            f"{size['package_bytes'] / 1e6:.1f}",
+            f"{size['package_share']:.2%}",
+        )
+        for name, size in sizes.items()
+    ]
+    columns = ("variant", "model MB", "of float32", "directory MB", "of float32")
+    return make_table("Sizes; float32 is 4 bytes a parameter, the directory has the tokenizer too", columns, rows)
+
+
+def tabulate_speed(speed: Mapping[str, Any], prompt: int) -> Table:
+    rows = [
+        (
+            name,
+            show_spread(system["prefill_ms"]),
+            f"{system['prefill_ratio']:.3f}",
+            show_spread(system["token_ms"]),
+            f"{system['token_ratio']:.3f}",
+            f"{system['limit_ms']:.1f}",
+            f"{system['limit_share']:.0%}",
+            f"{system['load_s']:.1f}",
+            f"{system['tokens_as_pytorch']}/{speed['tokens']}",
+        )
+        for name, system in speed["systems"].items()
+    ]
+    columns = (
+        "system",
+        f"prefill {prompt}, ms",
+        "ratio",
+        "token, ms",
+        "ratio",
+        "limit, ms",
+        "reached",
+        "load, s",
+        "same tokens",
+    )
+    return make_table(
+        "Speed, batch 1: medians of rounds taken in turns [least..largest], ratios to PyTorch", columns, rows
+    )
+
+
+def tabulate_memory(memory: Mapping[str, Any]) -> Table:
+    rows = [
+        (f"{name}{' (the limit above)' if name == memory['loop'] else ''}", show_spread(loop))
+        for name, loop in memory["loops"].items()
+    ]
+    return make_table("Reading 1 GiB of memory with all cores, between the rounds", ("loop", "GB/s"), rows)
+
+
+def tabulate_verdicts(verdicts: Iterable[Verdict]) -> Table:
+    rows = [
+        (verdict.what, f"{verdict.value:.3f} {verdict.unit}", f"{verdict.goal:g}", "yes" if verdict.reached else "NO")
+        for verdict in verdicts
+    ]
+    return make_table("Goals", ("number", "measured", "at most", "reached"), rows)
+
+
+def print_results(console: Console, results: Mapping[str, Any], verdicts: Sequence[Verdict]) -> None:
+    """Print the parts that were measured."""
+    if "builds" in results:
+        console.print(tabulate_builds(results["builds"]))
+    if "sizes" in results:
+        console.print(tabulate_sizes(results["sizes"]))
+    if "speed" in results:
+        console.print(tabulate_speed(results["speed"], results["prompt"]))
+        console.print(tabulate_memory(results["speed"]["memory_gb_s"]))
+    console.print(tabulate_verdicts(verdicts))
