@@ -63,8 +63,20 @@ def reading_options(command: Command) -> Command:
     """The options of a command that reads a recipe."""
     for option in (
         click.option("--name", metavar="NAME", help="What to publish a changed recipe as."),
-        click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a value, as in `--set quantization.granularity=32`."),
-        click.option("--store", type=click.Path(path_type=Path), default=Path("cache"), show_default=True, help="Where artifacts are kept."),
+        click.option(
+            "--set",
+            "changes",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Change a value, as in `--set quantization.granularity=32`.",
+        ),
+        click.option(
+            "--store",
+            type=click.Path(path_type=Path),
+            default=Path("cache"),
+            show_default=True,
+            help="Where artifacts are kept.",
+        ),
     ):
         command = option(command)
     return command
@@ -86,7 +98,13 @@ def program() -> None:
 @click.option("--until", metavar="STAGE", help="Stop after this step; publish nothing.")
 @json_option
 def build_command(
-    recipes: tuple[str, ...], store: Path, changes: tuple[str, ...], name: str | None, rerun: str | None, until: str | None, as_json: bool
+    recipes: tuple[str, ...],
+    store: Path,
+    changes: tuple[str, ...],
+    name: str | None,
+    rerun: str | None,
+    until: str | None,
+    as_json: bool,
 ) -> None:
     """Build recipes into build/NAME; only the steps whose part of the recipe changed run."""
     build.build(recipes, store, as_json, changes, name, rerun, until)
@@ -104,15 +122,35 @@ def plan_command(recipe: str, store: Path, changes: tuple[str, ...], name: str |
 @program.command("generate")
 @click.argument("recipe")
 @click.option("-p", "--prompt", required=True, metavar="TEXT", help="The text to go on from; `-` reads standard input.")
-@click.option("-n", "--max-tokens", type=click.IntRange(1), default=128, show_default=True, help="How many tokens at most.")
-@click.option("-t", "--temperature", type=click.FloatRange(0), default=0.0, show_default=True, help="0 takes the likeliest token.")
-@click.option("--top-k", type=click.IntRange(0), default=0, show_default=True, help="Draw from the K likeliest; 0 from all.")
-@click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True, help="Draw from the likeliest that make up P.")
+@click.option(
+    "-n", "--max-tokens", type=click.IntRange(1), default=128, show_default=True, help="How many tokens at most."
+)
+@click.option(
+    "-t", "--temperature", type=click.FloatRange(0), default=0.0, show_default=True, help="0 takes the likeliest token."
+)
+@click.option(
+    "--top-k", type=click.IntRange(0), default=0, show_default=True, help="Draw from the K likeliest; 0 from all."
+)
+@click.option(
+    "--top-p",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Draw from the likeliest that make up P.",
+)
 @click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed draws the same text.")
 @click.option("--threads", type=click.IntRange(0), default=0, help="How many threads; 0 means one a core.")
 @json_option
 def generate_command(
-    recipe: str, prompt: str, max_tokens: int, temperature: float, top_k: int, top_p: float, seed: int, threads: int, as_json: bool
+    recipe: str,
+    prompt: str,
+    max_tokens: int,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+    seed: int,
+    threads: int,
+    as_json: bool,
 ) -> None:
     """Write text with a built recipe, as it comes."""
     generate.generate(recipe, prompt, max_tokens, temperature, top_k, top_p, seed, threads, as_json)

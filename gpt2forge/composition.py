@@ -32,7 +32,9 @@ def read_chain(path: Path, chain: tuple[Path, ...]) -> Node:
     parent = path.parent / extends.value
     chain = (*chain, path.resolve())
     if parent.resolve() in chain:
-        raise RecipeError([Fault(extends.place, f"`extends: {extends.value}` leads back to this file; a cycle has no result")])
+        raise RecipeError(
+            [Fault(extends.place, f"`extends: {extends.value}` leads back to this file; a cycle has no result")]
+        )
     if not parent.is_file():
         raise RecipeError([Fault(extends.place, f"`extends: {extends.value}`: there is no file `{parent}`")])
     return merge(read_chain(parent, chain), document)

@@ -85,7 +85,9 @@ class RunView(AbstractContextManager["RunView"]):
         self.bars.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.bars.stop()
 
     def show(self, event: Event) -> None:
@@ -119,13 +121,17 @@ class RunView(AbstractContextManager["RunView"]):
         colour = COLOURS[outcome.outcome]
         seconds = "" if outcome.outcome in ("reused", "skipped") else f"{outcome.seconds:.1f} s"
         self.terminal.print(f"[{colour}]{outcome.outcome:<8}[/{colour}]", end="")
-        self.terminal.print(f"{outcome.stage:<10} {seconds:>8}  {outcome.reason}".rstrip(), markup=False, soft_wrap=True)
+        self.terminal.print(
+            f"{outcome.stage:<10} {seconds:>8}  {outcome.reason}".rstrip(), markup=False, soft_wrap=True
+        )
 
 
 class JsonView(AbstractContextManager["JsonView"]):
     """Writes every event as one JSON object a line on stdout."""
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         pass
 
     def show(self, event: Event) -> None:

@@ -62,14 +62,16 @@ class StrictLoader(yaml.SafeLoader):
     def compose_node(self, parent: Any, index: Any) -> Any:
         event = self.peek_event()  # type: ignore[no-untyped-call]
         if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise yaml.MarkedYAMLError(problem="anchors and aliases are not allowed; use `extends`", problem_mark=event.start_mark)
+            raise yaml.MarkedYAMLError(
+                problem="anchors and aliases are not allowed; use `extends`", problem_mark=event.start_mark
+            )
         if getattr(event, "tag", None):
             raise yaml.MarkedYAMLError(problem=f"the tag `{event.tag}` is not allowed", problem_mark=event.start_mark)
-        return super().compose_node(parent, index)  # type: ignore[no-untyped-call]
+        return super().compose_node(parent, index)
 
 
 for tag, pattern, first in PATTERNS:
-    StrictLoader.add_implicit_resolver(tag, re.compile(f"^(?:{pattern})$"), list(first))  # type: ignore[no-untyped-call]
+    StrictLoader.add_implicit_resolver(tag, re.compile(f"^(?:{pattern})$"), list(first))
 
 
 def read_document(path: Path) -> Node:
@@ -86,7 +88,9 @@ def read_document(path: Path) -> Node:
         raise UserError(f"{path}: {len(data)} bytes are too many for a recipe")
     document = parse(text, str(path))
     if not isinstance(document.value, dict):
-        raise RecipeError([Fault(Place(str(path), 1, 1), "a recipe is a mapping: `name: ...`, `source: ...`, `target: ...`")])
+        raise RecipeError(
+            [Fault(Place(str(path), 1, 1), "a recipe is a mapping: `name: ...`, `source: ...`, `target: ...`")]
+        )
     return document
 
 
@@ -129,7 +133,9 @@ def convert_pairs(node: yaml.MappingNode, file: str, faults: list[Fault], depth:
             faults.append(Fault(place, "a key must be a word"))
             continue
         if key_node.value in seen:
-            faults.append(Fault(place, f"the key `{key_node.value}` stands already in line {seen[key_node.value].line}"))
+            faults.append(
+                Fault(place, f"the key `{key_node.value}` stands already in line {seen[key_node.value].line}")
+            )
         seen[key_node.value] = place
         yield key_node.value, Node(convert(value_node, file, faults, depth + 1).value, place)
 

@@ -21,7 +21,7 @@ class StepStarted:
 
 @dataclass(frozen=True)
 class StepAdvanced:
-    """How far a step is: `done` of `total` units; `rate` in units a second, `seconds_left` None until it can be told."""
+    """How far a step is: `done` of `total` units; `rate` in units a second, `seconds_left` None while unknown."""
 
     stage: str
     done: int

@@ -26,7 +26,7 @@ EXPECTATIONS = {
 
 
 class Recipe(Section):
-    """What to build: a checkpoint, the machine it is for, and how it gets there. Frozen; equal recipes build the same."""
+    """What to build: a checkpoint, the machine it is for, and how it gets there. Equal recipes build the same."""
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._@-]+$", max_length=200)] = Field(
         description="what the result is published as: the name of the file without `.yaml`"
@@ -63,7 +63,9 @@ def find_recipe(reference: str) -> Path:
         return named
     known = sorted(file.stem for file in RECIPES.glob("*.yaml"))
     if not known:
-        raise UserError(f"`{reference}`: there is no folder `{RECIPES}/` with recipes here; start where it is, or give a path")
+        raise UserError(
+            f"`{reference}`: there is no folder `{RECIPES}/` with recipes here; start where it is, or give a path"
+        )
     raise UserError(f"`{reference}`: there is no `{named}`{suggest(reference, known)}")
 
 
@@ -79,10 +81,14 @@ def load_recipe(reference: str, changes: Sequence[str] = (), name: str | None = 
     try:
         recipe = Recipe.model_validate(document.plain())
     except ValidationError as error:
-        raise RecipeError([explain(dict(detail), document, path) for detail in error.errors(include_url=False)]) from error
+        raise RecipeError(
+            [explain(dict(detail), document, path) for detail in error.errors(include_url=False)]
+        ) from error
     faults = [Fault(document.nearest(loc).place, message) for loc, message in judge(recipe)]
     if name is None and recipe.name != path.stem:
-        faults.append(Fault(document.nearest(("name",)).place, f"`name: {recipe.name}` must be the file's, `{path.stem}`"))
+        faults.append(
+            Fault(document.nearest(("name",)).place, f"`name: {recipe.name}` must be the file's, `{path.stem}`")
+        )
     if faults:
         raise RecipeError(faults)
     return LoadedRecipe(recipe, document, path)

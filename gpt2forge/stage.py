@@ -55,8 +55,8 @@ class Stage:
     """A kind of work, as data.
 
     `section` names the recipe section it reads (None: none), `target` the fields of `target:`, `reads` the kinds of its
-    inputs, `writes` the kind it makes, `tools` the distributions whose version its result depends on. `version` is raised
-    when the result changes for a reason that none of these shows.
+    inputs, `writes` the kind it makes, `tools` the distributions whose version its result depends on. `version` is
+    raised when the result changes for a reason that none of these shows.
     """
 
     name: str

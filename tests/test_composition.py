@@ -14,10 +14,14 @@ from gpt2forge.errors import Place, UserError
 HERE = Place("x", 1, 1)
 scalars = st.none() | st.booleans() | st.integers() | st.text(max_size=3)
 trees = st.recursive(
-    scalars | st.lists(scalars, max_size=2), lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3), max_leaves=12
+    scalars | st.lists(scalars, max_size=2),
+    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=12,
 )
 documents = st.dictionaries(st.sampled_from("abc"), trees, max_size=3)
-sections = st.dictionaries(st.sampled_from("abc"), st.dictionaries(st.sampled_from("xyz"), scalars, max_size=3), max_size=3)
+sections = st.dictionaries(
+    st.sampled_from("abc"), st.dictionaries(st.sampled_from("xyz"), scalars, max_size=3), max_size=3
+)
 
 
 def locate(value: Any) -> Node:
@@ -82,7 +86,10 @@ def test_cycle_is_an_error(tmp_path: Path) -> None:
     path = write(tmp_path, "b.yaml", "# why\nextends: a.yaml\n")
     with pytest.raises(UserError) as error:
         compose_document(path)
-    assert str(error.value) == f"{tmp_path / 'a.yaml'}:1:1: `extends: b.yaml` leads back to this file; a cycle has no result"
+    assert (
+        str(error.value)
+        == f"{tmp_path / 'a.yaml'}:1:1: `extends: b.yaml` leads back to this file; a cycle has no result"
+    )
 
 
 def test_missing_parent_is_named_with_its_place(tmp_path: Path) -> None:

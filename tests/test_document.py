@@ -60,12 +60,18 @@ def test_entry_stands_where_its_key_does() -> None:
     [
         ("a: 1\na: 2", "f:2:1: the key `a` stands already in line 1"),
         ("a: &x 1\nb: *x", "f:1:4: anchors and aliases are not allowed; use `extends`"),
-        ("a: !!python/object/apply:os.system [ls]", "f:1:4: the tag `tag:yaml.org,2002:python/object/apply:os.system` is not allowed"),
+        (
+            "a: !!python/object/apply:os.system [ls]",
+            "f:1:4: the tag `tag:yaml.org,2002:python/object/apply:os.system` is not allowed",
+        ),
         ("a: !mine 1", "f:1:4: the tag `!mine` is not allowed"),
         ("a: [1, 2", "f:1:9: expected ',' or ']', but got '<stream end>'"),
         ("a: 1\n---\nb: 2", "f:2:1: but found another document"),
         ("[1, 2]: 3", "f:1:1: a key must be a word"),
-        ("a: \x00", "f: not YAML: unacceptable character #x0000: special characters are not allowed in \"<unicode string>\", position 3"),
+        (
+            "a: \x00",
+            'f: not YAML: unacceptable character #x0000: special characters are not allowed in "<unicode string>", position 3',
+        ),
     ],
 )
 def test_bad_document_is_one_line_with_its_place(text: str, message: str) -> None:

@@ -59,14 +59,26 @@ def test_defaults_are_filled_in(folder: Path) -> None:
     assert recipe.fusion.model_dump() == {"attention": True, "skip_layer_norm": True, "gelu": True, "bias": True}
     assert recipe.target.model_dump() == {"device": "cpu", "cpu": "any"}
     write(GOOD.replace("int8", "int4"))
-    assert load_recipe("mine").recipe.quantization.model_dump() == {"scheme": "int4", "granularity": 32, "embeddings": "int8"}
+    assert load_recipe("mine").recipe.quantization.model_dump() == {
+        "scheme": "int4",
+        "granularity": 32,
+        "embeddings": "int8",
+    }
     write(GOOD.partition("quantization")[0])
-    assert load_recipe("mine").recipe.quantization.model_dump() == {"scheme": "none", "granularity": None, "embeddings": "none"}
+    assert load_recipe("mine").recipe.quantization.model_dump() == {
+        "scheme": "none",
+        "granularity": None,
+        "embeddings": "none",
+    }
 
 
 def test_recipe_is_named_as_under_recipes_or_by_its_path(folder: Path) -> None:
     write(GOOD)
-    assert load_recipe("mine").recipe == load_recipe("recipes/mine.yaml").recipe == load_recipe(str(folder / "recipes/mine.yaml")).recipe
+    assert (
+        load_recipe("mine").recipe
+        == load_recipe("recipes/mine.yaml").recipe
+        == load_recipe(str(folder / "recipes/mine.yaml")).recipe
+    )
 
 
 def test_all_faults_are_said_at_once_in_line_order(folder: Path) -> None:
@@ -99,7 +111,11 @@ quantization:
     ("old", "new", "fault"),
     [
         ("device: cpu", "device: cuda", "5:3: `target.device: cuda` is not built yet; use `cpu`"),
-        ("scheme: int8", "scheme: float16", "7:3: `quantization.scheme: float16` is not built yet; use `int8`, `int4` or `none`"),
+        (
+            "scheme: int8",
+            "scheme: float16",
+            "7:3: `quantization.scheme: float16` is not built yet; use `int8`, `int4` or `none`",
+        ),
         ("  checkpoint: here", "  {}", "2:1: the key `source.checkpoint` is missing"),
         ("  checkpoint: here", "  checkpoint: 3", "3:3: `source.checkpoint: 3` must be text"),
         ("target:\n  device: cpu", "target: cpu", "4:1: `target: cpu` must be a mapping"),
@@ -140,7 +156,9 @@ def test_change_is_applied(folder: Path) -> None:
 def test_unknown_recipe_is_one_line_with_a_suggestion(folder: Path) -> None:
     with pytest.raises(UserError) as error:
         load_recipe("mine")
-    assert str(error.value) == "`mine`: there is no folder `recipes/` with recipes here; start where it is, or give a path"
+    assert (
+        str(error.value) == "`mine`: there is no folder `recipes/` with recipes here; start where it is, or give a path"
+    )
     write(GOOD)
     with pytest.raises(UserError) as error:
         load_recipe("mien")

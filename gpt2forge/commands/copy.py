@@ -20,4 +20,6 @@ def copy(reference: str, folder: Path, as_json: bool) -> None:
     if as_json:
         console.write_json({"folder": str(folder), "files": names})
     else:
-        console.write(f"{folder}  {len(names)} files, {console.size(sum((folder / name).stat().st_size for name in names))}\n")
+        console.write(
+            f"{folder}  {len(names)} files, {console.size(sum((folder / name).stat().st_size for name in names))}\n"
+        )

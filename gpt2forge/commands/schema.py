@@ -14,7 +14,10 @@ def schema() -> None:
 def make_schema() -> dict[str, Any]:
     """The schema of a recipe file: that of a whole recipe, where a parent may say what the file leaves out."""
     made = Recipe.model_json_schema()
-    extends = {"type": "string", "description": "another recipe, which this one changes; its path starts at this file's folder"}
+    extends = {
+        "type": "string",
+        "description": "another recipe, which this one changes; its path starts at this file's folder",
+    }
     made["properties"] = {**made["properties"], "extends": extends}
     made["anyOf"] = [{"required": made.pop("required")}, {"required": ["extends"]}]
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}

@@ -39,9 +39,9 @@ def run_worker(
 ) -> Ended:
     """Run one stage in a process of its own.
 
-    The worker inherits the descriptor `lock`, so that the step stays locked until the worker has really gone, even when
-    this process is killed. Raises UserError for what the stage says a user can mend and when something killed the worker,
-    StageCrash for anything else.
+    The worker inherits the descriptor `lock`, so that the step stays locked until the worker has really gone, even
+    when this process is killed. Raises UserError for what the stage says a user can mend and when something killed the
+    worker, StageCrash for anything else.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -68,7 +68,13 @@ def start(output: int, descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-P", "-m", "gpt2forge.executor.worker"]
     # A session of its own: Ctrl-C reaches this process alone, which then ends the worker in order.
     return subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=output, stderr=output, pass_fds=descriptors, env=environment, start_new_session=True
+        command,
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=output,
+        pass_fds=descriptors,
+        env=environment,
+        start_new_session=True,
     )
 
 
@@ -100,7 +106,9 @@ def judge(stage: str, messages: dict[str, Any], code: int, log: Path, ended: End
         raise UserError(messages["fault"])
     if -code in (signal.SIGKILL, signal.SIGTERM):
         name = signal.Signals(-code).name
-        raise UserError(f"`{stage}` was killed by {name}; with enough free memory, build again to go on from the last good step")
+        raise UserError(
+            f"`{stage}` was killed by {name}; with enough free memory, build again to go on from the last good step"
+        )
     if code or "metrics" not in messages:
         raise StageCrash(stage, log)
     return Ended(messages["metrics"], ended.seconds, ended.peak_memory_bytes)

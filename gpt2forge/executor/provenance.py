@@ -1,7 +1,7 @@
 """forge.json, which lies in every artifact: how it was made. It holds nothing that differs between hosts.
 
-    {"sections": {"target": {...}, "fusion": {...}}, "inputs": {"convert": {"checkpoint": digest}, ...},
-     "tools": {...versions of the last step's tools}, and what the last stage itself left there, such as "tensors"}
+{"sections": {"target": {...}, "fusion": {...}}, "inputs": {"convert": {"checkpoint": digest}, ...},
+ "tools": {...versions of the last step's tools}, and what the last stage itself left there, such as "tensors"}
 """
 
 import json
@@ -15,7 +15,11 @@ NAME = "forge.json"
 
 
 def write_provenance(
-    out: Path, stage: Stage, section: Mapping[str, Any], target: Mapping[str, Any], inputs: Mapping[str, Mapping[str, str]]
+    out: Path,
+    stage: Stage,
+    section: Mapping[str, Any],
+    target: Mapping[str, Any],
+    inputs: Mapping[str, Mapping[str, str]],
 ) -> None:
     """Say in `out` how it was made. `inputs` are {kind: {"folder", "digest"}}; `section` and `target` what was read."""
     story: dict[str, Any] = {"sections": {}, "inputs": {}}

@@ -10,7 +10,7 @@ def publish(output: Path, artifact: Path) -> None:
     """Make `output` a link to the artifact's folder. Raises UserError where something else stands in its place."""
     target = os.path.relpath(artifact.resolve(), output.parent.resolve())
     if output.is_symlink():
-        if os.readlink(output) == target:
+        if str(output.readlink()) == target:
             return
     elif output.exists():
         raise UserError(f"{output}: is not a link that gpt2forge made; move it away and build again")

@@ -68,7 +68,9 @@ def run_step(
     record = None if again else step.store.find(step.stage.name, step.key)
     if record:
         return tell(record, "reused", "")
-    reason = "asked for by `--rerun`" if again else explain(step.stage, step.pre_image, step.store.records(step.stage.name))
+    reason = (
+        "asked for by `--rerun`" if again else explain(step.stage, step.pre_image, step.store.records(step.stage.name))
+    )
     try:
         with step.store.lock(step.key) as lock:
             # Another build may have made it while this one waited.
@@ -86,7 +88,14 @@ def run_step(
 
 def tell(record: Record, outcome: Any, reason: str) -> Outcome:
     return Outcome(
-        record.stage, outcome, reason, record.key, record.digest, record.seconds, record.peak_memory_bytes, record.metrics
+        record.stage,
+        outcome,
+        reason,
+        record.key,
+        record.digest,
+        record.seconds,
+        record.peak_memory_bytes,
+        record.metrics,
     )
 
 
@@ -96,7 +105,9 @@ def make_step(step: Step, digests: Mapping[str, str | None], lock: int, emit: Em
     out = step.store.make_room(step.key)
     try:
         log = step.store.log(step.stage.name, step.key)
-        ended = run_worker(step.stage.name, make_order(step, digests, out), log, lock, Meter(step.stage.name, emit).advance)
+        ended = run_worker(
+            step.stage.name, make_order(step, digests, out), log, lock, Meter(step.stage.name, emit).advance
+        )
         check_sources(step, digests)
         digest = step.store.commit(out)
     finally:
@@ -104,7 +115,14 @@ def make_step(step: Step, digests: Mapping[str, str | None], lock: int, emit: Em
             remove_tree(out)
     seconds = time.monotonic() - started
     record = Record(
-        step.key, step.stage.name, step.pre_image, digest, ended.metrics, round(seconds, 3), ended.peak_memory_bytes, time.time()
+        step.key,
+        step.stage.name,
+        step.pre_image,
+        digest,
+        ended.metrics,
+        round(seconds, 3),
+        ended.peak_memory_bytes,
+        time.time(),
     )
     step.store.write_record(record)
     return record
@@ -118,7 +136,13 @@ def make_order(step: Step, digests: Mapping[str, str | None], out: Path) -> dict
     }
     section = step.job.section_values(step.stage)
     target = step.job.target.model_dump(mode="json")
-    return {"module": step.stage.module, "section": section, "target": target, "inputs": inputs, "out": str(out.resolve())}
+    return {
+        "module": step.stage.module,
+        "section": section,
+        "target": target,
+        "inputs": inputs,
+        "out": str(out.resolve()),
+    }
 
 
 def locate(step: Step, kind: str, digest: str) -> Path:

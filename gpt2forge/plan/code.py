@@ -2,7 +2,8 @@
 
 1. A module is reached when it is imported, at its top or inside a function, by one that is reached; so are the packages
    it lies in.
-2. Its code enters as tokens, without comments, docstrings and layout, so that only what can change a result changes a key.
+2. Its code enters as tokens, without comments, docstrings and layout, so that only what can change a result
+   changes a key.
 """
 
 import ast

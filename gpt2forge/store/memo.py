@@ -1,8 +1,8 @@
 """What was computed from a file's bytes, remembered by the file's stat.
 
-An entry is named by (dev, inode, size, mtime_ns, ctime_ns), so any change of these means computing again, and no entry is
-ever wrong about another file. A file that changed so recently that a further change might leave its stat as it is (a clock
-tick is coarse) is not remembered: git's racy-timestamp guard, https://git-scm.com/docs/racy-git.
+An entry is named by (dev, inode, size, mtime_ns, ctime_ns), so any change of these means computing again, and no entry
+is ever wrong about another file. A file that changed so recently that a further change might leave its stat as it is
+(a clock tick is coarse) is not remembered: git's racy-timestamp guard, https://git-scm.com/docs/racy-git.
 """
 
 import os
@@ -35,7 +35,7 @@ class Identity:
 
 
 def identify(path: Path) -> Identity:
-    found = os.stat(path)
+    found = path.stat()
     return Identity(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 

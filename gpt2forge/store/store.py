@@ -1,12 +1,12 @@
 """The store: where a step's artifact is looked up, made and kept.
 
-    records/<stage>/<key>.json     what a step made; written last
-    artifacts/<digest>/            its files, read-only; one folder however many keys lead to it
-    artifacts/<digest>.json        the manifest
-    locks/<key>                    held while the step is made
-    making/<key>/                  where it is made; what is left of a killed build is cleared by the next
-    damaged/                       artifacts that no longer hold what their manifest says
-    memo/  logs/
+records/<stage>/<key>.json     what a step made; written last
+artifacts/<digest>/            its files, read-only; one folder however many keys lead to it
+artifacts/<digest>.json        the manifest
+locks/<key>                    held while the step is made
+making/<key>/                  where it is made; what is left of a killed build is cleared by the next
+damaged/                       artifacts that no longer hold what their manifest says
+memo/  logs/
 """
 
 import fcntl
@@ -96,7 +96,9 @@ class Store:
             path.parent.mkdir(parents=True, exist_ok=True)
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise UserError(f"{self.root}: cannot be written: {error.strerror}; choose another with `--store`") from error
+            raise UserError(
+                f"{self.root}: cannot be written: {error.strerror}; choose another with `--store`"
+            ) from error
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield descriptor

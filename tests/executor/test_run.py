@@ -10,9 +10,9 @@ import pytest
 
 from gpt2forge.errors import UserError
 from gpt2forge.executor.process import StageCrash
+from gpt2forge.executor.run import run_job
 from gpt2forge.outcome import Outcome
 from gpt2forge.progress import Event, StepAdvanced, StepFinished, StepStarted
-from gpt2forge.executor.run import run_job
 from gpt2forge.store.store import Store
 from tests.toy.job import make_job, run, words
 
@@ -94,7 +94,11 @@ def test_unknown_stage_is_one_line(store: Store, source: Path) -> None:
     [
         ("fault", UserError, "here: the text is bad; write a better one"),
         ("crash", StageCrash, "`repeat` failed inside gpt2forge; what it said is in `{log}`"),
-        ("kill", UserError, "`repeat` was killed by SIGKILL; with enough free memory, build again to go on from the last good step"),
+        (
+            "kill",
+            UserError,
+            "`repeat` was killed by SIGKILL; with enough free memory, build again to go on from the last good step",
+        ),
         ("full", UserError, "{out}/text: No space left on device; make room and build again"),
     ],
 )
@@ -176,7 +180,9 @@ def alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z" if Path("/proc").is_dir() else True
+    return (
+        Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z" if Path("/proc").is_dir() else True
+    )
 
 
 def test_damaged_artifact_is_put_aside_and_made_again(store: Store, source: Path) -> None:

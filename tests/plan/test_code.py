@@ -1,8 +1,5 @@
 """What of the code is in a key."""
 
-import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -31,13 +28,14 @@ class A:
 
 
 def test_comments_docstrings_and_layout_do_not_count() -> None:
-    bare = (
-        'import os\ndef f(x:int)->int:\n        return x+1\nclass A:\n  "other"\n  b="a string that counts"\n'
-    )
+    bare = 'import os\ndef f(x:int)->int:\n        return x+1\nclass A:\n  "other"\n  b="a string that counts"\n'
     assert list(list_tokens(CODE)) == list(list_tokens(bare))
 
 
-@pytest.mark.parametrize(("old", "new"), [("x + 1", "x + 2"), ("that counts", "that differs"), ("os", "re"), ("    return", "    if x:\n        return")])
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("x + 1", "x + 2"), ("that counts", "that differs"), ("os", "re"), ("    return", "    if x:\n        return")],
+)
 def test_code_counts(old: str, new: str) -> None:
     assert list(list_tokens(CODE)) != list(list_tokens(CODE.replace(old, new, 1)))
 

@@ -1,5 +1,6 @@
 """Keys: equal for equal reasons, different for any other."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,10 +11,13 @@ from gpt2forge.digest import canonical_json, digest_value
 from gpt2forge.plan.key import make_key, make_pre_image
 from gpt2forge.store.memo import Memo
 from tests.toy.job import make_job
-from pathlib import Path
 
-scalars = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=4)
-values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3))
+scalars = (
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=4)
+)
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+)
 
 
 def reverse(value: Any) -> Any:
