@@ -73,6 +73,7 @@ class Onnx:
         self.caches = [
             [ort.OrtValue.ortvalue_from_numpy(np.zeros(room, np.float32)) for _ in "kv"] for _ in range(self.layers)
         ]
+        self.one = ort.OrtValue.ortvalue_from_numpy(np.ones(1, np.int64))
         self.binding = self.session.io_binding()
         self.bind_cache()
 
@@ -82,7 +83,8 @@ class Onnx:
             for past, present, cache in zip(past_names(layer), present_names(layer), caches, strict=True):
                 self.binding.bind_ortvalue_input(past, cache)
                 self.binding.bind_ortvalue_output(present, cache)
-        self.binding.bind_cpu_input(LOGITS_TO_KEEP, np.ones(1, np.int64))
+        # An input with an initializer is found only this way.
+        self.binding.bind_ortvalue_input(LOGITS_TO_KEEP, self.one)
 
     def start(self, prompt: np.ndarray) -> int:
         self.total = 0
