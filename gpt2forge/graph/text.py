@@ -1,0 +1,55 @@
+"""Turns tokens into text as they come, never half a character."""
+
+import codecs
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from gpt2forge.errors import UserError
+
+TOKENIZER_FILE = "tokenizer.json"
+
+
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """Read the tokenizer of a package; raises UserError when it has none."""
+    path = folder / TOKENIZER_FILE
+    if not path.is_file():
+        raise UserError(
+            f"{path}: the package has no tokenizer; give the checkpoint its tokenizer files and build again"
+        )
+    return Tokenizer.from_file(str(path))
+
+
+class TextStream:
+    """Collects the bytes of byte-level tokens; what is not yet a whole character waits for the next token."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+        self.added = {token: added.content for token, added in tokenizer.get_added_tokens_decoder().items()}
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def push(self, token: int) -> str:
+        """The text that this token completes."""
+        return self.decoder.decode(self.find_bytes(token))
+
+    def finish(self) -> str:
+        """What was left waiting, as replacement characters."""
+        return self.decoder.decode(b"", final=True)
+
+    def find_bytes(self, token: int) -> bytes:
+        if token in self.added:
+            return self.added[token].encode()
+        return bytes(BYTES[character] for character in self.tokenizer.id_to_token(token) or "")
+
+
+def list_bytes() -> dict[str, int]:
+    """Which byte each character of GPT-2's vocabulary stands for: itself if printable, else from U+0100 on.
+
+    https://github.com/openai/gpt-2/blob/master/src/encoder.py, bytes_to_unicode.
+    """
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(256 + place): byte for place, byte in enumerate(others)}
+
+
+BYTES = list_bytes()
