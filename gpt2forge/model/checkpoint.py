@@ -84,9 +84,7 @@ def find_tf1(folder: Path, names: set[str]) -> Checkpoint:
 def name_only_index(folder: Path, names: set[str]) -> str:
     found = sorted(name for name in names if name.endswith(".index"))
     if len(found) > 1:
-        raise UserError(
-            f"{folder}: holds `{'`, `'.join(found)}` and no `checkpoint` file; write one that names the one meant"
-        )
+        raise UserError(f"{folder}: holds `{'`, `'.join(found)}` and no `checkpoint` file that names one")
     return found[0].removesuffix(".index")
 
 

@@ -24,13 +24,14 @@ ROLES = ("bos_token", "eos_token", "unk_token", "pad_token")
 SETTINGS = {"chat_template": str, "padding_side": str}
 FLAGS = tuple(field.name for field in fields(Added) if field.name not in ("id", "content"))
 
-# What the byte-level BPE of GPT-2 fixes in tokenizer.json; each path may be absent.
+# What the byte-level BPE of GPT-2 fixes in tokenizer.json; each but the first may be absent.
 FIXED: tuple[tuple[tuple[str, ...], tuple[Any, ...]], ...] = (
-    (("normalizer",), (None,)),
     (("pre_tokenizer", "type"), ("ByteLevel",)),
+    (("normalizer",), (None,)),
     (("pre_tokenizer", "add_prefix_space"), (False,)),
     (("pre_tokenizer", "use_regex"), (True,)),
-    (("post_processor", "type"), ("ByteLevel",)),
+    (("post_processor", "type"), ("ByteLevel", "TemplateProcessing")),
+    (("post_processor", "single"), ([{"Sequence": {"id": "A", "type_id": 0}}],)),  # the text and nothing around it
     (("model", "type"), ("BPE",)),
     (("model", "dropout"), (None, 0, 0.0)),
     (("model", "continuing_subword_prefix"), (None, "")),
@@ -63,7 +64,7 @@ def read_tokenizer_json(path: Path) -> Vocabulary:
     values = read_object(path)
     for keys, allowed in FIXED:
         found, value = dig(values, keys)
-        if found and value not in allowed:
+        if (found or keys == FIXED[0][0]) and value not in allowed:
             raise UserError(f"{path}: `{'.'.join(keys)}` is {quote(value)}, so it is not GPT-2's byte-level BPE")
     model, added = values.get("model"), values.get("added_tokens", [])
     if not isinstance(model, dict) or not isinstance(model.get("vocab"), dict) or not isinstance(added, list):
@@ -108,10 +109,12 @@ def parse_roles(values: Mapping[str, Any]) -> dict[str, str]:
 
 
 def dig(values: Mapping[str, Any], keys: tuple[str, ...]) -> tuple[bool, Any]:
-    """Whether there is a value below these keys, and which."""
+    """Whether there is a value below these keys, or another thing in its way, and which."""
     value: Any = values
     for key in keys:
-        if not isinstance(value, dict) or key not in value:
+        if not isinstance(value, dict):
+            return value is not None, value
+        if key not in value:
             return False, None
         value = value[key]
     return True, value

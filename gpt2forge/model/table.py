@@ -64,9 +64,7 @@ def cut_block(data: bytes, handle: Handle) -> bytes:
     if mask(google_crc32c.value(data[handle.offset : end + 1])) != int.from_bytes(data[end + 1 : end + 5], "little"):
         raise ValueError(f"the checksum of the block at {handle.offset} does not fit")
     if data[end]:
-        raise ValueError(
-            f"a block is compressed ({COMPRESSIONS.get(data[end], data[end])}), which TensorFlow does not do"
-        )
+        raise ValueError(f"a block is compressed ({COMPRESSIONS.get(data[end], data[end])}), which is not read")
     return data[handle.offset : end]
 
 

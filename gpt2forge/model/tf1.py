@@ -30,7 +30,7 @@ def read_tf1(checkpoint: Checkpoint, eos_token_id: int) -> Contents:
     for place in list_places(config):  # stops at the first one missing, however many layers hparams.json claims
         if place.openai not in entries:
             raise UserError(
-                f"{checkpoint.index}: `{place.openai}` {list(place.openai_shape)} is missing; is it a GPT-2?"
+                f"{checkpoint.index}: `{place.openai}` {list(place.openai_shape)} is missing; is this a GPT-2?"
             )
         places.append(place)
     tensors = tuple(locate(checkpoint, place, entries[place.openai], hparams) for place in places)
