@@ -121,30 +121,18 @@ def plan_command(recipe: str, store: Path, changes: tuple[str, ...], name: str |
 
 @program.command("generate")
 @click.argument("recipe")
-@click.option("-p", "--prompt", required=True, metavar="TEXT", help="The text to go on from; `-` reads standard input.")
-@click.option(
-    "-n", "--max-tokens", type=click.IntRange(1), default=128, show_default=True, help="How many tokens at most."
-)
-@click.option(
-    "-t", "--temperature", type=click.FloatRange(0), default=0.0, show_default=True, help="0 takes the likeliest token."
-)
-@click.option(
-    "--top-k", type=click.IntRange(0), default=0, show_default=True, help="Draw from the K likeliest; 0 from all."
-)
-@click.option(
-    "--top-p",
-    type=click.FloatRange(0, 1, min_open=True),
-    default=1.0,
-    show_default=True,
-    help="Draw from the likeliest that make up P.",
-)
-@click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="The same seed draws the same text.")
-@click.option("--threads", type=click.IntRange(0), default=0, help="How many threads; 0 means one a core.")
+@click.option("-p", "--prompt", required=True, metavar="TEXT", help="What to go on from; `-` reads standard input.")
+@click.option("-n", "--max-tokens", type=click.IntRange(1), help="How many tokens at most; 128 if there is room.")
+@click.option("-t", "--temperature", type=click.FloatRange(0), default=0.0, help="0, the default: the likeliest token.")
+@click.option("--top-k", type=click.IntRange(0), default=0, help="Draw from the K likeliest.")
+@click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0, help="Draw from the share P.")
+@click.option("--seed", type=click.IntRange(0), default=0, help="The same seed draws the same text.")
+@click.option("--threads", type=click.IntRange(0), default=0, help="How many; 0, the default: one a core.")
 @json_option
 def generate_command(
     recipe: str,
     prompt: str,
-    max_tokens: int,
+    max_tokens: int | None,
     temperature: float,
     top_k: int,
     top_p: float,
@@ -153,7 +141,10 @@ def generate_command(
     as_json: bool,
 ) -> None:
     """Write text with a built recipe, as it comes."""
-    generate.generate(recipe, prompt, max_tokens, temperature, top_k, top_p, seed, threads, as_json)
+    from gpt2forge.graph.sampling import Sampling
+
+    sampling = Sampling(temperature, top_k, top_p, seed)
+    generate.generate(recipe, prompt, max_tokens, sampling, threads, as_json)
 
 
 @program.command("copy")

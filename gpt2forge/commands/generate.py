@@ -1,15 +1,67 @@
 """`gpt2forge generate`: text from a built recipe, as it comes."""
 
+import json
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from gpt2forge import console
+from gpt2forge.commands.output import find_output
+from gpt2forge.errors import UserError
+
+if TYPE_CHECKING:
+    from gpt2forge.graph.sampling import Sampling
+
+USUAL = 128  # new tokens, where the context has room for them and the user did not say
+
+
+@dataclass
+class Count:
+    """How many tokens have come."""
+
+    tokens: int = 0
+
 
 def generate(
-    reference: str,
-    prompt: str,
-    max_tokens: int,
-    temperature: float,
-    top_k: int,
-    top_p: float,
-    seed: int,
-    threads: int,
-    as_json: bool,
+    reference: str, prompt: str, max_tokens: int | None, sampling: "Sampling", threads: int, as_json: bool
 ) -> None:
-    raise NotImplementedError
+    """Write the prompt and what the model adds to it on stdout, each piece as soon as it is known."""
+    output = find_output(reference)
+    text = sys.stdin.read() if prompt == "-" else prompt
+    started, count = time.monotonic(), Count()
+    pieces = stream(output, text, max_tokens, sampling, threads, count)
+    if as_json:
+        added = "".join(pieces)
+        seconds = round(time.monotonic() - started, 3)
+        console.write_json({"prompt": text, "text": added, "tokens": count.tokens, "seconds": seconds})
+        return
+    console.write(text)
+    for piece in pieces:
+        console.write(piece)
+    console.write("\n")
+
+
+def stream(
+    output: Path, text: str, max_tokens: int | None, sampling: "Sampling", threads: int, count: Count
+) -> Iterator[str]:
+    """The text that a built directory adds to `text`; stops at the model's end-of-text token."""
+    from gpt2forge.graph.decode import open_decoder
+    from gpt2forge.graph.sampling import make_sampler
+    from gpt2forge.graph.text import TextStream, read_tokenizer
+
+    tokenizer = read_tokenizer(output)
+    decoder = open_decoder(output, threads)
+    end = json.loads((output / "config.json").read_text()).get("eos_token_id")
+    tokens = tokenizer.encode(text).ids or [end]  # an empty prompt begins as a text of its own does
+    room = decoder.context - len(tokens)
+    if room < 1:
+        raise UserError(f"the prompt's {len(tokens)} tokens leave no room in this model's {decoder.context}; shorten it")
+    wanted = min(USUAL, room) if max_tokens is None else max_tokens
+    words = TextStream(tokenizer)
+    for token in decoder.generate(tokens, wanted, make_sampler(sampling), end):
+        count.tokens += 1
+        yield words.push(token)
+    yield words.finish()

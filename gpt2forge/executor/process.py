@@ -65,7 +65,7 @@ def run_worker(
 
 def start(output: int, descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)}
-    command = [sys.executable, "-P", "-m", "gpt2forge.executor.worker"]
+    command = [sys.executable, "-P", "-m", "gpt2forge.worker"]
     # A session of its own: Ctrl-C reaches this process alone, which then ends the worker in order.
     return subprocess.Popen(
         command,

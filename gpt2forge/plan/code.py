@@ -1,4 +1,4 @@
-"""The digest of the code that a stage reaches inside gpt2forge.
+"""The digest of the code that decides what a step makes: all that its stage and the worker reach inside gpt2forge.
 
 1. A module is reached when it is imported, at its top or inside a function, by one that is reached; so are the packages
    it lies in.
@@ -10,7 +10,7 @@ import ast
 import io
 import json
 import tokenize
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gpt2forge.digest import digest_bytes, digest_value
@@ -21,24 +21,35 @@ LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.ENCODING}
 BLOCKS = {tokenize.NEWLINE: "\n", tokenize.INDENT: "{", tokenize.DEDENT: "}"}
 
 
-def digest_code(module: Path, memo: Memo) -> str:
-    """The digest of all code that the module in this file reaches."""
-    return digest_value({name: read_module(path, memo)["tokens"] for name, path in find_reach(module, memo).items()})
+def digest_code(modules: Sequence[Path], memo: Memo) -> str:
+    """The digest of all code that the modules in these files reach."""
+    return digest_value({name: read_module(path, memo)["tokens"] for name, path in find_reach(modules, memo).items()})
 
 
-def find_reach(module: Path, memo: Memo) -> dict[str, Path]:
-    """The modules that the one in this file reaches, itself included, by name (rule 1)."""
-    reached: dict[str, Path] = {}
-    pending = [(module.stem if PACKAGE not in module.parents else name_module(module), module)]
+def find_reach(modules: Sequence[Path], memo: Memo) -> dict[str, Path]:
+    """The modules that those in these files reach, themselves included, by name (rule 1)."""
+    reached = {name_module(module): module for module in modules}
+    pending = list(reached)
     while pending:
-        name, path = pending.pop()
-        if name not in reached:
-            reached[name] = path
-            pending += [(found, place) for found in read_module(path, memo)["imports"] if (place := find_file(found))]
+        name = pending.pop()
+        for found in (*name_packages(name), *read_module(reached[name], memo)["imports"]):
+            place = find_file(found)
+            if place and found not in reached:
+                reached[found] = place
+                pending.append(found)
     return reached
 
 
+def name_packages(name: str) -> list[str]:
+    """A module's name and those of the packages that it lies in."""
+    parts = name.split(".")
+    return [".".join(parts[: end + 1]) for end in range(len(parts))]
+
+
 def name_module(path: Path) -> str:
+    """A module's dotted name; one that is not ours is a toy, and goes by its file's name."""
+    if PACKAGE not in path.parents:
+        return path.stem
     parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
@@ -79,9 +90,8 @@ def list_imports(tree: ast.AST) -> Iterator[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             names = [f"{node.module}.{alias.name}" for alias in node.names]
         for name in names:
-            parts = name.split(".")
-            if parts[0] == PACKAGE.name:
-                yield from (".".join(parts[: end + 1]) for end in range(len(parts)))
+            if name.partition(".")[0] == PACKAGE.name:
+                yield from name_packages(name)
 
 
 def list_tokens(source: str) -> Iterator[str]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gpt2forge import worker
 from gpt2forge.digest import digest_value
 from gpt2forge.plan.code import digest_code
 from gpt2forge.plan.job import Job
@@ -24,7 +25,7 @@ def make_pre_image(job: Job, stage: Stage, digests: Mapping[str, str | None], me
     return {
         "stage": stage.name,
         "version": stage.version,
-        "code": digest_code(find_module(stage), memo),
+        "code": digest_code(find_modules(stage), memo),
         "section": job.section_values(stage),
         "target": {field: getattr(job.target, field) for field in stage.target},
         "inputs": {kind: digests[kind] for kind in stage.reads},
@@ -36,8 +37,8 @@ def make_key(pre_image: Mapping[str, Any]) -> str:
     return digest_value(pre_image)
 
 
-def find_module(stage: Stage) -> Path:
-    """The file that defines a stage."""
+def find_modules(stage: Stage) -> tuple[Path, Path]:
+    """The files that decide what a stage makes: its own, and the worker's, which runs it and adds forge.json."""
     file = sys.modules[stage.module].__file__
     assert file is not None, f"{stage.module} has no file"
-    return Path(file)
+    return Path(file), Path(worker.__file__)

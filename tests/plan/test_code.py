@@ -53,7 +53,7 @@ def test_every_module_of_ours_can_be_taken_in(path: Path) -> None:
 def test_reach_follows_imports_at_the_top_and_in_functions(tmp_path: Path) -> None:
     module = tmp_path / "toy.py"
     module.write_text("import json\ndef f():\n    from gpt2forge.plan import code\n")
-    reach = find_reach(module, Memo(tmp_path / "memo"))
+    reach = find_reach([module], Memo(tmp_path / "memo"))
     assert {"toy", "gpt2forge", "gpt2forge.plan", "gpt2forge.plan.code", "gpt2forge.digest"} <= set(reach)
     assert "gpt2forge.cli" not in reach
     assert "json" not in reach
@@ -65,5 +65,5 @@ def test_digest_follows_code_and_not_comments(tmp_path: Path) -> None:
     digests = []
     for text in ("x = 1\n", "x = 1  # one\n", "x = 2\n"):
         module.write_text(text)
-        digests.append(digest_code(module, memo))
+        digests.append(digest_code([module], memo))
     assert digests[0] == digests[1] != digests[2]

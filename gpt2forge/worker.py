@@ -1,4 +1,4 @@
-"""The process that runs one stage: `python -m gpt2forge.executor.worker`, told on standard input what to do.
+"""The process that runs one stage: `python -m gpt2forge.worker`, told on standard input what to do.
 
 It reads one line of JSON, imports the stage's module and nothing else of the program, and writes lines of JSON to the
 descriptor it was given: {"advance": [done, total, unit]}, then {"metrics": {...}} or {"fault": "one line"}.
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from gpt2forge.errors import UserError
-from gpt2forge.executor.provenance import write_provenance
+from gpt2forge.provenance import write_provenance
 from gpt2forge.stage import Inputs, Section, Stage, Target
 
 

@@ -1,0 +1,54 @@
+"""What a stage imports is what its key covers."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gpt2forge.plan.code import find_reach
+from gpt2forge.plan.key import find_modules
+from gpt2forge.recipe import STAGES, load_recipe
+from gpt2forge.stage import Stage
+from gpt2forge.store.memo import Memo
+from tests.workshop import ROOT, Workshop
+
+EVENTS = 9
+
+# Runs the worker as the executor does, and says afterwards which modules of ours it has imported.
+PROGRAM = f"""
+import json, os, sys
+os.dup2(os.open(os.devnull, os.O_WRONLY), {EVENTS})
+from gpt2forge import worker
+worker.main()
+print(json.dumps(sorted(name for name in sys.modules if name.partition(".")[0] == "gpt2forge")))
+"""
+
+
+@pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
+def test_everything_a_stage_imports_is_in_its_key_and_nothing_else(
+    stage: Stage, workshop: Workshop, tmp_path: Path
+) -> None:
+    recipe = load_recipe(str(ROOT / "recipes/nano-cpu-int8.yaml")).recipe
+    folders = {"checkpoint": ROOT / "examples/nano"}
+    for made, step in zip(STAGES, workshop.report("nano-cpu-int8")["steps"], strict=True):
+        if made is stage:
+            break
+        folders[made.writes] = workshop.store / "artifacts" / step["digest"]
+    (tmp_path / "out").mkdir()
+    order = {
+        "module": stage.module,
+        "section": getattr(recipe, stage.section).model_dump() if stage.section else {},
+        "target": recipe.target.model_dump(),
+        "inputs": {kind: {"folder": str(folders[kind]), "digest": "0"} for kind in stage.reads},
+        "out": str(tmp_path / "out"),
+        "events": EVENTS,
+    }
+    command = [sys.executable, "-c", PROGRAM]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdin and process.stdout
+        process.stdin.write(json.dumps(order) + "\n")
+        process.stdin.flush()  # and not closed: the worker ends when its parent does
+        imported = set(json.loads(process.stdout.read()))
+    assert imported == set(find_reach(find_modules(stage), Memo(tmp_path / "memo")))

@@ -1,0 +1,47 @@
+"""A working directory of its own in which the real command runs on the real example."""
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+
+
+@dataclass(frozen=True)
+class Workshop:
+    """A folder that has the repository's recipes and examples, and a store of its own."""
+
+    folder: Path
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "cache"
+
+    def run(self, *words: str, code: int = 0, stdin: str = "") -> subprocess.CompletedProcess[str]:
+        """Run `gpt2forge` with these words; any other exit code than `code` fails the test."""
+        command = [sys.executable, "-m", "gpt2forge", *words]
+        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, input=stdin, check=False)
+        assert done.returncode == code, f"{words}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def report(self, *words: str, code: int = 0) -> dict[str, Any]:
+        """Run `gpt2forge build --json` with these words; gives the report that its last line holds."""
+        last = json.loads(self.run("build", "--json", *words, code=code).stdout.splitlines()[-1])
+        assert last["event"] == "run_finished"
+        report: dict[str, Any] = last["report"]
+        return report
+
+    def build(self, recipe: str) -> Path:
+        """The published directory of a recipe, built if need be."""
+        self.run("build", recipe)
+        return self.folder / "build" / recipe
+
+
+def make_workshop(folder: Path) -> Workshop:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ("recipes", "examples"):
+        (folder / name).symlink_to(ROOT / name)
+    return Workshop(folder)
