@@ -73,7 +73,8 @@ def check_repetition(folder: Path, stored: list[Stored]) -> None:
         alike = seen.setdefault((len(values), values[:GLANCE].tobytes(), values[-GLANCE:].tobytes()), [])
         for earlier in alike:
             if np.array_equal(view(data, earlier), values) and varies(values.view(weight.dtype.numpy())):
-                raise UserError(f"{folder / DATA_FILE}: `{earlier.name}` and `{weight.name}` hold the same bytes twice")
+                twice = f"`{earlier.name}` and `{weight.name}` hold the same bytes"
+                raise UserError(f"{folder / DATA_FILE}: {twice}; are they equal in the checkpoint?")
         alike.append(weight)
 
 

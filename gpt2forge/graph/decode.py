@@ -9,6 +9,7 @@ import numpy as np
 import onnxruntime as ort
 
 from gpt2forge.errors import UserError
+from gpt2forge.graph.cache import extends_in_place
 from gpt2forge.graph.feeds import CacheShape, read_cache_shape
 from gpt2forge.graph.files import read_graph
 from gpt2forge.graph.interface import (
@@ -82,8 +83,7 @@ def open_decoder(folder: Path, threads: int = 0) -> Decoder:
     positions = graph.initializers["wpe.weight"].shape
     logits = next(output.shape for output in graph.outputs if output.name == LOGITS)
     assert positions is not None and logits is not None and isinstance(logits[-1], int)
-    in_place = any(node.op_type == "GroupQueryAttention" for node in graph)
-    return Decoder(open_package(folder, threads), positions.numpy()[0], logits[-1], in_place)
+    return Decoder(open_package(folder, threads), positions.numpy()[0], logits[-1], extends_in_place(graph))
 
 
 class InPlaceStep:

@@ -10,8 +10,11 @@ from gpt2forge.graph.files import GRAPH_FILE
 from gpt2forge.graph.interface import ATTENTION_MASK, INPUT_IDS, LOGITS, POSITION_IDS
 
 
-def make_genai_config(config: Dimensions, end_token: int) -> dict[str, Any]:
-    """The content of `genai_config.json`: greedy search, up to the length of the context."""
+def make_genai_config(config: Dimensions, end_token: int, in_place: bool) -> dict[str, Any]:
+    """The content of `genai_config.json`: greedy search, up to the length of the context.
+
+    `in_place`: the graph may extend its cache where it lies.
+    """
     return {
         "model": {
             "type": "decoder",
@@ -48,7 +51,7 @@ def make_genai_config(config: Dimensions, end_token: int) -> dict[str, Any]:
             "min_length": 0,
             "num_beams": 1,
             "num_return_sequences": 1,
-            "past_present_share_buffer": False,
+            "past_present_share_buffer": in_place,
             "repetition_penalty": 1.0,
             "temperature": 1.0,
             "top_k": 1,

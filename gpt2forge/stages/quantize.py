@@ -29,9 +29,19 @@ COPIED = (
 class Quantization(Section):
     """`quantization:`, how weights are stored; what is not given is filled in, so that one meaning has one key."""
 
-    scheme: Literal["none", "int8", "int4", "float16"] = "none"
-    granularity: Granularity | None = Field(default=None, validate_default=True)
-    embeddings: Embeddings | None = Field(default=None, validate_default=True)
+    scheme: Literal["none", "int8", "int4", "float16"] = Field(
+        default="none", description="how the weights of the linear layers are stored"
+    )
+    granularity: Granularity | None = Field(
+        default=None,
+        validate_default=True,
+        description="how many weights share a scale (int8: 128, int4: 32), or `channel`: int8 with integer arithmetic",
+    )
+    embeddings: Embeddings | None = Field(
+        default=None,
+        validate_default=True,
+        description="how the token embedding and LM head are stored: int8 where `scheme` is not none",
+    )
 
     @field_validator("scheme")
     @classmethod
@@ -67,6 +77,7 @@ def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Met
     channel` is asked for a machine that may lack VNNI.
     """
     from gpt2forge.graph.audit import audit_package
+    from gpt2forge.graph.cache import extends_in_place
     from gpt2forge.graph.files import read_graph
     from gpt2forge.graph.quantize.model import quantize_model
     from gpt2forge.graph.quantize.scheme import make_scheme
@@ -75,15 +86,16 @@ def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Met
         raise UserError("`quantization.granularity: channel` needs `target.cpu: vnni`: other processors saturate")
     scheme = make_scheme(section.scheme, section.granularity, section.embeddings or "none")
     weights = inputs["weights"]
-    rows = quantize_model(read_graph(inputs["graph"]), weights, scheme, out, inputs.advance)
+    model = read_graph(inputs["graph"])
+    rows = quantize_model(model, weights, scheme, out, inputs.advance)
     audit_package(out, scheme)
-    write_texts(weights, out)
+    write_texts(weights, out, extends_in_place(model.graph))
     write_json(out / "forge.json", {"tensors": [row.to_json() for row in rows]})
     float32 = sum(4 * row.weights for row in rows)
     return {"bytes": {"package": sum(path.stat().st_size for path in out.iterdir()), "float32": float32}}
 
 
-def write_texts(weights: Path, out: Path) -> None:
+def write_texts(weights: Path, out: Path, in_place: bool) -> None:
     """Copy what other tools read beside the model, and write what onnxruntime-genai reads."""
     from gpt2forge.graph.genai import make_genai_config
     from gpt2forge.model.config import read_config
@@ -92,7 +104,7 @@ def write_texts(weights: Path, out: Path) -> None:
         if (weights / name).is_file():
             (out / name).write_bytes((weights / name).read_bytes())
     config = read_config(weights)
-    write_json(out / "genai_config.json", make_genai_config(config, config.eos_token_id))
+    write_json(out / "genai_config.json", make_genai_config(config, config.eos_token_id, in_place))
 
 
 def write_json(path: Path, value: object) -> None:

@@ -9,6 +9,7 @@ import onnx_ir as ir
 
 from gpt2forge.graph.builder import MICROSOFT
 from gpt2forge.graph.files import write_graph
+from gpt2forge.graph.fusion import PASSES_APPLIED
 from gpt2forge.graph.package import DataFile, Layout, find_weights, refer
 from gpt2forge.graph.quantize.coverage import Row
 from gpt2forge.graph.quantize.edit import drop_unused
@@ -17,8 +18,6 @@ from gpt2forge.graph.quantize.linear import LINEAR, rewrite_linear
 from gpt2forge.graph.quantize.scheme import Scheme
 from gpt2forge.graph.quantize.store import Store
 from gpt2forge.graph.quantize.table import TABLES, rewrite_table
-
-PASSES = "gpt2forge.passes"  # the metadata property that names the passes a graph went through
 
 Advance = Callable[[int, int, str], None]
 """Called with (done, total, unit)."""
@@ -50,7 +49,7 @@ def quantize_model(
 def plan_items(model: ir.Model, scheme: Scheme, layout: Layout) -> list[Item]:
     """Rewrite the graph, and say how each of its weights is to be stored and where, in the graph's order."""
     graph = model.graph
-    absorb = "bias" in model.metadata_props.get(PASSES, "").split(",")
+    absorb = "bias" in model.metadata_props.get(PASSES_APPLIED, "").split(",")
     nodes = {node.name: node for node in graph}
     items = [plan_item(graph, nodes, weight, scheme, layout, absorb) for weight in find_weights(graph).values()]
     drop_unused(graph)
