@@ -1,26 +1,59 @@
-"""Holds a graph against the ONNX standard, without touching its weights."""
+"""Holds a graph against the ONNX standard, without touching its weights.
+
+onnx looks for the files of external data, and is no longer strict once it meets an operator that it does not know.
+So weights, and what ONNX Runtime's own operators give, are declared as inputs here: that says as much of their shapes.
+"""
 
 import onnx
 import onnx_ir as ir
+
+from gpt2forge.graph.builder import MICROSOFT
+
+
+def annotate_shapes(model: ir.Model) -> None:
+    """Infer the shape of every value of a graph of standard operators; raises ValueError where shapes do not agree.
+
+    A rewrite hands the shapes of what it replaces on, so that `check_graph` knows them.
+    """
+    inferred = {info.name: info for info in infer_shapes(declare_unknown(model)).graph.value_info}
+    for value in (value for node in model.graph for value in node.outputs):
+        if value.name in inferred:
+            ir.serde.deserialize_value_info_proto(inferred[value.name], value)
 
 
 def check_graph(model: ir.Model) -> None:
     """Check every standard operator against its schema, and that all shapes agree; raises ValueError if not.
 
-    onnx looks for the files of external data. So the weights are declared as inputs here, which says as much of
-    their shapes. Operators of ONNX Runtime's own domain have no schema in onnx and are passed over.
+    The outputs of other operators need shapes, see `annotate_shapes`.
     """
-    proto = ir.to_proto(model)
-    declared = {value.name for value in proto.graph.input}
-    outside = [each for each in proto.graph.initializer if each.data_location == onnx.TensorProto.EXTERNAL]
-    inside = [each for each in proto.graph.initializer if each.data_location != onnx.TensorProto.EXTERNAL]
-    for tensor in outside:
-        if tensor.name in declared:
-            raise ValueError(f"`{tensor.name}` is a weight and an input")
-        proto.graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
-    del proto.graph.initializer[:]
-    proto.graph.initializer.extend(inside)
+    proto = declare_unknown(model)
     try:
-        onnx.checker.check_model(proto, full_check=True)
-    except (onnx.checker.ValidationError, onnx.shape_inference.InferenceError) as error:
+        onnx.checker.check_model(proto)
+    except onnx.checker.ValidationError as error:
         raise ValueError(f"the graph is not valid ONNX: {error}") from error
+    infer_shapes(proto)
+
+
+def infer_shapes(proto: onnx.ModelProto) -> onnx.ModelProto:
+    """A copy that says the shape of every value; raises ValueError where shapes do not agree."""
+    try:
+        return onnx.shape_inference.infer_shapes(proto, check_type=True, strict_mode=True, data_prop=True)
+    except onnx.shape_inference.InferenceError as error:
+        raise ValueError(f"the graph is not valid ONNX: {error}") from error
+
+
+def declare_unknown(model: ir.Model) -> onnx.ModelProto:
+    """The model with an input in the place of each weight and of what each operator gives that onnx does not know."""
+    proto = ir.to_proto(model)
+    graph = proto.graph
+    foreign = [node for node in graph.node if node.domain == MICROSOFT]
+    outside = [tensor for tensor in graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
+    known = {info.name: info for info in (*graph.value_info, *graph.output)}
+    for name in (name for node in foreign for name in node.output if name):
+        graph.input.append(known.get(name, onnx.ValueInfoProto(name=name)))
+    for tensor in outside:
+        graph.input.append(onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims))
+    for listed, gone in ((graph.node, foreign), (graph.initializer, outside)):
+        for item in gone:
+            listed.remove(item)
+    return proto

@@ -14,5 +14,10 @@ def read_graph(folder: Path) -> ir.Model:
 
 
 def write_graph(model: ir.Model, folder: Path) -> None:
-    """Write `folder/model.onnx`, the same bytes for the same graph."""
-    (folder / GRAPH_FILE).write_bytes(ir.to_proto(model).SerializeToString(deterministic=True))
+    """Write `folder/model.onnx`, the same bytes for the same graph.
+
+    The shapes of values inside are left out: runtimes infer them, and a rewrite need not keep them true.
+    """
+    proto = ir.to_proto(model)
+    del proto.graph.value_info[:]
+    (folder / GRAPH_FILE).write_bytes(proto.SerializeToString(deterministic=True))

@@ -40,20 +40,21 @@ def match(graph: ir.Graph, expected: Builder, free: Collection[str] = ()) -> lis
             raise GraphError(
                 f"`{wanted.name}` is {describe(found) if found else 'missing'}, expected {describe(wanted)}"
             )
-    for name, constant in expected.initializers.items():
-        if constant.const_value is not None:
-            match_constant(graph, name, constant.const_value, free)
+        for value in wanted.inputs:
+            if value is not None and value.const_value is not None:
+                match_constant(graph, str(wanted.name), value.const_value, free)
     return [nodes[str(wanted.name)] for wanted in expected.nodes]
 
 
-def match_constant(graph: ir.Graph, name: str, expected: ir.TensorProtocol, free: Collection[str]) -> None:
-    """Raises GraphError unless the graph has this constant with this value."""
+def match_constant(graph: ir.Graph, node: str, expected: ir.TensorProtocol, free: Collection[str]) -> None:
+    """Raises GraphError unless the graph has this constant, which `node` reads, with this value."""
+    name = str(expected.name)
     value = graph.initializers.get(name)
     found = value.const_value if value is not None else None
     if found is None or found.shape != expected.shape or found.dtype != expected.dtype:
-        raise GraphError(f"the constant `{name}` is {found}, expected {expected}")
+        raise GraphError(f"`{node}` reads the constant `{name}`, which is {found}, expected {expected}")
     if name not in free and not np.array_equal(found.numpy(), expected.numpy()):
-        raise GraphError(f"the constant `{name}` is {found.numpy()}, expected {expected.numpy()}")
+        raise GraphError(f"`{node}` reads the constant `{name}`, which is {found.numpy()}, expected {expected.numpy()}")
 
 
 def describe(node: ir.Node) -> str:

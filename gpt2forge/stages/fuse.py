@@ -19,11 +19,12 @@ def run(inputs: Inputs, section: Fusion, target: Target, out: Path) -> Metrics:
 
     Raises UserError when a pass cannot be used for this model, GraphError when the graph is not as export writes it.
     """
-    from gpt2forge.graph.check import check_graph
+    from gpt2forge.graph.check import annotate_shapes, check_graph
     from gpt2forge.graph.files import read_graph, write_graph
     from gpt2forge.graph.fusion import count_operators, fuse
 
     model = read_graph(inputs["graph"])
+    annotate_shapes(model)
     fuse(model, [name for name, is_on in section.model_dump().items() if is_on])
     check_graph(model)
     write_graph(model, out)

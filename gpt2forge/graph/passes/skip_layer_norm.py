@@ -40,7 +40,7 @@ def fuse_skip_layer_norm(model: ir.Model) -> None:
     for residual in list_residuals(count_layers(value.name for value in graph.inputs)):
         norm = index(graph).get(residual.norm)
         if norm is None:
-            raise GraphError(f"`{residual.norm}` is missing, expected LayerNormalization({residual.sum})")
+            raise GraphError(f"`{residual.norm}` is missing, expected the norm of `{residual.sum}`")
         if norm.op_type != "SkipLayerNormalization":
             fuse_residual(graph, residual, norm)
 
