@@ -1,16 +1,23 @@
-"""Tiny random GPT-2s with weights that are not trivial: biases and layer norm gains too."""
+"""Tiny random GPT-2s, and what PyTorch says of them. No weight is trivial: biases and layer norm gains are random too."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnxruntime as ort
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from gpt2forge.graph.files import write_graph
+from gpt2forge.graph.files import read_graph, write_graph
+from gpt2forge.graph.fusion import fuse
 from gpt2forge.graph.gpt2 import build_graph
+from gpt2forge.graph.session import open_graph
 from gpt2forge.model.config import read_config
 from gpt2forge.model.weights import read_header
+
+Array = np.ndarray[Any, Any]
 
 
 @dataclass(frozen=True)
@@ -24,6 +31,38 @@ class Shape:
     layers: int = 2
     inner: int | None = None
     tied: bool = True
+
+
+@dataclass(frozen=True)
+class Tiny:
+    """A random model in PyTorch, its weights artifact and its unfused graph artifact."""
+
+    model: GPT2LMHeadModel
+    shape: Shape
+    weights: Path
+    graph: Path
+
+    def open(self) -> ort.InferenceSession:
+        """A session on the unfused graph."""
+        return open_graph(self.graph, self.weights, threads=1)
+
+    def fuse(self, folder: Path, names: Collection[str]) -> ort.InferenceSession:
+        """A session on the graph after these passes, written into `folder`."""
+        model = read_graph(self.graph)
+        fuse(model, names)
+        folder.mkdir(parents=True, exist_ok=True)
+        write_graph(model, folder)
+        return open_graph(folder, self.weights, threads=1)
+
+    def ids(self, *shape: int, seed: int = 0) -> Array:
+        """Random tokens of this shape."""
+        return np.random.default_rng(seed).integers(0, self.shape.vocabulary, shape)
+
+
+def make_tiny(folder: Path, shape: Shape) -> Tiny:
+    """Make a random model and export it."""
+    model = make_model(folder / "weights", shape)
+    return Tiny(model, shape, folder / "weights", export(folder / "weights", folder / "graph"))
 
 
 def make_model(folder: Path, shape: Shape, seed: int = 0) -> GPT2LMHeadModel:
@@ -57,11 +96,26 @@ def export(weights: Path, out: Path) -> Path:
     return out
 
 
-def torch_logits(model: GPT2LMHeadModel, ids: np.ndarray, mask: np.ndarray | None = None) -> np.ndarray:
+def torch_logits(model: GPT2LMHeadModel, ids: Array, mask: Array | None = None) -> Array:
     """What transformers says, (B, S, V)."""
     mask = np.ones_like(ids) if mask is None else mask
     positions = np.maximum(np.cumsum(mask, axis=1) - 1, 0)
     with torch.no_grad():
-        return model(
+        logits = model(
             input_ids=torch.tensor(ids), attention_mask=torch.tensor(mask), position_ids=torch.tensor(positions)
-        ).logits.numpy()
+        ).logits
+    return np.asarray(logits.numpy())
+
+
+def pad_left(rows: list[Array]) -> tuple[Array, Array]:
+    """Rows of different lengths as `input_ids` and `attention_mask`, (B, S) each."""
+    longest = max(len(row) for row in rows)
+    ids = np.stack([np.pad(row, (longest - len(row), 0)) for row in rows])
+    mask = np.stack([np.pad(np.ones(len(row), np.int64), (longest - len(row), 0)) for row in rows])
+    return ids, mask
+
+
+def distance(logits: Array, reference: Array) -> float:
+    """The largest difference, as a part of the reference's spread."""
+    assert logits.shape == reference.shape
+    return float(np.abs(logits - reference).max() / np.ptp(reference))

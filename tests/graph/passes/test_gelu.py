@@ -1,0 +1,52 @@
+"""What the gelu pass writes, and what it refuses."""
+
+import numpy as np
+import onnx_ir as ir
+import pytest
+
+from gpt2forge.graph.files import read_graph
+from gpt2forge.graph.passes.gelu import fuse_gelu
+from gpt2forge.graph.pattern import GraphError
+from tests.graph.models import Tiny
+
+
+def test_node_takes_the_place_of_the_activation(tiny: Tiny) -> None:
+    model = read_graph(tiny.graph)
+    fuse_gelu(model)
+    node = model.graph.node("h.1.mlp.act")
+    assert (node.domain, node.op_type) == ("com.microsoft", "FastGelu")
+    assert [value.name for value in node.inputs if value] == ["h.1.mlp.c_fc.bias_add"]
+    assert [user.name for user in node.successors()] == ["h.1.mlp.c_proj"]
+
+
+def test_another_constant_is_an_error(tiny: Tiny) -> None:
+    model = read_graph(tiny.graph)
+    model.graph.initializers["gelu.half"].const_value = ir.Tensor(np.array(0.25, np.float32), name="gelu.half")
+    with pytest.raises(GraphError) as error:
+        fuse_gelu(model)
+    assert str(error.value) == "`h.0.mlp.act.gelu` reads the constant `gelu.half`, which is 0.25, expected 0.5"
+
+
+def test_missing_node_is_an_error(tiny: Tiny) -> None:
+    model = read_graph(tiny.graph)
+    model.graph.node("h.1.mlp.act.tanh").name = "tanh"
+    with pytest.raises(GraphError) as error:
+        fuse_gelu(model)
+    assert str(error.value) == (
+        "`h.1.mlp.act.tanh` is missing, expected `Tanh(h.1.mlp.act.slope) [] -> h.1.mlp.act.tanh`"
+    )
+
+
+def test_value_used_elsewhere_is_an_error(tiny: Tiny) -> None:
+    model = read_graph(tiny.graph)
+    model.graph.outputs.append(model.graph.node("h.1.mlp.act.gate").outputs[0])
+    with pytest.raises(GraphError) as error:
+        fuse_gelu(model)
+    assert str(error.value) == "`h.1.mlp.act.gate` would go away, but is used by the graph's outputs"
+
+
+def test_activation_that_is_an_output_stays_one(tiny: Tiny) -> None:
+    model = read_graph(tiny.graph)
+    model.graph.outputs.append(model.graph.node("h.1.mlp.act.gelu").outputs[0])
+    fuse_gelu(model)
+    assert model.graph.outputs[-1].producer() is model.graph.node("h.1.mlp.act")
