@@ -1,5 +1,6 @@
 """The tokenizer of a Hugging Face directory: tokenizer.json, or vocab.json and merges.txt."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ from gpt2forge.model.vocabulary import (
 BESIDE = ("special_tokens_map.json", "tokenizer_config.json", "added_tokens.json")
 ROLES = ("bos_token", "eos_token", "unk_token", "pad_token")
 SETTINGS = {"chat_template": str, "padding_side": str}
+INTEGER = re.compile(r"\d{1,10}", re.ASCII)
 FLAGS = tuple(field.name for field in fields(Added) if field.name not in ("id", "content"))
 
 # What the byte-level BPE of GPT-2 fixes in tokenizer.json; each but the first may be absent.
@@ -82,7 +84,9 @@ def read_pair(folder: Path, beside: Mapping[str, Mapping[str, Any]]) -> Vocabula
     merges = parse_merges(read_lines(folder / "merges.txt"), ids, folder / "merges.txt")
     decoder = beside.get("tokenizer_config.json", {}).get("added_tokens_decoder")
     if isinstance(decoder, dict):
-        rows = [{**row, "id": int(key)} for key, row in decoder.items() if isinstance(row, dict) and key.isdecimal()]
+        rows = [
+            {**row, "id": int(key)} for key, row in decoder.items() if isinstance(row, dict) and INTEGER.fullmatch(key)
+        ]
         return Vocabulary(ids, merges, parse_added(rows, folder / "tokenizer_config.json"), {})
     rows = [{"id": number, "content": token} for token, number in beside.get("added_tokens.json", {}).items()]
     if END_OF_TEXT in ids:

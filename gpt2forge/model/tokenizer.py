@@ -54,7 +54,8 @@ def make_tokenizer(vocabulary: Vocabulary) -> Tokenizer:
     for added in vocabulary.added:
         # tokenizers numbers what is not in the vocabulary by itself, behind the last token.
         if tokenizer.token_to_id(added.content) != added.id:
-            raise UserError(f"the tokenizer's added token {quote(added.content)} cannot keep its id {added.id}")
+            name = f"the tokenizer's added token {quote(added.content)}"
+            raise UserError(f"{name} cannot keep its id {added.id}; number added tokens without gaps")
     return tokenizer
 
 

@@ -16,14 +16,16 @@ def make_model(**changes: Any) -> GPT2LMHeadModel:
     torch.manual_seed(0)
     shape = Shape()
     config = GPT2Config(
-        vocab_size=shape.n_vocab,
-        n_positions=shape.n_ctx,
-        n_embd=shape.n_embd,
-        n_head=shape.n_head,
-        n_layer=shape.n_layer,
-        bos_token_id=0,
-        eos_token_id=0,
-        **changes,
+        **{
+            "vocab_size": shape.n_vocab,
+            "n_positions": shape.n_ctx,
+            "n_embd": shape.n_embd,
+            "n_head": shape.n_head,
+            "n_layer": shape.n_layer,
+            "bos_token_id": 0,
+            "eos_token_id": 0,
+        }
+        | changes
     )
     model = GPT2LMHeadModel(config)
     for weight in model.parameters():
