@@ -131,7 +131,7 @@ def make_step(step: Step, digests: Mapping[str, str | None], lock: int, emit: Em
 def make_order(step: Step, digests: Mapping[str, str | None], out: Path) -> dict[str, Any]:
     """What the worker is told, as JSON."""
     inputs = {
-        kind: {"folder": str(locate(step, kind, str(digests[kind])).resolve()), "digest": digests[kind]}
+        kind: {"folder": str(locate(step, kind, str(digests[kind]))), "digest": digests[kind]}
         for kind in step.stage.reads
     }
     section = step.job.section_values(step.stage)
@@ -141,7 +141,7 @@ def make_order(step: Step, digests: Mapping[str, str | None], out: Path) -> dict
         "section": section,
         "target": target,
         "inputs": inputs,
-        "out": str(out.resolve()),
+        "out": str(out),
     }
 
 

@@ -1,0 +1,186 @@
+"""The real command on the real example: what is made, reused, reported and published."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import onnx
+import onnxruntime
+import pytest
+
+from tests.workshop import ROOT, Workshop, make_workshop
+
+FILES = [
+    "config.json",
+    "forge.json",
+    "genai_config.json",
+    "generation_config.json",
+    "merges.txt",
+    "model.onnx",
+    "model.onnx_data",
+    "special_tokens_map.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "vocab.json",
+]
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Workshop:
+    """A working directory whose checkpoint can be changed."""
+    shop = make_workshop(tmp_path)
+    (shop.folder / "examples").unlink()
+    shutil.copytree(ROOT / "examples/nano", shop.folder / "examples/nano")
+    return shop
+
+
+def outcomes(shop: Workshop, *words: str) -> list[str]:
+    return [step["outcome"] for step in shop.report(*words)["steps"]]
+
+
+def test_build_leaves_one_link_to_a_read_only_directory(workshop: Workshop) -> None:
+    output = workshop.build("nano-cpu-int8")
+    assert output.is_symlink()
+    assert not Path(os.readlink(output)).is_absolute()
+    assert sorted(path.name for path in output.iterdir()) == FILES
+    assert {path.stat().st_mode & 0o777 for path in output.iterdir()} == {0o444}
+    onnx.checker.check_model(str(output / "model.onnx"))
+    session = onnxruntime.InferenceSession(output / "model.onnx")
+    assert session.get_inputs()[0].name == "input_ids"
+
+
+def test_second_build_runs_nothing_and_writes_nothing(workshop: Workshop) -> None:
+    workshop.build("nano-cpu-int8")
+    path = workshop.folder / "build/nano-cpu-int8.json"
+    before = path.stat()
+    report = workshop.report("nano-cpu-int8")
+    assert [step["outcome"] for step in report["steps"]] == ["reused"] * 4
+    assert path.stat() == before
+    saved = json.loads(path.read_text())
+    assert report["bytes"] == saved["bytes"]
+    assert [step["digest"] for step in report["steps"]] == [step["digest"] for step in saved["steps"]]
+
+
+def test_second_recipe_from_the_same_checkpoint_shares_convert_export_and_fuse(fresh: Workshop) -> None:
+    assert outcomes(fresh, "nano-cpu-int8") == ["built"] * 4
+    assert outcomes(fresh, "nano-cpu-int4") == ["reused", "reused", "reused", "built"]
+
+
+def test_changed_quantization_reruns_quantize_alone_and_says_why(fresh: Workshop) -> None:
+    fresh.build("nano-cpu-int8")
+    report = fresh.report("nano-cpu-int8", "--set", "quantization.granularity=32", "--name", "nano-32")
+    assert [step["outcome"] for step in report["steps"]] == ["reused", "reused", "reused", "built"]
+    assert report["steps"][3]["reason"] == "`quantization.granularity` 128 -> 32"
+    assert (fresh.folder / "build/nano-32/model.onnx").is_file()
+
+
+def test_changed_fusion_reruns_fuse_and_quantize(fresh: Workshop) -> None:
+    fresh.build("nano-cpu-int8")
+    words = ("nano-cpu-int8", "--set", "fusion.gelu=false", "--name", "nano-gelu")
+    assert outcomes(fresh, *words) == ["reused", "reused", "built", "built"]
+
+
+def test_comment_in_a_recipe_reruns_nothing(fresh: Workshop) -> None:
+    fresh.build("nano-cpu-int8")
+    (fresh.folder / "recipes").unlink()
+    shutil.copytree(ROOT / "recipes", fresh.folder / "recipes")
+    recipe = fresh.folder / "recipes/nano-cpu-int8.yaml"
+    recipe.write_text("# another remark\n" + recipe.read_text() + "\n# and one more\n")
+    assert outcomes(fresh, "nano-cpu-int8") == ["reused"] * 4
+
+
+def test_checkpoint_that_moved_reruns_nothing(fresh: Workshop) -> None:
+    fresh.build("nano-cpu-int8")
+    (fresh.folder / "examples/nano").rename(fresh.folder / "elsewhere")
+    words = ("nano-cpu-int8", "--set", "source.checkpoint=elsewhere", "--name", "moved")
+    assert outcomes(fresh, *words) == ["reused"] * 4
+
+
+def test_one_changed_byte_of_the_vocabulary_reruns_all(fresh: Workshop) -> None:
+    fresh.build("nano-cpu-int8")
+    path = fresh.folder / "examples/nano/encoder.json"
+    text = path.read_text()
+    assert '"<|endoftext|>"' in text
+    path.write_text(text + " ")
+    assert outcomes(fresh, "nano-cpu-int8") == ["built"] * 4
+
+
+def test_one_changed_byte_of_the_weights_is_noticed(fresh: Workshop) -> None:
+    fresh.build("nano-cpu-int8")
+    path = fresh.folder / "examples/nano/model.ckpt.data-00000-of-00001"
+    data = bytearray(path.read_bytes())
+    data[1000] ^= 1
+    path.write_bytes(data)
+    done = fresh.run("build", "nano-cpu-int8", code=1)
+    assert done.stdout == ""
+    message = done.stderr.splitlines()[-1]
+    assert message.startswith("error: examples/nano/model.ckpt.data-00000-of-00001: the checksum of ")
+    report = json.loads((fresh.folder / "build/nano-cpu-int8.json").read_text())
+    assert [step["outcome"] for step in report["steps"]] == ["failed"]
+    assert f"error: {report['error']}" == message
+    assert (fresh.folder / "build/nano-cpu-int8/model.onnx").is_file()  # what was published stays
+
+
+def test_equal_builds_in_two_stores_are_equal_to_the_byte(workshop: Workshop, fresh: Workshop) -> None:
+    digests = [[step["digest"] for step in shop.report("nano-cpu-int8")["steps"]] for shop in (workshop, fresh)]
+    assert digests[0] == digests[1]
+
+
+def test_forge_json_says_how_it_was_made(workshop: Workshop) -> None:
+    output = workshop.build("nano-cpu-int8")
+    steps = {step["stage"]: step for step in workshop.report("nano-cpu-int8")["steps"]}
+    story = json.loads((output / "forge.json").read_text())
+    assert story["sections"] == {
+        "fusion": {"attention": True, "skip_layer_norm": True, "gelu": True, "bias": True},
+        "quantization": {"scheme": "int8", "granularity": 128, "embeddings": "int8"},
+        "target": {"device": "cpu", "cpu": "any"},
+    }
+    assert story["inputs"]["quantize"] == {"weights": steps["convert"]["digest"], "graph": steps["fuse"]["digest"]}
+    assert set(story["inputs"]) == {"convert", "export", "fuse", "quantize"}
+    assert set(story["tools"]) == {"numpy", "onnx", "onnx-ir"}
+    bits = {tensor["name"]: tensor["bits"] for tensor in story["tensors"]}
+    assert bits["wte.weight"] == bits["h.3.mlp.c_proj.weight"] == 8
+    assert bits["wpe.weight"] == bits["ln_f.bias"] == 32
+
+
+def test_events_are_one_object_a_line(workshop: Workshop) -> None:
+    lines = workshop.run("build", "--json", "nano-cpu-int8").stdout.splitlines()
+    events = [json.loads(line)["event"] for line in lines]
+    assert events == ["step_finished"] * 4 + ["run_finished"]
+
+
+def test_rerun_makes_a_step_again_and_reuses_the_rest(fresh: Workshop) -> None:
+    fresh.build("nano-cpu-int8")
+    assert outcomes(fresh, "nano-cpu-int8", "--rerun", "fuse") == ["reused", "reused", "built", "reused"]
+
+
+def test_until_publishes_nothing(fresh: Workshop) -> None:
+    assert outcomes(fresh, "nano-cpu-int8", "--until", "export") == ["built", "built"]
+    assert not (fresh.folder / "build/nano-cpu-int8").exists()
+
+
+def test_missing_checkpoint_says_where_to_put_it(workshop: Workshop) -> None:
+    lines = workshop.run("build", "774m-cpu-int8", code=1).stderr.splitlines()
+    assert len(lines) == 1
+    assert lines[0].startswith("error: no checkpoint at `checkpoints/774M`: ")
+
+
+def test_changed_recipe_must_be_named(workshop: Workshop) -> None:
+    done = workshop.run("build", "nano-cpu-int8", "--set", "quantization.granularity=64", code=1)
+    assert done.stderr == "error: `--set` makes another recipe: say with `--name` what to publish it as\n"
+
+
+def test_folder_that_stands_in_the_way_is_not_touched(fresh: Workshop) -> None:
+    (fresh.folder / "build/nano-cpu-int8").mkdir(parents=True)
+    done = fresh.run("build", "nano-cpu-int8", code=1)
+    message = "error: build/nano-cpu-int8: is not a link that gpt2forge made; move it away and build again"
+    assert done.stderr.splitlines()[-1] == message
+
+
+def test_all_shipped_nano_recipes_build(workshop: Workshop) -> None:
+    sizes = {
+        name: workshop.report(name)["bytes"]["package"]
+        for name in ("nano-cpu-fp32", "nano-cpu-int8", "nano-cpu-int4", "nano-vnni-int8")
+    }
+    assert sizes["nano-cpu-int4"] < sizes["nano-cpu-int8"] < sizes["nano-cpu-fp32"]

@@ -1,0 +1,74 @@
+"""Text from a built recipe."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+
+from tests.workshop import Workshop
+
+PROMPT = "def __init__(self, "
+
+
+def test_text_is_plausible_code_and_greedy_text_is_always_the_same(workshop: Workshop) -> None:
+    workshop.build("nano-cpu-int8")
+    texts = {workshop.run("generate", "nano-cpu-int8", "-p", PROMPT, "-n", "40").stdout for _ in range(2)}
+    (text,) = texts
+    assert text.startswith(PROMPT)
+    assert "self." in text
+    assert text.endswith("\n")
+
+
+def test_seed_decides_what_is_drawn(workshop: Workshop) -> None:
+    workshop.build("nano-cpu-int8")
+    words = ("generate", "nano-cpu-int8", "-p", PROMPT, "-n", "30", "-t", "0.9", "--top-k", "40", "--top-p", "0.95")
+    texts = [workshop.run(*words, "--seed", seed).stdout for seed in ("1", "1", "2")]
+    assert texts[0] == texts[1] != texts[2]
+
+
+def test_json_has_what_was_added(workshop: Workshop) -> None:
+    workshop.build("nano-cpu-int8")
+    found = json.loads(workshop.run("generate", "nano-cpu-int8", "-p", PROMPT, "-n", "8", "--json").stdout)
+    assert (found["prompt"], found["tokens"]) == (PROMPT, 8)
+    assert found["text"]
+
+
+def test_prompt_comes_from_standard_input(workshop: Workshop) -> None:
+    workshop.build("nano-cpu-int8")
+    assert workshop.run("generate", "nano-cpu-int8", "-p", "-", "-n", "1", stdin="import o").stdout.startswith(
+        "import o"
+    )
+
+
+def test_text_streams(workshop: Workshop) -> None:
+    """The first words are there well before the last: the reader sees them come."""
+    workshop.build("nano-cpu-int8")
+    command = [sys.executable, "-m", "gpt2forge", "generate", "nano-cpu-int8", "-p", PROMPT, "-n", "200"]
+    with subprocess.Popen(command, cwd=workshop.folder, stdout=subprocess.PIPE) as process:
+        assert process.stdout
+        pieces = 0
+        while os.read(process.stdout.fileno(), 1 << 16):
+            pieces += 1
+            time.sleep(0.001)
+    assert pieces > 3
+
+
+def test_prompt_that_fills_the_context_is_one_line(workshop: Workshop) -> None:
+    workshop.build("nano-cpu-int8")
+    done = workshop.run("generate", "nano-cpu-int8", "-p", "x = 1\n" * 300, code=1)
+    assert done.stderr.startswith("error: the prompt's ")
+    assert done.stderr.endswith("; shorten it\n")
+
+
+def test_recipe_that_is_not_built_says_what_to_run(workshop: Workshop) -> None:
+    done = workshop.run("generate", "355m-cpu-int8", "-p", "x", code=1)
+    assert done.stderr == "error: `355m-cpu-int8` is not built; run `gpt2forge build 355m-cpu-int8`\n"
+
+
+def test_every_nano_recipe_writes_text(workshop: Workshop) -> None:
+    for recipe in ("nano-cpu-fp32", "nano-cpu-int4", "nano-vnni-int8"):
+        workshop.build(recipe)
+        text = workshop.run("generate", recipe, "-p", PROMPT, "-n", "20").stdout
+        assert text.startswith(PROMPT + text[len(PROMPT) : len(PROMPT) + 3])
+        assert len(text) > len(PROMPT) + 20

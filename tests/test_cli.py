@@ -1,0 +1,102 @@
+"""Exit codes, messages and help of the command line."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.workshop import ROOT, Workshop, make_workshop
+
+COMMANDS = ("build", "plan", "generate", "copy", "inspect", "schema")
+
+
+def test_help_lists_every_command(workshop: Workshop) -> None:
+    text = workshop.run("--help").stdout
+    assert all(f"\n  {command} " in text for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(workshop: Workshop, command: str) -> None:
+    assert workshop.run(command, "--help").stdout.startswith(f"Usage: gpt2forge {command} ")
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["biuld", "x"], "error: No such command 'biuld'. Did you mean 'build'?"),
+        (["build"], "error: Missing argument 'RECIPE...'."),
+        (["build", "nano-cpu-int8", "--jason"], "error: No such option '--jason'. Did you mean '--json'?"),
+        (
+            ["build", "nano-cpu-in8"],
+            "error: `nano-cpu-in8`: there is no `recipes/nano-cpu-in8.yaml`; did you mean `nano-cpu-int8`?",
+        ),
+        (["plan", "nano-cpu-int8", "--set", "x"], "error: --set x: write it as `--set section.key=value`"),
+    ],
+)
+def test_mistake_is_one_line_and_exit_code_1(workshop: Workshop, words: list[str], message: str) -> None:
+    done = workshop.run(*words, code=1)
+    assert done.stdout == ""
+    assert done.stderr == message + "\n"
+
+
+def test_faults_of_a_recipe_are_a_line_each(workshop: Workshop, tmp_path: Path) -> None:
+    recipe = tmp_path / "bad.yaml"
+    recipe.write_text("name: bad\nsource: {checkpoint: x}\ntarget: {device: gpu}\nfusion: {gelo: true}\n")
+    done = workshop.run("build", str(recipe), code=1)
+    assert done.stderr.splitlines() == [
+        f"error: {recipe}:3:10: `target.device: gpu` must be one of `cpu`, `cuda`; did you mean `cpu`?",
+        f"error: {recipe}:4:10: unknown key `fusion.gelo`; did you mean `gelu`?",
+    ]
+
+
+def test_bug_is_one_line_with_a_log_and_exit_code_3(tmp_path: Path) -> None:
+    shop = make_workshop(tmp_path)
+    program = (
+        "import sys; from gpt2forge import cli; from gpt2forge.commands import schema;"
+        "schema.Recipe = None; sys.exit(cli.run(['schema']))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=shop.folder, capture_output=True, text=True, check=False)
+    assert done.returncode == 3
+    message, _, rest = done.stderr.partition("`")
+    assert message == "error: a bug in gpt2forge; please report it with "
+    log = Path(rest.removesuffix("`\n"))
+    assert "AttributeError" in log.read_text()
+    log.unlink()
+
+
+def test_interrupt_ends_with_130_and_leaves_no_process(tmp_path: Path) -> None:
+    shop = make_workshop(tmp_path)
+    command = [sys.executable, "-m", "gpt2forge", "build", "nano-cpu-int8"]
+    build = subprocess.Popen(command, cwd=shop.folder, stderr=subprocess.PIPE, text=True)
+    while not list(shop.store.glob("making/*")):
+        time.sleep(0.005)
+    os.kill(build.pid, signal.SIGINT)
+    _, messages = build.communicate()
+    assert build.returncode == 130
+    assert messages.splitlines()[-1] == "error: interrupted; what is finished is kept"
+    assert list(shop.store.glob("making/*")) == []
+    shop.run("build", "nano-cpu-int8")
+
+
+def test_help_and_plan_import_no_heavy_library() -> None:
+    program = (
+        "import sys; from gpt2forge import cli; cli.run(['--help']);"
+        "print(sorted({'torch', 'transformers', 'onnx', 'onnx_ir', 'onnxruntime', 'numpy'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_build_that_has_nothing_to_do_imports_no_heavy_library(workshop: Workshop) -> None:
+    workshop.build("nano-cpu-int8")
+    program = (
+        "import sys; from gpt2forge import cli; cli.run(['build', 'nano-cpu-int8']);"
+        "print(sorted({'torch', 'transformers', 'onnx', 'onnx_ir', 'onnxruntime', 'numpy'} & set(sys.modules)))"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, cwd=workshop.folder, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
