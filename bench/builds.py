@@ -59,12 +59,12 @@ def build_cold(recipe: Path, work: Path, store: Path) -> Build:
 def describe(builds: list[Build]) -> dict[str, Any]:
     """The numbers of several builds of one recipe, memory in bytes."""
     seconds: Spread = summarize([build.seconds for build in builds])
-    steps = builds[-1].report["steps"]
+    built = [step for step in builds[-1].report["steps"] if step["outcome"] == "built"]
     return {
         "seconds": seconds.to_json(),
         "peak_memory_bytes": max(build.peak for build in builds),
         "peak_memory_bytes_told": max(build.told_peak for build in builds),
-        "steps": {step["stage"]: step["seconds"] for step in steps},
+        "steps": {step["stage"]: step["seconds"] for step in built},
     }
 
 

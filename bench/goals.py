@@ -37,7 +37,7 @@ def judge(results: Mapping[str, Any]) -> Iterator[Verdict]:
         yield Verdict(f"cold build of {small}", builds[small]["seconds"]["median"], 10, "s")
     if sizes:
         for variant, goal in SIZES.items():
-            yield Verdict(f"size, {variant}", sizes[variant]["model_share"], goal, "of float32")
+            yield Verdict(f"size, {variant}", sizes[variant]["package_share"], goal, "of float32")
     if speed:
         for variant, goal in TOKENS.items():
             yield Verdict(f"a token, {variant}", speed["systems"][variant]["token_ratio"], goal, "of PyTorch")

@@ -1,5 +1,6 @@
 """What machine and which versions the numbers were taken with."""
 
+import os
 import platform
 from importlib.metadata import version
 from pathlib import Path
@@ -16,6 +17,7 @@ def describe_host() -> dict[str, Any]:
     return {
         "processor": read_processor(),
         "threads": count_cores(),
+        "load_before": os.getloadavg()[0],
         "memory_bytes": psutil.virtual_memory().total,
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "versions": {tool: version(tool) for tool in TOOLS},

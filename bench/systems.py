@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import torch
 from transformers import DynamicCache, GPT2LMHeadModel
+from transformers.utils.logging import disable_progress_bar
 
 from gpt2forge.graph.decode import open_decoder
 
@@ -32,6 +33,7 @@ class Torch:
 
     def __init__(self, weights: Path, threads: int) -> None:
         torch.set_num_threads(threads)
+        disable_progress_bar()
         self.model = GPT2LMHeadModel.from_pretrained(weights, dtype=torch.float32).eval()
         self.cache = DynamicCache()
 

@@ -4,9 +4,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from bench.goals import Verdict
+
+BUSY = 0.8  # load average above which a measurement says so
 
 
 def show_spread(spread: Mapping[str, float], digits: int = 1) -> str:
@@ -16,11 +19,11 @@ def show_spread(spread: Mapping[str, float], digits: int = 1) -> str:
 
 def make_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """A table whose first column is words and whose others are numbers."""
-    table = Table(title=title, title_justify="left")
+    table = Table(title=escape(title), title_justify="left")
     for index, column in enumerate(columns):
         table.add_column(column, justify="right" if index else "left", no_wrap=not index)
     for row in rows:
-        table.add_row(*(cell.replace("[", r"\[") for cell in row))
+        table.add_row(*(escape(cell) for cell in row))
     return table
 
 
@@ -30,7 +33,7 @@ def tabulate_builds(builds: Mapping[str, Any]) -> Table:
             name,
             show_spread(build["seconds"], 2),
             f"{build['peak_memory_bytes'] / 1e6:.0f}",
-            f"{build['peak_memory_bytes_told'] / 1e6:.0f}",
+            f"{build['peak_memory_bytes_told'] / 1e6:.0f}" if build["steps"] else "",
             "  ".join(f"{stage} {seconds:.2f}" for stage, seconds in build["steps"].items()),
         )
         for name, build in builds.items()
@@ -103,6 +106,16 @@ def tabulate_verdicts(verdicts: Iterable[Verdict]) -> Table:
 
 def print_results(console: Console, results: Mapping[str, Any], verdicts: Sequence[Verdict]) -> None:
     """Print the parts that were measured."""
+    host = results["host"]
+    versions = ", ".join(f"{tool} {number}" for tool, number in host["versions"].items())
+    console.print(
+        f"{host['processor']}, {host['threads']} threads, {host['memory_bytes'] / 1e9:.0f} GB; {host['system']}"
+    )
+    console.print(versions)
+    if host["load_before"] > BUSY:
+        console.print(
+            f"The machine was busy when this began (load {host['load_before']:.1f}): times are not to be trusted."
+        )
     if "builds" in results:
         console.print(tabulate_builds(results["builds"]))
     if "sizes" in results:
