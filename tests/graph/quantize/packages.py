@@ -1,0 +1,77 @@
+"""Packages of tiny random models, in any scheme, and the float32 models that they stand for."""
+
+from collections.abc import Collection
+from copy import deepcopy
+from pathlib import Path
+
+import numpy as np
+import onnx_ir as ir
+import torch
+from transformers import GPT2LMHeadModel
+
+from gpt2forge.graph.audit import audit_package
+from gpt2forge.graph.files import read_graph
+from gpt2forge.graph.fusion import fuse
+from gpt2forge.graph.package import DATA_FILE, find_region, find_weights
+from gpt2forge.graph.passes import PASSES
+from gpt2forge.graph.quantize.blocks import dequantize_blocks
+from gpt2forge.graph.quantize.coverage import Row
+from gpt2forge.graph.quantize.model import quantize_model
+from gpt2forge.graph.quantize.scheme import Scheme, make_scheme
+from gpt2forge.graph.quantize.table import TABLES
+from tests.graph.models import Array, Tiny
+
+FLOAT32 = make_scheme("none", None, "none")
+SCHEMES = {
+    "float32": FLOAT32,
+    "int8-128": make_scheme("int8", 128, "int8"),
+    "int8-16": make_scheme("int8", 16, "int8"),
+    "int8-channel": make_scheme("int8", "channel", "int8"),
+    "int8-float-tables": make_scheme("int8", 32, "none"),
+    "int4-32": make_scheme("int4", 32, "int8"),
+    "int4-all": make_scheme("int4", 16, "int4"),
+}
+
+
+def pack(
+    tiny: Tiny, out: Path, scheme: Scheme, passes: Collection[str] = tuple(PASSES), threads: int | None = None
+) -> list[Row]:
+    """Quantize a tiny model after these passes, and audit the package."""
+    out.mkdir(parents=True)
+    model = read_graph(tiny.graph)
+    fuse(model, passes)
+    rows = quantize_model(model, tiny.weights, scheme, out, lambda done, total, unit: None, threads)
+    audit_package(out, scheme)
+    return rows
+
+
+def restore(tiny: Tiny, package: Path, scheme: Scheme) -> GPT2LMHeadModel:
+    """The tiny model in PyTorch with the weights that a package stands for."""
+    model = deepcopy(tiny.model)
+    stored = {name: read(package, tensor) for name, tensor in find_weights(read_graph(package).graph).items()}
+    with torch.no_grad():
+        for name, parameter in model.named_parameters():
+            weight = restore_weight(stored, name.removeprefix("transformer."), tuple(parameter.shape), scheme)
+            parameter.copy_(torch.tensor(weight))
+    return model
+
+
+def read(package: Path, tensor: ir.ExternalTensor) -> Array:
+    region = find_region(tensor)
+    data = (package / DATA_FILE).read_bytes()[region.offset : region.end]
+    return np.frombuffer(data, tensor.dtype.numpy()).reshape(tensor.shape.numpy())
+
+
+def restore_weight(stored: dict[str, Array], name: str, shape: tuple[int, ...], scheme: Scheme) -> Array:
+    """The values of one weight, from its integers and scales where it has them."""
+    if name in stored:
+        return stored[name]
+    scales = stored[f"{name}.scales"]
+    if f"{name}.steps" in stored:
+        return stored[f"{name}.steps"] * scales
+    is_table = name in TABLES
+    storage = scheme.table if is_table else scheme.linear
+    assert storage is not None
+    data = stored[f"{name}.rows" if f"{name}.rows" in stored else f"{name}.blocks"]
+    values = dequantize_blocks(data.reshape(*scales.shape, -1), scales, storage.bits)
+    return values[:, : shape[1]] if is_table else values[:, : shape[0]].T

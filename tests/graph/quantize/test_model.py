@@ -1,0 +1,170 @@
+"""Whole packages: every scheme on every fused graph says what PyTorch says with the weights that the package stands for."""
+
+from itertools import chain, combinations
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from gpt2forge.errors import UserError
+from gpt2forge.graph.feeds import make_feeds, read_cache_shape, run
+from gpt2forge.graph.files import read_graph
+from gpt2forge.graph.package import find_region, find_weights, map_weight
+from gpt2forge.graph.passes import PASSES
+from gpt2forge.graph.quantize.scheme import make_scheme
+from gpt2forge.graph.session import open_package
+from tests.graph.models import Array, Shape, Tiny, distance, make_tiny, pad_left, torch_logits
+from tests.graph.quantize.packages import SCHEMES, pack, restore
+
+COMBINATIONS = list(chain.from_iterable(combinations(PASSES, count) for count in range(len(PASSES) + 1)))
+# Parts of the logits' spread. What is left in the integer schemes is the activations, which have 8 bits there; the weights
+# of these models are random and large, so it is far more than in a trained one.
+TOLERANCES = dict.fromkeys(SCHEMES, 0.05) | {"float32": 1e-5}
+
+
+def logits_of(folder: Path, ids: Array, mask: Array | None = None) -> Array:
+    session = open_package(folder, threads=1)
+    return run(session, make_feeds(ids, read_cache_shape(session).empty(len(ids)), mask))[0]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("passes", COMBINATIONS, ids="+".join)
+def test_every_scheme_works_on_every_fused_graph(tiny: Tiny, tmp_path: Path, scheme: str, passes: list[str]) -> None:
+    pack(tiny, tmp_path / "out", SCHEMES[scheme], passes)
+    ids, model = tiny.ids(2, 9), restore(tiny, tmp_path / "out", SCHEMES[scheme])
+    assert distance(logits_of(tmp_path / "out", ids), torch_logits(model, ids)) < TOLERANCES[scheme]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+@pytest.mark.parametrize("tied", [True, False])
+@pytest.mark.parametrize(("heads", "width"), [(1, 20), (3, 12), (4, 40)])
+def test_every_width_works(tmp_path: Path, scheme: str, tied: bool, heads: int, width: int) -> None:
+    tiny = make_tiny(tmp_path, Shape(heads=heads, head_width=width, layers=1, vocabulary=33, inner=50, tied=tied))
+    passes = list(PASSES) if width % 8 == 0 else []
+    pack(tiny, tmp_path / "out", SCHEMES[scheme], passes)
+    ids, model = tiny.ids(2, 7), restore(tiny, tmp_path / "out", SCHEMES[scheme])
+    assert distance(logits_of(tmp_path / "out", ids), torch_logits(model, ids)) < TOLERANCES[scheme]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_one_pass_equals_token_by_token(tiny: Tiny, tmp_path: Path, scheme: str) -> None:
+    pack(tiny, tmp_path / "out", SCHEMES[scheme])
+    session, ids = open_package(tmp_path / "out", threads=1), tiny.ids(1, 8)
+    whole, _ = run(session, make_feeds(ids, read_cache_shape(session).empty(1)))
+    past, steps = read_cache_shape(session).empty(1), []
+    for token in ids[0]:
+        logits, past = run(session, make_feeds(np.array([[token]]), past))
+        steps.append(logits)
+    assert distance(np.concatenate(steps, axis=1), whole) < TOLERANCES[scheme]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_left_padded_row_equals_the_row_alone(tiny: Tiny, tmp_path: Path, scheme: str) -> None:
+    pack(tiny, tmp_path / "out", SCHEMES[scheme])
+    rows = [tiny.ids(length, seed=length) for length in (9, 4, 1)]
+    together = logits_of(tmp_path / "out", *pad_left(rows))
+    for row, logits in zip(rows, together, strict=True):
+        alone = logits_of(tmp_path / "out", row[None])[0]
+        assert distance(logits[-len(row) :], alone) < TOLERANCES[scheme]
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_bytes_do_not_depend_on_the_threads(tiny: Tiny, tmp_path: Path, scheme: str) -> None:
+    rows = [pack(tiny, tmp_path / str(threads), SCHEMES[scheme], threads=threads) for threads in (1, 3)]
+    assert rows[0] == rows[1]
+    for name in ("model.onnx", "model.onnx_data"):
+        assert (tmp_path / "1" / name).read_bytes() == (tmp_path / "3" / name).read_bytes()
+
+
+@pytest.mark.parametrize("scheme", SCHEMES)
+def test_package_is_valid_onnx(tiny: Tiny, tmp_path: Path, scheme: str) -> None:
+    pack(tiny, tmp_path / "out", SCHEMES[scheme])
+    onnx.checker.check_model(str(tmp_path / "out" / "model.onnx"))
+    onnx.load(tmp_path / "out" / "model.onnx")
+
+
+def test_float32_weights_are_copied_bit_for_bit(tiny: Tiny, tmp_path: Path) -> None:
+    pack(tiny, tmp_path / "out", SCHEMES["float32"])
+    stored = find_weights(read_graph(tmp_path / "out").graph)
+    for name, weight in find_weights(read_graph(tiny.graph).graph).items():
+        np.testing.assert_array_equal(map_weight(stored[name], tmp_path / "out"), map_weight(weight, tiny.weights))
+
+
+def test_tied_table_is_stored_once(tiny: Tiny, tmp_path: Path) -> None:
+    pack(tiny, tmp_path / "out", SCHEMES["int8-128"])
+    stored = find_weights(read_graph(tmp_path / "out").graph)
+    assert find_region(stored["wte.weight.rows"]) == find_region(stored["wte.weight.blocks"])
+    assert stored["wte.weight.rows"].shape.numpy() == (101, 128)
+    assert stored["wte.weight.blocks"].shape.numpy() == (101, 1, 128)
+    assert not any(name.startswith("lm_head") for name in stored)
+
+
+def test_untied_tables_are_two(tmp_path: Path) -> None:
+    tiny = make_tiny(tmp_path, Shape(layers=1, tied=False))
+    rows = pack(tiny, tmp_path / "out", SCHEMES["int8-128"])
+    stored = find_weights(read_graph(tmp_path / "out").graph)
+    assert {"wte.weight.rows", "lm_head.weight.blocks"} <= stored.keys()
+    assert not {"wte.weight.blocks", "lm_head.weight.rows"} & stored.keys()
+    assert {row.name: row.bits for row in rows}["lm_head.weight"] == 8
+
+
+def test_fully_fused_layer_is_eight_nodes(tiny: Tiny, tmp_path: Path) -> None:
+    pack(tiny, tmp_path / "out", SCHEMES["int4-32"])
+    layer = [node.op_type for node in read_graph(tmp_path / "out").graph if (node.name or "").startswith("h.1.")]
+    assert sorted(layer) == sorted(
+        ["SkipLayerNormalization"] * 2 + ["GroupQueryAttention", "FastGelu"] + ["MatMulNBits"] * 4
+    )
+
+
+def test_integer_matmul_keeps_rows_independent(tiny: Tiny, tmp_path: Path) -> None:
+    pack(tiny, tmp_path / "out", make_scheme("int8", "channel", "none"))
+    ids = tiny.ids(2, 6)
+    together, alone = logits_of(tmp_path / "out", ids), logits_of(tmp_path / "out", ids[:1])
+    assert distance(together[:1], alone) < 1e-5
+
+
+def test_rows_of_zeros_divide_by_nothing(tmp_path: Path) -> None:
+    tiny = make_tiny(tmp_path, Shape(layers=1))
+    path = tiny.weights / "model.safetensors"
+    weight = find_weights(read_graph(tiny.graph).graph)["h.0.ln_1.weight"]
+    bias = find_weights(read_graph(tiny.graph).graph)["h.0.ln_1.bias"]
+    with path.open("r+b") as file:
+        for tensor in (weight, bias):
+            file.seek(find_region(tensor).offset)
+            file.write(bytes(find_region(tensor).length))
+    for scheme in ("int8-channel", "int8-16", "int4-all"):
+        pack(tiny, tmp_path / scheme, SCHEMES[scheme])
+        assert np.isfinite(logits_of(tmp_path / scheme, tiny.ids(1, 5))).all()
+
+
+@pytest.mark.parametrize("scheme", [name for name in SCHEMES if name != "float32"])
+def test_weight_that_is_not_finite_is_named(tmp_path: Path, scheme: str) -> None:
+    tiny = make_tiny(tmp_path, Shape(layers=1))
+    weight = find_weights(read_graph(tiny.graph).graph)["h.0.mlp.c_fc.weight"]
+    with (tiny.weights / "model.safetensors").open("r+b") as file:
+        file.seek(find_region(weight).offset + 400)
+        file.write(np.float32(np.nan).tobytes())
+    with pytest.raises(UserError) as error:
+        pack(tiny, tmp_path / "out", SCHEMES[scheme])
+    assert str(error.value) == (
+        f"{tiny.weights / 'model.safetensors'}: `h.0.mlp.c_fc.weight` cannot be quantized: a value is not finite; "
+        "start from an earlier checkpoint, or use `scheme: none`"
+    )
+
+
+def test_coverage_counts_every_weight_and_byte_once(tiny: Tiny, tmp_path: Path) -> None:
+    rows = pack(tiny, tmp_path / "out", SCHEMES["int4-32"])
+    regions = {find_region(tensor) for tensor in find_weights(read_graph(tmp_path / "out").graph).values()}
+    assert sum(row.bytes for row in rows) == sum(region.length for region in regions)
+    assert sum(row.weights for row in rows) == sum(weight.numel() for weight in tiny.model.parameters())
+    c_fc = next(row for row in rows if row.name == "h.0.mlp.c_fc.weight").to_json()
+    assert c_fc == {
+        "name": "h.0.mlp.c_fc.weight",
+        "bits": 4,
+        "block": 32,
+        "bytes": 52 * (16 + 4),
+        "bits_per_weight": round(8 * 52 * 20 / (24 * 52), 3),
+        "error": c_fc["error"],
+    }
+    assert isinstance(c_fc["error"], float) and 0.05 < c_fc["error"] < 0.12
