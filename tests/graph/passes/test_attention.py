@@ -71,6 +71,13 @@ def test_width_that_the_operator_refuses_is_an_error(tmp_path: Path, width: int)
     )
 
 
+def test_several_tokens_on_top_of_a_past_are_refused_for_a_batch(tiny: Tiny, tmp_path: Path) -> None:
+    session = tiny.fuse(tmp_path, ["attention"])
+    _, past = run(session, make_feeds(tiny.ids(2, 4), read_cache_shape(session).empty(2)))
+    with pytest.raises(Exception, match="batch_size must be 1 when sequence_length > 1 and past context is given"):
+        run(session, make_feeds(tiny.ids(2, 3), past))
+
+
 def test_other_passes_take_any_width(tmp_path: Path) -> None:
     tiny = make_tiny(tmp_path, Shape(head_width=5))
     session, reference = tiny.fuse(tmp_path / "fused", ["skip_layer_norm", "gelu", "bias"]), tiny.open()
