@@ -15,11 +15,11 @@ import click
 
 from gpt2forge import __version__, console
 from gpt2forge.commands import build, copy, generate, inspect, plan, schema
-from gpt2forge.errors import UserError
+from gpt2forge.errors import MENDABLE, UserError, say_refusal
 from gpt2forge.executor.process import StageCrash
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-FINE, MENDABLE, BUG, INTERRUPTED = 0, 1, 3, 130
+FINE, MEND, BUG, INTERRUPTED = 0, 1, 3, 130
 
 
 def main() -> None:
@@ -34,10 +34,10 @@ def run(words: list[str]) -> int:
         return end.exit_code
     except click.ClickException as error:
         console.say_error(error.format_message())
-        return MENDABLE
+        return MEND
     except UserError as error:
         console.say_error(str(error))
-        return MENDABLE
+        return MEND
     except (KeyboardInterrupt, click.Abort):
         console.say_error("interrupted; what is finished is kept")
         return INTERRUPTED
@@ -47,7 +47,10 @@ def run(words: list[str]) -> int:
     except StageCrash as error:
         console.say_error(f"{error}: please report it")
         return BUG
-    except Exception:
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in MENDABLE:
+            console.say_error(say_refusal(error))
+            return MEND
         console.say_error(f"a bug in gpt2forge; please report it with `{write_log()}`")
         return BUG
     return FINE

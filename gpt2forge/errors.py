@@ -1,6 +1,10 @@
 """What a user can mend: every such error is one line that says where, what and how."""
 
+import errno
 from dataclasses import dataclass
+
+MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.EIO}
+"""What the operating system refuses for reasons that a user can mend: a full disk, missing rights."""
 
 
 @dataclass(frozen=True, order=True)
@@ -17,6 +21,13 @@ class Place:
 
 class UserError(Exception):
     """A fault that the user can mend. The message is one line: where, what, how to mend."""
+
+
+def say_refusal(error: OSError) -> str:
+    """The one line for a MENDABLE error of the operating system."""
+    return (
+        f"{error.filename or 'the disk'}: {error.strerror}; mend that and build again to go on from the last good step"
+    )
 
 
 @dataclass(frozen=True, order=True)

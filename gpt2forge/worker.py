@@ -4,7 +4,6 @@ It reads one line of JSON, imports the stage's module and nothing else of the pr
 descriptor it was given: {"advance": [done, total, unit]}, then {"metrics": {...}} or {"fault": "one line"}.
 """
 
-import errno
 import importlib
 import json
 import os
@@ -14,7 +13,7 @@ import typing
 from pathlib import Path
 from typing import Any, TextIO
 
-from gpt2forge.errors import UserError
+from gpt2forge.errors import MENDABLE, UserError, say_refusal
 from gpt2forge.provenance import write_provenance
 from gpt2forge.stage import Inputs, Section, Stage, Target
 
@@ -28,9 +27,9 @@ def main() -> int:
         except UserError as error:
             tell(events, {"fault": str(error)})
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            if error.errno not in MENDABLE:
                 raise
-            tell(events, {"fault": f"{error.filename or order['out']}: {error.strerror}; make room and build again"})
+            tell(events, {"fault": say_refusal(error)})
     return 0
 
 

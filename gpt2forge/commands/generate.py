@@ -58,7 +58,7 @@ def stream(
     tokens = tokenizer.encode(text).ids or [end]  # an empty prompt begins as a text of its own does
     room = decoder.context - len(tokens)
     if room < 1:
-        raise UserError(f"the prompt's {len(tokens)} tokens leave no room in this model's {decoder.context}; shorten it")
+        raise UserError(f"the prompt's {len(tokens)} tokens leave no room in its {decoder.context}; shorten it")
     wanted = min(USUAL, room) if max_tokens is None else max_tokens
     words = TextStream(tokenizer)
     for token in decoder.generate(tokens, wanted, make_sampler(sampling), end):

@@ -99,7 +99,11 @@ def test_unknown_stage_is_one_line(store: Store, source: Path) -> None:
             UserError,
             "`repeat` was killed by SIGKILL; with enough free memory, build again to go on from the last good step",
         ),
-        ("full", UserError, "{out}/text: No space left on device; make room and build again"),
+        (
+            "full",
+            UserError,
+            "{out}/text: No space left on device; mend that and build again to go on from the last good step",
+        ),
     ],
 )
 def test_failure_leaves_no_artifact_and_the_next_run_goes_on(

@@ -1,0 +1,90 @@
+"""The documentation says what there is: commands, options, recipe keys, files."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from gpt2forge.cli import program
+from gpt2forge.recipe import Recipe
+from tests.workshop import ROOT, Workshop
+
+PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")])
+COMMANDS = (ROOT / "docs/commands.md").read_text()
+RECIPES = (ROOT / "docs/recipes.md").read_text()
+README = (ROOT / "README.md").read_text()
+
+
+def list_keys(section: Any, prefix: str = "") -> Iterator[str]:
+    for name, field in section.model_fields.items():
+        if hasattr(field.annotation, "model_fields"):
+            yield from list_keys(field.annotation, f"{prefix}{name}.")
+        else:
+            yield prefix + name
+
+
+@pytest.mark.parametrize("key", [*list_keys(Recipe), "extends"])
+def test_every_key_of_a_recipe_has_its_line(key: str) -> None:
+    assert f"\n| `{key}` |" in RECIPES
+
+
+@pytest.mark.parametrize("key", re.findall(r"^\| `([a-z_.0-9]+)` \| ", RECIPES, re.MULTILINE))
+def test_every_line_is_of_a_key_that_there_is(key: str) -> None:
+    assert key in [*list_keys(Recipe), "extends"]
+
+
+@pytest.mark.parametrize("name", sorted(program.commands))
+def test_every_command_and_each_of_its_options_is_documented(name: str) -> None:
+    page = COMMANDS.partition(f"\n## gpt2forge {name}")[2].partition("\n## ")[0]
+    assert page
+    for parameter in program.commands[name].params:
+        if isinstance(parameter, click.Option):
+            for option in parameter.opts:
+                assert f"`{option}" in page, f"{option} of {name}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", page.read_text()):
+        if not target.startswith("http"):
+            assert (page.parent / target).exists(), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_make_targets_that_a_page_names_exist(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    named = set(re.findall(r"(?:^    |`)make ([a-z-]+)", page.read_text(), re.MULTILINE))
+    assert named <= targets
+
+
+def test_every_shipped_recipe_is_in_the_readme() -> None:
+    for path in (ROOT / "recipes").glob("*.yaml"):
+        assert f"`{path.stem}`" in README
+
+
+def list_examples() -> list[str]:
+    """The commands of the README that are for the embedded example."""
+    lines = [line.strip() for line in README.splitlines() if line.startswith("    ")]
+    return [
+        line.partition("  #")[0].strip() for line in lines if "nano-" in line and line.startswith(("make", ".venv"))
+    ]
+
+
+def test_commands_of_the_readme_run_as_typed(workshop: Workshop) -> None:
+    examples = list_examples()
+    assert examples[0] == "make build RECIPE=nano-cpu-int8"
+    for line in examples:
+        words = re.sub(r"^make (\w+) RECIPE=", r"\1 ", line.removeprefix(".venv/bin/gpt2forge "))
+        done = workshop.run(*[word.strip('"') for word in re.findall(r'"[^"]*"|\S+', words)])
+        assert done.stdout
+
+
+def test_recipe_of_the_page_is_valid(tmp_path: Path, workshop: Workshop) -> None:
+    text = RECIPES.partition("```yaml\n")[2].partition("```")[0]
+    recipe = tmp_path / "mine-cpu-int8.yaml"
+    recipe.write_text(text.replace("base/cpu.yaml", str(ROOT / "recipes/base/cpu.yaml")))
+    done = workshop.run("plan", str(recipe), code=1)
+    assert done.stderr.startswith("error: no checkpoint at `checkpoints/mine`")
