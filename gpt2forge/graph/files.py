@@ -6,6 +6,8 @@ import onnx
 import onnx_ir as ir
 
 GRAPH_FILE = "model.onnx"
+PASSES_APPLIED = "gpt2forge.passes"
+"""The key in a model's metadata under which the names of its passes stand, with commas between them."""
 
 
 def read_graph(folder: Path) -> ir.Model:

@@ -7,11 +7,9 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from gpt2forge.graph.builder import MICROSOFT
+from gpt2forge.graph.files import PASSES_APPLIED
 from gpt2forge.graph.passes import PASSES
 from gpt2forge.graph.pattern import GraphError
-
-PASSES_APPLIED = "gpt2forge.passes"
-"""The key in a model's metadata under which the names of its passes stand, with commas between them."""
 
 
 def fuse(model: ir.Model, names: Collection[str]) -> None:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from gpt2forge.graph.check import annotate_shapes, check_graph
 from gpt2forge.graph.feeds import make_feeds, read_cache_shape, run
-from gpt2forge.graph.files import read_graph, write_graph
-from gpt2forge.graph.fusion import PASSES_APPLIED, count_operators, fuse
+from gpt2forge.graph.files import PASSES_APPLIED, read_graph, write_graph
+from gpt2forge.graph.fusion import count_operators, fuse
 from gpt2forge.graph.interface import past_names, present_names
 from gpt2forge.graph.passes import PASSES
 from gpt2forge.graph.pattern import GraphError

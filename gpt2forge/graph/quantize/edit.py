@@ -22,13 +22,3 @@ def replace(graph: ir.Graph, old: Sequence[ir.Node], builder: Builder, result: i
     result.name = name
     for key, value in builder.initializers.items():
         graph.initializers.setdefault(key, value)
-
-
-def drop_unused(graph: ir.Graph) -> None:
-    """Remove the nodes and initializers that no output depends on; inputs keep their defaults."""
-    for node in reversed(graph):
-        if not any(output.uses() or output.is_graph_output() for output in node.outputs):
-            graph.remove(node, safe=True)
-    for name, value in list(graph.initializers.items()):
-        if not value.uses() and not value.is_graph_input():
-            del graph.initializers[name]

@@ -6,13 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import onnx_ir as ir
+from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from gpt2forge.graph.builder import MICROSOFT
-from gpt2forge.graph.files import write_graph
-from gpt2forge.graph.fusion import PASSES_APPLIED
+from gpt2forge.graph.files import PASSES_APPLIED, write_graph
 from gpt2forge.graph.package import DataFile, Layout, find_weights, refer
 from gpt2forge.graph.quantize.coverage import Row
-from gpt2forge.graph.quantize.edit import drop_unused
 from gpt2forge.graph.quantize.item import Item
 from gpt2forge.graph.quantize.linear import LINEAR, rewrite_linear
 from gpt2forge.graph.quantize.scheme import Scheme
@@ -52,7 +51,7 @@ def plan_items(model: ir.Model, scheme: Scheme, layout: Layout) -> list[Item]:
     absorb = "bias" in model.metadata_props.get(PASSES_APPLIED, "").split(",")
     nodes = {node.name: node for node in graph}
     items = [plan_item(graph, nodes, weight, scheme, layout, absorb) for weight in find_weights(graph).values()]
-    drop_unused(graph)
+    RemoveUnusedNodesPass()(model)
     if any(node.domain == MICROSOFT for node in graph):
         graph.opset_imports.setdefault(MICROSOFT, 1)
     return items
