@@ -3,7 +3,6 @@
 Linux says it in /proc (proc_pid_status(5), proc_pid_tid_children(5)); elsewhere psutil's unique set size comes nearest.
 """
 
-import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -28,15 +27,15 @@ def list_tree(pid: int) -> Iterator[int]:
     """A process and all its descendants. Asked every few milliseconds, so it does not go through all processes."""
     yield pid
     with suppress(OSError):
-        for thread in os.listdir(f"/proc/{pid}/task"):
+        for thread in (PROC / str(pid) / "task").iterdir():
             with suppress(OSError):
-                for child in Path(f"/proc/{pid}/task/{thread}/children").read_text().split():
+                for child in (thread / "children").read_text().split():
                     yield from list_tree(int(child))
 
 
 def read_anonymous(pid: int) -> int:
     with suppress(OSError):
-        for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        for line in (PROC / str(pid) / "status").read_text().splitlines():
             if line.startswith("RssAnon:"):
                 return int(line.split()[1]) * 1024
     return 0
