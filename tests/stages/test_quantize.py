@@ -1,0 +1,131 @@
+"""The section `quantization:`, and the directory that the stage writes."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from gpt2forge.errors import UserError
+from gpt2forge.graph.feeds import make_feeds, read_cache_shape, run
+from gpt2forge.graph.session import open_package
+from gpt2forge.stage import Inputs, Target
+from gpt2forge.stages.quantize import STAGE, Quantization
+from tests.graph.models import Shape, Tiny, distance, make_tiny, torch_logits
+
+ANY, VNNI = Target(device="cpu"), Target(device="cpu", cpu="vnni")
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    return make_tiny(tmp_path_factory.mktemp("tiny"), Shape())
+
+
+@pytest.mark.parametrize(
+    ("given", "filled"),
+    [
+        ({}, ("none", None, "none")),
+        ({"scheme": "none"}, ("none", None, "none")),
+        ({"scheme": "int8"}, ("int8", 128, "int8")),
+        ({"scheme": "int4"}, ("int4", 32, "int8")),
+        ({"scheme": "int8", "granularity": "channel"}, ("int8", "channel", "int8")),
+        ({"scheme": "int4", "granularity": 64, "embeddings": "none"}, ("int4", 64, "none")),
+        ({"embeddings": "int4"}, ("none", None, "int4")),
+    ],
+)
+def test_what_is_not_given_is_filled_in(given: dict[str, Any], filled: tuple[Any, ...]) -> None:
+    section = Quantization(**given)
+    assert (section.scheme, section.granularity, section.embeddings) == filled
+    assert Quantization(**section.model_dump()) == section
+
+
+@pytest.mark.parametrize(
+    ("given", "key", "message"),
+    [
+        ({"scheme": "float16"}, "scheme", "is not built yet; use `int8`, `int4` or `none`"),
+        ({"scheme": "int2"}, "scheme", "Input should be 'none', 'int8', 'int4' or 'float16'"),
+        ({"granularity": 32}, "granularity", "means nothing where `scheme` is `none`; remove it"),
+        (
+            {"scheme": "int4", "granularity": "channel"},
+            "granularity",
+            "needs `scheme: int8`; use 16, 32, 64, 128 or 256",
+        ),
+        ({"scheme": "int8", "granularity": 48}, "granularity", "Input should be 16, 32, 64, 128, 256 or 'channel'"),
+        ({"scheme": "int8", "embeddings": "int2"}, "embeddings", "Input should be 'none', 'int8' or 'int4'"),
+    ],
+)
+def test_wrong_value_is_an_error_at_its_key(given: dict[str, Any], key: str, message: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        Quantization(**given)
+    (fault,) = error.value.errors()
+    assert (fault["loc"], fault["msg"].removeprefix("Value error, ")) == ((key,), message)
+
+
+def quantize(tiny: Tiny, out: Path, section: Quantization, target: Target = ANY) -> dict[str, Any]:
+    out.mkdir()
+    return dict(STAGE.run(Inputs({"weights": tiny.weights, "graph": tiny.graph}), section, target, out))
+
+
+def test_writes_the_published_directory(tiny: Tiny, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    metrics = quantize(tiny, out, Quantization(scheme="int8", granularity=32))
+    names = {path.name for path in out.iterdir()}
+    assert {"model.onnx", "model.onnx_data", "config.json", "genai_config.json", "forge.json"} <= names
+    assert metrics["bytes"] == {
+        "package": sum(path.stat().st_size for path in out.iterdir()),
+        "float32": 4 * sum(weight.numel() for weight in tiny.model.parameters()),
+    }
+    assert (out / "config.json").read_bytes() == (tiny.weights / "config.json").read_bytes()
+    rows = {row["name"]: row for row in json.loads((out / "forge.json").read_text())["tensors"]}
+    assert rows["wte.weight"]["bits"] == 8
+    assert rows["wpe.weight"] == {
+        "name": "wpe.weight",
+        "bits": 32,
+        "block": None,
+        "bytes": 48 * 24 * 4,
+        "bits_per_weight": 32.0,
+        "error": 0.0,
+    }
+    ids = tiny.ids(2, 6)
+    session = open_package(out, threads=1)
+    logits, _ = run(session, make_feeds(ids, read_cache_shape(session).empty(2)))
+    assert distance(logits, torch_logits(tiny.model, ids)) < 0.03
+
+
+def test_genai_config_holds_the_shape_of_the_model(tiny: Tiny, tmp_path: Path) -> None:
+    quantize(tiny, tmp_path / "out", Quantization(scheme="none"))
+    model = json.loads((tmp_path / "out" / "genai_config.json").read_text())["model"]
+    assert (model["type"], model["context_length"], model["vocab_size"], model["eos_token_id"]) == (
+        "decoder",
+        48,
+        101,
+        100,
+    )
+    decoder = model["decoder"]
+    sizes = [decoder[key] for key in ("head_size", "hidden_size", "num_attention_heads", "num_hidden_layers")]
+    assert sizes == [8, 24, 3, 2]
+
+
+def test_channels_are_refused_where_they_would_saturate(tiny: Tiny, tmp_path: Path) -> None:
+    section = Quantization(scheme="int8", granularity="channel")
+    with pytest.raises(UserError) as error:
+        quantize(tiny, tmp_path / "any", section)
+    assert str(error.value) == (
+        "`quantization.granularity: channel` needs `target.cpu: vnni`: other processors saturate"
+    )
+    quantize(tiny, tmp_path / "vnni", section, VNNI)
+
+
+def test_progress_ends_with_all_bytes(tiny: Tiny, tmp_path: Path) -> None:
+    heard: list[tuple[int, int, str]] = []
+    out = tmp_path / "out"
+    out.mkdir()
+    inputs = Inputs(
+        {"weights": tiny.weights, "graph": tiny.graph}, lambda done, total, unit: heard.append((done, total, unit))
+    )
+    STAGE.run(inputs, Quantization(scheme="int4"), ANY, out)
+    size = 4 * sum(weight.numel() for weight in tiny.model.parameters())
+    assert heard[-1] == (size, size, "B")
+    assert np.all(np.diff([done for done, _, _ in heard]) > 0)
