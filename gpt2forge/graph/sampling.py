@@ -13,6 +13,7 @@ Sampler = Callable[[Array], int]
 """Takes the logits (V,) of one position and gives a token."""
 
 FIRST_LOOK = 1024  # likeliest tokens, which nearly always hold the share that top-p asks for; sorting all takes longer
+CHUNK = 32  # logits that are looked at together first
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,7 @@ def make_sampler(sampling: Sampling) -> Sampler:
 
     def choose(logits: Array) -> int:
         tokens, shares = weigh(logits, sampling)
-        place = np.searchsorted(np.cumsum(shares), generator.random() * shares.sum(), side="right")
-        return int(tokens[min(place, len(tokens) - 1)])
+        return int(tokens[find_place(shares, generator.random())])
 
     return choose
 
@@ -71,11 +71,29 @@ def weigh(logits: Array, sampling: Sampling) -> tuple[Array, Array]:
     return tokens, shares
 
 
+def find_place(shares: Array, part: float) -> int:
+    """The index where the running sum of `shares` passes this part of the whole; by chunks first, which is faster."""
+    starts = np.arange(0, len(shares), CHUNK)
+    sums = np.cumsum(np.add.reduceat(shares, starts))
+    target = part * sums[-1]
+    chunk = min(int(np.searchsorted(sums, target, side="right")), len(starts) - 1)
+    inside = np.cumsum(shares[starts[chunk] : starts[chunk] + CHUNK])
+    place = np.searchsorted(inside, target - (sums[chunk - 1] if chunk else 0.0), side="right")
+    return int(starts[chunk]) + min(int(place), len(inside) - 1)
+
+
 def find_top(values: Array, count: int) -> Array:
-    """The indices of the `count` largest values, in ascending order."""
+    """The indices of the `count` largest values, in ascending order.
+
+    Only those count that reach the `count`-th largest of the chunks' maxima: few are left to look at.
+    """
     if count >= len(values):
         return np.arange(len(values))
-    return np.sort(np.argpartition(values, -count)[-count:])
+    largest = np.maximum.reduceat(values, np.arange(0, len(values), CHUNK))
+    near = np.arange(len(values))
+    if count <= len(largest):
+        near = np.flatnonzero(values >= np.partition(largest, -count)[-count])
+    return near[np.sort(np.argpartition(values[near], len(near) - count)[len(near) - count :])]
 
 
 def cut_tail(tokens: Array, shares: Array, top_p: float) -> tuple[Array, Array]:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpt2forge.errors import UserError
-from gpt2forge.graph.sampling import Sampling, make_sampler, weigh
+from gpt2forge.graph.sampling import Sampling, find_place, find_top, make_sampler, weigh
 
 LOGITS = np.array([0.1, 2.0, -1.0, 1.9, 0.5], np.float32)
 
@@ -72,3 +72,17 @@ def test_setting_without_meaning_is_an_error(wrong: dict[str, Any], message: str
     with pytest.raises(UserError) as error:
         Sampling(**wrong)
     assert str(error.value) == message
+
+
+@given(st.integers(0, 2**32), st.integers(1, 400), st.integers(1, 450))
+def test_top_is_that_of_a_full_sort(seed: int, length: int, count: int) -> None:
+    values = np.random.default_rng(seed).permutation(length).astype(np.float32)
+    assert find_top(values, count).tolist() == np.sort(np.argsort(values)[-count:]).tolist()
+
+
+@given(st.integers(0, 2**32), st.integers(1, 400), st.floats(0, 1, exclude_max=True))
+def test_place_is_that_of_one_running_sum(seed: int, length: int, part: float) -> None:
+    shares = np.random.default_rng(seed).integers(1, 9, length).astype(np.float64)
+    place = find_place(shares, part)
+    reached = np.cumsum(shares)
+    assert (reached[place - 1] if place else 0.0) <= part * reached[-1] < reached[place]
