@@ -1,6 +1,7 @@
 """The training script: what it writes is a checkpoint in OpenAI's layout."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,14 @@ import pytest
 import tensorflow as tf
 import torch
 from tokenizers.implementations import ByteLevelBPETokenizer
+from transformers import GPT2LMHeadModel
 
 from examples.nano.corpus import list_sources, split
 from examples.nano.tf1 import save_checkpoint
 from examples.nano.train import make_checkpoint
 from examples.nano.training import Settings, choose_rate, make_model
+from examples.nano.vocabulary import save_tokenizer, train_tokenizer
+from gpt2forge.model.conversion import convert_checkpoint
 
 TINY = Settings(vocabulary=300, context=16, width=16, heads=2, layers=2, batch=2, steps=2)
 
@@ -70,3 +74,16 @@ def test_the_rate_rises_to_its_peak_and_falls_to_a_tenth() -> None:
     assert max(rates) == rates[29] == settings.peak_rate
     assert rates[0] < rates[10] < rates[29] > rates[500] > rates[999]
     assert rates[999] == pytest.approx(settings.peak_rate / 10, rel=1e-3)
+
+
+def test_what_a_training_saved_converts_to_the_model_that_was_trained(tmp_path: Path) -> None:
+    torch.manual_seed(2)
+    save_tokenizer(train_tokenizer(["def f(x):\n    return x\n"] * 3, 300), tmp_path)
+    settings = replace(TINY, vocabulary=len(json.loads((tmp_path / "encoder.json").read_text(encoding="utf-8"))))
+    model = make_model(settings).eval()
+    save_checkpoint(model, tmp_path)
+    (tmp_path / "weights").mkdir()
+    convert_checkpoint(tmp_path, tmp_path / "weights")
+    converted = GPT2LMHeadModel.from_pretrained(tmp_path / "weights")
+    tokens = torch.arange(10)[None]
+    torch.testing.assert_close(converted(tokens).logits, model(tokens).logits)

@@ -1,0 +1,75 @@
+"""What `make` installs from: requirements.txt pins every package that the extras can ask for."""
+
+import os
+import re
+import subprocess
+import tomllib
+from importlib.metadata import requires
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+ROOT = Path(__file__).parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+TARGETS = ["help", "install", "build", "plan", "test", "check", "bench", "clean"]
+
+
+def read_pins() -> dict[str, Version]:
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line.partition("==") for line in lines if not line.startswith("#")]
+    return {canonicalize_name(name): Version(version) for name, _, version in pins}
+
+
+def read_direct() -> list[Requirement]:
+    """What pyproject.toml asks for, the extras too, but not gpt2forge itself."""
+    texts = [*PROJECT["dependencies"], *(text for extra in PROJECT["optional-dependencies"].values() for text in extra)]
+    return [requirement for requirement in map(Requirement, texts) if requirement.name != "gpt2forge"]
+
+
+def test_every_pin_is_one_exact_public_version() -> None:
+    lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
+    assert [line for line in lines if not re.fullmatch(r"#.*|[\w.-]+==[\w.]+", line)] == []
+    assert "torch==2.13.0" in lines
+
+
+def test_pins_are_within_the_bounds_of_pyproject() -> None:
+    pins = read_pins()
+    outside = [str(needed) for needed in read_direct() if pins[canonicalize_name(needed.name)] not in needed.specifier]
+    assert outside == []
+
+
+def test_pins_cover_the_whole_closure() -> None:
+    """Not below torch, whose further needs differ between its builds."""
+    pins, missing = read_pins(), set()
+    waiting, seen = [(needed.name, needed.extras) for needed in read_direct()], set()
+    while waiting:
+        name, extras = waiting.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        if canonicalize_name(name) not in pins:
+            missing.add(name)
+        for text in requires(name) or () if name != "torch" else ():
+            needed = Requirement(text)
+            if not needed.marker or any(needed.marker.evaluate({"extra": extra}) for extra in ("", *extras)):
+                waiting.append((needed.name, needed.extras))
+    assert sorted(missing) == []
+
+
+def run_make(*words: str) -> subprocess.CompletedProcess[str]:
+    """Run make as a shell would, also where these tests were started by make."""
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    return subprocess.run(["make", *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def test_make_alone_lists_the_targets() -> None:
+    listed = run_make().stdout
+    assert [line.split()[1] for line in listed.splitlines()] == TARGETS
+
+
+def test_make_build_without_a_recipe_says_how() -> None:
+    made = run_make("build")
+    assert made.returncode == 2
+    assert made.stderr.splitlines()[0] == "say which recipe: make build RECIPE=nano-cpu-int8 (see recipes/)"
