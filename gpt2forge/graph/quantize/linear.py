@@ -13,6 +13,7 @@ from gpt2forge.graph.quantize.matmul import reserve_blocks, write_matmul
 from gpt2forge.graph.quantize.scheme import Storage
 
 LINEAR = re.compile(r"(h\.\d+\.(?:attn\.c_attn|attn\.c_proj|mlp\.c_fc|mlp\.c_proj))\.weight")
+LEVELS, ZERO_POINT = 127, 128  # of the activations
 LEAST = 1e-30  # of a row's magnitude, so that a row of zeros divides by no zero
 
 
@@ -59,29 +60,28 @@ def rewrite_channels(
     length, columns = weight.shape.numpy()
     data, scales = layout.reserve(length * columns), layout.reserve(4 * columns)
     steps = refer(f"{node.name}.weight.steps", ir.DataType.INT8, (length, columns), data)
-    scale = refer(f"{node.name}.weight.scales", ir.DataType.FLOAT, (columns,), scales)
-    builder.initializers.update({f"{node.name}.weight.steps": steps, f"{node.name}.weight.scales": scale})
-    result = write_integer_matmul(builder, node.name, x, steps, scale)
+    factors = refer(f"{node.name}.weight.factors", ir.DataType.FLOAT, (columns,), scales)
+    builder.initializers.update({f"{node.name}.weight.steps": steps, f"{node.name}.weight.factors": factors})
+    result = write_integer_matmul(builder, node.name, x, steps, factors)
     replace(graph, [node], builder, result)
     return Item(weight, storage, False, data, scales)
 
 
-def write_integer_matmul(builder: Builder, name: str, x: ir.Value, steps: ir.Value, scale: ir.Value) -> ir.Value:
-    """Multiply x (B, S, K) with the int8 `steps` (K, N) and their `scale` (N,); every row of x gets its own scale.
+def write_integer_matmul(builder: Builder, name: str, x: ir.Value, steps: ir.Value, factors: ir.Value) -> ir.Value:
+    """Multiply x (B, S, K) with int8 `steps` (K, N) of scales 127 * `factors` (N,); every row of x gets its own scale.
 
-    x enters as uint8 around 128, the one form of MatMulInteger that is fast on every x86.
+    x enters as uint8 around 128, the one form of MatMulInteger that is fast on every x86. One operator quantizes all
+    rows since each is divided by its magnitude first; the 127 levels that are left over are part of the factors.
     """
     rows = f"{name}.rows"
-    magnitude = builder.op(f"{rows}.absolute", "Abs", [x])  # (B, S, K)
-    largest = builder.op(f"{rows}.largest", "ReduceMax", [magnitude], {"axes": [-1], "keepdims": 1})  # (B, S, 1)
-    safe = builder.op(f"{rows}.safe", "Max", [largest, builder.floats("rows.least", LEAST)])  # (B, S, 1)
-    step = builder.op(f"{rows}.scale", "Div", [safe, builder.floats("rows.levels", 127)])  # (B, S, 1)
-    divided = builder.op(f"{rows}.divided", "Div", [x, step])  # (B, S, K)
-    rounded = builder.op(f"{rows}.rounded", "Round", [divided])  # (B, S, K)
-    shifted = builder.op(f"{rows}.shifted", "Add", [rounded, builder.floats("rows.shift", 128)])  # (B, S, K)
-    cast = builder.op(f"{rows}.bytes", "Cast", [shifted], {"to": int(ir.DataType.UINT8)})  # (B, S, K)
-    zero = builder.constant("rows.zero_point", np.array(128, np.uint8))
-    product = builder.op(f"{name}.product", "MatMulInteger", [cast, steps, zero])  # (B, S, N)
+    sizes = builder.op(f"{rows}.sizes", "Abs", [x])  # (B, S, K)
+    largest = builder.op(f"{rows}.largest", "ReduceMax", [sizes], {"axes": [-1], "keepdims": 1})  # (B, S, 1)
+    magnitude = builder.op(f"{rows}.magnitude", "Max", [largest, builder.floats("rows.least", LEAST)])  # (B, S, 1)
+    parts = builder.op(f"{rows}.parts", "Div", [x, magnitude])  # (B, S, K), -1 ... 1
+    zero = builder.constant("rows.zero_point", np.array(ZERO_POINT, np.uint8))
+    level = builder.floats("rows.level", 1 / LEVELS)
+    integers = builder.op(f"{rows}.integers", "QuantizeLinear", [parts, level, zero])  # (B, S, K)
+    product = builder.op(f"{name}.product", "MatMulInteger", [integers, steps, zero])  # (B, S, N)
     floats = builder.op(f"{name}.floats", "Cast", [product], {"to": int(ir.DataType.FLOAT)})  # (B, S, N)
-    by_row = builder.op(f"{name}.by_row", "Mul", [floats, step])  # (B, S, N)
-    return builder.op(name, "Mul", [by_row, scale])  # (B, S, N)
+    by_channel = builder.op(f"{name}.by_channel", "Mul", [floats, factors])  # (B, S, N)
+    return builder.op(name, "Mul", [by_channel, magnitude])  # (B, S, N)

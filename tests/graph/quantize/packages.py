@@ -16,6 +16,7 @@ from gpt2forge.graph.package import DATA_FILE, find_region, find_weights
 from gpt2forge.graph.passes import PASSES
 from gpt2forge.graph.quantize.blocks import dequantize_blocks
 from gpt2forge.graph.quantize.coverage import Row
+from gpt2forge.graph.quantize.linear import LEVELS
 from gpt2forge.graph.quantize.model import quantize_model
 from gpt2forge.graph.quantize.scheme import Scheme, make_scheme
 from gpt2forge.graph.quantize.table import TABLES
@@ -66,9 +67,9 @@ def restore_weight(stored: dict[str, Array], name: str, shape: tuple[int, ...], 
     """The values of one weight, from its integers and scales where it has them."""
     if name in stored:
         return stored[name]
-    scales = stored[f"{name}.scales"]
     if f"{name}.steps" in stored:
-        return stored[f"{name}.steps"] * scales
+        return stored[f"{name}.steps"] * (stored[f"{name}.factors"] * np.float32(LEVELS))
+    scales = stored[f"{name}.scales"]
     is_table = name in TABLES
     storage = scheme.table if is_table else scheme.linear
     assert storage is not None
