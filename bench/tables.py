@@ -98,7 +98,7 @@ def tabulate_memory(memory: Mapping[str, Any]) -> Table:
 
 def tabulate_verdicts(verdicts: Iterable[Verdict]) -> Table:
     rows = [
-        (verdict.what, f"{verdict.value:.3f} {verdict.unit}", f"{verdict.goal:g}", "yes" if verdict.reached else "NO")
+        (verdict.what, f"{verdict.value:.4f} {verdict.unit}", f"{verdict.goal:g}", "yes" if verdict.reached else "NO")
         for verdict in verdicts
     ]
     return make_table("Goals", ("number", "measured", "at most", "reached"), rows)
