@@ -24,10 +24,14 @@ BITS: dict[str, int] = {"int8": 8, "int4": 4}
 
 
 def make_scheme(scheme: str, granularity: int | str | None, embeddings: str) -> Scheme:
-    """The scheme that the words of a recipe mean; tables have blocks, the same as the linear layers where those do."""
+    """The scheme that the words of a recipe mean.
+
+    Tables always have blocks: those of the linear layers where these have blocks of as many bits, else their bits' own.
+    """
     block = granularity if isinstance(granularity, int) else None
     linear = Storage(BITS[scheme], block) if scheme in BITS else None
     if embeddings not in BITS:
         return Scheme(linear, None)
     bits = BITS[embeddings]
-    return Scheme(linear, Storage(bits, block or DEFAULT_BLOCK[bits]))
+    shared = block if linear and linear.bits == bits else None
+    return Scheme(linear, Storage(bits, shared or DEFAULT_BLOCK[bits]))
