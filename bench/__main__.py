@@ -13,6 +13,7 @@ from bench.bandwidth import ROWS, Bandwidth
 from bench.builds import measure_builds, run_build
 from bench.goals import judge
 from bench.host import describe_host
+from bench.markdown import write_markdown
 from bench.plan import VARIANTS, WORK, Plan
 from bench.prepare import link_examples, prepare_checkpoint
 from bench.shapes import LARGE, NANO
@@ -21,6 +22,7 @@ from bench.speed import measure_speed
 from bench.tables import print_results
 
 PARTS = ("builds", "sizes", "speed")
+WIDTH = 150  # columns where no terminal says how many there are: in a file, nothing is cut off
 NOTE = """Works in bench/work: 12 GB of disk (checkpoint, store), made once and kept. The largest moment holds two
 float32 models, PyTorch's and onnxruntime's, and three small ones: 11 GB of memory. `make clean` removes all of it."""
 
@@ -59,6 +61,7 @@ def main() -> None:
     parser.add_argument("--builds", type=int, default=3, help="builds from an empty store (default %(default)s)")
     parser.add_argument("--work", type=Path, default=WORK, help="folder to work in (default bench/work)")
     parser.add_argument("--json", action="store_true", help="print the results as JSON instead of tables")
+    parser.add_argument("--markdown", action="store_true", help="print the README's table (sizes and speed)")
     options = parser.parse_args()
     work = options.work.resolve()
     plan = Plan("774m", LARGE, work / "checkpoints" / "774M", work, options.rounds, options.builds)
@@ -68,8 +71,12 @@ def main() -> None:
     (work / "results.json").write_text(text, encoding="utf-8")
     if options.json:
         sys.stdout.write(text)
+    elif options.markdown:
+        sys.stdout.write(write_markdown(results))
     else:
-        print_results(Console(), results, list(judge(results)))
+        console = Console()
+        wide = console if console.is_terminal else Console(width=WIDTH)
+        print_results(wide, results, list(judge(results)))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from rich.console import Console
 from bench.__main__ import measure
 from bench.checkpoint import make_checkpoint
 from bench.goals import Verdict, judge
+from bench.markdown import write_markdown
 from bench.plan import VARIANTS, Plan
 from bench.shapes import LARGE, NANO, Shape
 from bench.tables import print_results
@@ -55,6 +56,13 @@ def test_results_are_json_and_print_as_tables(results: dict[str, Any]) -> None:
         print_results(console, results, list(judge(results)))
     for word in ("PyTorch fp32", "int8 per channel", "GB/s", "cold build of nano-cpu-int8", "at most"):
         assert word in printed.get()
+
+
+def test_table_of_the_readme_has_a_row_for_every_system(results: dict[str, Any]) -> None:
+    lines = write_markdown(results).splitlines()
+    assert len(lines) == 2 + 1 + len(VARIANTS)
+    assert len({line.count("|") for line in lines}) == 1
+    assert lines[4].startswith("| `nano-cpu-int8` | int8 blocks of 128 | 2 | 32.4% | ")
 
 
 def test_a_number_at_its_goal_reaches_it() -> None:

@@ -183,3 +183,5 @@ def test_all_shipped_nano_recipes_build(workshop: Workshop) -> None:
         for name in ("nano-cpu-fp32", "nano-cpu-int8", "nano-cpu-int4", "nano-vnni-int8")
     }
     assert sizes["nano-cpu-int4"] < sizes["nano-cpu-int8"] < sizes["nano-cpu-fp32"]
+    for name, size in sizes.items():  # what the recipe's second line says
+        assert (ROOT / f"recipes/{name}.yaml").read_text().splitlines()[1].startswith(f"# {size / 1e6:.1f} MB, ")
