@@ -3,6 +3,7 @@
 Exit codes: 0 fine, 1 the user can mend it, 3 a bug in gpt2forge, 130 interrupted.
 """
 
+import io
 import os
 import sys
 import tempfile
@@ -23,6 +24,8 @@ FINE, MEND, BUG, INTERRUPTED = 0, 1, 3, 130
 
 
 def main() -> None:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a character gets `?`, not an error
     sys.exit(run(sys.argv[1:]))
 
 
@@ -41,9 +44,6 @@ def run(words: list[str]) -> int:
     except (KeyboardInterrupt, click.Abort):
         console.say_error("interrupted; what is finished is kept")
         return INTERRUPTED
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the interpreter complains at its end
-        return FINE
     except StageCrash as error:
         console.say_error(f"{error}: please report it")
         return BUG
@@ -57,9 +57,11 @@ def run(words: list[str]) -> int:
 
 
 def write_log() -> str:
-    with tempfile.NamedTemporaryFile("w", prefix="gpt2forge-", suffix=".log", delete=False) as log:
+    """Keep the traceback, whatever characters it holds; gives the path."""
+    handle, path = tempfile.mkstemp(prefix="gpt2forge-", suffix=".log")
+    with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as log:
         log.write(f"gpt2forge {__version__}, python {sys.version}\n{' '.join(sys.argv)}\n\n{traceback.format_exc()}")
-    return log.name
+    return path
 
 
 def reading_options(command: Command) -> Command:
@@ -168,6 +170,7 @@ def inspect_command(checkpoint: Path, as_json: bool) -> None:
 
 
 @program.command("schema")
-def schema_command() -> None:
+@json_option
+def schema_command(as_json: bool) -> None:
     """Write the JSON Schema of a recipe, for editors."""
-    schema.schema()
+    schema.schema(as_json)

@@ -62,6 +62,8 @@ def parse_change(change: str) -> Node:
     keys = path.split(".")
     if not equals or not all(keys):
         raise UserError(f"--set {change}: write it as `--set section.key=value`")
+    if keys[0] == "extends":
+        raise UserError(f"--set {change}: what a recipe extends is decided in its file; set single values instead")
     node = Node(parse(text or "null", f"--set {change}").value, Place(f"--set {change}"))
     for key in reversed(keys):
         node = Node({key: node}, Place(f"--set {change}"))

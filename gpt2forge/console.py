@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from gpt2forge.outcome import Outcome
-from gpt2forge.progress import Event, StepAdvanced, StepFinished, StepStarted
+from gpt2forge.progress import Event, StepAdvanced, StepFinished, StepStarted, StepWaiting
 
 COLOURS = {"built": "green", "reused": "cyan", "failed": "red", "skipped": "yellow"}
 VERDICTS = {"done": "cyan", "will run": "green", "may run": "yellow"}
@@ -93,6 +93,8 @@ class RunView(AbstractContextManager["RunView"]):
     def show(self, event: Event) -> None:
         if isinstance(event, StepStarted):
             self.restart(event.stage)
+        elif isinstance(event, StepWaiting):
+            self.terminal.print(f"waiting {event.stage:<10} for another build that is making it", soft_wrap=True)
         elif isinstance(event, StepAdvanced):
             self.advance(event)
         elif isinstance(event, StepFinished):

@@ -9,6 +9,7 @@ Stricter than YAML 1.1, so that a recipe means what it seems to mean:
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from gpt2forge.errors import Fault, Place, RecipeError, UserError
 
 LARGEST = 1 << 20  # bytes; a recipe is a page, not a megabyte
 DEEPEST = 32
+LONGEST = 20  # characters of a whole number
 
 INT, FLOAT, BOOL, NULL, STR = (f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "null", "str"))
 PATTERNS = (
@@ -145,6 +147,7 @@ def convert_scalar(tag: str, text: str) -> Any:
         return text == "true"
     if tag == NULL:
         return None
-    if tag == INT:
+    if tag == INT and len(text) < LONGEST:
         return int(text.replace("_", ""))
-    return float(text.replace("_", "")) if tag == FLOAT else text
+    number = float(text.replace("_", "")) if tag == FLOAT else nan
+    return number if isfinite(number) else text  # 1e999 is no number that could be meant

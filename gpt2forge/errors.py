@@ -3,8 +3,11 @@
 import errno
 from dataclasses import dataclass
 
-MENDABLE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.EIO}
-"""What the operating system refuses for reasons that a user can mend: a full disk, missing rights."""
+MENDABLE = {
+    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.EIO),
+    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.ELOOP),
+}
+"""What the operating system refuses for reasons that a user can mend: a full disk, missing rights, a wrong path."""
 
 
 @dataclass(frozen=True, order=True)
@@ -25,9 +28,7 @@ class UserError(Exception):
 
 def say_refusal(error: OSError) -> str:
     """The one line for a MENDABLE error of the operating system."""
-    return (
-        f"{error.filename or 'the disk'}: {error.strerror}; mend that and build again to go on from the last good step"
-    )
+    return f"{error.filename or 'the disk'}: {error.strerror}; mend that and try again; finished steps are kept"
 
 
 @dataclass(frozen=True, order=True)

@@ -20,6 +20,16 @@ class StepStarted:
 
 
 @dataclass(frozen=True)
+class StepWaiting:
+    """Another build is making this step; its result will be used."""
+
+    stage: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"event": "step_waiting", "stage": self.stage}
+
+
+@dataclass(frozen=True)
 class StepAdvanced:
     """How far a step is: `done` of `total` units; `rate` in units a second, `seconds_left` None while unknown."""
 
@@ -54,7 +64,7 @@ class RunFinished:
         return {"event": "run_finished", "report": self.report}
 
 
-Event = StepStarted | StepAdvanced | StepFinished | RunFinished
+Event = StepStarted | StepWaiting | StepAdvanced | StepFinished | RunFinished
 Emit = Callable[[Event], None]
 
 

@@ -1,7 +1,7 @@
 """forge.json, which lies in every artifact: how it was made. It holds nothing that differs between hosts.
 
 {"sections": {"target": {...}, "fusion": {...}}, "inputs": {"convert": {"checkpoint": digest}, ...},
- "tools": {...versions of the last step's tools}, and what the last stage itself left there, such as "tensors"}
+ and in a package "tools": {...versions}, and what the stage itself left there, such as "tensors"}
 """
 
 import json
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gpt2forge.stage import Stage
+from gpt2forge.stage import PACKAGE, Stage
 
 NAME = "forge.json"
 
@@ -19,19 +19,25 @@ def write_provenance(
     stage: Stage,
     section: Mapping[str, Any],
     target: Mapping[str, Any],
-    inputs: Mapping[str, Mapping[str, str]],
+    inputs: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    """Say in `out` how it was made. `inputs` are {kind: {"folder", "digest"}}; `section` and `target` what was read."""
+    """Say in `out` how it was made.
+
+    `inputs` are {kind: {"folder", "digest", "made"}}: a source, which no step made, tells nothing of itself, whatever
+    lies there. `section` and `target` are what was read. Tools stand in a package only: an upgrade that leaves the
+    weights and graphs as they are leaves their artifacts as they are.
+    """
     story: dict[str, Any] = {"sections": {}, "inputs": {}}
     for source in inputs.values():
-        told = read_story(Path(source["folder"]))
+        told = read_story(Path(source["folder"])) if source["made"] else {}
         story["sections"] |= told.get("sections", {})
         story["inputs"] |= told.get("inputs", {})
     if stage.section:
         story["sections"][stage.section] = section
     story["sections"]["target"] = {**story["sections"].get("target", {}), **target}
     story["inputs"][stage.name] = {kind: source["digest"] for kind, source in inputs.items()}
-    story["tools"] = stage.tool_versions()
+    if stage.writes == PACKAGE:
+        story["tools"] = stage.tool_versions()
     own = read_story(out)
     (out / NAME).write_text(json.dumps({**story, **own}, indent=1, sort_keys=True) + "\n")
 

@@ -1,6 +1,7 @@
 """The whole recipe as one class, the stages in order, and how a recipe is found, read and judged."""
 
 import difflib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +16,10 @@ from gpt2forge.stage import Section, Stage, Target
 from gpt2forge.stages import convert, export, fuse, quantize
 
 RECIPES = Path("recipes")
+NAME = re.compile(r"^[A-Za-z0-9._@-]+$")
 Loc = tuple[str | int, ...]
+
+LONGEST = 60  # characters of a value in a message
 
 EXPECTATIONS = {
     "bool_type": "must be `true` or `false`",
@@ -28,7 +32,7 @@ EXPECTATIONS = {
 class Recipe(Section):
     """What to build: a checkpoint, the machine it is for, and how it gets there. Equal recipes build the same."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._@-]+$", max_length=200)] = Field(
+    name: Annotated[str, StringConstraints(pattern=NAME.pattern, max_length=200)] = Field(
         description="what the result is published as: the name of the file without `.yaml`"
     )
     source: convert.Source = Field(description="the checkpoint to start from")
@@ -78,32 +82,33 @@ def load_recipe(reference: str, changes: Sequence[str] = (), name: str | None = 
     document = compose_document(path, changes)
     if name is not None:
         document = Node({**document.value, "name": Node(name, Place("--name"))}, document.place)
+    plain = document.plain()
+    faults = [Fault(document.nearest(loc).place, message) for loc, message in judge(plain)]
+    if name is None and NAME.fullmatch(str(plain.get("name"))) and plain["name"] != path.stem:
+        message = f"`name: {plain['name']}` must be the file's, `{path.stem}`"
+        faults.append(Fault(document.nearest(("name",)).place, message))
     try:
-        recipe = Recipe.model_validate(document.plain())
+        recipe = Recipe.model_validate(plain)
     except ValidationError as error:
-        raise RecipeError(
-            [explain(dict(detail), document, path) for detail in error.errors(include_url=False)]
-        ) from error
-    faults = [Fault(document.nearest(loc).place, message) for loc, message in judge(recipe)]
-    if name is None and recipe.name != path.stem:
-        faults.append(
-            Fault(document.nearest(("name",)).place, f"`name: {recipe.name}` must be the file's, `{path.stem}`")
-        )
+        found = (explain(dict(detail), document, path) for detail in error.errors(include_url=False))
+        raise RecipeError([*faults, *found]) from error
     if faults:
         raise RecipeError(faults)
     return LoadedRecipe(recipe, document, path)
 
 
-def judge(recipe: Recipe) -> Iterator[tuple[Loc, str]]:
-    """What no section can say alone."""
-    if recipe.quantization.granularity == "channel" and recipe.target.cpu != "vnni":
+def judge(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
+    """What no section can say alone, of a document that may have other faults too."""
+    quantization, target = plain.get("quantization"), plain.get("target")
+    granularity = quantization.get("granularity") if isinstance(quantization, dict) else None
+    if granularity == "channel" and not (isinstance(target, dict) and target.get("cpu") == "vnni"):
         yield (
             ("quantization", "granularity"),
             "`granularity: channel` needs `target.cpu: vnni`: older x86 saturates in its integer matmul; "
             "use blocks, for example `granularity: 128`",
         )
-    if recipe.name in (".", ".."):
-        yield (("name",), f"`name: {recipe.name}` is a folder, not a name")
+    if plain.get("name") in (".", "..") or str(plain.get("name")).endswith(".json"):
+        yield (("name",), f"`name: {plain['name']}` would take the place of something else in `build/`")
 
 
 def explain(detail: dict[str, Any], document: Node, path: Path) -> Fault:
@@ -141,21 +146,31 @@ def say_expectation(detail: dict[str, Any], value: Any) -> str:
     message: str = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if detail["type"] == "literal_error":
         choices = [part.strip("'") for part in detail["ctx"]["expected"].replace(" or ", ", ").split(", ")]
-        return f"must be one of {', '.join(f'`{choice}`' for choice in choices)}{suggest(str(value), choices)}"
+        return f"must be one of {quote(choices)}{suggest_close(str(value), choices)}"
     if detail["type"] in EXPECTATIONS:
         return EXPECTATIONS[detail["type"]]
     return message[0].lower() + message[1:].replace("'", "`")
 
 
 def show(value: Any) -> str:
-    """A value as YAML writes it, on one line."""
+    """A value as YAML writes it, on one line that is not too long."""
     if isinstance(value, bool):
         return str(value).lower()
-    return "{...}" if isinstance(value, dict) else str(value)
+    text = "{...}" if isinstance(value, dict) else " ".join(str(value).split())
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 
 def suggest(word: str, known: Sequence[str]) -> str:
+    """The known name that was meant; all of them when none is near."""
+    return suggest_close(word, known) or (
+        f"; there {'are' if len(known) > 1 else 'is'} {quote(known)}" if known else ""
+    )
+
+
+def suggest_close(word: str, known: Sequence[str]) -> str:
     close = difflib.get_close_matches(word, known, n=1)
-    if close:
-        return f"; did you mean `{close[0]}`?"
-    return f"; there {'are' if len(known) > 1 else 'is'} {', '.join(f'`{name}`' for name in known)}" if known else ""
+    return f"; did you mean `{close[0]}`?" if close else ""
+
+
+def quote(words: Sequence[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)

@@ -11,6 +11,9 @@ from pydantic import BaseModel, ConfigDict, field_validator
 Metrics = Mapping[str, Any]
 """Numbers of one step, as JSON values."""
 
+PACKAGE = "package"
+"""The kind of the artifact that is published."""
+
 Advance = Callable[[int, int, str], None]
 """Called with (done, total, unit) as long work goes on; the unit of bytes is `B`."""
 

@@ -1,7 +1,8 @@
 """The process that runs one stage: `python -m gpt2forge.worker`, told on standard input what to do.
 
 It reads one line of JSON, imports the stage's module and nothing else of the program, and writes lines of JSON to the
-descriptor it was given: {"advance": [done, total, unit]}, then {"metrics": {...}} or {"fault": "one line"}.
+descriptor it was given: {"advance": [done, total, unit]}, then one of {"metrics": {...}}, {"fault": what a user can
+mend} and {"crash": a bug}.
 """
 
 import importlib
@@ -11,6 +12,7 @@ import sys
 import threading
 import typing
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, TextIO
 
 from gpt2forge.errors import MENDABLE, UserError, say_refusal
@@ -28,9 +30,20 @@ def main() -> int:
             tell(events, {"fault": str(error)})
         except OSError as error:
             if error.errno not in MENDABLE:
+                tell(events, {"crash": name_error(error)})
                 raise
             tell(events, {"fault": say_refusal(error)})
+        except MemoryError:
+            tell(events, {"fault": f"`{order['name']}` needs more memory than there is; free some and build again"})
+        except Exception as error:
+            tell(events, {"crash": name_error(error)})
+            raise
     return 0
+
+
+def name_error(error: Exception) -> str:
+    """An error's kind and message on one line; the traceback goes to the log."""
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def leave_with_parent() -> None:
@@ -46,8 +59,9 @@ def run_stage(order: dict[str, Any], events: TextIO) -> dict[str, Any]:
     folders = {kind: Path(source["folder"]) for kind, source in order["inputs"].items()}
     inputs = Inputs(folders, lambda done, total, unit: tell(events, {"advance": [done, total, unit]}))
     out = Path(order["out"])
-    metrics = stage.run(inputs, section, Target.model_validate(order["target"]), out)
+    # Only what the key covers: a stage that reads another field of the target fails here, not by a stale artifact.
     target = {field: order["target"][field] for field in stage.target}
+    metrics = stage.run(inputs, section, typing.cast(Target, SimpleNamespace(**target)), out)
     write_provenance(out, stage, order["section"], target, order["inputs"])
     return dict(metrics)
 

@@ -133,6 +133,23 @@ def test_fault_is_one_line_with_its_place(folder: Path, old: str, new: str, faul
     assert faults(GOOD.replace(old, new)) == [f"recipes/mine.yaml:{fault}"]
 
 
+def test_faults_that_cross_sections_come_with_all_others(folder: Path) -> None:
+    text = GOOD.replace("name: mine", "name: other") + "  granularity: channel\nfusion:\n  gelo: true\n"
+    assert [fault.partition(": ")[0] for fault in faults(text)] == [
+        "recipes/mine.yaml:1:1",
+        "recipes/mine.yaml:8:3",
+        "recipes/mine.yaml:10:3",
+    ]
+
+
+def test_value_in_a_message_stays_on_its_line_and_short(folder: Path) -> None:
+    (fault,) = faults(GOOD.replace("int8", '"a\\nb' + "c" * 100 + '"'))
+    assert fault.startswith(f"recipes/mine.yaml:7:3: `quantization.scheme: a b{'c' * 57}...` must be one of ")
+    (fault,) = faults(GOOD, "quantization.granularity=" + "9" * 5000)
+    assert "must be one of `16`, `32`, `64`, `128`, `256`, `channel`" in fault
+    assert fault.endswith("`channel`")
+
+
 def test_fault_in_a_parent_is_said_of_the_parent(folder: Path) -> None:
     Path("recipes/base").mkdir()
     Path("recipes/base/cpu.yaml").write_text("target:\n  device: cpu\nfusion:\n  gelo: true\n")
@@ -151,6 +168,13 @@ def test_change_is_applied(folder: Path) -> None:
     write(GOOD)
     recipe = load_recipe("mine", ["quantization.granularity=64"], "mine-64").recipe
     assert (recipe.name, recipe.quantization.granularity) == ("mine-64", 64)
+
+
+def test_name_that_a_report_has_is_refused(folder: Path) -> None:
+    write(GOOD)
+    with pytest.raises(RecipeError) as error:
+        load_recipe("mine", (), "other.json")
+    assert str(error.value) == "--name: `name: other.json` would take the place of something else in `build/`"
 
 
 def test_unknown_recipe_is_one_line_with_a_suggestion(folder: Path) -> None:

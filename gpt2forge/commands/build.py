@@ -70,7 +70,13 @@ def is_unchanged(report: dict[str, Any]) -> bool:
     if saved is None or saved.get("error") is not None:
         return False
     made = any(step["outcome"] != "reused" for step in report["steps"])
-    return not made and [step["key"] for step in saved["steps"]] == [step["key"] for step in report["steps"]]
+    return not made and list_keys(saved) == list_keys(report)
+
+
+def list_keys(report: dict[str, Any]) -> list[Any]:
+    """The keys of a report's steps; a saved one may have been edited, and then holds none."""
+    steps = report.get("steps")
+    return [step.get("key") for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
 
 
 def say_result(output: Path, report: dict[str, Any]) -> None:

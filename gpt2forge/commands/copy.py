@@ -1,5 +1,6 @@
 """`gpt2forge copy`: the published directory as ordinary files, to ship."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -13,10 +14,15 @@ def copy(reference: str, folder: Path, as_json: bool) -> None:
     output = find_output(reference)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: is not empty; name a new folder")
-    folder.mkdir(parents=True, exist_ok=True)
     names = sorted(path.name for path in output.iterdir())
-    for name in names:
-        shutil.copyfile(output / name, folder / name)  # the content only: the store's files are read-only
+    aside = folder.with_name(f".{folder.name}.{os.getpid()}")  # so that a copy is whole or not there
+    try:
+        aside.mkdir(parents=True)
+        for name in names:
+            shutil.copyfile(output / name, aside / name)  # the content only: the store's files are read-only
+        aside.replace(folder)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
     if as_json:
         console.write_json({"folder": str(folder), "files": names})
     else:

@@ -1,6 +1,7 @@
 """`gpt2forge generate`: text from a built recipe, as it comes."""
 
 import json
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -30,7 +31,7 @@ def generate(
 ) -> None:
     """Write the prompt and what the model adds to it on stdout, each piece as soon as it is known."""
     output = find_output(reference)
-    text = sys.stdin.read() if prompt == "-" else prompt
+    text = read_prompt(prompt)
     started, count = time.monotonic(), Count()
     pieces = stream(output, text, max_tokens, sampling, threads, count)
     if as_json:
@@ -38,10 +39,19 @@ def generate(
         seconds = round(time.monotonic() - started, 3)
         console.write_json({"prompt": text, "text": added, "tokens": count.tokens, "seconds": seconds})
         return
-    console.write(text)
-    for piece in pieces:
-        console.write(piece)
+    for number, piece in enumerate(pieces):
+        console.write(piece if number else text + piece)  # the prompt too only when it is known to fit
     console.write("\n")
+
+
+def read_prompt(prompt: str) -> str:
+    """The prompt, from standard input if it is `-`; raises UserError unless it is text."""
+    data = sys.stdin.buffer.read() if prompt == "-" else os.fsencode(prompt)
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        where = "standard input" if prompt == "-" else "the prompt"
+        raise UserError(f"{where}: is not UTF-8 text at byte {error.start}; convert it first") from error
 
 
 def stream(

@@ -7,8 +7,12 @@ from gpt2forge import console
 from gpt2forge.recipe import Recipe
 
 
-def schema() -> None:
-    console.write(json.dumps(make_schema(), indent=2) + "\n")
+def schema(as_json: bool) -> None:
+    """Write the schema on stdout, as JSON in any case: on one line with `as_json`."""
+    if as_json:
+        console.write_json(make_schema())
+    else:
+        console.write(json.dumps(make_schema(), indent=2) + "\n")
 
 
 def make_schema() -> dict[str, Any]:

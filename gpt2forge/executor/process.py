@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,8 @@ SAMPLE = 0.02  # seconds between two looks at the worker's memory
 class StageCrash(Exception):
     """A stage ended in a way that is a bug of ours; its log says more."""
 
-    def __init__(self, stage: str, log: Path) -> None:
-        super().__init__(f"`{stage}` failed inside gpt2forge; what it said is in `{log}`")
+    def __init__(self, stage: str, log: Path, last: str) -> None:
+        super().__init__(f"`{stage}` failed inside gpt2forge: {last}; its log is `{log}`")
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,7 @@ def run_worker(
         finally:
             os.close(theirs)
         try:
-            assert worker.stdin is not None
-            worker.stdin.write(json.dumps({**order, "events": theirs}).encode() + b"\n")
-            worker.stdin.flush()
+            give_order(worker, {**order, "events": theirs})
             messages, peak = listen(worker.pid, events, advance)
             code = worker.wait()
         finally:
@@ -76,6 +75,14 @@ def start(output: int, descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
         env=environment,
         start_new_session=True,
     )
+
+
+def give_order(worker: subprocess.Popen[bytes], order: dict[str, Any]) -> None:
+    """Tell the worker what to do, and leave the pipe open: the worker ends when it closes."""
+    assert worker.stdin is not None
+    with suppress(BrokenPipeError):  # it died at once: its end says more than a broken pipe
+        worker.stdin.write(json.dumps(order).encode() + b"\n")
+        worker.stdin.flush()
 
 
 def listen(pid: int, events: Any, advance: Callable[[int, int, str], None]) -> tuple[dict[str, Any], int]:
@@ -110,5 +117,5 @@ def judge(stage: str, messages: dict[str, Any], code: int, log: Path, ended: End
             f"`{stage}` was killed by {name}; with enough free memory, build again to go on from the last good step"
         )
     if code or "metrics" not in messages:
-        raise StageCrash(stage, log)
+        raise StageCrash(stage, log, messages.get("crash", f"exit code {code}"))
     return Ended(messages["metrics"], ended.seconds, ended.peak_memory_bytes)

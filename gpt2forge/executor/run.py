@@ -13,7 +13,7 @@ from gpt2forge.outcome import Outcome
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import make_key, make_pre_image
 from gpt2forge.plan.reason import explain
-from gpt2forge.progress import Emit, Meter, StepFinished, StepStarted
+from gpt2forge.progress import Emit, Meter, StepFinished, StepStarted, StepWaiting
 from gpt2forge.stage import Stage
 from gpt2forge.store.disk import remove_tree
 from gpt2forge.store.record import Record
@@ -71,8 +71,9 @@ def run_step(
     reason = (
         "asked for by `--rerun`" if again else explain(step.stage, step.pre_image, step.store.records(step.stage.name))
     )
+    started = time.monotonic()
     try:
-        with step.store.lock(step.key) as lock:
+        with step.store.lock(step.key, lambda: emit(StepWaiting(step.stage.name))) as lock:
             # Another build may have made it while this one waited.
             record = None if again else step.store.find(step.stage.name, step.key)
             if record:
@@ -80,7 +81,8 @@ def run_step(
             emit(StepStarted(step.stage.name, reason))
             return tell(make_step(step, digests, lock, emit), "built", reason)
     except BaseException:
-        failed = Outcome(step.stage.name, "failed", reason, step.key)
+        seconds = round(time.monotonic() - started, 3)
+        failed = Outcome(step.stage.name, "failed", reason, step.key, seconds=seconds)
         outcomes.append(failed)
         emit(StepFinished(failed))
         raise
@@ -131,12 +133,17 @@ def make_step(step: Step, digests: Mapping[str, str | None], lock: int, emit: Em
 def make_order(step: Step, digests: Mapping[str, str | None], out: Path) -> dict[str, Any]:
     """What the worker is told, as JSON."""
     inputs = {
-        kind: {"folder": str(locate(step, kind, str(digests[kind]))), "digest": digests[kind]}
+        kind: {
+            "folder": str(locate(step, kind, str(digests[kind]))),
+            "digest": digests[kind],
+            "made": kind not in step.job.sources,
+        }
         for kind in step.stage.reads
     }
     section = step.job.section_values(step.stage)
     target = step.job.target.model_dump(mode="json")
     return {
+        "name": step.stage.name,
         "module": step.stage.module,
         "section": section,
         "target": target,

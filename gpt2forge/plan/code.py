@@ -8,9 +8,11 @@
 
 import ast
 import io
-import json
+import re
+import token
 import tokenize
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from gpt2forge.digest import digest_bytes, digest_value
@@ -18,12 +20,15 @@ from gpt2forge.store.memo import Memo
 
 PACKAGE = Path(__file__).parents[1]
 LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.ENCODING}
-BLOCKS = {tokenize.NEWLINE: "\n", tokenize.INDENT: "{", tokenize.DEDENT: "}"}
+SUMMARY = re.compile(r"[0-9a-f]{64}( [\w.]+)*")  # of a module, as the memo keeps it
+FSTRING_START = getattr(token, "FSTRING_START", None)
+FSTRING_END = getattr(token, "FSTRING_END", None)
+BLOCKS = {tokenize.NEWLINE: "\n", tokenize.INDENT: "\t+", tokenize.DEDENT: "\t-"}
 
 
 def digest_code(modules: Sequence[Path], memo: Memo) -> str:
     """The digest of all code that the modules in these files reach."""
-    return digest_value({name: read_module(path, memo)["tokens"] for name, path in find_reach(modules, memo).items()})
+    return digest_value({name: read_module(path, memo).tokens for name, path in find_reach(modules, memo).items()})
 
 
 def find_reach(modules: Sequence[Path], memo: Memo) -> dict[str, Path]:
@@ -32,7 +37,7 @@ def find_reach(modules: Sequence[Path], memo: Memo) -> dict[str, Path]:
     pending = list(reached)
     while pending:
         name = pending.pop()
-        for found in (*name_packages(name), *read_module(reached[name], memo)["imports"]):
+        for found in (*name_packages(name), *read_module(reached[name], memo).imports):
             place = find_file(found)
             if place and found not in reached:
                 reached[found] = place
@@ -63,22 +68,25 @@ def find_file(name: str) -> Path | None:
     return None
 
 
-def read_module(path: Path, memo: Memo) -> dict[str, list[str]]:
-    """The digest of a file's tokens and the names of ours that it imports, remembered by its content."""
+@dataclass(frozen=True)
+class Module:
+    """The digest of a file's tokens, and the names of ours that it imports."""
+
+    tokens: str
+    imports: tuple[str, ...]
+
+
+def read_module(path: Path, memo: Memo) -> Module:
+    """Take in a file, remembered by its content."""
     name = digest_bytes(b"module " + memo.digest(path).encode())
     known = memo.recall(name)
-    if known is not None:
-        try:
-            return dict(json.loads(known))
-        except ValueError:
-            pass  # a damaged memo is no memo
+    if known is not None and SUMMARY.fullmatch(known):
+        tokens, *imports = known.split()
+        return Module(tokens, tuple(imports))
     source = path.read_text(encoding="utf-8")
-    facts = {
-        "tokens": digest_value(list(list_tokens(source))),
-        "imports": sorted(set(list_imports(ast.parse(source)))),
-    }
-    memo.remember(name, json.dumps(facts))
-    return facts  # type: ignore[return-value]
+    module = Module(digest_value(list(list_tokens(source))), tuple(sorted(set(list_imports(ast.parse(source))))))
+    memo.remember(name, " ".join((module.tokens, *module.imports)))
+    return module
 
 
 def list_imports(tree: ast.AST) -> Iterator[str]:
@@ -98,13 +106,34 @@ def list_tokens(source: str) -> Iterator[str]:
     """The tokens of a file by rule 2."""
     docstrings = set(find_docstrings(ast.parse(source)))
     in_docstring = False
-    for token in tokenize.generate_tokens(io.StringIO(source).readline):
-        if token.start in docstrings:
+    for found in list_whole_tokens(source):
+        if found.start in docstrings:
             in_docstring = True
-        elif in_docstring and token.type == tokenize.NEWLINE:
+        elif in_docstring and found.type == tokenize.NEWLINE:
             in_docstring = False
-        elif token.type not in LAYOUT:
-            yield BLOCKS.get(token.type, token.string)
+        elif found.type not in LAYOUT:
+            yield BLOCKS.get(found.type, found.string)
+
+
+def list_whole_tokens(source: str) -> Iterator[tokenize.TokenInfo]:
+    """The tokens of a file, an f-string as one: from Python 3.12 on tokenize takes it apart, and keys would differ."""
+    lines = source.splitlines(keepends=True)
+    opened: list[tokenize.TokenInfo] = []
+    for found in tokenize.generate_tokens(io.StringIO(source).readline):
+        if found.type == FSTRING_START:
+            opened.append(found)
+        elif found.type == FSTRING_END:
+            first = opened.pop()
+            if not opened:
+                yield found._replace(string=cut(lines, first.start, found.end), start=first.start)
+        elif not opened:
+            yield found
+
+
+def cut(lines: Sequence[str], start: tuple[int, int], end: tuple[int, int]) -> str:
+    """The text between two places, each a row that counts from 1 and a column."""
+    text = "".join(lines[start[0] - 1 : end[0]])
+    return text[start[1] : len(text) - len(lines[end[0] - 1]) + end[1]]
 
 
 def find_docstrings(tree: ast.AST) -> Iterator[tuple[int, int]]:

@@ -6,31 +6,28 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge.artifact import make_manifest
-from gpt2forge.stage import Section, Stage, Target
+from gpt2forge.stage import Advance, Section, Stage, Target
 from gpt2forge.store.memo import Memo
 
 
 @dataclass(frozen=True)
 class Source:
-    """Files that no step made: those of `folder` that a stage will read."""
+    """Files that no step made: those of `folder` that a stage will read, as `find` names them."""
 
     folder: Path
-    files: tuple[str, ...]
+    find: Callable[[Path], tuple[str, ...]]
 
-    @property
-    def size(self) -> int:
-        return sum((self.folder / name).stat().st_size for name in self.files)
-
-    def digest(self, memo: Memo, advance: Callable[[int, int, str], None]) -> str:
-        """Names the content of the files; tells how far it is in bytes, where files must be read."""
-        total, done = self.size, 0
+    def digest(self, memo: Memo, advance: Advance) -> str:
+        """Names the content of the files that are there now; tells how far it is in bytes, where files must be read."""
+        files = self.find(self.folder)
+        total, done = sum((self.folder / name).stat().st_size for name in files), 0
 
         def tell(count: int) -> None:
             nonlocal done
             done += count
             advance(done, total, "B")
 
-        return make_manifest(self.folder, list(self.files), lambda path: memo.digest(path, tell)).digest
+        return make_manifest(self.folder, list(files), lambda path: memo.digest(path, tell)).digest
 
 
 @dataclass(frozen=True)

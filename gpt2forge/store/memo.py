@@ -6,8 +6,10 @@ is ever wrong about another file. A file that changed so recently that a further
 """
 
 import os
+import re
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from gpt2forge.digest import digest_file, digest_value
 from gpt2forge.errors import UserError
 
 TICK = 20_000_000  # ns; two ticks of a kernel clock that runs at 100 Hz
+DIGEST = re.compile("[0-9a-f]{64}")
 COARSE_TICK = 2_000_000_000  # ns; file systems that keep whole seconds
 
 
@@ -53,7 +56,7 @@ class Memo:
         before = identify(path)
         name = digest_value(asdict(before))
         known = self.recall(name)
-        if known is not None and len(known) == 64:
+        if known is not None and DIGEST.fullmatch(known):
             return known
         wait = before.settles_in(time.time_ns())
         if wait <= TICK:
@@ -68,7 +71,7 @@ class Memo:
     def recall(self, name: str) -> str | None:
         try:
             return (self.folder / name[:2] / name[2:]).read_text()
-        except OSError:
+        except (OSError, UnicodeDecodeError):
             return None
 
     def remember(self, name: str, text: str) -> None:
@@ -80,4 +83,5 @@ class Memo:
             aside.write_text(text)
             aside.replace(entry)
         except OSError:
-            aside.unlink(missing_ok=True)
+            with suppress(OSError):
+                aside.unlink()

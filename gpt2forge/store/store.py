@@ -12,7 +12,7 @@ memo/  logs/
 import fcntl
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -61,16 +61,30 @@ class Store:
             return None
 
     def check(self, digest: str) -> bool:
-        """Whether an artifact holds just what its manifest says. One that does not is put aside, never served."""
+        """Whether an artifact is there and whole. One that is damaged is put aside, never served."""
+        if self.is_whole(digest):
+            return True
+        if self.folder(digest).is_dir():
+            with self.lock(digest):
+                return self.settle(digest)
+        return False
+
+    def is_whole(self, digest: str) -> bool:
+        """Whether an artifact holds just what its manifest says."""
         folder = self.folder(digest)
-        if not folder.is_dir():
-            return False
         try:
             manifest = self.read_manifest(digest)
-            whole = make_manifest(folder, list_files(folder), self.memo.digest) == manifest
+            return make_manifest(folder, list_files(folder), self.memo.digest) == manifest
         except (OSError, ValueError, KeyError, TypeError):
-            whole = False
-        if not whole:
+            return False
+
+    def settle(self, digest: str) -> bool:
+        """Whether an artifact is whole; else its place is free afterwards. The caller holds the lock of the digest.
+
+        It is looked at again, because another process may have put it aside, or made it anew, in between.
+        """
+        whole, folder = self.is_whole(digest), self.folder(digest)
+        if not whole and folder.is_dir():
             self.put_aside(folder)
         return whole
 
@@ -89,8 +103,12 @@ class Store:
         folder.rename(aside)
 
     @contextmanager
-    def lock(self, key: str) -> Iterator[int]:
-        """Hold a key: gives the descriptor that holds it. Whoever inherits the descriptor holds the lock with us."""
+    def lock(self, key: str, wait: Callable[[], None] = lambda: None) -> Iterator[int]:
+        """Hold a key: gives the descriptor that holds it. Whoever inherits the descriptor holds the lock with us.
+
+        `wait` is called when another process holds the key, before waiting for it. Raises UserError when the store
+        cannot be written.
+        """
         path = self.root / "locks" / key
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -100,7 +118,11 @@ class Store:
                 f"{self.root}: cannot be written: {error.strerror}; choose another with `--store`"
             ) from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                wait()
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield descriptor
         finally:
             os.close(descriptor)
@@ -123,7 +145,7 @@ class Store:
             for future in written:
                 future.result()
         with self.lock(manifest.digest):
-            if self.check(manifest.digest):
+            if self.settle(manifest.digest):
                 remove_tree(folder)
             else:
                 self.move_in(folder, manifest)

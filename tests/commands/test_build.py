@@ -159,6 +159,47 @@ def test_until_publishes_nothing(fresh: Workshop) -> None:
     assert not (fresh.folder / "build/nano-cpu-int8").exists()
 
 
+def test_forge_json_of_the_checkpoint_is_not_believed(tmp_path: Path) -> None:
+    shop = make_workshop(tmp_path)
+    shop.build("nano-cpu-fp32")
+    shop.run("copy", "nano-cpu-fp32", "shipped")
+    digest = shop.report("nano-cpu-fp32")["steps"][0]["digest"]
+    shutil.copytree(shop.store / "artifacts" / digest, shop.folder / "mine")
+    for text in ('{"inputs": {"verify": {"x": "a lie"}}, "sections": {"source": "a lie"}}', "no json"):
+        (shop.folder / "mine").chmod(0o755)
+        (shop.folder / "mine/forge.json").chmod(0o644)
+        (shop.folder / "mine/forge.json").write_text(text)
+        shop.run("build", "nano-cpu-int8", "--set", "source.checkpoint=mine", "--name", "mine")
+        assert "a lie" not in (shop.folder / "build/mine/forge.json").read_text()
+
+
+def test_file_that_is_in_the_way_is_one_line(fresh: Workshop) -> None:
+    (fresh.folder / "file").write_text("")
+    done = fresh.run("build", "nano-cpu-int8", "--store", "file", code=1)
+    last = "error: file: cannot be written: Not a directory; choose another with `--store`"
+    assert done.stderr.splitlines()[-1] == last
+    fresh.build("nano-cpu-int8")
+    done = fresh.run("copy", "nano-cpu-int8", "file/sub", code=1)
+    assert done.stderr.startswith("error: file/")
+    assert ": Not a directory; " in done.stderr
+
+
+def test_report_that_was_edited_is_written_anew(fresh: Workshop) -> None:
+    fresh.build("nano-cpu-int8")
+    path = fresh.folder / "build/nano-cpu-int8.json"
+    for text in ("{}", '{"steps": 3}', "[]", "no json", '{"error": null, "steps": [1]}'):
+        path.write_text(text)
+        assert len(fresh.report("nano-cpu-int8")["steps"]) == 4
+        assert len(json.loads(path.read_text())["steps"]) == 4
+
+
+def test_link_that_somebody_else_made_is_not_touched(fresh: Workshop) -> None:
+    (fresh.folder / "build").mkdir()
+    (fresh.folder / "build/nano-cpu-int8").symlink_to("/tmp")
+    fresh.run("build", "nano-cpu-int8", code=1)
+    assert str((fresh.folder / "build/nano-cpu-int8").readlink()) == "/tmp"
+
+
 def test_missing_checkpoint_says_where_to_put_it(workshop: Workshop) -> None:
     lines = workshop.run("build", "774m-cpu-int8", code=1).stderr.splitlines()
     assert len(lines) == 1

@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from gpt2forge.executor.run import run_job
 from gpt2forge.outcome import Outcome
 from gpt2forge.progress import Event, StepAdvanced, StepFinished, StepStarted
 from gpt2forge.store.store import Store
+from tests.toy import gather, nosy
 from tests.toy.job import make_job, run, words
 
 
@@ -93,7 +95,7 @@ def test_unknown_stage_is_one_line(store: Store, source: Path) -> None:
     ("end", "kind", "message"),
     [
         ("fault", UserError, "here: the text is bad; write a better one"),
-        ("crash", StageCrash, "`repeat` failed inside gpt2forge; what it said is in `{log}`"),
+        ("crash", StageCrash, "`repeat` failed inside gpt2forge: ValueError: a bug; its log is `{log}`"),
         (
             "kill",
             UserError,
@@ -102,7 +104,7 @@ def test_unknown_stage_is_one_line(store: Store, source: Path) -> None:
         (
             "full",
             UserError,
-            "{out}/text: No space left on device; mend that and build again to go on from the last good step",
+            "{out}/text: No space left on device; mend that and try again; finished steps are kept",
         ),
     ],
 )
@@ -120,6 +122,31 @@ def test_failure_leaves_no_artifact_and_the_next_run_goes_on(
     assert not out.exists()
     assert store.find("repeat", key) is None
     assert words(run(make_job(source), store)) == ["reused", "built", "built"]
+
+
+def test_file_that_appears_in_a_source_while_it_is_read_is_an_error(store: Store, source: Path) -> None:
+    job = make_job(source)
+
+    def add_file(event: Event) -> None:
+        if isinstance(event, StepStarted):
+            (source / "b").write_text("late")
+
+    with pytest.raises(UserError) as error:
+        run_job(job, store, add_file, [])
+    assert str(error.value) == f"{source}: changed while it was being read; build again when nothing writes to it"
+    assert words(run(make_job(source), store)) == ["built"] * 3
+
+
+def test_worker_that_dies_at_once_is_named(store: Store, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "/bin/false")
+    with pytest.raises(StageCrash, match="`gather` failed inside gpt2forge: exit code 1; its log is "):
+        run(make_job(source), store)
+
+
+def test_stage_cannot_read_of_the_target_what_its_key_lacks(store: Store, source: Path) -> None:
+    job = replace(make_job(source), stages=(gather.STAGE, nosy.STAGE))
+    with pytest.raises(StageCrash, match="has no attribute 'device'"):
+        run(job, store)
 
 
 def test_log_of_a_crash_holds_its_traceback(store: Store, source: Path) -> None:

@@ -1,10 +1,9 @@
 """What of the code is in a key."""
 
+import ast
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gpt2forge.plan.code import PACKAGE, digest_code, find_reach, list_tokens
 from gpt2forge.store.memo import Memo
@@ -45,9 +44,20 @@ def test_depth_of_a_block_counts() -> None:
     assert list(list_tokens(inside)) != list(list_tokens("if a:\n    b()\nc()\n"))
 
 
-@given(st.sampled_from(sorted(PACKAGE.rglob("*.py"))))
-def test_every_module_of_ours_can_be_taken_in(path: Path) -> None:
-    assert list(list_tokens(path.read_text(encoding="utf-8")))[-1:] != ["no such token"]
+@pytest.mark.parametrize("text", ['f"{a} b"', 'f"{a[1]!r:>{width}} b {{c}}"', 'f"""{a}\n  {b}"""', 'f"é{f(1)}"'])
+def test_f_string_is_one_token_on_every_python(text: str) -> None:
+    tokens = list(list_tokens(f"x = {text}  # why\n"))
+    assert tokens[:3] == ["x", "=", text]
+    assert set(tokens[3:]) <= {"\n", ""}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
+def test_tokens_of_a_module_of_ours_hold_every_name_in_it(path: Path) -> None:
+    source = path.read_text(encoding="utf-8")
+    tokens = list(list_tokens(source))
+    assert tokens.count("\t+") == tokens.count("\t-")
+    held = " ".join(tokens)
+    assert all(node.id in held for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name))
 
 
 def test_reach_follows_imports_at_the_top_and_in_functions(tmp_path: Path) -> None:
@@ -57,6 +67,15 @@ def test_reach_follows_imports_at_the_top_and_in_functions(tmp_path: Path) -> No
     assert {"toy", "gpt2forge", "gpt2forge.plan", "gpt2forge.plan.code", "gpt2forge.digest"} <= set(reach)
     assert "gpt2forge.cli" not in reach
     assert "json" not in reach
+
+
+def test_damaged_memo_changes_no_digest(tmp_path: Path) -> None:
+    memo = Memo(tmp_path / "memo")
+    digest = digest_code([PACKAGE / "stage.py"], memo)
+    for damage in (b"5", b"{}", bytes(64), b"\xff"):
+        for entry in (tmp_path / "memo").glob("*/*"):
+            entry.write_bytes(damage)
+        assert digest_code([PACKAGE / "stage.py"], memo) == digest
 
 
 def test_digest_follows_code_and_not_comments(tmp_path: Path) -> None:

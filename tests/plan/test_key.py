@@ -1,5 +1,6 @@
 """Keys: equal for equal reasons, different for any other."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,21 @@ def test_order_of_keys_does_not_count(value: Any) -> None:
     assert digest_value(value) == digest_value(reverse(value))
 
 
+def mark(value: Any) -> Any:
+    """The value with the type of every scalar, so that 1, 1.0, True and "1" differ, as they do in a recipe."""
+    if isinstance(value, dict):
+        return {key: mark(child) for key, child in value.items()}
+    return [mark(child) for child in value] if isinstance(value, list) else (type(value).__name__, repr(value))
+
+
 @given(values, values)
 def test_different_values_have_different_digests(one: Any, other: Any) -> None:
-    same = canonical_json(one) == canonical_json(other)
-    assert (digest_value(one) == digest_value(other)) == same
+    assert (digest_value(one) == digest_value(other)) == (mark(one) == mark(other))
+
+
+@given(values)
+def test_canonical_form_loses_nothing(value: Any) -> None:
+    assert mark(json.loads(canonical_json(value))) == mark(value)
 
 
 def test_number_that_is_none_has_no_digest() -> None:

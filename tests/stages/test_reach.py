@@ -38,10 +38,13 @@ def test_everything_a_stage_imports_is_in_its_key_and_nothing_else(
         folders[made.writes] = workshop.store / "artifacts" / step["digest"]
     (tmp_path / "out").mkdir()
     order = {
+        "name": stage.name,
         "module": stage.module,
         "section": getattr(recipe, stage.section).model_dump() if stage.section else {},
         "target": recipe.target.model_dump(),
-        "inputs": {kind: {"folder": str(folders[kind]), "digest": "0"} for kind in stage.reads},
+        "inputs": {
+            kind: {"folder": str(folders[kind]), "digest": "0", "made": kind != "checkpoint"} for kind in stage.reads
+        },
         "out": str(tmp_path / "out"),
         "events": EVENTS,
     }

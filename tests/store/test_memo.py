@@ -92,6 +92,7 @@ def test_damaged_memo_is_no_memo(tmp_path: Path) -> None:
     path.write_bytes(b"one")
     memo = Memo(tmp_path / "memo")
     memo.digest(path)
-    for entry in (tmp_path / "memo").glob("*/*"):
-        entry.write_text("12")
-    assert read_count(memo, path) == (digest_bytes(b"one"), 3)
+    for damage in (b"12", bytes(64), b"z" * 64, b"\xff" * 64, b""):
+        for entry in (tmp_path / "memo").glob("*/*"):
+            entry.write_bytes(damage)
+        assert read_count(memo, path) == (digest_bytes(b"one"), 3)

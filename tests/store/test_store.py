@@ -2,6 +2,7 @@
 
 import json
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -63,6 +64,17 @@ def test_one_changed_byte_is_noticed(files: dict[str, bytes], data: st.DataObjec
         path.write_bytes(content)
         assert not store.check(digest)
         assert not store.folder(digest).exists()
+
+
+def test_several_that_find_one_damaged_artifact_agree(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for _ in range(5):
+        path = store.folder(put(store, {"a": b"1" * 100_000})) / "a"
+        path.chmod(0o644)
+        path.write_bytes(b"2")
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(store.check, [path.parent.name] * 4)) == [False] * 4
+        assert not path.parent.exists()
 
 
 def test_added_and_missing_files_are_noticed(tmp_path: Path) -> None:

@@ -23,8 +23,11 @@ def make_job(folder: Path, times: int = 2, end: str = "fine", upper: bool = Fals
         "packing": pack.Packing(upper=upper),
     }
     target = Target.model_validate({"device": "cpu", "cpu": cpu})
-    files = tuple(sorted(path.name for path in folder.iterdir()))
-    return Job("toy", STAGES, sections, target, {"checkpoint": Source(folder, files)})
+    return Job("toy", STAGES, sections, target, {"checkpoint": Source(folder, list_files)})
+
+
+def list_files(folder: Path) -> tuple[str, ...]:
+    return tuple(sorted(path.name for path in folder.iterdir()))
 
 
 def run(job: Job, store: Store, rerun: str | None = None, until: str | None = None) -> list[Outcome]:

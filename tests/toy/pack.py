@@ -11,6 +11,7 @@ class Packing(Section):
 
 
 def run(inputs: Inputs, section: Packing, target: Target, out: Path) -> Metrics:
+    assert target.device == "cpu"
     text = (inputs["text"] / "text").read_text()
     if section.upper:
         block = b"x" * (64 << 20)  # something for the memory to be measured by

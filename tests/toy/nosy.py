@@ -1,0 +1,13 @@
+"""A toy stage that reads what it does not declare."""
+
+from pathlib import Path
+
+from gpt2forge.stage import Inputs, Metrics, Stage, Target
+
+
+def run(inputs: Inputs, section: None, target: Target, out: Path) -> Metrics:
+    (out / "text").write_text(target.device)
+    return {}
+
+
+STAGE = Stage("nosy", None, (), ("text",), "text", (), 1, run)
