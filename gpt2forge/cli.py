@@ -35,6 +35,9 @@ def run(words: list[str]) -> int:
         program.main(words, prog_name="gpt2forge", standalone_mode=False)
     except click.exceptions.Exit as end:
         return end.exit_code
+    except click.exceptions.NoArgsIsHelpError as error:
+        console.write(error.format_message() + "\n")
+        return FINE
     except click.ClickException as error:
         console.say_error(error.format_message())
         return MEND

@@ -17,8 +17,19 @@ def compose_document(path: Path, changes: Sequence[str] = ()) -> Node:
     """Read a recipe file with all it extends, then apply the changes in order."""
     document = read_chain(path, ())
     for change in changes:
-        document = merge(document, parse_change(change))
+        addition = parse_change(change)
+        check_deletion(document, addition)
+        document = merge(document, addition)
     return drop_nulls(document)
+
+
+def check_deletion(document: Node, addition: Node) -> None:
+    """Raises UserError when a change deletes what is not there: a slip of the pen that would else pass in silence."""
+    while isinstance(addition.value, dict) and isinstance(document.value, dict):
+        ((key, node),) = addition.value.items()
+        if node.value is None and key not in document.value:
+            raise UserError(f"{addition.place}: there is nothing to delete; give a value")
+        document, addition = document.value.get(key, Node({}, document.place)), node
 
 
 def read_chain(path: Path, chain: tuple[Path, ...]) -> Node:
@@ -59,12 +70,12 @@ def drop_nulls(node: Node) -> Node:
 def parse_change(change: str) -> Node:
     """Turn `a.b=c` into the document `{a: {b: c}}`."""
     path, equals, text = change.partition("=")
-    keys = path.split(".")
+    keys, place = path.split("."), Place(f"--set {' '.join(change.split())}")
     if not equals or not all(keys):
-        raise UserError(f"--set {change}: write it as `--set section.key=value`")
+        raise UserError(f"{place}: write it as `--set section.key=value`")
     if keys[0] == "extends":
-        raise UserError(f"--set {change}: what a recipe extends is decided in its file; set single values instead")
-    node = Node(parse(text or "null", f"--set {change}").value, Place(f"--set {change}"))
+        raise UserError(f"{place}: what a recipe extends is decided in its file; set single values instead")
+    node = Node(parse(text or "null", place.file).value, place)
     for key in reversed(keys):
-        node = Node({key: node}, Place(f"--set {change}"))
+        node = Node({key: node}, place)
     return node

@@ -34,8 +34,9 @@ def say_error(message: str) -> None:
 
 def write(text: str) -> None:
     """Text on stdout, at once and as it is."""
-    sys.stdout.write(text)
-    sys.stdout.flush()
+    if sys.stdout is not None:  # somebody may have closed it
+        sys.stdout.write(text)
+        sys.stdout.flush()
 
 
 def write_json(value: Any) -> None:
@@ -122,10 +123,9 @@ class RunView(AbstractContextManager["RunView"]):
     def finish(self, outcome: Outcome) -> None:
         colour = COLOURS[outcome.outcome]
         seconds = "" if outcome.outcome in ("reused", "skipped") else f"{outcome.seconds:.1f} s"
-        self.terminal.print(f"[{colour}]{outcome.outcome:<8}[/{colour}]", end="")
-        self.terminal.print(
-            f"{outcome.stage:<10} {seconds:>8}  {outcome.reason}".rstrip(), markup=False, soft_wrap=True
-        )
+        line = f"{outcome.stage:<10} {seconds:>8}  {outcome.reason}".rstrip()
+        # In one piece: what has no line end yet would be wiped when the bar below is drawn anew.
+        self.terminal.print(Text(f"{outcome.outcome:<8}", colour) + Text(line), soft_wrap=True)
 
 
 class JsonView(AbstractContextManager["JsonView"]):

@@ -22,6 +22,10 @@ DEEPEST = 32
 LONGEST = 20  # characters of a whole number
 
 INT, FLOAT, BOOL, NULL, STR = (f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "null", "str"))
+PROBLEMS = {
+    "but found another document": "a second document starts here; a recipe is one, so remove `---`",
+    "found character '\\t' that cannot start any token": "YAML takes no tabs here; use spaces",
+}
 PATTERNS = (
     (INT, r"[-+]?(0|[1-9][0-9_]*)", "-+0123456789"),
     (FLOAT, r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+0123456789."),
@@ -103,7 +107,8 @@ def parse(text: str, file: str) -> Node:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
-        raise RecipeError([Fault(place, (error.problem or "not YAML").replace("\n", " "))]) from error
+        problem = " ".join((error.problem or "not YAML").split())
+        raise RecipeError([Fault(place, PROBLEMS.get(problem, problem))]) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise RecipeError([Fault(Place(file), f"not YAML: {' '.join(str(error).split())}")]) from error
     faults: list[Fault] = []
@@ -140,6 +145,11 @@ def convert_pairs(node: yaml.MappingNode, file: str, faults: list[Fault], depth:
             )
         seen[key_node.value] = place
         yield key_node.value, Node(convert(value_node, file, faults, depth + 1).value, place)
+
+
+def is_text(word: str) -> bool:
+    """Whether a word without quotes is text in YAML, and no number, boolean or null."""
+    return not any(re.fullmatch(pattern, word) for _, pattern, _ in PATTERNS)
 
 
 def convert_scalar(tag: str, text: str) -> Any:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from pydantic import Field, StringConstraints, ValidationError
 
 from gpt2forge.composition import compose_document
-from gpt2forge.document import Node
+from gpt2forge.document import Node, is_text
 from gpt2forge.errors import Fault, Place, RecipeError, UserError
 from gpt2forge.stage import Section, Stage, Target
 from gpt2forge.stages import convert, export, fuse, quantize
@@ -21,6 +21,7 @@ Loc = tuple[str | int, ...]
 
 LONGEST = 60  # characters of a value in a message
 
+NOT_BUILT_YET = {("device", "cuda"), ("scheme", "float16")}
 EXPECTATIONS = {
     "bool_type": "must be `true` or `false`",
     "model_type": "must be a mapping",
@@ -62,7 +63,8 @@ def find_recipe(reference: str) -> Path:
     if path.suffix in (".yaml", ".yml") or "/" in reference:
         if path.is_file():
             return path
-        raise UserError(f"{path}: there is no such recipe")
+        known = [file.stem for file in RECIPES.glob("*.yaml")]
+        raise UserError(f"{path}: there is no such recipe{suggest_close(path.stem, known)}")
     if named.is_file():
         return named
     known = sorted(file.stem for file in RECIPES.glob("*.yaml"))
@@ -144,9 +146,12 @@ def section_fields(loc: Loc) -> Sequence[str]:
 
 def say_expectation(detail: dict[str, Any], value: Any) -> str:
     message: str = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    if (detail["loc"][-1], value) in NOT_BUILT_YET:
+        return "is not built yet"
     if detail["type"] == "literal_error":
         choices = [part.strip("'") for part in detail["ctx"]["expected"].replace(" or ", ", ").split(", ")]
-        return f"must be one of {quote(choices)}{suggest_close(str(value), choices)}"
+        which = "must be one of" if len(choices) > 1 else "must be"
+        return f"{which} {quote(choices)}{suggest_close(str(value), choices)}"
     if detail["type"] in EXPECTATIONS:
         return EXPECTATIONS[detail["type"]]
     return message[0].lower() + message[1:].replace("'", "`")
@@ -157,6 +162,8 @@ def show(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     text = "{...}" if isinstance(value, dict) else " ".join(str(value).split())
+    if isinstance(value, str) and not is_text(text):
+        text = f'"{text}"'  # the quotes are what is wrong with it
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
 
 

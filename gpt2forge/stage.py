@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, field_validator
+from pydantic import BaseModel, ConfigDict
 
 Metrics = Mapping[str, Any]
 """Numbers of one step, as JSON values."""
@@ -27,15 +27,8 @@ class Section(BaseModel):
 class Target(Section):
     """`target:`, the machine that the result is for."""
 
-    device: Literal["cpu", "cuda"]
+    device: Literal["cpu"]
     cpu: Literal["any", "vnni"] = "any"
-
-    @field_validator("device")
-    @classmethod
-    def refuse_what_is_not_built_yet(cls, device: str) -> str:
-        if device != "cpu":
-            raise ValueError("is not built yet; use `cpu`")
-        return device
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,18 @@
 """Exit codes, messages and help of the command line."""
 
 import os
+import pty
+import re
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from gpt2forge.recipe import STAGES
 from tests.workshop import ROOT, Workshop, make_workshop
 
 COMMANDS = ("build", "plan", "generate", "copy", "inspect", "schema")
@@ -48,9 +52,39 @@ def test_faults_of_a_recipe_are_a_line_each(workshop: Workshop, tmp_path: Path) 
     recipe.write_text("name: bad\nsource: {checkpoint: x}\ntarget: {device: gpu}\nfusion: {gelo: true}\n")
     done = workshop.run("build", str(recipe), code=1)
     assert done.stderr.splitlines() == [
-        f"error: {recipe}:3:10: `target.device: gpu` must be one of `cpu`, `cuda`; did you mean `cpu`?",
+        f"error: {recipe}:3:10: `target.device: gpu` must be `cpu`; did you mean `cpu`?",
         f"error: {recipe}:4:10: unknown key `fusion.gelo`; did you mean `gelu`?",
     ]
+
+
+def test_command_alone_shows_the_help(workshop: Workshop) -> None:
+    assert workshop.run().stdout == workshop.run("--help").stdout
+
+
+def test_terminal_shows_each_outcome(tmp_path: Path) -> None:
+    """On a real terminal, where a bar is drawn below the lines and wiped again."""
+    shop = make_workshop(tmp_path)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "gpt2forge", "build", "nano-cpu-int8"]
+    with subprocess.Popen(command, cwd=shop.folder, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}):
+        os.close(theirs)
+        shown = b""
+        with suppress(OSError):  # what Linux says when the other end has closed
+            while piece := os.read(ours, 1 << 16):
+                shown += piece
+    os.close(ours)
+    # What is left of each line: what stands behind the last order to wipe it.
+    lines = [re.split(rb"\x1b\[2K", line)[-1] for line in shown.split(b"\n")]
+    texts = [re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]|\r", b"", line).decode() for line in lines]
+    for stage in STAGES:
+        assert any(re.match(rf"built +{stage.name} +[0-9.]+ s  not built before", text) for text in texts), texts
+
+
+def test_closed_stdout_is_no_bug(workshop: Workshop) -> None:
+    workshop.build("nano-cpu-int8")
+    program = "exec >&-; exec " + " ".join([sys.executable, "-m", "gpt2forge", "build", "nano-cpu-int8"])
+    done = subprocess.run(["bash", "-c", program], cwd=workshop.folder, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 0, done.stderr
 
 
 def test_bug_is_one_line_with_a_log_and_exit_code_3(tmp_path: Path) -> None:

@@ -104,6 +104,20 @@ def test_change_comes_last_and_null_deletes(tmp_path: Path) -> None:
     assert compose_document(path, ["a.b=3", "a.c=null", "d.e=[x]"]).plain() == {"a": {"b": 3}, "d": {"e": ["x"]}}
 
 
+def test_deleting_what_is_not_there_is_an_error(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.yaml", "a: {b: 1}\n")
+    for change in ("a.c=", "b=null", "b.c="):
+        with pytest.raises(UserError) as error:
+            compose_document(path, [change])
+        assert str(error.value) == f"--set {change}: there is nothing to delete; give a value"
+
+
+def test_what_a_recipe_extends_cannot_be_set(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.yaml", "a: 1\n")
+    with pytest.raises(UserError, match="--set extends=b: what a recipe extends is decided in its file"):
+        compose_document(path, ["extends=b"])
+
+
 @pytest.mark.parametrize("change", ["a", "=1", "a..b=1", ".a=1"])
 def test_change_that_is_none_is_one_line(tmp_path: Path, change: str) -> None:
     path = write(tmp_path, "a.yaml", "a: 1\n")

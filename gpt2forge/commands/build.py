@@ -33,7 +33,7 @@ def build(
         raise UserError("`--set` makes another recipe: say with `--name` what to publish it as")
     if name is not None and len(references) > 1:
         raise UserError("`--name` names one result; give one recipe")
-    jobs = [make_job(load_recipe(reference, changes, name).recipe) for reference in references]
+    jobs = [make_job(load_recipe(reference, changes, name)) for reference in references]
     for job in jobs:
         build_one(job, Store(store), as_json, rerun, until)
 

@@ -62,9 +62,14 @@ def stream(
     from gpt2forge.graph.sampling import make_sampler
     from gpt2forge.graph.text import TextStream, read_tokenizer
 
-    tokenizer = read_tokenizer(output)
-    decoder = open_decoder(output, threads)
-    end = json.loads((output / "config.json").read_text()).get("eos_token_id")
+    try:
+        tokenizer, decoder = read_tokenizer(output), open_decoder(output, threads)
+        end = json.loads((output / "config.json").read_text())["eos_token_id"]
+    except UserError:
+        raise
+    except Exception as error:  # each library has its own kinds for a file that is cut off or edited
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{output}: cannot be opened: {reason}; is it complete? build or copy it again") from error
     tokens = tokenizer.encode(text).ids or [end]  # an empty prompt begins as a text of its own does
     room = decoder.context - len(tokens)
     if room < 1:

@@ -13,7 +13,7 @@ from gpt2forge.store.store import Store
 
 def plan(reference: str, store: Path, as_json: bool, changes: Sequence[str], name: str | None) -> None:
     """Write one line a step on stdout: done, will run or may run, and why."""
-    job = make_job(load_recipe(reference, changes, name).recipe)
+    job = make_job(load_recipe(reference, changes, name))
     with console.RunView() as view:
         steps = make_plan(job, Store(store), Meter("checkpoint", view.show).advance)
     if as_json:

@@ -23,5 +23,8 @@ def make_schema() -> dict[str, Any]:
         "description": "another recipe, which this one changes; its path starts at this file's folder",
     }
     made["properties"] = {**made["properties"], "extends": extends}
-    made["anyOf"] = [{"required": made.pop("required")}, {"required": ["extends"]}]
+    for section in (made, *made["$defs"].values()):
+        section.pop("required", None)  # what a file leaves out, its parent may say
+        for key, value in section["properties"].items():
+            section["properties"][key] = {"anyOf": [value, {"type": "null"}]}  # null deletes what a parent says
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}

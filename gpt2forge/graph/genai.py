@@ -10,7 +10,7 @@ from gpt2forge.graph.files import GRAPH_FILE
 from gpt2forge.graph.interface import ATTENTION_MASK, INPUT_IDS, LOGITS, POSITION_IDS
 
 
-def make_genai_config(config: Dimensions, end_token: int, in_place: bool) -> dict[str, Any]:
+def make_genai_config(config: Dimensions, begin_token: int, end_token: int, in_place: bool) -> dict[str, Any]:
     """The content of `genai_config.json`: greedy search, up to the length of the context.
 
     `in_place`: the graph may extend its cache where it lies.
@@ -20,7 +20,7 @@ def make_genai_config(config: Dimensions, end_token: int, in_place: bool) -> dic
             "type": "decoder",
             "context_length": config.n_positions,
             "vocab_size": config.vocab_size,
-            "bos_token_id": end_token,
+            "bos_token_id": begin_token,
             "eos_token_id": end_token,
             "pad_token_id": end_token,
             "decoder": {

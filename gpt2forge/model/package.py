@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gpt2forge.errors import UserError
 from gpt2forge.model.config import FIXED, ModelConfig
 from gpt2forge.model.stored import Stored, make_buffer, read_pieces
 from gpt2forge.model.tokenizer import write_json
@@ -18,7 +19,7 @@ Tell = Callable[[int, int], None]
 def write_weights(tensors: tuple[Stored, ...], folder: Path, tell: Tell) -> int:
     """Write the tensors as float32 to model.safetensors, a piece at a time; returns how many values it holds.
 
-    Raises UserError where a tensor's bytes are not the ones that were written.
+    Raises UserError where a tensor's bytes are not the ones that were written, or not all of its values are finite.
     """
     shapes = {tensor.name: tensor.shape for tensor in tensors}
     write_float32(folder / "model.safetensors", shapes, stream(tensors, tell))
@@ -30,10 +31,16 @@ def stream(tensors: tuple[Stored, ...], tell: Tell) -> Iterator[np.ndarray[Any, 
     done, total = 0, sum(4 * tensor.count for tensor in tensors)
     buffer = make_buffer()
     for tensor in tensors:
+        is_finite = True
         for piece in read_pieces(tensor, buffer):
+            is_finite = is_finite and bool(np.isfinite(piece).all())
             yield piece
             done += piece.nbytes
             tell(done, total)
+        if not is_finite:  # after the checksum, which may know a better reason
+            raise UserError(
+                f"{tensor.path}: `{tensor.name}` is not finite everywhere; start from an earlier checkpoint"
+            )
 
 
 def write_config(config: ModelConfig, generation: dict[str, Any], folder: Path) -> None:

@@ -12,6 +12,7 @@ from gpt2forge.model.texts import quote, read_object, read_text
 
 END_OF_TEXT = "<|endoftext|>"
 LARGEST_ID = 1 << 31
+FEW = 0.05  # of a vocabulary; somebody may have added words of their own
 Merge = tuple[str, str]
 
 
@@ -96,4 +97,14 @@ def parse_merges(pairs: Iterable[Any], ids: Mapping[str, int], path: Path) -> tu
         if not {*pair, "".join(pair)} <= ids.keys():
             raise UserError(f"{path}: merge {number}, {quote(' '.join(pair))}, is of tokens that the vocabulary lacks")
         merges.append((pair[0], pair[1]))
+    check_complete(ids, merges, path)
     return tuple(merges)
+
+
+def check_complete(ids: Mapping[str, int], merges: Iterable[Merge], path: Path) -> None:
+    """Raises UserError where many tokens can never come about, as when the file of the merges was cut off."""
+    made = {first + second for first, second in merges}
+    unmade = [token for token in ids if len(token) > 1 and token not in made and not token.startswith("<|")]
+    if len(unmade) > FEW * len(ids):
+        count = f"{len(unmade)} of the {len(ids)} tokens have no merge that makes them"
+        raise UserError(f"{path}: {count}; is the file complete?")

@@ -29,7 +29,7 @@ COPIED = (
 class Quantization(Section):
     """`quantization:`, how weights are stored; what is not given is filled in, so that one meaning has one key."""
 
-    scheme: Literal["none", "int8", "int4", "float16"] = Field(
+    scheme: Literal["none", "int8", "int4"] = Field(
         default="none", description="how the weights of the linear layers are stored"
     )
     granularity: Granularity | None = Field(
@@ -42,13 +42,6 @@ class Quantization(Section):
         validate_default=True,
         description="how the token embedding and LM head are stored: int8 where `scheme` is not none",
     )
-
-    @field_validator("scheme")
-    @classmethod
-    def refuse_what_is_not_built_yet(cls, scheme: str) -> str:
-        if scheme == "float16":
-            raise ValueError("is not built yet; use `int8`, `int4` or `none`")
-        return scheme
 
     @field_validator("granularity")
     @classmethod
@@ -104,7 +97,8 @@ def write_texts(weights: Path, out: Path, in_place: bool) -> None:
         if (weights / name).is_file():
             (out / name).write_bytes((weights / name).read_bytes())
     config = read_config(weights)
-    write_json(out / "genai_config.json", make_genai_config(config, config.eos_token_id, in_place))
+    begin = config.eos_token_id if config.bos_token_id is None else config.bos_token_id
+    write_json(out / "genai_config.json", make_genai_config(config, begin, config.eos_token_id, in_place))
 
 
 def write_json(path: Path, value: object) -> None:

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from tests.workshop import Workshop
+from tests.workshop import Workshop, make_workshop
 
 
 def test_copy_is_equal_and_can_be_written(workshop: Workshop, tmp_path: Path) -> None:
@@ -15,6 +15,29 @@ def test_copy_is_equal_and_can_be_written(workshop: Workshop, tmp_path: Path) ->
         assert (folder / name).read_bytes() == (output / name).read_bytes()
         assert (folder / name).stat().st_mode & 0o200
     (folder / "model.onnx").write_bytes(b"mine")
+
+
+def test_damaged_package_is_neither_shipped_nor_run(tmp_path: Path) -> None:
+    shop = make_workshop(tmp_path / "shop")
+    tokenizer = shop.build("nano-cpu-int8") / "tokenizer.json"
+    tokenizer.chmod(0o644)
+    tokenizer.write_text("{}")
+    for words in (("copy", "nano-cpu-int8", "ship"), ("generate", "nano-cpu-int8", "-p", "x")):
+        done = shop.run(*words, code=1)
+        message = "its files were changed or lost; build `nano-cpu-int8` again to mend them"
+        assert done.stderr == f"error: build/nano-cpu-int8: {message}\n"
+    assert not (shop.folder / "ship").exists()
+
+
+def test_copy_that_is_cut_off_is_one_line(workshop: Workshop, tmp_path: Path) -> None:
+    workshop.build("nano-cpu-int8")
+    workshop.run("copy", "nano-cpu-int8", str(tmp_path / "ship"))
+    for name in ("model.onnx_data", "model.onnx", "config.json", "tokenizer.json"):
+        data = (tmp_path / "ship" / name).read_bytes()
+        (tmp_path / "ship" / name).write_bytes(data[:50])
+        done = workshop.run("generate", str(tmp_path / "ship"), "-p", "x", code=1)
+        assert len(done.stderr.splitlines()) == 1
+        assert done.stderr.startswith(f"error: {tmp_path / 'ship'}: cannot be opened: ")
 
 
 def test_folder_that_is_not_empty_is_left_alone(workshop: Workshop, tmp_path: Path) -> None:

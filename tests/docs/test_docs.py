@@ -10,7 +10,7 @@ import pytest
 
 from gpt2forge.cli import program
 from gpt2forge.recipe import Recipe
-from tests.workshop import ROOT, Workshop
+from tests.workshop import ROOT, SHIPPED, Workshop
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")])
 COMMANDS = (ROOT / "docs/commands.md").read_text()
@@ -61,8 +61,8 @@ def test_make_targets_that_a_page_names_exist(page: Path) -> None:
 
 
 def test_every_shipped_recipe_is_in_the_readme() -> None:
-    for path in (ROOT / "recipes").glob("*.yaml"):
-        assert f"`{path.stem}`" in README
+    for name in SHIPPED:
+        assert f"`{name}`" in README
 
 
 def list_examples() -> list[str]:
@@ -87,4 +87,4 @@ def test_recipe_of_the_page_is_valid(tmp_path: Path, workshop: Workshop) -> None
     recipe = tmp_path / "mine-cpu-int8.yaml"
     recipe.write_text(text.replace("base/cpu.yaml", str(ROOT / "recipes/base/cpu.yaml")))
     done = workshop.run("plan", str(recipe), code=1)
-    assert done.stderr.startswith("error: no checkpoint at `checkpoints/mine`")
+    assert done.stderr.startswith(f"error: {recipe}:7:3: no checkpoint at `checkpoints/mine`")

@@ -4,10 +4,24 @@ import tracemalloc
 from pathlib import Path
 
 import numpy as np
+import pytest
 from safetensors.numpy import load_file
 
+from gpt2forge.errors import UserError
 from gpt2forge.model.package import write_weights
 from gpt2forge.model.stored import PIECE, Stored
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_value_that_is_not_finite_is_refused(tmp_path: Path, value: float) -> None:
+    values = np.zeros(PIECE + 5, np.float32)
+    values[PIECE + 2] = value
+    values.tofile(tmp_path / "source")
+    tensor = Stored("wte", "F32", values.shape, tmp_path / "source", 0, values.nbytes, None)
+    with pytest.raises(UserError) as error:
+        write_weights((tensor,), tmp_path, lambda done, total: None)
+    where = f"{tmp_path / 'source'}: `wte`"
+    assert str(error.value) == f"{where} is not finite everywhere; start from an earlier checkpoint"
 
 
 def test_memory_is_a_piece_and_not_a_tensor(tmp_path: Path) -> None:

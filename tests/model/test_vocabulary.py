@@ -9,6 +9,7 @@ import pytest
 from gpt2forge.errors import UserError
 from gpt2forge.model.vocabulary import END_OF_TEXT, Added, read_openai_vocabulary
 from tests.model.tiny import DATA, DEEP, make_encoder
+from tests.workshop import ROOT
 
 
 @pytest.fixture
@@ -67,6 +68,18 @@ def test_missing_end_of_text_is_refused(folder: Path) -> None:
 def test_merge_of_unknown_tokens_is_refused(folder: Path) -> None:
     (folder / "vocab.bpe").write_text("#version: 0.2\nh e\na b\n")
     assert refusal(folder) == f"{folder / 'vocab.bpe'}: merge 1, `a b`, is of tokens that the vocabulary lacks"
+
+
+@pytest.mark.parametrize("lines", [0, 100, 2000])
+def test_merges_that_were_cut_off_are_refused(tmp_path: Path, lines: int) -> None:
+    """Text would be cut into other tokens than the model knows, and it would write garbage."""
+    for name in ("encoder.json", "vocab.bpe"):
+        shutil.copy(ROOT / "examples/nano" / name, tmp_path)
+    path = tmp_path / "vocab.bpe"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:lines]))
+    unmade = 4096 - 257 - max(0, lines - 1)
+    message = f"{unmade} of the 4096 tokens have no merge that makes them; is the file complete?"
+    assert refusal(tmp_path) == f"{path}: {message}"
 
 
 def test_merge_that_is_no_pair_is_refused(folder: Path) -> None:

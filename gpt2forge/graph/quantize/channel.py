@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gpt2forge.graph.quantize.blocks import LARGEST, SMALLEST, Floats
+from gpt2forge.graph.quantize.blocks import LARGEST, SMALLEST, Floats, sum_squares
 from gpt2forge.graph.quantize.scratch import Scratch
 
 
@@ -46,4 +46,6 @@ def quantize_rows(rows: Floats, scales: Floats, scratch: Scratch) -> Rows:
     np.copyto(data, steps, casting="unsafe")
     steps *= scales
     steps -= rows
-    return Rows(data, float(np.einsum("ij,ij->", steps, steps)), float(np.einsum("ij,ij->", rows, rows)))
+    square_error = sum_squares(steps)
+    np.copyto(steps, rows)
+    return Rows(data, square_error, sum_squares(steps))

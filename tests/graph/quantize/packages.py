@@ -28,6 +28,7 @@ SCHEMES = {
     "int8-128": make_scheme("int8", 128, "int8"),
     "int8-16": make_scheme("int8", 16, "int8"),
     "int8-channel": make_scheme("int8", "channel", "int8"),
+    "int8-channel-float-tables": make_scheme("int8", "channel", "none"),
     "int8-float-tables": make_scheme("int8", 32, "none"),
     "int4-32": make_scheme("int4", 32, "int8"),
     "int4-all": make_scheme("int4", 16, "int4"),

@@ -21,6 +21,9 @@ COMBINATIONS = list(chain.from_iterable(combinations(PASSES, count) for count in
 # Parts of the logits' spread. What is left in the integer schemes is the activations, which have 8 bits there; the weights
 # of these models are random and large, so it is far more than in a trained one.
 TOLERANCES = dict.fromkeys(SCHEMES, 0.05) | {"float32": 1e-5}
+# How far the same rows may be from each other in different company. Float32 and the channel form treat each row alone;
+# MatMulNBits has other kernels for one row than for many, which on some processors round differently.
+APART = dict.fromkeys(SCHEMES, 0.05) | {"float32": 1e-5, "int8-channel-float-tables": 1e-5}
 
 
 def logits_of(folder: Path, ids: Array, mask: Array | None = None) -> Array:
@@ -56,7 +59,7 @@ def test_one_pass_equals_token_by_token(tiny: Tiny, tmp_path: Path, scheme: str)
     for token in ids[0]:
         logits, past = run(session, make_feeds(np.array([[token]]), past))
         steps.append(logits)
-    assert distance(np.concatenate(steps, axis=1), whole) < TOLERANCES[scheme]
+    assert distance(np.concatenate(steps, axis=1), whole) < APART[scheme]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -66,7 +69,7 @@ def test_left_padded_row_equals_the_row_alone(tiny: Tiny, tmp_path: Path, scheme
     together = logits_of(tmp_path / "out", *pad_left(rows))
     for row, logits in zip(rows, together, strict=True):
         alone = logits_of(tmp_path / "out", row[None])[0]
-        assert distance(logits[-len(row) :], alone) < TOLERANCES[scheme]
+        assert distance(logits[-len(row) :], alone) < APART[scheme]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
