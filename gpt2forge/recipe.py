@@ -63,16 +63,20 @@ def find_recipe(reference: str) -> Path:
     if path.suffix in (".yaml", ".yml") or "/" in reference:
         if path.is_file():
             return path
-        known = [file.stem for file in RECIPES.glob("*.yaml")]
-        raise UserError(f"{path}: there is no such recipe{suggest_close(path.stem, known)}")
+        raise UserError(f"{path}: there is no such recipe{suggest_close(path.stem, list_recipes())}")
     if named.is_file():
         return named
-    known = sorted(file.stem for file in RECIPES.glob("*.yaml"))
+    known = list_recipes()
     if not known:
         raise UserError(
             f"`{reference}`: there is no folder `{RECIPES}/` with recipes here; start where it is, or give a path"
         )
     raise UserError(f"`{reference}`: there is no `{named}`{suggest(reference, known)}")
+
+
+def list_recipes() -> list[str]:
+    """The names of the recipes here."""
+    return sorted(file.stem for file in RECIPES.glob("*.yaml"))
 
 
 def load_recipe(reference: str, changes: Sequence[str] = (), name: str | None = None) -> LoadedRecipe:

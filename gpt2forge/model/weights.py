@@ -76,13 +76,6 @@ def locate(name: str, entry: Mapping[str, Any], start: int) -> Tensor:
     return Tensor(name, dtype, shape, start + begin, end - begin)
 
 
-def map_tensor(path: Path, tensor: Tensor) -> np.ndarray[Any, Any]:
-    """The tensor as a read-only array backed by the file: its pages are not anonymous memory."""
-    if not tensor.nbytes:
-        return np.zeros(tensor.shape, DTYPES[tensor.dtype])
-    return np.memmap(path, DTYPES[tensor.dtype], "r", tensor.offset, tensor.shape)
-
-
 def write_float32(path: Path, shapes: Mapping[str, tuple[int, ...]], pieces: Iterable[np.ndarray[Any, Any]]) -> None:
     """Write float32 tensors in the order of `shapes`; `pieces` are their values, in order, cut anywhere."""
     header = make_header(shapes)

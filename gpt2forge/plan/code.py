@@ -26,22 +26,29 @@ FSTRING_END = getattr(token, "FSTRING_END", None)
 BLOCKS = {tokenize.NEWLINE: "\n", tokenize.INDENT: "\t+", tokenize.DEDENT: "\t-"}
 
 
+@dataclass(frozen=True)
+class Module:
+    """The digest of a file's tokens, and the names of ours that it imports."""
+
+    tokens: str
+    imports: tuple[str, ...]
+
+
 def digest_code(modules: Sequence[Path], memo: Memo) -> str:
     """The digest of all code that the modules in these files reach."""
-    return digest_value({name: read_module(path, memo).tokens for name, path in find_reach(modules, memo).items()})
+    return digest_value({name: module.tokens for name, module in find_reach(modules, memo).items()})
 
 
-def find_reach(modules: Sequence[Path], memo: Memo) -> dict[str, Path]:
+def find_reach(modules: Sequence[Path], memo: Memo) -> dict[str, Module]:
     """The modules that those in these files reach, themselves included, by name (rule 1)."""
-    reached = {name_module(module): module for module in modules}
-    pending = list(reached)
+    pending = {name_module(module): module for module in modules}
+    reached: dict[str, Module] = {}
     while pending:
-        name = pending.pop()
-        for found in (*name_packages(name), *read_module(reached[name], memo).imports):
-            place = find_file(found)
-            if place and found not in reached:
-                reached[found] = place
-                pending.append(found)
+        name, path = pending.popitem()
+        reached[name] = read_module(path, memo)
+        for found in (*name_packages(name), *reached[name].imports):
+            if found not in reached and found not in pending and (place := find_file(found)):
+                pending[found] = place
     return reached
 
 
@@ -66,14 +73,6 @@ def find_file(name: str) -> Path | None:
         if file.is_file():
             return file
     return None
-
-
-@dataclass(frozen=True)
-class Module:
-    """The digest of a file's tokens, and the names of ours that it imports."""
-
-    tokens: str
-    imports: tuple[str, ...]
 
 
 def read_module(path: Path, memo: Memo) -> Module:

@@ -39,9 +39,9 @@ def make_plan(job: Job, store: Store, advance: Advance) -> tuple[PlannedStep, ..
 
 def plan_step(job: Job, stage: Stage, digests: dict[str, str | None], store: Store) -> PlannedStep:
     pre_image = make_pre_image(job, stage, digests, store.memo)
-    earlier = store.records(stage.name)
     missing = [kind for kind in stage.reads if digests[kind] is None]
     if missing:
+        earlier = store.records(stage.name)
         # All but the missing inputs may be as they were: then the step is reused if those come out as they were too.
         if any(not list(compare(record.pre_image, pre_image)) for record in earlier):
             reason = f"if {' or '.join(f'`{kind}`' for kind in missing)} comes out different"
@@ -51,4 +51,4 @@ def plan_step(job: Job, stage: Stage, digests: dict[str, str | None], store: Sto
     record = store.find(stage.name, key)
     if record:
         return PlannedStep(stage.name, "done", "", key, record.digest)
-    return PlannedStep(stage.name, "will run", explain(stage, pre_image, earlier), key, None)
+    return PlannedStep(stage.name, "will run", explain(stage, pre_image, store.records(stage.name)), key, None)
