@@ -9,8 +9,8 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.bandwidth import ROWS, Bandwidth
 from bench.builds import measure_builds, run_build
+from bench.fidelity import measure_fidelity
 from bench.goals import judge
 from bench.host import describe_host
 from bench.markdown import write_markdown
@@ -20,8 +20,9 @@ from bench.shapes import LARGE, NANO
 from bench.sizes import measure_sizes
 from bench.speed import measure_speed
 from bench.tables import print_results
+from gpt2forge.measure.bandwidth import ROWS, Bandwidth
 
-PARTS = ("builds", "sizes", "speed")
+PARTS = ("builds", "sizes", "speed", "fidelity")
 WIDTH = 150  # columns where no terminal says how many there are: in a file, nothing is cut off
 NOTE = """Works in bench/work: 12 GB of disk (checkpoint, store), made once and kept. The largest moment holds two
 float32 models, PyTorch's and onnxruntime's, and three small ones: 11 GB of memory. `make clean` removes all of it."""
@@ -32,8 +33,9 @@ def measure(plan: Plan, small: Plan, parts: list[str], bandwidth_rows: int = ROW
     results: dict[str, Any] = {"host": describe_host(), "model": plan.model, "prompt": plan.prompt}
     link_examples(plan.work)
     link_examples(small.work)
-    say(f"the checkpoint of {plan.model}")
-    prepare_checkpoint(plan)
+    if set(parts) - {"fidelity"}:
+        say(f"the checkpoint of {plan.model}")
+        prepare_checkpoint(plan)
     if "builds" in parts:
         say(f"{plan.builds} builds from an empty store")
         results["builds"] = measure_builds(plan, small)
@@ -46,6 +48,9 @@ def measure(plan: Plan, small: Plan, parts: list[str], bandwidth_rows: int = ROW
     if "speed" in parts:
         say(f"{plan.rounds} rounds of every system")
         results["speed"] = measure_speed(plan, weights, Bandwidth(bandwidth_rows))
+    if "fidelity" in parts:
+        say(f"what {small.model}'s builds cost in accuracy")
+        results["fidelity"] = measure_fidelity(small)
     results["goals"] = [verdict.to_json() for verdict in judge(results)]
     return results
 

@@ -25,11 +25,13 @@ class Verdict:
 SIZES = {"int8 per channel": 0.255, "int8 blocks of 128": 0.265, "int4 blocks of 32": 0.17}
 TOKENS = {"int8 per channel": 0.17, "int8 blocks of 128": 0.17, "int4 blocks of 32": 0.12}
 PREFILL = 0.25
+INCREASES = {"int8 blocks of 128": 0.2, "int8 per channel": 0.2, "int4 blocks of 32": 3.0}  # %
+DIVERGENCE = 2e-3
 
 
 def judge(results: Mapping[str, Any]) -> Iterator[Verdict]:
     """Hold the parts of `results` that were measured against their goals."""
-    builds, sizes, speed = (results.get(part) for part in ("builds", "sizes", "speed"))
+    builds, sizes, speed, fidelity = (results.get(part) for part in ("builds", "sizes", "speed", "fidelity"))
     if builds:
         large, small = list(builds)[:2]
         yield Verdict(f"cold build of {large}", builds[large]["seconds"]["median"], 25, "s")
@@ -43,3 +45,8 @@ def judge(results: Mapping[str, Any]) -> Iterator[Verdict]:
             yield Verdict(f"a token, {variant}", speed["systems"][variant]["token_ratio"], goal, "of PyTorch")
         for variant in TOKENS:
             yield Verdict(f"prefill, {variant}", speed["systems"][variant]["prefill_ratio"], PREFILL, "of PyTorch")
+    if fidelity:
+        for variant, goal in INCREASES.items():
+            yield Verdict(f"perplexity, {variant}", 100 * fidelity[variant]["perplexity_increase"], goal, "% above")
+        for variant in ("int8 blocks of 128", "int8 per channel"):
+            yield Verdict(f"KL divergence, {variant}", fidelity[variant]["kl_mean"], DIVERGENCE, "nats")

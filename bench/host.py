@@ -8,7 +8,7 @@ from typing import Any
 
 import psutil
 
-from bench.systems import count_cores
+from gpt2forge.measure.host import count_threads
 
 TOOLS = ("numpy", "onnx", "onnxruntime", "torch", "transformers")
 
@@ -16,7 +16,7 @@ TOOLS = ("numpy", "onnx", "onnxruntime", "torch", "transformers")
 def describe_host() -> dict[str, Any]:
     return {
         "processor": read_processor(),
-        "threads": count_cores(),
+        "threads": count_threads(),
         "load_before": os.getloadavg()[0],
         "memory_bytes": psutil.virtual_memory().total,
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",

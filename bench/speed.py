@@ -1,7 +1,6 @@
 """Prefill and time a token of every system, round by round in turns, with the memory's speed measured between them."""
 
 import gc
-import statistics
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from bench.bandwidth import Bandwidth
 from bench.plan import VARIANTS, Plan
-from bench.spread import summarize
-from bench.systems import Onnx, System, Torch, count_cores, time_call
+from gpt2forge.measure.bandwidth import Bandwidth
+from gpt2forge.measure.host import count_threads
+from gpt2forge.measure.spread import summarize
+from gpt2forge.measure.systems import Package, Round, System, run_round
+from gpt2forge.model.oracle import Oracle
 
 REFERENCE = "PyTorch fp32"
 PAUSE = 0.2  # seconds: threads of the system before stop spinning
@@ -30,27 +31,21 @@ class Samples:
 
 def open_systems(plan: Plan, weights: Path) -> dict[str, tuple[System, float]]:
     """PyTorch and our variants, with the seconds that opening took. Two models of them are float32."""
-    threads, capacity = count_cores(), plan.prompt + plan.new
+    threads, capacity = count_threads(), plan.prompt + plan.new
     systems: dict[str, tuple[System, float]] = {}
     began = time.perf_counter()
-    systems[REFERENCE] = (Torch(weights, threads), time.perf_counter() - began)
+    systems[REFERENCE] = (Oracle(weights, threads), time.perf_counter() - began)
     for variant in VARIANTS:
         began = time.perf_counter()
-        systems[variant] = (Onnx(plan.output(variant), threads, capacity), time.perf_counter() - began)
+        systems[variant] = (Package(plan.output(variant), threads, capacity), time.perf_counter() - began)
     return systems
 
 
-def run_round(system: System, prompt: np.ndarray, new: int, samples: Samples) -> None:
-    """Read the prompt, then write `new` tokens; the first of them comes with the prompt."""
-    seconds, token = time_call(lambda: system.start(prompt))
-    times, text = [], [token]
-    for _ in range(new - 1):
-        taken, token = time_call(lambda: system.step(text[-1]))
-        times.append(taken)
-        text.append(token)
-    samples.prefill.append(seconds * 1e3)
-    samples.token.append(statistics.median(times) * 1e3)
-    samples.text = text
+def keep(turn: Round, samples: Samples) -> None:
+    """Add one round's numbers."""
+    samples.prefill.append(turn.prefill_ms)
+    samples.token.append(turn.token_ms)
+    samples.text = turn.text
 
 
 def measure_speed(plan: Plan, weights: Path, bandwidth: Bandwidth) -> dict[str, Any]:
@@ -58,14 +53,14 @@ def measure_speed(plan: Plan, weights: Path, bandwidth: Bandwidth) -> dict[str, 
     systems = open_systems(plan, weights)
     prompt = np.random.default_rng(0).integers(0, plan.shape.n_vocab - 1, plan.prompt)
     for system, _ in systems.values():  # first runs lay out memory
-        run_round(system, prompt, 3, Samples())
+        run_round(system, prompt, 3)
     samples = {name: Samples(load=load) for name, (_, load) in systems.items()}
     for _ in range(plan.rounds):
         gc.collect()
         bandwidth.sample()
         for name, (system, _) in systems.items():
             time.sleep(PAUSE)
-            run_round(system, prompt, plan.new, samples[name])
+            keep(run_round(system, prompt, plan.new), samples[name])
     return describe(plan, samples, bandwidth)
 
 

@@ -8,6 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from bench.goals import Verdict
+from gpt2forge.commands.worth import say_interval
 
 BUSY = 0.8  # load average above which a measurement says so
 
@@ -96,6 +97,29 @@ def tabulate_memory(memory: Mapping[str, Any]) -> Table:
     return make_table("Reading 1 GiB of memory with all cores, between the rounds", ("loop", "GB/s"), rows)
 
 
+def tabulate_fidelity(fidelity: Mapping[str, Any]) -> Table:
+    rows = [
+        (
+            name,
+            f"{found['bytes'] / 1e6:.1f}",
+            f"{found['bytes'] / found['float32']:.1%}",
+            f"{found['perplexity']:.2f}",
+            f"{found['perplexity_increase']:+.3%}{say_interval(found['intervals']['perplexity_increase'], '+.3%')}",
+            f"{found['kl_mean']:.2e}",
+            f"{found['kl_p99']:.2e}",
+            f"{found['top1_agreement']:.2%}",
+            *("-" if worst is None else f"{worst:.1e}" for worst in found["properties"].values()),
+        )
+        for name, found in fidelity.items()
+    ]
+    first = next(iter(fidelity.values()))
+    columns = ("variant", "MB", "of float32", "perplexity", "beside PyTorch [95 %]", "KL", "KL 99 %", "top-1")
+    title = (
+        f"nano on {first['tokens']} tokens in windows of {first['window']}: PyTorch {first['perplexity_reference']:.2f}"
+    )
+    return make_table(title, (*columns, *(name.replace("_", " ") for name in first["properties"])), rows)
+
+
 def tabulate_verdicts(verdicts: Iterable[Verdict]) -> Table:
     rows = [
         (verdict.what, f"{verdict.value:.4f} {verdict.unit}", f"{verdict.goal:g}", "yes" if verdict.reached else "NO")
@@ -123,4 +147,6 @@ def print_results(console: Console, results: Mapping[str, Any], verdicts: Sequen
     if "speed" in results:
         console.print(tabulate_speed(results["speed"], results["prompt"]))
         console.print(tabulate_memory(results["speed"]["memory_gb_s"]))
+    if "fidelity" in results:
+        console.print(tabulate_fidelity(results["fidelity"]))
     console.print(tabulate_verdicts(verdicts))

@@ -90,7 +90,14 @@ def reading_options(command: Command) -> Command:
     return command
 
 
+skip_option = click.option(
+    "--skip", metavar="STAGES", default="", help="Leave these steps out, as in `--skip verify,benchmark`."
+)
 json_option = click.option("--json", "as_json", is_flag=True, help="Data on stdout as JSON.")
+
+
+def split_names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -104,6 +111,7 @@ def program() -> None:
 @reading_options
 @click.option("--rerun", metavar="STAGE", help="Make this step again even if it is there.")
 @click.option("--until", metavar="STAGE", help="Stop after this step; publish nothing.")
+@skip_option
 @json_option
 def build_command(
     recipes: tuple[str, ...],
@@ -112,19 +120,23 @@ def build_command(
     name: str | None,
     rerun: str | None,
     until: str | None,
+    skip: str,
     as_json: bool,
 ) -> None:
     """Build recipes into build/NAME; only the steps whose part of the recipe changed run."""
-    build.build(recipes, store, as_json, changes, name, rerun, until)
+    build.build(recipes, store, as_json, changes, name, rerun, until, split_names(skip))
 
 
 @program.command("plan")
 @click.argument("recipe")
 @reading_options
+@skip_option
 @json_option
-def plan_command(recipe: str, store: Path, changes: tuple[str, ...], name: str | None, as_json: bool) -> None:
+def plan_command(
+    recipe: str, store: Path, changes: tuple[str, ...], name: str | None, skip: str, as_json: bool
+) -> None:
     """Say what a build would do, and why."""
-    plan.plan(recipe, store, as_json, changes, name)
+    plan.plan(recipe, store, as_json, changes, name, split_names(skip))
 
 
 @program.command("generate")

@@ -12,7 +12,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from gpt2forge.outcome import Outcome
-from gpt2forge.progress import Event, StepAdvanced, StepFinished, StepStarted, StepWaiting
+from gpt2forge.progress import Event, RunFinished, StepAdvanced, StepFinished, StepStarted, StepWaiting
 
 COLOURS = {"built": "green", "reused": "cyan", "failed": "red", "skipped": "yellow"}
 VERDICTS = {"done": "cyan", "will run": "green", "may run": "yellow"}
@@ -95,12 +95,15 @@ class RunView(AbstractContextManager["RunView"]):
         if isinstance(event, StepStarted):
             self.restart(event.stage)
         elif isinstance(event, StepWaiting):
-            self.terminal.print(f"waiting {event.stage:<10} for another build that is making it", soft_wrap=True)
+            self.terminal.print(f"waiting {event.stage:<10} for {event.what}", soft_wrap=True)
         elif isinstance(event, StepAdvanced):
             self.advance(event)
         elif isinstance(event, StepFinished):
             self.remove()
             self.finish(event.outcome)
+        elif isinstance(event, RunFinished):
+            for warning in event.report["warnings"]:
+                self.terminal.print(Text("warning: ", "yellow") + Text(warning), soft_wrap=True)
 
     def remove(self) -> None:
         if self.bar is not None:

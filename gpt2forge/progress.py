@@ -21,12 +21,13 @@ class StepStarted:
 
 @dataclass(frozen=True)
 class StepWaiting:
-    """Another build is making this step; its result will be used."""
+    """A step waits for something to end."""
 
     stage: str
+    what: str
 
     def to_json(self) -> dict[str, Any]:
-        return {"event": "step_waiting", "stage": self.stage}
+        return {"event": "step_waiting", "stage": self.stage, "what": self.what}
 
 
 @dataclass(frozen=True)

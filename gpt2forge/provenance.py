@@ -23,13 +23,13 @@ def write_provenance(
 ) -> None:
     """Say in `out` how it was made.
 
-    `inputs` are {kind: {"folder", "digest", "made"}}: a source, which no step made, tells nothing of itself, whatever
+    `inputs` are {kind: {"path", "digest", "made"}}: a source, which no step made, tells nothing of itself, whatever
     lies there. `section` and `target` are what was read. Tools stand in a package only: an upgrade that leaves the
     weights and graphs as they are leaves their artifacts as they are.
     """
     story: dict[str, Any] = {"sections": {}, "inputs": {}}
     for source in inputs.values():
-        told = read_story(Path(source["folder"])) if source["made"] else {}
+        told = read_story(Path(source["path"])) if source["made"] else {}
         story["sections"] |= told.get("sections", {})
         story["inputs"] |= told.get("inputs", {})
     if stage.section:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from pydantic import Field, StringConstraints, ValidationError
 
@@ -13,7 +13,9 @@ from gpt2forge.composition import compose_document
 from gpt2forge.document import Node, is_text
 from gpt2forge.errors import Fault, Place, RecipeError, UserError
 from gpt2forge.stage import Section, Stage, Target
-from gpt2forge.stages import convert, export, fuse, quantize
+from gpt2forge.stages import benchmark, convert, export, fuse, quantize, reference, verify
+from gpt2forge.stages.benchmark import Benchmark
+from gpt2forge.stages.verify import Verify
 
 RECIPES = Path("recipes")
 NAME = re.compile(r"^[A-Za-z0-9._@-]+$")
@@ -42,9 +44,16 @@ class Recipe(Section):
     quantization: quantize.Quantization = Field(
         default=quantize.Quantization(scheme="none"), description="how the weights are stored"
     )
+    verify: Verify | None = Field(
+        default=None, description="what the result is compared with, and how far off it may be"
+    )
+    benchmark: Benchmark | None = Field(default=None, description="how speed and memory are measured")
 
 
-STAGES: tuple[Stage, ...] = (convert.STAGE, export.STAGE, fuse.STAGE, quantize.STAGE)
+STAGES: tuple[Stage, ...] = (
+    *(convert.STAGE, export.STAGE, fuse.STAGE, quantize.STAGE),
+    *(reference.STAGE, verify.STAGE, benchmark.STAGE),
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +63,10 @@ class LoadedRecipe:
     recipe: Recipe
     document: Node
     path: Path
+
+    def place(self, *keys: str) -> Place:
+        """Where a value stands, or the nearest section above it that does."""
+        return self.document.nearest(keys).place
 
 
 def find_recipe(reference: str) -> Path:
@@ -144,8 +157,14 @@ def section_fields(loc: Loc) -> Sequence[str]:
     """The keys that the mapping at this path may have."""
     fields: Any = Recipe
     for part in loc:
-        fields = fields.model_fields[part].annotation
+        fields = find_section(fields.model_fields[part].annotation)
     return [*fields.model_fields, *(() if loc else ("extends",))]
+
+
+def find_section(annotation: Any) -> Any:
+    """The section class that a field holds, also where it may be left out."""
+    parts = [part for part in get_args(annotation) if part is not type(None)]
+    return parts[0] if parts else annotation
 
 
 def say_expectation(detail: dict[str, Any], value: Any) -> str:

@@ -9,7 +9,9 @@ from gpt2forge.outcome import Outcome
 from gpt2forge.store.disk import write_whole
 
 
-def make_report(name: str, output: Path, outcomes: Sequence[Outcome], error: str | None) -> dict[str, Any]:
+def make_report(
+    name: str, output: Path, outcomes: Sequence[Outcome], warnings: Sequence[str], error: str | None
+) -> dict[str, Any]:
     """Put the numbers of all steps in their places; a part that no step measured is null."""
     metrics: dict[str, Any] = {}
     for outcome in outcomes:
@@ -18,6 +20,7 @@ def make_report(name: str, output: Path, outcomes: Sequence[Outcome], error: str
         "recipe": name,
         "output": str(output),
         "error": error,
+        "warnings": list(warnings),
         "steps": [outcome.to_json() for outcome in outcomes],
         **{part: metrics.get(part) for part in ("bytes", "verify", "benchmark")},
     }

@@ -33,13 +33,13 @@ class Target(Section):
 
 @dataclass(frozen=True)
 class Inputs:
-    """The artifacts that a stage reads, by kind, and where it tells how far it is."""
+    """What a stage reads, by kind: folders of artifacts, and sources; and where it tells how far it is."""
 
-    folders: Mapping[str, Path]
+    paths: Mapping[str, Path]
     advance: Advance = lambda done, total, unit: None
 
     def __getitem__(self, kind: str) -> Path:
-        return self.folders[kind]
+        return self.paths[kind]
 
 
 Run = Callable[[Inputs, Any, Target, Path], Metrics]
@@ -50,9 +50,12 @@ Run = Callable[[Inputs, Any, Target, Path], Metrics]
 class Stage:
     """A kind of work, as data.
 
-    `section` names the recipe section it reads (None: none), `target` the fields of `target:`, `reads` the kinds of its
-    inputs, `writes` the kind it makes, `tools` the distributions whose version its result depends on. `version` is
-    raised when the result changes for a reason that none of these shows.
+    `section` names the recipe section it reads (None: none), `fields` what it reads of it (None: all), `target` the
+    fields of `target:`, `reads` the kinds of its inputs, `writes` the kind it makes, `tools` the distributions whose
+    version its result depends on. `version` is raised when the result changes for a reason that none of these shows.
+
+    `optional`: a build may leave it out, for it tells of the result and makes none of it. `on_host`: what it finds
+    holds for this machine only. `alone`: no two of it run on a machine at once.
     """
 
     name: str
@@ -63,6 +66,10 @@ class Stage:
     tools: tuple[str, ...]
     version: int
     run: Run
+    fields: tuple[str, ...] | None = None
+    optional: bool = False
+    on_host: bool = False
+    alone: bool = False
 
     @property
     def module(self) -> str:

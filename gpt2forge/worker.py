@@ -56,8 +56,8 @@ def leave_with_parent() -> None:
 def run_stage(order: dict[str, Any], events: TextIO) -> dict[str, Any]:
     stage: Stage = importlib.import_module(order["module"]).STAGE
     section = parse_section(stage, order["section"])
-    folders = {kind: Path(source["folder"]) for kind, source in order["inputs"].items()}
-    inputs = Inputs(folders, lambda done, total, unit: tell(events, {"advance": [done, total, unit]}))
+    paths = {kind: Path(source["path"]) for kind, source in order["inputs"].items()}
+    inputs = Inputs(paths, lambda done, total, unit: tell(events, {"advance": [done, total, unit]}))
     out = Path(order["out"])
     # Only what the key covers: a stage that reads another field of the target fails here, not by a stale artifact.
     target = {field: order["target"][field] for field in stage.target}
@@ -67,9 +67,14 @@ def run_stage(order: dict[str, Any], events: TextIO) -> dict[str, Any]:
 
 
 def parse_section(stage: Stage, values: dict[str, Any]) -> Section | None:
-    """The section as the class that the stage's run function asks for; None where the stage reads none."""
+    """The section as the class that the stage's run function asks for; None where the stage reads none.
+
+    A stage that reads some fields gets these and no others, as with the target.
+    """
     if stage.section is None:
         return None
+    if stage.fields is not None:
+        return typing.cast(Section, SimpleNamespace(**{field: values[field] for field in stage.fields}))
     section: Section = typing.get_type_hints(stage.run)["section"].model_validate(values)
     return section
 

@@ -9,6 +9,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 
+UNMEASURED = ("--skip", "verify,benchmark")
+
 # Not all that lies under recipes/: somebody's own lie there too.
 SHIPPED = (
     *("nano-cpu-fp32", "nano-cpu-int8", "nano-cpu-int4", "nano-vnni-int8"),
@@ -27,16 +29,23 @@ class Workshop:
     def store(self) -> Path:
         return self.folder / "cache"
 
-    def run(self, *words: str, code: int = 0, stdin: str = "") -> subprocess.CompletedProcess[str]:
-        """Run `gpt2forge` with these words; any other exit code than `code` fails the test."""
-        command = [sys.executable, "-m", "gpt2forge", *words]
+    def run(
+        self, *words: str, code: int = 0, stdin: str = "", measured: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `gpt2forge` with these words; any other exit code than `code` fails the test.
+
+        A build leaves the measuring steps out, which take their time, unless `measured`.
+        """
+        skip = UNMEASURED if words[:1] == ("build",) and not measured else ()
+        command = [sys.executable, "-m", "gpt2forge", *words, *skip]
         done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, input=stdin, check=False)
         assert done.returncode == code, f"{words}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
-    def report(self, *words: str, code: int = 0) -> dict[str, Any]:
+    def report(self, *words: str, code: int = 0, measured: bool = False) -> dict[str, Any]:
         """Run `gpt2forge build --json` with these words; gives the report that its last line holds."""
-        last = json.loads(self.run("build", "--json", *words, code=code).stdout.splitlines()[-1])
+        done = self.run("build", "--json", *words, code=code, measured=measured)
+        last = json.loads(done.stdout.splitlines()[-1])
         assert last["event"] == "run_finished"
         report: dict[str, Any] = last["report"]
         return report

@@ -1,19 +1,23 @@
 """`gpt2forge build`: run what must run, publish, report."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gpt2forge import console
+from gpt2forge.commands.worth import describe_fidelity, describe_speed, find_warnings
 from gpt2forge.errors import UserError
 from gpt2forge.executor.publish import publish
 from gpt2forge.executor.run import run_job
+from gpt2forge.limits import check_limits
 from gpt2forge.outcome import Outcome
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.recipe_job import make_job
-from gpt2forge.progress import RunFinished
-from gpt2forge.recipe import load_recipe
+from gpt2forge.progress import Emit, RunFinished
+from gpt2forge.recipe import LoadedRecipe, load_recipe
 from gpt2forge.report import make_report, read_report, write_report
+from gpt2forge.stage import PACKAGE
 from gpt2forge.store.store import Store
 
 BUILD = Path("build")
@@ -27,37 +31,65 @@ def build(
     name: str | None,
     rerun: str | None,
     until: str | None,
+    skip: Sequence[str] = (),
 ) -> None:
     """Build the recipes one after the other; the first that fails ends it."""
     if changes and name is None:
         raise UserError("`--set` makes another recipe: say with `--name` what to publish it as")
     if name is not None and len(references) > 1:
         raise UserError("`--name` names one result; give one recipe")
-    jobs = [make_job(load_recipe(reference, changes, name)) for reference in references]
-    for job in jobs:
-        build_one(job, Store(store), as_json, rerun, until)
+    orders = [make_order(load_recipe(reference, changes, name), skip) for reference in references]
+    for order in orders:
+        with console.make_view(as_json) as view:
+            report = build_one(order, Store(store), view.show, rerun, until)
+        if not as_json and until is None:
+            say_result(report)
 
 
-def build_one(job: Job, store: Store, as_json: bool, rerun: str | None, until: str | None) -> None:
-    """Build one job, and write its report whatever comes of it."""
-    output = BUILD / job.name
+@dataclass(frozen=True)
+class Order:
+    """A recipe and the job that it asks for."""
+
+    loaded: LoadedRecipe
+    job: Job
+
+    def judge(self, outcome: Outcome) -> None:
+        """Raises RecipeError when a step measured what the recipe does not allow."""
+        if "verify" in outcome.metrics:
+            check_limits(self.loaded, outcome.metrics["verify"])
+
+
+def make_order(loaded: LoadedRecipe, skip: Sequence[str] = ()) -> Order:
+    return Order(loaded, make_job(loaded, skip))
+
+
+def build_one(
+    order: Order, store: Store, emit: Emit, rerun: str | None = None, until: str | None = None
+) -> dict[str, Any]:
+    """Build one recipe, and write its report whatever comes of it; gives the report."""
+    job, output = order.job, BUILD / order.job.name
     outcomes: list[Outcome] = []
-    with console.make_view(as_json) as view:
-        try:
-            run_job(job, store, view.show, outcomes, rerun, until)
-            if until is None:
-                publish(output, store.folder(str(outcomes[-1].digest)))
-        except BaseException as error:
-            report = make_report(job.name, output, outcomes, str(error) or type(error).__name__)
-            save(report)
-            view.show(RunFinished(report))
-            raise
-        report = make_report(job.name, output, outcomes, None)
-        if until is None and not is_unchanged(report):
-            save(report)
-        view.show(RunFinished(report))
-    if not as_json and until is None:
-        say_result(output, report)
+    warnings = find_warnings(order.loaded) if "text" in job.sources else []
+    try:
+        run_job(job, store, emit, outcomes, rerun, until, order.judge)
+        if until is None:
+            publish(output, store.folder(find_package(job, outcomes)))
+    except BaseException as error:
+        report = make_report(job.name, output, outcomes, warnings, str(error) or type(error).__name__)
+        save(report)
+        emit(RunFinished(report))
+        raise
+    report = make_report(job.name, output, outcomes, warnings, None)
+    if until is None and not is_unchanged(report):
+        save(report)
+    emit(RunFinished(report))
+    return report
+
+
+def find_package(job: Job, outcomes: Sequence[Outcome]) -> str:
+    """The digest of what is published."""
+    stage = next(stage.name for stage in job.stages if stage.writes == PACKAGE)
+    return str(next(outcome.digest for outcome in outcomes if outcome.stage == stage))
 
 
 def save(report: dict[str, Any]) -> None:
@@ -69,19 +101,23 @@ def is_unchanged(report: dict[str, Any]) -> bool:
     saved = read_report(BUILD / f"{report['recipe']}.json")
     if saved is None or saved.get("error") is not None:
         return False
-    made = any(step["outcome"] != "reused" for step in report["steps"])
+    made = any(step["outcome"] not in ("reused", "skipped") for step in report["steps"])
     return not made and list_keys(saved) == list_keys(report)
 
 
 def list_keys(report: dict[str, Any]) -> list[Any]:
-    """The keys of a report's steps; a saved one may have been edited, and then holds none."""
+    """The keys of a report's steps, None of one that was skipped; a saved one may have been edited, and hold none."""
     steps = report.get("steps")
     return [step.get("key") for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
 
 
-def say_result(output: Path, report: dict[str, Any]) -> None:
+def say_result(report: dict[str, Any]) -> None:
+    """What was published, and under it what it is worth, as far as that was measured."""
     share = ""
     if report["bytes"]:
         package, whole = report["bytes"]["package"], report["bytes"]["float32"]
         share = f"  {console.size(package)}, {package / whole:.1%} of float32"
-    console.write(f"{output}{share}\n")
+    console.write(f"{report['output']}{share}\n")
+    rows = [row for part in (describe_fidelity, describe_speed) for row in part(report)]
+    if rows:
+        console.write_rows(rows, {})

@@ -11,9 +11,11 @@ from gpt2forge.recipe import load_recipe
 from gpt2forge.store.store import Store
 
 
-def plan(reference: str, store: Path, as_json: bool, changes: Sequence[str], name: str | None) -> None:
+def plan(
+    reference: str, store: Path, as_json: bool, changes: Sequence[str], name: str | None, skip: Sequence[str]
+) -> None:
     """Write one line a step on stdout: done, will run or may run, and why."""
-    job = make_job(load_recipe(reference, changes, name))
+    job = make_job(load_recipe(reference, changes, name), skip)
     with console.RunView() as view:
         steps = make_plan(job, Store(store), Meter("checkpoint", view.show).advance)
     if as_json:

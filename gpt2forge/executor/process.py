@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge.errors import UserError
-from gpt2forge.executor.memory import measure_anonymous
+from gpt2forge.measure.memory import measure_anonymous
 
 SAMPLE = 0.02  # seconds between two looks at the worker's memory
 

@@ -1,13 +1,14 @@
 """Runs a job step by step: what is made already is reused, the rest is made, checked in and recorded."""
 
 import time
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from gpt2forge.errors import UserError
+from gpt2forge.executor.machine import hold_machine
 from gpt2forge.executor.process import run_worker
 from gpt2forge.outcome import Outcome
 from gpt2forge.plan.job import Job
@@ -18,6 +19,8 @@ from gpt2forge.stage import Stage
 from gpt2forge.store.disk import remove_tree
 from gpt2forge.store.record import Record
 from gpt2forge.store.store import Store
+
+Judge = Callable[[Outcome], None]
 
 
 @dataclass(frozen=True)
@@ -32,12 +35,19 @@ class Step:
 
 
 def run_job(
-    job: Job, store: Store, emit: Emit, outcomes: list[Outcome], rerun: str | None = None, until: str | None = None
+    job: Job,
+    store: Store,
+    emit: Emit,
+    outcomes: list[Outcome],
+    rerun: str | None = None,
+    until: str | None = None,
+    judge: Judge = lambda outcome: None,
 ) -> None:
     """Bring every step about, in order, up to the stage `until`.
 
-    Each outcome is appended to `outcomes` and emitted; the stage `rerun` is made again even if it is there. Raises what
-    ended the run: then the last outcome is "failed".
+    Each outcome is appended to `outcomes` and emitted; the stage `rerun` is made again even if it is there. `judge`
+    looks at each outcome and ends the run by an error. Raises what ended the run: if a step did, its outcome is
+    "failed".
     """
     check_names(job, (rerun, until))
     digests: dict[str, str | None] = {
@@ -50,12 +60,16 @@ def run_job(
         digests[stage.writes] = outcome.digest
         outcomes.append(outcome)
         emit(StepFinished(outcome))
+        judge(outcome)
         if stage.name == until:
-            break
+            return
+    for stage in job.skipped:
+        outcomes.append(Outcome(stage.name, "skipped", "asked for by `--skip`"))
+        emit(StepFinished(outcomes[-1]))
 
 
 def check_names(job: Job, names: Sequence[str | None]) -> None:
-    known = [stage.name for stage in job.stages]
+    known = [stage.name for stage in (*job.stages, *job.skipped)]
     for name in names:
         if name is not None and name not in known:
             raise UserError(f"`{name}`: there is no such stage; there are {', '.join(f'`{stage}`' for stage in known)}")
@@ -73,19 +87,32 @@ def run_step(
     )
     started = time.monotonic()
     try:
-        with step.store.lock(step.key, lambda: emit(StepWaiting(step.stage.name))) as lock:
+        with step.store.lock(
+            step.key, lambda: emit(StepWaiting(step.stage.name, "another build that is making it"))
+        ) as lock:
             # Another build may have made it while this one waited.
             record = None if again else step.store.find(step.stage.name, step.key)
             if record:
                 return tell(record, "reused", "")
-            emit(StepStarted(step.stage.name, reason))
-            return tell(make_step(step, digests, lock, emit), "built", reason)
+            with take_machine(step.stage, emit):
+                emit(StepStarted(step.stage.name, reason))
+                return tell(make_step(step, digests, lock, emit), "built", reason)
     except BaseException:
         seconds = round(time.monotonic() - started, 3)
         failed = Outcome(step.stage.name, "failed", reason, step.key, seconds=seconds)
         outcomes.append(failed)
         emit(StepFinished(failed))
         raise
+
+
+@contextmanager
+def take_machine(stage: Stage, emit: Emit) -> Iterator[None]:
+    """Wait until nothing else on this machine runs that must be alone, if this must be."""
+    if not stage.alone:
+        yield
+        return
+    with hold_machine(lambda: emit(StepWaiting(stage.name, "another measurement on this machine"))):
+        yield
 
 
 def tell(record: Record, outcome: Any, reason: str) -> Outcome:
@@ -134,7 +161,7 @@ def make_order(step: Step, digests: Mapping[str, str | None], out: Path) -> dict
     """What the worker is told, as JSON."""
     inputs = {
         kind: {
-            "folder": str(locate(step, kind, str(digests[kind]))),
+            "path": str(locate(step, kind, str(digests[kind]))),
             "digest": digests[kind],
             "made": kind not in step.job.sources,
         }
@@ -154,7 +181,7 @@ def make_order(step: Step, digests: Mapping[str, str | None], out: Path) -> dict
 
 def locate(step: Step, kind: str, digest: str) -> Path:
     source = step.job.sources.get(kind)
-    return source.folder if source else step.store.folder(digest)
+    return source.path if source else step.store.folder(digest)
 
 
 def check_sources(step: Step, digests: Mapping[str, str | None]) -> None:
@@ -162,4 +189,4 @@ def check_sources(step: Step, digests: Mapping[str, str | None]) -> None:
     for kind in step.stage.reads:
         source = step.job.sources.get(kind)
         if source and source.digest(step.store.memo, lambda done, total, unit: None) != digests[kind]:
-            raise UserError(f"{source.folder}: changed while it was being read; build again when nothing writes to it")
+            raise UserError(f"{source.path}: changed while it was being read; build again when nothing writes to it")

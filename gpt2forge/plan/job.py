@@ -12,34 +12,44 @@ from gpt2forge.store.memo import Memo
 
 @dataclass(frozen=True)
 class Source:
-    """Files that no step made: those of `folder` that a stage will read, as `find` names them."""
+    """What no step made: a file, or those files of a folder that a stage will read, as `find` names them."""
 
-    folder: Path
-    find: Callable[[Path], tuple[str, ...]]
+    path: Path
+    find: Callable[[Path], tuple[str, ...]] | None = None
 
     def digest(self, memo: Memo, advance: Advance) -> str:
-        """Names the content of the files that are there now; tells how far it is in bytes, where files must be read."""
-        files = self.find(self.folder)
-        total, done = sum((self.folder / name).stat().st_size for name in files), 0
+        """Names the content of what is there now; tells how far it is in bytes, where files must be read."""
+        if self.find is None:
+            return memo.digest(self.path)
+        files = self.find(self.path)
+        total, done = sum((self.path / name).stat().st_size for name in files), 0
 
         def tell(count: int) -> None:
             nonlocal done
             done += count
             advance(done, total, "B")
 
-        return make_manifest(self.folder, list(files), lambda path: memo.digest(path, tell)).digest
+        return make_manifest(self.path, list(files), lambda path: memo.digest(path, tell)).digest
 
 
 @dataclass(frozen=True)
 class Job:
-    """The stages in order, the sections and target they read, and the sources by kind."""
+    """The stages in order, the sections and target they read, and the sources by kind.
+
+    `skipped` are the stages that would belong to it and were left out.
+    """
 
     name: str
     stages: tuple[Stage, ...]
     sections: Mapping[str, Section]
     target: Target
     sources: Mapping[str, Source]
+    skipped: tuple[Stage, ...] = ()
 
     def section_values(self, stage: Stage) -> dict[str, Any]:
         """The values of the section that a stage reads, as JSON; none where it reads none."""
-        return self.sections[stage.section].model_dump(mode="json") if stage.section else {}
+        if stage.section is None:
+            return {}
+        return self.sections[stage.section].model_dump(
+            mode="json", include=None if stage.fields is None else set(stage.fields)
+        )

@@ -11,6 +11,7 @@ from typing import Any
 
 from gpt2forge import worker
 from gpt2forge.digest import digest_value
+from gpt2forge.measure.host import describe_host
 from gpt2forge.plan.code import digest_code
 from gpt2forge.plan.job import Job
 from gpt2forge.stage import Stage
@@ -22,6 +23,7 @@ def make_pre_image(job: Job, stage: Stage, digests: Mapping[str, str | None], me
 
     `digests` holds, by kind, the digest of the newest artifact; None where it is not made yet.
     """
+    host = {"host": describe_host()} if stage.on_host else {}
     return {
         "stage": stage.name,
         "version": stage.version,
@@ -30,6 +32,7 @@ def make_pre_image(job: Job, stage: Stage, digests: Mapping[str, str | None], me
         "target": {field: getattr(job.target, field) for field in stage.target},
         "inputs": {kind: digests[kind] for kind in stage.reads},
         "tools": stage.tool_versions(),
+        **host,
     }
 
 

@@ -9,7 +9,7 @@ import click
 import pytest
 
 from gpt2forge.cli import program
-from gpt2forge.recipe import Recipe
+from gpt2forge.recipe import Recipe, find_section
 from tests.workshop import ROOT, SHIPPED, Workshop
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")])
@@ -20,8 +20,8 @@ README = (ROOT / "README.md").read_text()
 
 def list_keys(section: Any, prefix: str = "") -> Iterator[str]:
     for name, field in section.model_fields.items():
-        if hasattr(field.annotation, "model_fields"):
-            yield from list_keys(field.annotation, f"{prefix}{name}.")
+        if hasattr(find_section(field.annotation), "model_fields"):
+            yield from list_keys(find_section(field.annotation), f"{prefix}{name}.")
         else:
             yield prefix + name
 

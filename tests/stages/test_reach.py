@@ -31,8 +31,8 @@ def test_everything_a_stage_imports_is_in_its_key_and_nothing_else(
     stage: Stage, workshop: Workshop, tmp_path: Path
 ) -> None:
     recipe = load_recipe(str(ROOT / "recipes/nano-cpu-int8.yaml")).recipe
-    folders = {"checkpoint": ROOT / "examples/nano"}
-    for made, step in zip(STAGES, workshop.report("nano-cpu-int8")["steps"], strict=True):
+    folders = {"checkpoint": ROOT / "examples/nano", "text": ROOT / "examples/nano/heldout.txt"}
+    for made, step in zip(STAGES, workshop.report("nano-cpu-int8", measured=True)["steps"], strict=True):
         if made is stage:
             break
         folders[made.writes] = workshop.store / "artifacts" / step["digest"]
@@ -43,7 +43,8 @@ def test_everything_a_stage_imports_is_in_its_key_and_nothing_else(
         "section": getattr(recipe, stage.section).model_dump() if stage.section else {},
         "target": recipe.target.model_dump(),
         "inputs": {
-            kind: {"folder": str(folders[kind]), "digest": "0", "made": kind != "checkpoint"} for kind in stage.reads
+            kind: {"path": str(folders[kind]), "digest": "0", "made": kind not in ("checkpoint", "text")}
+            for kind in stage.reads
         },
         "out": str(tmp_path / "out"),
         "events": EVENTS,

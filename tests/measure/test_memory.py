@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from gpt2forge.executor.memory import measure_anonymous
+from gpt2forge.measure.memory import measure_anonymous
 
 SIZE = 64 << 20
 # A parent and its child hold a block each, and say so.

@@ -1,10 +1,11 @@
-"""The anonymous memory of a process and its children: what they really hold, without mapped files.
+"""The memory of a process and its children: anonymous, what they really hold, and mapped, what they see of files.
 
 Linux says it in /proc (proc_pid_status(5), proc_pid_tid_children(5)); elsewhere psutil's unique set size comes nearest.
 """
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -13,10 +14,18 @@ PROC = Path("/proc")
 IS_LINUX = (PROC / "self/status").exists()
 
 
+@dataclass(frozen=True)
+class Memory:
+    """Bytes."""
+
+    anonymous: int
+    mapped: int
+
+
 def measure_anonymous(pid: int) -> int:
     """Bytes of anonymous memory of a process tree now; a process that has gone counts nothing."""
     if IS_LINUX:
-        return sum(read_anonymous(member) for member in list_tree(pid))
+        return sum(read_memory(member).anonymous for member in list_tree(pid))
     with suppress(psutil.Error):
         process = psutil.Process(pid)
         return sum(int(member.memory_full_info().uss) for member in (process, *process.children(recursive=True)))
@@ -33,9 +42,12 @@ def list_tree(pid: int) -> Iterator[int]:
                     yield from list_tree(int(child))
 
 
-def read_anonymous(pid: int) -> int:
+def read_memory(pid: int) -> Memory:
+    """What one process holds now, as Linux counts it."""
+    kilobytes = {"RssAnon": 0, "RssFile": 0}
     with suppress(OSError):
         for line in (PROC / str(pid) / "status").read_text().splitlines():
-            if line.startswith("RssAnon:"):
-                return int(line.split()[1]) * 1024
-    return 0
+            name, _, rest = line.partition(":")
+            if name in kilobytes:
+                kilobytes[name] = int(rest.split()[0])
+    return Memory(1024 * kilobytes["RssAnon"], 1024 * kilobytes["RssFile"])

@@ -1,0 +1,78 @@
+"""What a result is worth, in words: what it costs in accuracy, and what it gains in time and memory."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from gpt2forge import console
+from gpt2forge.recipe import LoadedRecipe
+
+EXAMPLE = Path("examples/nano")
+Row = tuple[str, str]
+
+
+def find_warnings(loaded: LoadedRecipe) -> list[str]:
+    """A model of one's own that is judged by the example's text."""
+    recipe = loaded.recipe
+    assert recipe.verify is not None
+    example = EXAMPLE.resolve()
+    is_example_text = Path(recipe.verify.text).resolve().is_relative_to(example)
+    if not is_example_text or Path(recipe.source.checkpoint).resolve() == example:
+        return []
+    return [
+        f"{loaded.place('verify', 'text')}: `{recipe.verify.text}` is Python code for the example model; "
+        "what it says of another model's accuracy means little: give `verify.text` pages of what yours was made for"
+    ]
+
+
+def describe_fidelity(report: Mapping[str, Any]) -> Iterator[Row]:
+    """Beside PyTorch in float32."""
+    verify = report["verify"]
+    if not verify:
+        return
+    intervals = verify["intervals"] or {}
+    yield (
+        "perplexity",
+        f"{verify['perplexity']:.2f}, PyTorch float32 {verify['perplexity_reference']:.2f}: "
+        f"{verify['perplexity_increase']:+.3%}{say_interval(intervals.get('perplexity_increase'), '+.3%')}",
+    )
+    yield (
+        "divergence",
+        f"KL {verify['kl_mean']:.2e}{say_interval(intervals.get('kl_mean'), '.2e')}, 99 % below {verify['kl_p99']:.2e}",
+    )
+    yield (
+        "same token",
+        f"{verify['top1_agreement']:.2%}{say_interval(intervals.get('top1_agreement'), '.2%')} of "
+        f"{verify['tokens']} positions, windows of {verify['window']}",
+    )
+    worst = ", ".join(
+        f"{name} {'-' if value is None else f'{value:.1e}'}" for name, value in verify["properties"].items()
+    )
+    yield ("properties", worst)
+
+
+def describe_speed(report: Mapping[str, Any]) -> Iterator[Row]:
+    """Beside PyTorch in the same run."""
+    benchmark = report["benchmark"]
+    if not benchmark:
+        return
+    for name, title in (("token_ms", "new token"), ("prefill_ms", "prompt")):
+        ours, theirs = benchmark[name], benchmark[f"{name}_reference"]
+        spread = "..".join(f"{edge:.2f}" for edge in benchmark["spread"][name])
+        yield (title, f"{ours:.2f} ms [{spread}], {ours / theirs:.1%} of PyTorch float32 ({theirs:.2f} ms)")
+    yield (
+        "limit",
+        f"{benchmark['bandwidth_limit_ms']:.2f} ms a token at {benchmark['bandwidth_gb_s']:.0f} GB/s: "
+        f"{benchmark['bandwidth_limit_share']:.0%} reached",
+    )
+    memory = f"{console.size(benchmark['peak_memory_bytes'])} anonymous"
+    yield (
+        "memory",
+        f"{memory}, {console.size(benchmark['mapped_memory_bytes'])} mapped; loads in {benchmark['load_s']:.2f} s",
+    )
+    for sentence in benchmark["noise"]:
+        yield ("noise", f"{sentence}: measure again with `--rerun benchmark`")
+
+
+def say_interval(edges: list[float] | None, form: str) -> str:
+    return f" [{edges[0]:{form}}, {edges[1]:{form}}]" if edges else ""

@@ -1,0 +1,50 @@
+"""What a process that holds one system does: it takes its turns. See `turns`, which starts it.
+
+So that neither the memory nor the waiting threads of one system show in the numbers of the other. One line of JSON
+comes in, one goes out; the first one says what to open:
+
+    {"folder", "threads", "capacity"}    {"load_s"}
+    {"prompt": [...], "new"}             {"prefill_ms", "token_ms", "text"}
+    {"bandwidth": rows}                  {"gb_s"}
+"""
+
+import json
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gpt2forge.measure.systems import System, run_round
+
+Open = Callable[[Path, int, int], System]
+"""(folder, threads, capacity): the system, ready."""
+
+
+def refuse(rows: int) -> float:
+    raise ValueError("this process measures no bandwidth")
+
+
+def serve(open_system: Open, measure_bandwidth: Callable[[int], float] = refuse) -> None:
+    """Open what the first line says, then answer line by line until the other side goes."""
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a library prints is no answer
+    order = json.loads(sys.stdin.readline())
+    began = time.perf_counter()
+    system = open_system(Path(order["folder"]), order["threads"], order["capacity"])
+    say(answers, {"load_s": time.perf_counter() - began})
+    for line in sys.stdin:
+        turn = json.loads(line)
+        if "bandwidth" in turn:
+            say(answers, {"gb_s": measure_bandwidth(turn["bandwidth"])})
+        else:
+            say(answers, asdict(run_round(system, np.array(turn["prompt"], np.int64), turn["new"])))
+
+
+def say(answers: Any, answer: dict[str, Any]) -> None:
+    answers.write(json.dumps(answer) + "\n")
+    answers.flush()

@@ -1,0 +1,63 @@
+"""The numbers of a text, each with its interval: 95 % of what resampling the windows gives (a bootstrap, seeded).
+
+Bootstrap Methods: Another Look at the Jackknife, https://doi.org/10.1214/aos/1176344552. Windows are drawn and not
+positions, because the positions of a window are not independent.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from gpt2forge.graph.decode import Decoder
+from gpt2forge.measure.divergence import Divergence, compare_window, join
+from gpt2forge.measure.likelihood import Array
+from gpt2forge.measure.reference import Reference
+
+SAMPLES = 400
+SHARE = (2.5, 97.5)  # percentiles
+Statistic = Callable[[Divergence], float]
+
+
+def mean_perplexity(targets: Array) -> float:
+    return float(np.exp(-targets.mean()))
+
+
+STATISTICS: dict[str, Statistic] = {
+    "perplexity": lambda found: mean_perplexity(found.targets),
+    "perplexity_reference": lambda found: mean_perplexity(found.targets_reference),
+    "perplexity_increase": lambda found: float(np.expm1((found.targets_reference - found.targets).mean())),
+    "kl_mean": lambda found: float(found.kl.mean()),
+    "kl_median": lambda found: float(np.median(found.kl)),
+    "kl_p99": lambda found: float(np.percentile(found.kl, 99)),
+    "kl_mean_least": lambda found: float(found.kl_least.mean()),
+    "top1_agreement": lambda found: float(found.same_top.mean()),
+}
+
+
+def summarize(windows: Sequence[Divergence]) -> dict[str, Any]:
+    """Every statistic of all positions, and `intervals`: [low, high] of each; None of a single window."""
+    whole = join(windows)
+    values: dict[str, Any] = {name: statistic(whole) for name, statistic in STATISTICS.items()}
+    return {**values, "intervals": find_intervals(windows) if len(windows) > 1 else None}
+
+
+def find_intervals(windows: Sequence[Divergence]) -> dict[str, list[float]]:
+    random = np.random.default_rng(0)
+    drawn: dict[str, list[float]] = {name: [] for name in STATISTICS}
+    for _ in range(SAMPLES):
+        sample = join([windows[index] for index in random.integers(0, len(windows), len(windows))])
+        for name, statistic in STATISTICS.items():
+            drawn[name].append(statistic(sample))
+    return {name: [float(edge) for edge in np.percentile(values, SHARE)] for name, values in drawn.items()}
+
+
+def measure_fidelity(
+    decoder: Decoder, reference: Reference, advance: Callable[[int, int, str], None]
+) -> dict[str, Any]:
+    """Read every window of the reference with a package, and summarize what differs."""
+    rows, found = reference.rows(), []
+    for number, row in enumerate(rows):
+        advance(number, len(rows), "windows")
+        found.append(compare_window(decoder.read(row.tokens[None].astype(np.int64))[0], row))
+    return summarize(found)

@@ -1,0 +1,120 @@
+"""Four things that must hold of any package, each tried on prompts of every length from 1 token up.
+
+steps_equal_pass      a prompt read at once gives the logits that it gives read token by token
+shared_equals_copied  a cache that is extended where it lies gives the logits that one fed back as it comes out gives
+padded_equals_alone   the rows of a left-padded batch give the logits that each gives alone
+batch_equals_single   the rows of a batch of equal lengths give the logits that each gives alone
+
+A difference is the largest of any logit, as a part of the spread of the logits (their largest minus their smallest).
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gpt2forge.graph.decode import Decoder, GrowingStep, Step
+from gpt2forge.graph.feeds import read_cache_shape
+from gpt2forge.measure.likelihood import Array
+
+Check = Callable[[Decoder, Array], Iterator[float]]
+"""Takes a prompt (S,) and gives the difference at each length from 1 to S; one at a time, so that progress shows."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """The worst difference of a property; `growth` says for which prompt it first grew beyond what shorter ones showed.
+
+    So the shortest prompt that breaks any tolerance can be told afterwards.
+    """
+
+    worst: float
+    growth: Sequence[tuple[float, Sequence[int]]]
+
+    def to_json(self) -> dict[str, Any]:
+        growth = [{"difference": value, "tokens": list(tokens)} for value, tokens in self.growth]
+        return {"worst": self.worst, "growth": growth}
+
+
+def try_properties(
+    decoder: Decoder, prompts: Sequence[Sequence[int]], advance: Callable[[int, int, str], None]
+) -> dict[str, Found | None]:
+    """Try every property on every prompt; None where a graph cannot share its cache."""
+    found: dict[str, Found | None] = {}
+    done, total = 0, len(PROPERTIES) * sum(len(prompt) for prompt in prompts)
+    for name, check in PROPERTIES.items():
+        if name == "shared_equals_copied" and not decoder.in_place:
+            found[name] = None
+            continue
+        differences = []
+        for prompt in prompts:
+            for length, value in enumerate(check(decoder, np.array(prompt, np.int64)), 1):
+                differences.append((length, value, prompt[:length]))
+                done += 1
+                advance(done, total, "tokens")
+        found[name] = collect(differences)
+    return found
+
+
+def collect(differences: Sequence[tuple[int, float, Sequence[int]]]) -> Found:
+    """Keep what grew, from the shortest prompts on."""
+    worst, growth = 0.0, []
+    for _, value, tokens in sorted(differences, key=lambda each: (each[0], -each[1])):
+        if value > worst:
+            worst = value
+            growth.append((value, tokens))
+    return Found(worst, growth)
+
+
+def check_steps(decoder: Decoder, prompt: Array) -> Iterator[float]:
+    step = start_copied(decoder)
+    single: list[Array] = []
+    for length in range(1, len(prompt) + 1):
+        single.append(step(prompt[length - 1 : length]).copy())  # (V,)
+        yield differ(decoder.read(prompt[None, :length])[0], np.stack(single))
+
+
+def check_sharing(decoder: Decoder, prompt: Array) -> Iterator[float]:
+    shared, copied = decoder.start(len(prompt)), start_copied(decoder)
+    for token in prompt:
+        yield differ(shared(token[None]), copied(token[None]))
+
+
+def check_padding(decoder: Decoder, prompt: Array) -> Iterator[float]:
+    for length in range(1, len(prompt) + 1):
+        rows = [prompt[:length], prompt[: (length + 1) // 2]]
+        mask = np.zeros((2, length), np.int64)
+        batch = np.zeros((2, length), np.int64)
+        for row, tokens in enumerate(rows):
+            batch[row, length - len(tokens) :], mask[row, length - len(tokens) :] = tokens, 1
+        together = decoder.read(batch, mask)  # (2, S, V)
+        yield max(
+            differ(together[row, length - len(tokens) :], decoder.read(tokens[None])[0])
+            for row, tokens in enumerate(rows)
+        )
+
+
+def check_batch(decoder: Decoder, prompt: Array) -> Iterator[float]:
+    for length in range(1, len(prompt) + 1):
+        rows = np.stack([prompt[:length], prompt[:length][::-1]])  # (2, S)
+        together = decoder.read(rows)  # (2, S, V)
+        yield max(differ(together[row], decoder.read(rows[row : row + 1])[0]) for row in range(2))
+
+
+PROPERTIES: Mapping[str, Check] = {
+    "steps_equal_pass": check_steps,
+    "shared_equals_copied": check_sharing,
+    "padded_equals_alone": check_padding,
+    "batch_equals_single": check_batch,
+}
+
+
+def start_copied(decoder: Decoder) -> Step:
+    return GrowingStep(decoder.session, read_cache_shape(decoder.session))
+
+
+def differ(one: Array, other: Array) -> float:
+    """The largest difference as a part of the spread."""
+    spread = float(other.max() - other.min())
+    return float(np.abs(one - other).max()) / spread if spread else 0.0

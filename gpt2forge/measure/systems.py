@@ -1,0 +1,58 @@
+"""The systems that are compared: each takes a prompt, then one token after the other, greedily, with a cache."""
+
+import statistics
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from gpt2forge.graph.decode import open_decoder
+from gpt2forge.measure.likelihood import Array
+
+
+class System(Protocol):
+    """Something that runs a GPT-2."""
+
+    def start(self, prompt: Array) -> int:
+        """Forget what was, read the prompt (S,), give the likeliest next token."""
+
+    def step(self, token: int) -> int:
+        """Read one token on top of all before it, give the likeliest next."""
+
+
+class Package:
+    """A built directory as `gpt2forge generate` runs it; `capacity` tokens at most."""
+
+    def __init__(self, folder: Path, threads: int, capacity: int) -> None:
+        self.decoder = open_decoder(folder, threads)
+        self.capacity = capacity
+        self.read = self.decoder.start(capacity)
+
+    def start(self, prompt: Array) -> int:
+        self.read = self.decoder.start(self.capacity)
+        return int(self.read(prompt).argmax())
+
+    def step(self, token: int) -> int:
+        return int(self.read(np.array([token], np.int64)).argmax())
+
+
+@dataclass(frozen=True)
+class Round:
+    """Milliseconds of one turn: the prompt's, and the median of the single tokens'; and what was written."""
+
+    prefill_ms: float
+    token_ms: float
+    text: list[int]
+
+
+def run_round(system: System, prompt: Array, new: int) -> Round:
+    """Read the prompt (S,), then write `new` tokens; the first of them comes with the prompt."""
+    times: list[float] = []
+    text: list[int] = []
+    for _ in range(new):
+        began = time.perf_counter()
+        text.append(system.step(text[-1]) if text else system.start(prompt))
+        times.append(1e3 * (time.perf_counter() - began))
+    return Round(times[0], statistics.median(times[1:]), text)

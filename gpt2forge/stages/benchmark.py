@@ -1,0 +1,48 @@
+"""benchmark: how large and fast the package is on this machine, beside PyTorch in float32 in the same run."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
+
+from gpt2forge.stage import PACKAGE, Inputs, Metrics, Section, Stage, Target
+
+Count = Annotated[int, Field(ge=1)]
+
+
+class Benchmark(Section):
+    """`benchmark:`, how much is read and written in each round."""
+
+    prompt_tokens: Count = Field(default=64, description="how long the prompt is")
+    new_tokens: Annotated[int, Field(ge=2)] = Field(default=64, description="how many tokens are written after it")
+    rounds: Annotated[int, Field(ge=3)] = Field(default=5, description="how often each system takes its turn")
+
+
+def run(inputs: Inputs, section: Benchmark, target: Target, out: Path) -> Metrics:
+    """Write `benchmark.json`: times with their spread, memory, and the share of what the machine's memory allows.
+
+    Raises UserError when prompt and new tokens do not fit into the model's context.
+    """
+    from gpt2forge.measure.benchmark import measure
+
+    found = measure(
+        inputs[PACKAGE], inputs["weights"], section.prompt_tokens, section.new_tokens, section.rounds, inputs.advance
+    )
+    (out / "benchmark.json").write_text(json.dumps(found, indent=1) + "\n")
+    return {"benchmark": found}
+
+
+STAGE = Stage(
+    name="benchmark",
+    section="benchmark",
+    target=(),
+    reads=(PACKAGE, "weights"),
+    writes="speed",
+    tools=("numpy", "onnxruntime", "psutil", "torch", "transformers"),
+    version=1,
+    run=run,
+    optional=True,
+    on_host=True,
+    alone=True,
+)

@@ -1,0 +1,62 @@
+"""reference: what PyTorch says of the text in float32, kept once for all variants of a checkpoint."""
+
+from pathlib import Path
+from typing import Protocol
+
+from gpt2forge.errors import UserError
+from gpt2forge.stage import Inputs, Metrics, Stage, Target
+
+
+class TextLimit(Protocol):
+    """What this step reads of `verify:`."""
+
+    @property
+    def tokens(self) -> int: ...
+
+
+def run(inputs: Inputs, section: TextLimit, target: Target, out: Path) -> Metrics:
+    """Write the arrays of `measure.reference` for the model in `weights` and the file `text`.
+
+    Raises UserError when the text is not UTF-8 or too short, or the checkpoint has no tokenizer.
+    """
+    import numpy as np
+
+    from gpt2forge.graph.text import read_tokenizer
+    from gpt2forge.measure.reference import join, summarize_window, write_reference
+    from gpt2forge.measure.windows import cut_windows
+    from gpt2forge.model.config import read_config
+    from gpt2forge.model.oracle import Oracle
+
+    weights, context = inputs["weights"], read_config(inputs["weights"]).n_positions
+    tokens = read_tokenizer(weights).encode(read_text(inputs["text"]), add_special_tokens=False).ids
+    windows = cut_windows(tokens, context, section.tokens)
+    if not windows:
+        raise UserError(f"{inputs['text']}: has {len(tokens)} tokens; at least 2 are needed, better some thousands")
+    oracle, random, parts = Oracle(weights), np.random.default_rng(0), []
+    for number, window in enumerate(windows):
+        inputs.advance(number, len(windows), "windows")
+        parts.append(summarize_window(oracle.read(window), window, random))
+    write_reference(join(parts), out)
+    return {"windows": len(windows)}
+
+
+def read_text(path: Path) -> str:
+    """The text; raises UserError unless it is UTF-8."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8 text at byte {error.start}; convert it first") from error
+
+
+STAGE = Stage(
+    name="reference",
+    section="verify",
+    fields=("tokens",),
+    target=(),
+    reads=("weights", "text"),
+    writes="reference",
+    tools=("numpy", "tokenizers", "torch", "transformers"),
+    version=1,
+    run=run,
+    optional=True,
+)

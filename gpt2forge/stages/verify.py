@@ -1,0 +1,89 @@
+"""verify: how far the package is from what PyTorch says of the text, and whether it does what every package must."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from gpt2forge.stage import PACKAGE, Inputs, Metrics, Section, Stage, Target
+
+PROMPT = 32  # tokens of each prompt that the properties are tried on
+PROMPTS = 3
+
+
+def read_share(value: Any) -> Any:
+    """`0.5%` as 0.005; what is no percentage stays as it is."""
+    if isinstance(value, str) and value.endswith("%"):
+        try:
+            return float(value[:-1]) / 100
+        except ValueError:
+            return value
+    return value
+
+
+Share = Annotated[float, BeforeValidator(read_share, json_schema_input_type=float | str), Field(ge=0, le=1)]
+Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Tolerances(Section):
+    """`verify.tolerances:`, the largest difference of a property, as a part of the logits' spread."""
+
+    steps_equal_pass: Amount | None = Field(default=None, description="one pass beside token by token")
+    shared_equals_copied: Amount | None = Field(default=None, description="a cache in place beside one that is copied")
+    padded_equals_alone: Amount | None = Field(default=None, description="a left-padded batch beside its rows alone")
+    batch_equals_single: Amount | None = Field(default=None, description="a batch beside its rows alone")
+
+
+class Verify(Section):
+    """`verify:`, the text to measure on, and the limits: editing a limit measures nothing again."""
+
+    text: str = Field(description="a file of UTF-8 text like what the model is for, which it was not trained on")
+    tokens: Annotated[int, Field(ge=2)] = Field(default=8192, description="how many tokens of the text at most")
+    max_perplexity_increase: Share | None = Field(default=None, description="beside PyTorch in float32, as in `0.5%`")
+    max_kl: Amount | None = Field(default=None, description="mean Kullback-Leibler divergence, in nats a token")
+    min_top1_agreement: Share | None = Field(
+        default=None, description="the share of positions with the same likeliest token, as in `97%`"
+    )
+    tolerances: Tolerances = Field(default=Tolerances(), description="limits of the four properties")
+
+
+def run(inputs: Inputs, section: None, target: Target, out: Path) -> Metrics:
+    """Write `verify.json`: perplexity, divergence and agreement with their intervals, and the properties."""
+    from gpt2forge.graph.decode import open_decoder
+    from gpt2forge.measure.fidelity import measure_fidelity
+    from gpt2forge.measure.properties import try_properties
+    from gpt2forge.measure.reference import read_reference
+
+    reference = read_reference(inputs["reference"])
+    decoder = open_decoder(inputs[PACKAGE])
+    windows = reference.windows()
+    found = measure_fidelity(decoder, reference, inputs.advance)
+    prompts = [windows[place][:PROMPT].tolist() for place in sorted({0, len(windows) // 2, len(windows) - 1})]
+    properties = try_properties(decoder, prompts[:PROMPTS], inputs.advance)
+    verify = {
+        **found,
+        "windows": len(windows),
+        "tokens": len(reference.tokens),
+        "window": int(reference.lengths.max()),
+        "stride": int(reference.lengths.max()),
+        "properties": {name: each and each.worst for name, each in properties.items()},
+        "prompts": {name: each and each.to_json()["growth"] for name, each in properties.items()},
+    }
+    (out / "verify.json").write_text(json.dumps(verify, indent=1) + "\n")
+    return {"verify": verify}
+
+
+STAGE = Stage(
+    name="verify",
+    section="verify",
+    fields=(),
+    target=(),
+    reads=(PACKAGE, "reference"),
+    writes="fidelity",
+    tools=("numpy", "onnxruntime"),
+    version=1,
+    run=run,
+    optional=True,
+    on_host=True,
+)
