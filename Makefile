@@ -12,7 +12,7 @@ CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install build plan test check bench clean
+.PHONY: help install build plan compare test check bench clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -24,6 +24,9 @@ build: named $(VENV)/installed ## build a recipe: make build RECIPE=nano-cpu-int
 
 plan: named $(VENV)/installed ## say which steps of a recipe are done and which will run: make plan RECIPE=nano-cpu-int8
 	@$(BIN)/gpt2forge plan $(RECIPE) $(ARGS)
+
+compare: named $(VENV)/installed ## put results side by side: make compare RECIPE="nano-cpu-fp32 nano-cpu-int8"
+	@$(BIN)/gpt2forge compare $(RECIPE) $(ARGS)
 
 test: $(VENV)/installed-dev ## run the tests [ARGS=tests/model]
 	@$(BIN)/python -m pytest $(ARGS)

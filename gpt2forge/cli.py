@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 import click
 
 from gpt2forge import __version__, console
-from gpt2forge.commands import build, copy, generate, inspect, plan, schema
+from gpt2forge.commands import build, compare, copy, generate, inspect, plan, schema
 from gpt2forge.errors import MENDABLE, UserError, say_refusal
 from gpt2forge.executor.process import StageCrash
 
@@ -67,6 +67,15 @@ def write_log() -> str:
     return path
 
 
+store_option = click.option(
+    "--store",
+    type=click.Path(path_type=Path),
+    default=Path("cache"),
+    show_default=True,
+    help="Where artifacts are kept.",
+)
+
+
 def reading_options(command: Command) -> Command:
     """The options of a command that reads a recipe."""
     for option in (
@@ -78,13 +87,7 @@ def reading_options(command: Command) -> Command:
             metavar="KEY=VALUE",
             help="Change a value, as in `--set quantization.granularity=32`.",
         ),
-        click.option(
-            "--store",
-            type=click.Path(path_type=Path),
-            default=Path("cache"),
-            show_default=True,
-            help="Where artifacts are kept.",
-        ),
+        store_option,
     ):
         command = option(command)
     return command
@@ -137,6 +140,17 @@ def plan_command(
 ) -> None:
     """Say what a build would do, and why."""
     plan.plan(recipe, store, as_json, changes, name, split_names(skip))
+
+
+@program.command("compare")
+@click.argument("results", metavar="RECIPE...", nargs=-1, required=True)
+@store_option
+@skip_option
+@click.option("--markdown", "as_markdown", is_flag=True, help="A table for a README.")
+@json_option
+def compare_command(results: tuple[str, ...], store: Path, skip: str, as_markdown: bool, as_json: bool) -> None:
+    """Put results side by side, the first as the baseline; what is missing is built. Also takes saved reports."""
+    compare.compare(results, store, split_names(skip), as_json, as_markdown)
 
 
 @program.command("generate")

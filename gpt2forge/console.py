@@ -32,6 +32,11 @@ def say_error(message: str) -> None:
         terminal.print(line, markup=False, soft_wrap=True)
 
 
+def say_warning(message: str) -> None:
+    """What is fine and yet should be known."""
+    Console(stderr=True, highlight=False).print(Text("warning: ", "yellow") + Text(message), soft_wrap=True)
+
+
 def write(text: str) -> None:
     """Text on stdout, at once and as it is."""
     if sys.stdout is not None:  # somebody may have closed it
@@ -103,7 +108,7 @@ class RunView(AbstractContextManager["RunView"]):
             self.finish(event.outcome)
         elif isinstance(event, RunFinished):
             for warning in event.report["warnings"]:
-                self.terminal.print(Text("warning: ", "yellow") + Text(warning), soft_wrap=True)
+                say_warning(warning)
 
     def remove(self) -> None:
         if self.bar is not None:

@@ -169,7 +169,7 @@ def find_section(annotation: Any) -> Any:
 
 def say_expectation(detail: dict[str, Any], value: Any) -> str:
     message: str = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    if (detail["loc"][-1], value) in NOT_BUILT_YET:
+    if isinstance(value, str) and (detail["loc"][-1], value) in NOT_BUILT_YET:
         return "is not built yet"
     if detail["type"] == "literal_error":
         choices = [part.strip("'") for part in detail["ctx"]["expected"].replace(" or ", ", ").split(", ")]

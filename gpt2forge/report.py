@@ -1,7 +1,7 @@
 """The report of this host's last run, `build/<name>.json`."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +10,20 @@ from gpt2forge.store.disk import write_whole
 
 
 def make_report(
-    name: str, output: Path, outcomes: Sequence[Outcome], warnings: Sequence[str], error: str | None
+    values: Mapping[str, Any], output: Path, outcomes: Sequence[Outcome], warnings: Sequence[str], error: str | None
 ) -> dict[str, Any]:
-    """Put the numbers of all steps in their places; a part that no step measured is null."""
+    """Put the numbers of all steps in their places; a part that no step measured is null.
+
+    `values` are the whole recipe's, as JSON."""
     metrics: dict[str, Any] = {}
     for outcome in outcomes:
         metrics.update(outcome.metrics)
     return {
-        "recipe": name,
+        "recipe": values["name"],
         "output": str(output),
         "error": error,
         "warnings": list(warnings),
+        "values": dict(values),
         "steps": [outcome.to_json() for outcome in outcomes],
         **{part: metrics.get(part) for part in ("bytes", "verify", "benchmark")},
     }

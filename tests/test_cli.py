@@ -15,7 +15,7 @@ import pytest
 from gpt2forge.recipe import STAGES
 from tests.workshop import ROOT, Workshop, make_workshop
 
-COMMANDS = ("build", "plan", "generate", "copy", "inspect", "schema")
+COMMANDS = ("build", "plan", "compare", "generate", "copy", "inspect", "schema")
 
 
 def test_help_lists_every_command(workshop: Workshop) -> None:

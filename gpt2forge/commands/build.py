@@ -69,17 +69,18 @@ def build_one(
     """Build one recipe, and write its report whatever comes of it; gives the report."""
     job, output = order.job, BUILD / order.job.name
     outcomes: list[Outcome] = []
+    values = order.loaded.recipe.model_dump(mode="json")
     warnings = find_warnings(order.loaded) if "text" in job.sources else []
     try:
         run_job(job, store, emit, outcomes, rerun, until, order.judge)
         if until is None:
             publish(output, store.folder(find_package(job, outcomes)))
     except BaseException as error:
-        report = make_report(job.name, output, outcomes, warnings, str(error) or type(error).__name__)
+        report = make_report(values, output, outcomes, warnings, str(error) or type(error).__name__)
         save(report)
         emit(RunFinished(report))
         raise
-    report = make_report(job.name, output, outcomes, warnings, None)
+    report = make_report(values, output, outcomes, warnings, None)
     if until is None and not is_unchanged(report):
         save(report)
     emit(RunFinished(report))

@@ -18,7 +18,7 @@ def test_plan_of_a_fresh_folder_runs_everything_and_writes_no_artifact(tmp_path:
 
 def test_plan_of_an_edited_recipe_names_the_value(workshop: Workshop) -> None:
     workshop.build("nano-cpu-int8")
-    words = ("--set", "quantization.embeddings=int4", "--json")
+    words = ("--set", "quantization.embeddings=int4", "--skip", "verify,benchmark", "--json")
     steps = json.loads(workshop.run("plan", "nano-cpu-int8", *words).stdout)["steps"]
     assert {step["stage"]: step["reason"] for step in steps if step["verdict"] == "will run"} == {
         "quantize": "`quantization.embeddings` int8 -> int4"

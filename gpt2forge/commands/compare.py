@@ -1,0 +1,143 @@
+"""`gpt2forge compare`: what was built side by side; what is missing is built first."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gpt2forge import console
+from gpt2forge.commands.build import build_one, make_order
+from gpt2forge.comparison import Comparison, find
+from gpt2forge.errors import UserError
+from gpt2forge.progress import Event, StepFinished
+from gpt2forge.recipe import load_recipe
+from gpt2forge.report import read_report
+from gpt2forge.store.store import Store
+
+Report = Mapping[str, Any]
+Show = Callable[[Report], str]
+"""Takes a report, gives what stands in the table."""
+
+
+def compare(references: Sequence[str], store: Path, skip: Sequence[str], as_json: bool, as_markdown: bool) -> None:
+    """Write a table with a column for each result: a recipe, or a report that was saved, perhaps on another machine."""
+    if len(references) < 2:
+        raise UserError("one result has nothing to stand beside; name two or more")
+    # Every fault of a recipe shows before the first build begins.
+    takes = [prepare(reference, skip) for reference in references]
+    comparison = Comparison([take(Store(store)) for take in takes])
+    if as_json:
+        console.write_json(comparison.to_json())
+        return
+    rows = [["", *title(comparison)], *tabulate(comparison)]
+    if as_markdown:
+        console.write("".join(f"{line}\n" for line in write_markdown(rows)))
+    else:
+        console.write_rows(rows, {})
+    for remark in comparison.remarks:
+        console.say_warning(remark)
+
+
+def prepare(reference: str, skip: Sequence[str]) -> Callable[[Store], Report]:
+    """What gives the report once there is a store."""
+    if reference.endswith(".json"):
+        report = read_report(Path(reference))
+        if report is None or "recipe" not in report or not isinstance(report.get("steps"), list):
+            raise UserError(f"{reference}: is not a report of gpt2forge; `build/NAME.json` is one")
+        return lambda store: report
+    order = make_order(load_recipe(reference), skip)
+
+    def take(store: Store) -> Report:
+        with console.RunView() as view:
+            return build_one(order, store, lambda event: show_new(event, view.show))
+
+    return take
+
+
+def show_new(event: Event, show: Callable[[Event], None]) -> None:
+    """What is there already is no news."""
+    if not (isinstance(event, StepFinished) and event.outcome.outcome == "reused"):
+        show(event)
+
+
+def title(comparison: Comparison) -> list[str]:
+    return [f"{name} (baseline)" if not index else name for index, name in enumerate(comparison.names)]
+
+
+def tabulate(comparison: Comparison) -> Iterator[list[str]]:
+    """A row for each quantity that any result has, then for each key that differs."""
+    reports = comparison.reports
+    for name, show in ROWS.items():
+        cells = [show(report) for report in reports]
+        if any(cell != "-" for cell in cells):
+            yield [name, *cells]
+    if comparison.front_quantities:
+        front = ["yes" if is_on else "no" for is_on in comparison.front]
+        yield [f"on the Pareto front ({', '.join(comparison.front_quantities)})", *front]
+    if len(comparison.hosts) > 1:
+        numbers = [find(report, ("benchmark", "host")) for report in reports]
+        yield ["host", *(host["processor"] if host else "-" for host in numbers)]
+    for key, values in comparison.differences.items():
+        yield [f"`{key}`", *("-" if value is None else str(value) for value in values)]
+
+
+def write_markdown(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    head, *body = rows
+    for row in (head, ["---"] * len(head), *body):
+        yield f"| {' | '.join(row)} |"
+
+
+def say_size(report: Report) -> str:
+    size = find(report, ("bytes", "package"))
+    return "-" if size is None else f"{console.size(size)}, {size / report['bytes']['float32']:.1%} of float32"
+
+
+def say_memory(report: Report) -> str:
+    benchmark = report.get("benchmark")
+    if not benchmark:
+        return "-"
+    return f"{console.size(benchmark['peak_memory_bytes'])} + {console.size(benchmark['mapped_memory_bytes'])}"
+
+
+def say_load(report: Report) -> str:
+    seconds = find(report, ("benchmark", "load_s"))
+    return "-" if seconds is None else f"{seconds:.2f} s"
+
+
+def make_time(name: str) -> Show:
+    """Milliseconds with their spread, and the share of PyTorch's in the same run."""
+
+    def say(report: Report) -> str:
+        benchmark = report.get("benchmark")
+        if not benchmark:
+            return "-"
+        least, largest = benchmark["spread"][name]
+        share = benchmark[name] / benchmark[f"{name}_reference"]
+        return f"{benchmark[name]:.2f} ms [{least:.2f}..{largest:.2f}], {share:.1%} of PyTorch"
+
+    return say
+
+
+def say_perplexity(report: Report) -> str:
+    verify = report.get("verify")
+    return f"{verify['perplexity']:.2f}, {verify['perplexity_increase']:+.3%}" if verify else "-"
+
+
+def make_number(path: tuple[str, str], form: str) -> Show:
+    def say(report: Report) -> str:
+        value = find(report, path)
+        return "-" if value is None else f"{value:{form}}"
+
+    return say
+
+
+ROWS: Mapping[str, Show] = {
+    "size": say_size,
+    "loads in": say_load,
+    "memory, anonymous + mapped": say_memory,
+    "prompt": make_time("prefill_ms"),
+    "new token": make_time("token_ms"),
+    "perplexity, beside PyTorch": say_perplexity,
+    "KL divergence": make_number(("verify", "kl_mean"), ".2e"),
+    "KL divergence, 99 %": make_number(("verify", "kl_p99"), ".2e"),
+    "same likeliest token": make_number(("verify", "top1_agreement"), ".2%"),
+}

@@ -1,0 +1,71 @@
+"""`gpt2forge compare` on real results."""
+
+import json
+
+import pytest
+
+from tests.workshop import Workshop
+
+PROVEN = ("build/nano-cpu-fp32-proven.json", "build/nano-cpu-int8-proven.json")
+
+
+@pytest.fixture(scope="module")
+def proven(workshop: Workshop) -> Workshop:
+    for recipe in ("nano-cpu-fp32", "nano-cpu-int8"):
+        workshop.prove(recipe)
+    return workshop
+
+
+def test_table_has_a_column_for_each_result_and_marks_baseline_and_front(proven: Workshop) -> None:
+    lines = proven.run("compare", *PROVEN).stdout.splitlines()
+    assert lines[0].split() == ["nano-cpu-fp32-proven", "(baseline)", "nano-cpu-int8-proven"]
+    names = [line.partition("  ")[0] for line in lines[1:]]
+    assert names == [
+        *("size", "loads in", "memory, anonymous + mapped", "prompt", "new token", "perplexity, beside PyTorch"),
+        *("KL divergence", "KL divergence, 99 %", "same likeliest token"),
+        "on the Pareto front (size, a token's time, KL divergence)",
+        *("`quantization.scheme`", "`quantization.granularity`", "`quantization.embeddings`"),
+        "`verify.max_perplexity_increase`",
+    ]
+
+
+def test_markdown_is_a_table(proven: Workshop) -> None:
+    lines = proven.run("compare", "--markdown", *PROVEN).stdout.splitlines()
+    assert lines[0] == "|  | nano-cpu-fp32-proven (baseline) | nano-cpu-int8-proven |"
+    assert {line.count("|") for line in lines} == {4}
+
+
+def test_json_holds_the_reports_as_they_are(proven: Workshop) -> None:
+    found = json.loads(proven.run("compare", "--json", *PROVEN).stdout)
+    saved = [json.loads((proven.folder / path).read_text()) for path in PROVEN]
+    assert found["baseline"] == "nano-cpu-fp32-proven"
+    assert found["reports"] == saved
+    assert found["differences"]["quantization.scheme"] == ["none", "int8"]
+
+
+def test_reports_of_different_hosts_are_not_put_side_by_side_in_silence(proven: Workshop) -> None:
+    report = json.loads((proven.folder / PROVEN[1]).read_text())
+    report["benchmark"]["host"]["processor"] = "another processor"
+    (proven.folder / "elsewhere.json").write_text(json.dumps(report))
+    done = proven.run("compare", PROVEN[0], "elsewhere.json")
+    assert "warning: times were taken on different hosts and cannot be compared" in done.stderr.splitlines()
+    assert "another processor" in done.stdout
+    assert "a token's time" not in done.stdout
+
+
+def test_what_is_missing_is_built(workshop: Workshop) -> None:
+    words = ("compare", "nano-cpu-int4", "nano-cpu-int8", "--skip", "verify,benchmark", "--json")
+    found = json.loads(workshop.run(*words).stdout)
+    assert [report["recipe"] for report in found["reports"]] == ["nano-cpu-int4", "nano-cpu-int8"]
+    assert (workshop.folder / "build/nano-cpu-int4/model.onnx").is_file()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["nano-cpu-int8"], "one result has nothing to stand beside; name two or more"),
+        (["no.json", "nano-cpu-int8"], "no.json: is not a report of gpt2forge; `build/NAME.json` is one"),
+    ],
+)
+def test_slip_of_the_pen_is_one_line(workshop: Workshop, words: list[str], message: str) -> None:
+    assert workshop.run("compare", *words, code=1).stderr == f"error: {message}\n"

@@ -1,0 +1,89 @@
+"""benchmark in a real build."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from gpt2forge.executor.machine import hold_machine
+from gpt2forge.measure.host import describe_host
+from tests.workshop import LITTLE, UNMEASURED, Workshop
+
+
+@pytest.fixture(scope="module")
+def report(workshop: Workshop) -> dict[str, Any]:
+    return workshop.prove("nano-cpu-int8")
+
+
+def test_times_stand_beside_pytorch_with_their_spread(report: dict[str, Any]) -> None:
+    found = report["benchmark"]
+    for name in ("prefill_ms", "token_ms", "prefill_ms_reference", "token_ms_reference"):
+        least, largest = found["spread"][name]
+        assert 0 < least <= found[name] <= largest
+    assert found["rounds"] == 3
+    assert found["host"] == describe_host()
+    assert 0 < found["load_s"]
+
+
+def test_memory_is_the_packages_alone_and_the_limit_is_its_bytes_at_the_speed_of_memory(
+    workshop: Workshop, report: dict[str, Any]
+) -> None:
+    found = report["benchmark"]
+    assert 10e6 < found["peak_memory_bytes"] < found["peak_memory_bytes_reference"]
+    assert found["mapped_memory_bytes"] > 0
+    size = (workshop.folder / report["output"] / "model.onnx_data").stat().st_size
+    assert found["bandwidth_limit_ms"] == pytest.approx(size / found["bandwidth_gb_s"] / 1e6)
+    assert found["bandwidth_limit_share"] == pytest.approx(found["bandwidth_limit_ms"] / found["token_ms"])
+
+
+def test_rerun_measures_anew(workshop: Workshop, report: dict[str, Any]) -> None:
+    again = workshop.prove("nano-cpu-int8", "--rerun", "benchmark")
+    assert [step["stage"] for step in again["steps"] if step["outcome"] == "built"] == ["benchmark"]
+    assert again["benchmark"]["token_ms"] != report["benchmark"]["token_ms"]
+
+
+def test_prompt_that_does_not_fit_is_one_line(workshop: Workshop) -> None:
+    words = ("--set", "benchmark.new_tokens=200", "--name", "long", "--skip", "verify")
+    done = workshop.run("build", "nano-cpu-int8", *words, code=1, measured=True)
+    assert done.stderr.splitlines()[-1] == (
+        "error: `benchmark`: 64 prompt tokens and 200 new ones are more than this model's 256; lower `prompt_tokens` "
+        "or `new_tokens`"
+    )
+
+
+def test_no_two_benchmarks_run_at_once_on_a_machine(workshop: Workshop) -> None:
+    command = [sys.executable, "-m", "gpt2forge", "build", "nano-cpu-int8", "--name", "nano-cpu-int8-proven", *LITTLE]
+    with hold_machine(lambda: None):
+        waiting = subprocess.Popen(
+            [*command, "--rerun", "benchmark", "--json"], cwd=workshop.folder, stdout=subprocess.PIPE, text=True
+        )
+        assert waiting.stdout is not None
+        while '"step_waiting"' not in (line := waiting.stdout.readline()):
+            assert line
+        assert '"another measurement on this machine"' in line
+        assert waiting.poll() is None
+    rest = waiting.stdout.read()
+    assert waiting.wait() == 0
+    assert '"step_started", "stage": "benchmark"' in rest
+
+
+def test_skipped_measurements_are_said_and_the_rest_is_published(workshop: Workshop) -> None:
+    report = workshop.report("nano-cpu-int8", "--set", "quantization.granularity=64", "--name", "skipping")
+    skipped = {step["stage"]: step["reason"] for step in report["steps"] if step["outcome"] == "skipped"}
+    assert skipped == dict.fromkeys(("reference", "verify", "benchmark"), "asked for by `--skip`")
+    assert report["verify"] is report["benchmark"] is None
+    assert (workshop.folder / "build/skipping/model.onnx").is_file()
+    assert UNMEASURED == ("--skip", "verify,benchmark")
+
+
+@pytest.mark.parametrize(
+    ("stages", "message"),
+    [
+        ("fuse", "`--skip fuse`: only `reference`, `verify`, `benchmark` can be left out"),
+        ("reference", "`--skip reference`: `verify` needs it; skip `verify`, and both are left out"),
+    ],
+)
+def test_what_cannot_be_skipped_is_said(workshop: Workshop, stages: str, message: str) -> None:
+    done = workshop.run("build", "nano-cpu-int8", "--skip", stages, code=1, measured=True)
+    assert done.stderr == f"error: {message}\n"

@@ -1,0 +1,114 @@
+"""reference and verify in real builds: what is recorded, what is shared, what is measured again."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from transformers import GPT2LMHeadModel
+
+from gpt2forge.graph.decode import open_decoder
+from gpt2forge.graph.text import read_tokenizer
+from gpt2forge.measure.likelihood import log_softmax
+from tests.workshop import ROOT, Workshop, make_workshop
+
+LENGTH = 256  # nano's context
+TOKENS = 2048
+
+
+@pytest.fixture(scope="module")
+def report(workshop: Workshop) -> dict[str, Any]:
+    return workshop.prove("nano-cpu-int8")
+
+
+def find_outcomes(report: dict[str, Any]) -> dict[str, str]:
+    return {step["stage"]: step["outcome"] for step in report["steps"]}
+
+
+def test_numbers_are_those_of_the_whole_distributions(workshop: Workshop, report: dict[str, Any]) -> None:
+    weights = workshop.store / "artifacts" / report["steps"][0]["digest"]
+    text = (ROOT / "examples/nano/heldout.txt").read_text()
+    windows = np.array(read_tokenizer(weights).encode(text).ids[:TOKENS]).reshape(-1, LENGTH)
+    model = GPT2LMHeadModel.from_pretrained(weights).eval()
+    with torch.inference_mode():
+        reference = model(torch.from_numpy(windows)).logits.numpy()
+    decoder = open_decoder(workshop.folder / report["output"])
+    p = np.concatenate([log_softmax(logits[:-1]) for logits in reference])
+    q = np.concatenate([log_softmax(decoder.read(window[None])[0, :-1]) for window in windows])
+    kl = (np.exp(p) * (p - q)).sum(axis=1)
+    following = windows[:, 1:].ravel()
+    places = np.arange(len(following))
+
+    found = report["verify"]
+    assert found["perplexity"] == pytest.approx(np.exp(-q[places, following].mean()), rel=1e-6)
+    assert found["perplexity_reference"] == pytest.approx(np.exp(-p[places, following].mean()), rel=1e-5)
+    assert found["kl_mean"] == pytest.approx(kl.mean(), rel=0.02)
+    assert found["kl_median"] == pytest.approx(np.median(kl), rel=0.03)
+    assert found["kl_p99"] == pytest.approx(np.percentile(kl, 99), rel=0.1)
+    assert found["kl_mean_least"] <= kl.mean()
+    assert found["top1_agreement"] == pytest.approx((p.argmax(axis=1) == q.argmax(axis=1)).mean(), abs=1e-3)
+    assert (found["windows"], found["tokens"], found["window"], found["stride"]) == (8, TOKENS, LENGTH, LENGTH)
+
+
+def test_variants_share_one_reference(workshop: Workshop, report: dict[str, Any]) -> None:
+    other = workshop.prove("nano-cpu-fp32")
+    assert find_outcomes(other)["reference"] == "reused"
+    assert other["verify"]["perplexity_reference"] == report["verify"]["perplexity_reference"]
+    assert abs(other["verify"]["perplexity_increase"]) < 1e-5
+    assert other["verify"]["kl_mean"] < 1e-6
+
+
+def test_editing_a_limit_measures_nothing_again(workshop: Workshop, report: dict[str, Any]) -> None:
+    again = workshop.prove("nano-cpu-int8", "--set", "verify.max_kl=0.5")
+    assert set(find_outcomes(again).values()) == {"reused"}
+    assert again["verify"] == report["verify"]
+
+
+def test_another_text_is_measured_anew_and_a_moved_one_is_not(workshop: Workshop, report: dict[str, Any]) -> None:
+    shutil.copy(ROOT / "examples/nano/heldout.txt", workshop.folder / "moved.txt")
+    moved = workshop.prove("nano-cpu-int8", "--set", "verify.text=moved.txt")
+    assert set(find_outcomes(moved).values()) == {"reused"}
+    (workshop.folder / "other.txt").write_text("def f(x):\n    return x\n" * 50)
+    words = ("--set", "verify.text=other.txt", "--set", "verify.max_perplexity_increase=100%")
+    other = find_outcomes(workshop.prove("nano-cpu-int8", *words))
+    assert [stage for stage, outcome in other.items() if outcome == "built"] == ["reference", "verify"]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"caf\xe9 au lait", "is not UTF-8 text at byte 3; convert it first"),
+        (b"", "has 0 tokens; at least 2 are needed, better some thousands"),
+    ],
+)
+def test_text_that_cannot_be_read_is_one_line(workshop: Workshop, data: bytes, message: str) -> None:
+    (workshop.folder / "bad.txt").write_bytes(data)
+    words = ("--set", "verify.text=bad.txt", "--name", "bad")
+    done = workshop.run("build", "nano-cpu-int8", *words, code=1, measured=True)
+    assert done.stderr.splitlines()[-1] == f"error: bad.txt: {message}"
+    assert not (workshop.folder / "build/bad").exists()
+
+
+def test_missing_text_is_named_with_its_place(workshop: Workshop) -> None:
+    words = ("--set", "verify.text=nowhere.txt", "--name", "bad")
+    done = workshop.run("build", "nano-cpu-int8", *words, code=1, measured=True)
+    assert done.stderr == (
+        "error: --set verify.text=nowhere.txt: `verify.text: nowhere.txt`: there is no such file; its path starts at "
+        "the working directory\n"
+    )
+
+
+def test_own_checkpoint_on_the_examples_text_is_warned_of(tmp_path: Path) -> None:
+    shop = make_workshop(tmp_path)
+    shutil.copytree(ROOT / "examples/nano", shop.folder / "mine")
+    report = shop.prove("nano-cpu-int8", "--set", "source.checkpoint=mine", "--skip", "benchmark")
+    assert report["warnings"] == [
+        "recipes/base/cpu.yaml:14:3: `examples/nano/heldout.txt` is Python code for the example model; what it says of "
+        "another model's accuracy means little: give `verify.text` pages of what yours was made for"
+    ]
+
+
+def test_example_itself_is_not_warned_of(report: dict[str, Any]) -> None:
+    assert report["warnings"] == []

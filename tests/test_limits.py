@@ -1,0 +1,79 @@
+"""Limits: beyond one nothing is published, and the error gives number, limit and place."""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.workshop import Workshop
+
+
+def refuse(workshop: Workshop, change: str) -> str:
+    """The one line of a build that must not be published."""
+    path = workshop.folder / "build/nano-cpu-int8-proven"
+    before = path.readlink() if path.is_symlink() else None
+    report = workshop.prove("nano-cpu-int8", "--set", change, code=1)
+    after = path.readlink() if path.is_symlink() else None
+    assert before == after
+    assert report["error"] == json.loads(path.with_suffix(".json").read_text())["error"]
+    assert report["verify"]["kl_mean"] > 0  # what was measured is told all the same
+    return str(report["error"])
+
+
+@pytest.fixture(scope="module")
+def verify(workshop: Workshop) -> dict[str, Any]:
+    found: dict[str, Any] = workshop.prove("nano-cpu-int8")["verify"]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("change", "name", "says"),
+    [
+        ("verify.max_kl=1e-9", "kl_mean", "above `max_kl: 1e-09`"),
+        ("verify.min_top1_agreement=100%", "top1_agreement", "below `min_top1_agreement: 100.000 %`"),
+    ],
+)
+def test_number_beyond_its_limit_is_one_line_with_both_and_the_place(
+    workshop: Workshop, verify: dict[str, Any], change: str, name: str, says: str
+) -> None:
+    shown = f"{verify[name]:.3g}" if name == "kl_mean" else f"{verify[name]:.3%}".replace("%", " %")
+    assert refuse(workshop, change) == f"--set {change}: `{name}` is {shown}, {says}; not published"
+
+
+def test_limit_in_a_file_is_named_by_line_and_column(workshop: Workshop) -> None:
+    recipe = workshop.folder / "strict-int8.yaml"
+    recipe.write_text(
+        "name: strict-int8\nextends: recipes/nano-cpu-int8.yaml\nverify:\n  tokens: 2048\n"
+        "  max_perplexity_increase: 0%\n  max_kl: 0.0001\n"
+    )
+    words = ("--skip", "benchmark")
+    lines = workshop.run("build", str(recipe), *words, code=1, measured=True).stderr.splitlines()
+    assert f"error: {recipe}:6:3: `kl_mean` is " in lines[-1]
+    assert lines[-1].endswith(", above `max_kl: 0.0001`; not published")
+    assert not (workshop.folder / "build/strict-int8").exists()
+
+
+def test_property_beyond_its_tolerance_names_the_shortest_prompt_that_shows_it(
+    workshop: Workshop, verify: dict[str, Any]
+) -> None:
+    line = refuse(workshop, "verify.tolerances.steps_equal_pass=1e-5")
+    worst = verify["properties"]["steps_equal_pass"]
+    shortest = next(each for each in verify["prompts"]["steps_equal_pass"] if each["difference"] > 1e-5)
+    assert line == (
+        f"--set verify.tolerances.steps_equal_pass=1e-5: `steps_equal_pass` is {worst:.3g} of the logits' spread, above "
+        "its tolerance 1e-05; not published; the shortest prompt that shows it has the tokens "
+        f"{' '.join(map(str, shortest['tokens']))}"
+    )
+
+
+def test_float32_is_held_to_one_part_in_ten_thousand(workshop: Workshop) -> None:
+    found = workshop.prove("nano-cpu-fp32")["verify"]["properties"]
+    assert max(found.values()) < 1e-4
+
+
+@pytest.mark.parametrize("value", ["110%", "-1%", "much", "[1]"])
+def test_limit_that_is_no_share_is_refused(workshop: Workshop, value: str) -> None:
+    words = ("--set", f"verify.max_perplexity_increase={value}", "--name", "x")
+    done = workshop.run("plan", "nano-cpu-int8", *words, code=1)
+    assert done.stderr.startswith(f"error: --set verify.max_perplexity_increase={value}: `verify.max_perplexity_inc")
+    assert len(done.stderr.splitlines()) == 1
