@@ -1,6 +1,7 @@
 """Keys: equal for equal reasons, different for any other."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpt2forge.digest import canonical_json, digest_value
+from gpt2forge.measure.host import describe_host
 from gpt2forge.plan.key import make_key, make_pre_image
 from gpt2forge.store.memo import Memo
 from tests.toy.job import make_job
@@ -68,3 +70,17 @@ def test_key_holds_what_the_stage_reads_and_no_path(tmp_path: Path) -> None:
     assert images[0]["section"] == {}
     assert list(images[0]["tools"]) == ["numpy"]
     assert str(tmp_path) not in str(images)
+
+
+def test_what_a_machine_decides_is_keyed_on_the_machine(tmp_path: Path) -> None:
+    memo, job = Memo(tmp_path / "memo"), make_job(tmp_path / "one")
+    stage = replace(job.stages[0], on_host=True)
+    image = make_pre_image(job, stage, {"checkpoint": "0"}, memo)
+    assert image["host"] == describe_host()
+
+
+def test_fields_that_a_stage_does_not_read_are_not_in_its_key(tmp_path: Path) -> None:
+    memo, job = Memo(tmp_path / "memo"), make_job(tmp_path / "one", times=3)
+    stage = next(stage for stage in job.stages if stage.section == "repetition")
+    image = make_pre_image(job, replace(stage, fields=("times",)), {"text": "0"}, memo)
+    assert image["section"] == {"times": 3}
