@@ -100,7 +100,7 @@ def save(report: dict[str, Any]) -> None:
 def is_unchanged(report: dict[str, Any]) -> bool:
     """Whether nothing was made, and the report on disk tells of the same result."""
     saved = read_report(BUILD / f"{report['recipe']}.json")
-    if saved is None or saved.get("error") is not None:
+    if saved is None or any(saved.get(part) != report[part] for part in ("error", "values", "warnings")):
         return False
     made = any(step["outcome"] not in ("reused", "skipped") for step in report["steps"])
     return not made and list_keys(saved) == list_keys(report)

@@ -232,3 +232,10 @@ def test_all_shipped_nano_recipes_build(workshop: Workshop) -> None:
     assert sizes["nano-cpu-int4"] < sizes["nano-cpu-int8"] < sizes["nano-cpu-fp32"]
     for name, size in sizes.items():  # what the recipe's second line says
         assert (ROOT / f"recipes/{name}.yaml").read_text().splitlines()[1].startswith(f"# {size / 1e6:.1f} MB, ")
+
+
+def test_report_tells_of_a_limit_that_was_edited(fresh: Workshop) -> None:
+    for limit in (0.3, 0.4):
+        fresh.report("nano-cpu-int8", "--set", f"verify.max_kl={limit}", "--name", "edited")
+        saved = json.loads((fresh.folder / "build/edited.json").read_text())
+        assert saved["values"]["verify"]["max_kl"] == limit
