@@ -11,7 +11,7 @@ from gpt2forge.model.texts import quote, read_object
 
 # Other values of these change the logits in a way that the graph does not know; they are refused by name.
 FIXED = {"add_cross_attention": False, "is_causal": True, "quantization_config": None}
-# The activations that can be built, by each name that transformers' ACT2FN has for them. One function has one name here.
+# The activations that can be built, by each name that transformers' ACT2FN has for them; one function, one name here.
 ACTIVATIONS = {
     **dict.fromkeys(("gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_fast", "gelu_accurate"), "gelu_new"),
     **dict.fromkeys(("gelu", "gelu_python"), "gelu"),

@@ -72,6 +72,7 @@ def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Met
     from gpt2forge.graph.audit import audit_package
     from gpt2forge.graph.cache import extends_in_place
     from gpt2forge.graph.files import read_graph
+    from gpt2forge.graph.package import find_weights
     from gpt2forge.graph.quantize.model import quantize_model
     from gpt2forge.graph.quantize.scheme import make_scheme
 
@@ -80,8 +81,9 @@ def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Met
     scheme = make_scheme(section.scheme, section.granularity, section.embeddings or "none")
     weights = inputs["weights"]
     model = read_graph(inputs["graph"])
+    sources = find_weights(model.graph)
     rows = quantize_model(model, weights, scheme, out, inputs.advance)
-    audit_package(out, scheme)
+    audit_package(out, scheme, sources, weights)
     write_texts(weights, out, extends_in_place(model.graph))
     write_json(out / "forge.json", {"tensors": [row.to_json() for row in rows]})
     float32 = sum(4 * row.weights for row in rows)

@@ -1,7 +1,7 @@
 """The bias of a linear layer moves into the operator behind it, where that one adds a bias by itself.
 
-FastGelu and SkipLayerNormalization do, and Gelu has a twin that does, BiasGelu; so this works where those were fused, and
-leaves the other biases as they are.
+FastGelu and SkipLayerNormalization do, and Gelu has a twin that does, BiasGelu; so this works where those were fused,
+and leaves the other biases as they are.
 """
 
 import onnx_ir as ir
