@@ -123,8 +123,7 @@ def judge(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
     if granularity == "channel" and not (isinstance(target, dict) and target.get("cpu") == "vnni"):
         yield (
             ("quantization", "granularity"),
-            "`granularity: channel` needs `target.cpu: vnni`: older x86 saturates in its integer matmul; "
-            "use blocks, for example `granularity: 128`",
+            f"`granularity: channel` needs `target.cpu: vnni`: {quantize.SATURATION}",
         )
     if plain.get("name") in (".", "..") or str(plain.get("name")).endswith(".json"):
         yield (("name",), f"`name: {plain['name']}` would take the place of something else in `build/`")

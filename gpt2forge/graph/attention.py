@@ -7,6 +7,7 @@ from math import sqrt
 import onnx_ir as ir
 
 from gpt2forge.graph.builder import Builder
+from gpt2forge.graph.dimensions import Dimensions
 from gpt2forge.graph.interface import present_names
 
 
@@ -17,19 +18,28 @@ class Heads:
     count: int
     width: int
 
-    @property
-    def scale(self) -> float:
-        """What a score is multiplied with, so that its spread does not depend on the width."""
-        return 1 / sqrt(self.width)
+
+def choose_scale(config: Dimensions, layer: int) -> float:
+    """What a layer's scores are multiplied with, so that their spread does not depend on the width.
+
+    `scale_attn_weights: false` leaves that out; `scale_attn_by_inverse_layer_idx` divides by the layer, counted from 1.
+    """
+    scale = 1 / sqrt(config.head_width) if config.scale_attn_weights else 1.0
+    return scale / (layer + 1) if config.scale_attn_by_inverse_layer_idx else scale
+
+
+def name_scale(layer: int) -> str:
+    """The constant that holds a layer's scale."""
+    return f"h.{layer}.attn.core.scale"
 
 
 def write_attention(
-    graph: Builder, layer: int, heads: Heads, packed: ir.Value, past: Sequence[ir.Value], bias: ir.Value
+    graph: Builder, layer: int, heads: Heads, scale: float, packed: ir.Value, past: Sequence[ir.Value], bias: ir.Value
 ) -> tuple[ir.Value, ir.Value, ir.Value]:
     """Write the nodes `h.{layer}.attn.core.*`; give the mixed rows (B, S, H*D) and all keys and values (B, H, T, D).
 
     `packed` holds query, key and value side by side, (B, S, 3*H*D); `past` the keys and values so far, (B, H, P, D);
-    `bias` is added to the scores, (B, 1, S, T). Attention Is All You Need, section 3.2, https://arxiv.org/abs/1706.03762.
+    the scores are multiplied with `scale`, and `bias` is added, (B, 1, S, T). Attention Is All You Need, section 3.2, https://arxiv.org/abs/1706.03762.
     """
     core = f"h.{layer}.attn.core"
     parts = [f"{core}.{part}_rows" for part in ("query", "key", "value")]
@@ -42,7 +52,7 @@ def write_attention(
     (value,) = graph.node(f"{core}.value", "Concat", [past[1], new_value], {"axis": 2}, outputs=[value_name])
     columns = graph.op(f"{core}.key_columns", "Transpose", [key], {"perm": (0, 1, 3, 2)})  # (B, H, D, T)
     scores = graph.op(f"{core}.scores", "MatMul", [query, columns])  # (B, H, S, T)
-    scaled = graph.op(f"{core}.scaled", "Mul", [scores, graph.floats("attn.scale", heads.scale)])  # (B, H, S, T)
+    scaled = graph.op(f"{core}.scaled", "Mul", [scores, graph.floats(name_scale(layer), scale)])  # (B, H, S, T)
     masked = graph.op(f"{core}.masked", "Add", [scaled, bias])  # (B, H, S, T)
     shares = graph.op(f"{core}.shares", "Softmax", [masked], {"axis": -1})  # (B, H, S, T)
     mixed = graph.op(f"{core}.mixed", "MatMul", [shares, value])  # (B, H, S, D)

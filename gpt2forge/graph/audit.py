@@ -2,11 +2,13 @@
 
 1. Every weight lies inside `model.onnx_data`, with the length that its shape and type ask for.
 2. No two weights overlap, unless they lie at the very same place.
-3. No bytes are stored twice: two places of at least SMALL bytes that hold the same values. Weights whose values are all
-   the same (gains of one, a table of zeros) may.
+3. No bytes are stored twice: two places of at least SMALL bytes that hold the same values. Weights whose values are
+   all the same (gains of one, a table of zeros) may, and those that the checkpoint itself holds twice (layers that are
+   equal).
 4. Nothing is left float32 that was to be quantized.
 """
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +19,7 @@ import onnx_ir as ir
 
 from gpt2forge.errors import UserError
 from gpt2forge.graph.files import GRAPH_FILE, read_graph
-from gpt2forge.graph.package import DATA_FILE, Region, find_region, find_weights
+from gpt2forge.graph.package import DATA_FILE, Region, find_region, find_weights, map_weight
 from gpt2forge.graph.quantize.linear import LINEAR
 from gpt2forge.graph.quantize.scheme import Scheme
 from gpt2forge.graph.quantize.table import TABLES
@@ -35,15 +37,18 @@ class Stored:
     dtype: ir.DataType
 
 
-def audit_package(folder: Path, scheme: Scheme) -> None:
-    """Check a package by rules 1 to 4; raises UserError that names the first weight that breaks one."""
+def audit_package(folder: Path, scheme: Scheme, sources: Mapping[str, ir.ExternalTensor], weights: Path) -> None:
+    """Check a package by rules 1 to 4; raises UserError that names the first weight that breaks one.
+
+    `sources` are the float32 weights that it was made from, by name, which lie in the folder `weights`.
+    """
     tensors = find_weights(read_graph(folder).graph)
     size = (folder / DATA_FILE).stat().st_size
     for name, tensor in tensors.items():
         check_place(folder, name, tensor, size)
     stored = [Stored(name, find_region(tensor), tensor.dtype) for name, tensor in tensors.items()]
     check_overlap(folder, stored)
-    check_repetition(folder, stored)
+    check_repetition(folder, stored, lambda one, other: are_equal(one, other, sources, weights))
     for weight in stored:
         check_quantized(folder, weight, scheme)
 
@@ -64,7 +69,7 @@ def check_overlap(folder: Path, stored: list[Stored]) -> None:
             raise UserError(f"{folder / DATA_FILE}: `{first.name}` and `{second.name}` overlap")
 
 
-def check_repetition(folder: Path, stored: list[Stored]) -> None:
+def check_repetition(folder: Path, stored: list[Stored], may_repeat: Callable[[Stored, Stored], bool]) -> None:
     """Rule 3."""
     data = np.memmap(folder / DATA_FILE, np.uint8, "r")
     seen: dict[tuple[int, bytes, bytes], list[Stored]] = {}
@@ -72,9 +77,10 @@ def check_repetition(folder: Path, stored: list[Stored]) -> None:
         values = view(data, weight)
         alike = seen.setdefault((len(values), values[:GLANCE].tobytes(), values[-GLANCE:].tobytes()), [])
         for earlier in alike:
-            if np.array_equal(view(data, earlier), values) and varies(values.view(weight.dtype.numpy())):
+            same = np.array_equal(view(data, earlier), values) and varies(values.view(weight.dtype.numpy()))
+            if same and not may_repeat(earlier, weight):
                 twice = f"`{earlier.name}` and `{weight.name}` hold the same bytes"
-                raise UserError(f"{folder / DATA_FILE}: {twice}; are they equal in the checkpoint?")
+                raise UserError(f"{folder / DATA_FILE}: {twice}, which the checkpoint does not hold twice")
         alike.append(weight)
 
 
@@ -84,6 +90,19 @@ def view(data: np.ndarray[Any, Any], weight: Stored) -> np.ndarray[Any, Any]:
 
 def varies(values: np.ndarray[Any, Any]) -> bool:
     return bool((values != values[0]).any())
+
+
+def are_equal(one: Stored, other: Stored, sources: Mapping[str, ir.ExternalTensor], weights: Path) -> bool:
+    """Whether two stored weights come from two of the checkpoint that hold the same values."""
+    first, second = (find_source(stored.name, sources) for stored in (one, other))
+    if first is None or second is None or find_region(first) == find_region(second):
+        return False
+    return np.array_equal(map_weight(first, weights), map_weight(second, weights))
+
+
+def find_source(name: str, sources: Mapping[str, ir.ExternalTensor]) -> ir.ExternalTensor | None:
+    """The weight that `name` was made from: itself, or what stands before the last dot, as in `wte.weight.scales`."""
+    return sources.get(name) or sources.get(name.rpartition(".")[0])
 
 
 def check_quantized(folder: Path, weight: Stored, scheme: Scheme) -> None:

@@ -1,11 +1,11 @@
-"""What a graph has to be told of a model: the numbers that decide its shapes, and where each weight lies."""
+"""What a graph has to be told of a model: its numbers, the variants of its computation, and where each weight lies."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
 
 class Dimensions(Protocol):
-    """The numbers that decide every shape of a GPT-2, by their names in `config.json`."""
+    """What decides the shapes of a GPT-2 and what it computes, by the names of `config.json`."""
 
     @property
     def vocab_size(self) -> int: ...
@@ -25,6 +25,12 @@ class Dimensions(Protocol):
     def tied(self) -> bool: ...
     @property
     def head_width(self) -> int: ...
+    @property
+    def activation_function(self) -> str: ...
+    @property
+    def scale_attn_weights(self) -> bool: ...
+    @property
+    def scale_attn_by_inverse_layer_idx(self) -> bool: ...
 
 
 class StoredTensor(Protocol):

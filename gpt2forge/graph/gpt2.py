@@ -18,10 +18,10 @@ from dataclasses import dataclass
 
 import onnx_ir as ir
 
-from gpt2forge.graph.attention import Heads, write_attention
+from gpt2forge.graph.activation import write_activation
+from gpt2forge.graph.attention import Heads, choose_scale, write_attention
 from gpt2forge.graph.builder import Builder
 from gpt2forge.graph.dimensions import Dimensions, StoredTensors
-from gpt2forge.graph.gelu import write_gelu
 from gpt2forge.graph.interface import LOGITS, declare_logits_to_keep, declare_past, declare_tokens, type_outputs
 from gpt2forge.graph.mask import write_mask
 from gpt2forge.graph.weights import Weights
@@ -107,13 +107,14 @@ def write_layer(
 
     normed = write.layer_norm(f"{name}.ln_1", x)  # (B, S, E)
     packed = write.linear(f"{name}.attn.c_attn", normed, width, 3 * width)  # (B, S, 3*E)
-    mixed, key, value = write_attention(graph, layer, heads, packed, past, bias)  # (B, S, E)
+    scale = choose_scale(write.config, layer)
+    mixed, key, value = write_attention(graph, layer, heads, scale, packed, past, bias)  # (B, S, E)
     branch = write.linear(f"{name}.attn.c_proj", mixed, width, width)  # (B, S, E)
     x = graph.op(f"{name}.attn.residual", "Add", [x, branch])  # (B, S, E)
 
     normed = write.layer_norm(f"{name}.ln_2", x)  # (B, S, E)
     wide = write.linear(f"{name}.mlp.c_fc", normed, width, inner)  # (B, S, I)
-    active = write_gelu(graph, f"{name}.mlp.act", wide)  # (B, S, I)
+    active = write_activation(graph, write.config.activation_function, f"{name}.mlp.act", wide)  # (B, S, I)
     branch = write.linear(f"{name}.mlp.c_proj", active, inner, width)  # (B, S, E)
     x = graph.op(f"{name}.mlp.residual", "Add", [x, branch])  # (B, S, E)
     return x, key, value

@@ -5,8 +5,10 @@ from pathlib import Path
 import onnxruntime as ort
 
 from gpt2forge.graph.files import GRAPH_FILE
+from gpt2forge.graph.saturation import saturates
 
 QUIET = 3  # errors only
+EXACT_PRODUCTS = "session.x64quantprecision"  # int8 weights become uint8
 
 
 def open_graph(graph: Path, weights: Path, threads: int = 0) -> ort.InferenceSession:
@@ -25,8 +27,10 @@ def open_package(folder: Path, threads: int = 0) -> ort.InferenceSession:
 
 
 def make_options(threads: int) -> ort.SessionOptions:
-    """Options that every session has: this many threads, and no warnings."""
+    """Options that every session has: this many threads, no warnings, and integer products that are right."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = QUIET
+    if saturates():
+        options.add_session_config_entry(EXACT_PRODUCTS, "1")
     return options

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from gpt2forge.errors import UserError
-from gpt2forge.model.config import FIXED, ModelConfig
+from gpt2forge.model.config import ModelConfig
 from gpt2forge.model.stored import Stored, make_buffer, read_pieces
 from gpt2forge.model.tokenizer import write_json
 from gpt2forge.model.weights import write_float32
@@ -47,8 +47,9 @@ def write_config(config: ModelConfig, generation: dict[str, Any], folder: Path) 
     """Write config.json and generation_config.json; `generation` is what the source says of generating."""
     tokens = {"bos_token_id": config.bos_token_id, "eos_token_id": config.eos_token_id}
     values = {
-        **FIXED,
         **tokens,
+        "activation_function": config.activation_function,
+        "add_cross_attention": False,
         "architectures": ["GPT2LMHeadModel"],
         "attn_pdrop": 0.1,
         "dtype": "float32",
@@ -62,7 +63,10 @@ def write_config(config: ModelConfig, generation: dict[str, Any], folder: Path) 
         "n_inner": config.n_inner,
         "n_layer": config.n_layer,
         "n_positions": config.n_positions,
+        "reorder_and_upcast_attn": config.reorder_and_upcast_attn,
         "resid_pdrop": 0.1,
+        "scale_attn_by_inverse_layer_idx": config.scale_attn_by_inverse_layer_idx,
+        "scale_attn_weights": config.scale_attn_weights,
         "tie_word_embeddings": config.tied,
         "use_cache": True,
         "vocab_size": config.vocab_size,

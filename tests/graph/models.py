@@ -31,6 +31,11 @@ class Shape:
     layers: int = 2
     inner: int | None = None
     tied: bool = True
+    activation: str = "gelu_new"
+    epsilon: float = 1e-5
+    scaled: bool = True
+    scaled_by_layer: bool = False
+    upcast: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,6 +81,11 @@ def make_model(folder: Path, shape: Shape, seed: int = 0) -> GPT2LMHeadModel:
         n_layer=shape.layers,
         n_inner=shape.inner,
         tie_word_embeddings=shape.tied,
+        activation_function=shape.activation,
+        layer_norm_epsilon=shape.epsilon,
+        scale_attn_weights=shape.scaled,
+        scale_attn_by_inverse_layer_idx=shape.scaled_by_layer,
+        reorder_and_upcast_attn=shape.upcast,
         bos_token_id=shape.vocabulary - 1,
         eos_token_id=shape.vocabulary - 1,
         attn_implementation="eager",

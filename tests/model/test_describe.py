@@ -16,7 +16,11 @@ CONFIG = {
     "n_head": 2,
     "n_layer": 2,
     "n_inner": 32,
+    "activation_function": "gelu_new",
     "layer_norm_epsilon": 1e-5,
+    "scale_attn_weights": True,
+    "scale_attn_by_inverse_layer_idx": False,
+    "reorder_and_upcast_attn": False,
     "eos_token_id": 0,
 }
 

@@ -69,6 +69,23 @@ def test_transformers_loads_a_hugging_face_model_bit_for_bit(tmp_path: Path, tie
     assert torch.equal(model(tokens).logits, source.eval()(tokens).logits)
 
 
+def test_variants_of_the_configuration_are_kept(tmp_path: Path) -> None:
+    variants = {
+        "activation_function": "relu",
+        "layer_norm_epsilon": 1e-3,
+        "n_inner": 20,
+        "scale_attn_weights": False,
+        "scale_attn_by_inverse_layer_idx": True,
+        "reorder_and_upcast_attn": True,
+    }
+    source = make_model(**variants)
+    convert(write_huggingface(tmp_path / "in", source), tmp_path / "out")
+    model = GPT2LMHeadModel.from_pretrained(tmp_path / "out")
+    assert {key: getattr(model.config, key) for key in variants} == variants
+    tokens = torch.arange(8)[None]
+    assert torch.equal(model(tokens).logits, source.eval()(tokens).logits)
+
+
 def test_tied_model_that_stores_its_head_twice_is_written_once(tmp_path: Path) -> None:
     folder = write_huggingface(tmp_path / "in", make_model())
     wte = "transformer.wte.weight"

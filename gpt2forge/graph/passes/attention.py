@@ -12,14 +12,13 @@ import numpy as np
 import onnx_ir as ir
 
 from gpt2forge.errors import UserError
-from gpt2forge.graph.attention import Heads, write_attention
+from gpt2forge.graph.attention import Heads, name_scale, write_attention
 from gpt2forge.graph.builder import MICROSOFT, Builder
 from gpt2forge.graph.interface import ATTENTION_MASK, INPUT_IDS, count_layers, past_names, present_names
 from gpt2forge.graph.mask import write_mask
 from gpt2forge.graph.pattern import index, match, replace, stand_in
 
 WIDTH_STEP = 8  # ONNX Runtime refuses other head widths when the node runs
-SCALE = "attn.scale"
 
 
 @dataclass(frozen=True)
@@ -91,8 +90,8 @@ def fuse_layer(graph: ir.Graph, layer: int, heads: Heads, lengths: Lengths) -> N
     names = [f"h.{layer}.attn.c_attn.bias_add", "mask.bias", *past_names(layer)]
     expected = Builder()
     packed, bias, *past = (stand_in(each) for each in names)
-    write_attention(expected, layer, heads, packed, past, bias)
-    old = match(graph, expected, free=[SCALE])
+    write_attention(expected, layer, heads, 1.0, packed, past, bias)
+    old = match(graph, expected, free=[name_scale(layer)])
     nodes = index(graph)
 
     inputs = [
@@ -103,15 +102,15 @@ def fuse_layer(graph: ir.Graph, layer: int, heads: Heads, lengths: Lengths) -> N
         *(None, None, None),  # no rotation
         lengths.bias,
     ]
-    attributes = {"num_heads": heads.count, "kv_num_heads": heads.count, "scale": read_scale(graph)}
+    attributes = {"num_heads": heads.count, "kv_num_heads": heads.count, "scale": read_scale(graph, layer)}
     new = Builder()
     outputs = [name, *present_names(layer)]  # (B, S, H*D), and all keys and values, (B, H, T, D)
     new.node(name, "GroupQueryAttention", inputs, attributes, outputs=outputs, domain=MICROSOFT)
     replace(graph, old, new, renamed={f"{name}.mixed_rows": name})
 
 
-def read_scale(graph: ir.Graph) -> float:
-    """What the scores are multiplied with; the operator takes any."""
-    scale = graph.initializers[SCALE].const_value
+def read_scale(graph: ir.Graph, layer: int) -> float:
+    """What a layer's scores are multiplied with; the operator takes any."""
+    scale = graph.initializers[name_scale(layer)].const_value
     assert scale is not None
     return float(scale.numpy())

@@ -46,8 +46,8 @@ def test_causal_part_of_the_mask_goes(tiny: Tiny) -> None:
 
 def test_another_scale_is_kept(tiny: Tiny, tmp_path: Path) -> None:
     model = read_graph(tiny.graph)
-    scale = ir.Tensor(np.array(0.9, np.float32), name="attn.scale")
-    model.graph.initializers["attn.scale"].const_value = scale
+    for name in ("h.0.attn.core.scale", "h.1.attn.core.scale"):
+        model.graph.initializers[name].const_value = ir.Tensor(np.array(0.9, np.float32), name=name)
     logits = []
     for passes in ([], ["attention"]):
         fuse(model, passes)

@@ -42,8 +42,9 @@ def pack(
     out.mkdir(parents=True)
     model = read_graph(tiny.graph)
     fuse(model, passes)
+    sources = find_weights(model.graph)
     rows = quantize_model(model, tiny.weights, scheme, out, lambda done, total, unit: None, threads)
-    audit_package(out, scheme)
+    audit_package(out, scheme, sources, tiny.weights)
     return rows
 
 

@@ -1,0 +1,26 @@
+"""Writes a package's logits of rows of tokens, in a plain session of onnxruntime or in one of ours.
+
+python logits.py PACKAGE plain|ours TOKENS.npy LOGITS.npy
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnxruntime as ort
+
+from gpt2forge.graph.feeds import make_feeds, read_cache_shape, run
+from gpt2forge.graph.files import GRAPH_FILE
+from gpt2forge.graph.session import open_package
+
+
+def main(package: Path, how: str, tokens: str, out: str) -> None:
+    if how == "plain":
+        session = ort.InferenceSession(package / GRAPH_FILE, providers=["CPUExecutionProvider"])
+    else:
+        session = open_package(package)
+    empty = read_cache_shape(session).empty(1)
+    np.save(out, np.concatenate([run(session, make_feeds(row[None], empty))[0] for row in np.load(tokens)]))
+
+
+main(Path(sys.argv[1]), *sys.argv[2:])
