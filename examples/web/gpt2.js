@@ -29,7 +29,8 @@ async function read(url) {
 /** Yields {token, text}: always the likeliest token, and the text that it completes; ends at the end of the text. */
 export async function* generate({ config, session, tokenizer }, prompt, maxTokens) {
   let next = tokenizer.encode(prompt).ids;
-  if (!next.length) next = [config.eos_token_id];
+  if (!next.length) next = [config.eos_token_id]; // an empty prompt begins as a text of its own does
+  if (next.length > config.n_positions) throw new Error(`${next.length} tokens are more than ${config.n_positions}`);
   let cache = emptyCache(config);
   const tokens = [];
   let written = "";

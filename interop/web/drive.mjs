@@ -1,12 +1,7 @@
 // Drives Chromium: reads a request on standard input, opens the page that it names, and writes what was seen there.
 
 import { readFileSync } from "node:fs";
-import { chromium } from "playwright-core";
-
-const QUIET = [
-  ..."--no-sandbox --disable-gpu --disable-quic --no-first-run".split(" "),
-  ..."--disable-background-networking --disable-component-update --disable-sync".split(" "),
-];
+import { withPage } from "./browser.mjs";
 
 /** What the page's own module says of a package: ids of the prompts, and the tokens after each. */
 async function ask({ folder, prompts, count }) {
@@ -35,9 +30,7 @@ async function type(page, prompt, count, screenshot) {
 }
 
 const { program, url, folders, prompts, new: count, screenshot } = JSON.parse(readFileSync(0, "utf8"));
-const browser = await chromium.launch({ executablePath: program, args: QUIET });
-try {
-  const page = await browser.newPage();
+await withPage(program, async (page) => {
   const errors = [];
   page.on("pageerror", (error) => errors.push(String(error)));
   page.on("console", (message) => message.type() === "error" && errors.push(message.text()));
@@ -45,7 +38,5 @@ try {
   const typed = await type(page, prompts[0], count, screenshot);
   const answers = [];
   for (const folder of folders) answers.push(await page.evaluate(ask, { folder, prompts, count }));
-  console.log(JSON.stringify({ typed, answers, errors }));
-} finally {
-  await browser.close();
-}
+  return { typed, answers, errors };
+});
