@@ -30,3 +30,7 @@ PROMPTS = (
 )
 
 assert all(prompt in (ROOT / "examples/nano/heldout.txt").read_text() for prompt in PROMPTS)
+
+PROMPT_774M = "    return str(value)"
+NEW_774M = 8
+"""Weights from a seed repeat themselves; of 60 lines this one has leads above MARGIN and three different tokens."""

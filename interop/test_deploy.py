@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
+from interop.browser import drive
 from interop.deploy import read_example
-from interop.environments import HERE, make_node, make_python, need_program
+from interop.environments import HERE, make_node, make_python
 from interop.served import serve
 from tests.workshop import ROOT, Workshop
 
@@ -55,16 +56,13 @@ def test_example_for_node_writes_our_text(desk: Path, text: str, tmp_path: Path)
 
 
 def test_example_of_a_page_shows_our_text(desk: Path, text: str, tmp_path: Path) -> None:
-    program, node = need_program("chromium", "chromium"), make_node("web")
+    node, page = make_node("web"), tmp_path / "index.html"
     for name, place in (("my-model", desk), ("node_modules", node), ("gpt2.js", ROOT / "examples/web")):
         (tmp_path / name).symlink_to(place / name)
-    (tmp_path / "index.html").write_text(read_example("A browser", "html"))
+    page.write_text(read_example("A browser", "html"))
+    shown = text.removesuffix("\n")
     with serve(tmp_path) as url:
-        request = json.dumps({"program": str(program), "url": url, "selector": "pre", "length": len(text) - 1})
-        command = ["node", str(node / "read.mjs")]
-        done = subprocess.run(command, input=request, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == text.removesuffix("\n")
+        assert drive("read.mjs", {"url": url, "selector": "pre", "length": len(shown)}) == shown
 
 
 @pytest.mark.parametrize("section", PYTHON)

@@ -1,62 +1,27 @@
 """The published directories in headless Chromium, through the page under examples/web."""
 
 import json
-import subprocess
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from interop.browser import PAGE, SCREENSHOT, Seen, visit
 from interop.checks import check_alone
 from interop.conftest import NANO
-from interop.environments import HERE, make_node, need_program
-from interop.hosts import Answer
+from interop.environments import HERE
 from interop.prompts import NEW, PROMPTS
 from interop.reference import Continuation
-from interop.served import serve
-from tests.workshop import ROOT, Workshop
-
-PAGE = ROOT / "examples/web"
-
-
-@dataclass(frozen=True)
-class Seen:
-    """What the page showed after the first prompt was typed, what its module says of each package, what went wrong."""
-
-    typed: str
-    answers: dict[str, Answer]
-    errors: list[str]
-
-
-def lay_out(site: Path, node_modules: Path, packages: dict[str, Path]) -> None:
-    """The page as a user has it: its files, what npm installed, the packages beside it."""
-    site.mkdir()
-    for path in (*PAGE.iterdir(), node_modules):
-        (site / path.name).symlink_to(path)
-    for name, folder in packages.items():
-        (site / name).symlink_to(folder.resolve())
+from tests.workshop import Workshop
 
 
 @pytest.fixture(scope="module")
-def seen(published: dict[str, Path], tmp_path_factory: pytest.TempPathFactory) -> Seen:
-    program, node = need_program("chromium", "chromium"), make_node("web")
-    site = tmp_path_factory.mktemp("web") / "site"
-    lay_out(site, node / "node_modules", published)
-    with serve(site) as url:
-        request = {
-            "program": str(program),
-            "url": f"{url}?model=nano-cpu-int8",
-            "folders": NANO,
-            "prompts": PROMPTS,
-            "new": NEW,
-            "screenshot": str(site.parent / "page.png"),
-        }
-        command = ["node", str(node / "drive.mjs")]
-        done = subprocess.run(command, input=json.dumps(request), capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout.splitlines()[-1])
-    answers = [Answer(**answer) for answer in said["answers"]]
-    return Seen(said["typed"], dict(zip(NANO, answers, strict=True)), said["errors"])
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("web") / "site"
+
+
+@pytest.fixture(scope="module")
+def seen(site: Path, published: dict[str, Path]) -> Seen:
+    return visit(site, published, PROMPTS, NEW)
 
 
 @pytest.mark.parametrize("name", NANO)
@@ -64,9 +29,10 @@ def test_tokens_are_ours(name: str, seen: Seen, expected: dict[str, list[Continu
     check_alone(seen.answers[name], expected[name])
 
 
-def test_page_shows_the_text_that_our_own_command_writes(seen: Seen, workshop: Workshop) -> None:
-    done = workshop.run("generate", "nano-cpu-int8", "-p", PROMPTS[0], "-n", str(NEW))
+def test_page_shows_the_text_that_our_own_command_writes(seen: Seen, site: Path, workshop: Workshop) -> None:
+    done = workshop.run("generate", NANO[0], "-p", PROMPTS[0], "-n", str(NEW))
     assert seen.typed + "\n" == done.stdout
+    assert (site.parent / SCREENSHOT).read_bytes().startswith(b"\x89PNG")
 
 
 def test_page_reports_no_error(seen: Seen) -> None:

@@ -22,7 +22,9 @@ async function ask({ folder, prompts, count }) {
 async function type(page, prompt, count, screenshot) {
   await page.fill("#prompt", prompt);
   await page.fill("#tokens", String(count));
-  await page.click("#go:enabled");
+  await page.waitForFunction(`!document.querySelector("#state").value.startsWith("opening")`);
+  if (await page.isDisabled("#go")) throw new Error(await page.textContent("#state"));
+  await page.click("#go");
   await page.waitForFunction(`document.querySelector("#state").value.startsWith("${count} tokens")`);
   await page.waitForSelector("#go:enabled");
   if (screenshot) await page.screenshot({ path: screenshot });
