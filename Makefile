@@ -7,15 +7,15 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq -c requirements.txt
-STORED := build cache bench/work
+STORED := build cache bench/work .interop
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install build plan compare test check bench clean
+.PHONY: help install build plan compare test check test-interop bench clean
 
 help: ## list the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 install: $(VENV)/installed ## create .venv with gpt2forge, PyTorch and transformers
 
@@ -31,12 +31,15 @@ compare: named $(VENV)/installed ## put results side by side: make compare RECIP
 test: $(VENV)/installed-dev ## run the tests [ARGS=tests/model]
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: $(VENV)/installed-dev ## all that CI runs: ruff, mypy --strict, import-linter, then the tests, those of the docs too
+check: $(VENV)/installed-dev ## ruff, mypy --strict, import-linter, then the tests, those of the docs too
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --strict
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest
+
+test-interop: $(VENV)/installed-dev ## run what is published in the programs of others, in environments made for it [ARGS=-k optimum]
+	@$(BIN)/python -m pytest interop $(ARGS)
 
 bench: $(VENV)/installed-dev ## measure builds, sizes and speed beside PyTorch on this machine [ARGS=--help]
 	@$(BIN)/python -m bench $(ARGS)
