@@ -5,18 +5,17 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge import console
+from gpt2forge.commands.output import BUILD
 from gpt2forge.errors import UserError
 from gpt2forge.executor.publish import publish
 from gpt2forge.executor.run import run_job
 from gpt2forge.outcome import Outcome
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.recipe_job import make_job
-from gpt2forge.progress import RunFinished
-from gpt2forge.recipe import load_recipe
+from gpt2forge.progress import Emit, RunFinished
+from gpt2forge.recipe import LoadedRecipe, load_recipe
 from gpt2forge.report import make_report, read_report, write_report
 from gpt2forge.store.store import Store
-
-BUILD = Path("build")
 
 
 def build(
@@ -33,31 +32,38 @@ def build(
         raise UserError("`--set` makes another recipe: say with `--name` what to publish it as")
     if name is not None and len(references) > 1:
         raise UserError("`--name` names one result; give one recipe")
-    jobs = [make_job(load_recipe(reference, changes, name)) for reference in references]
-    for job in jobs:
-        build_one(job, Store(store), as_json, rerun, until)
+    orders = [make_order(load_recipe(reference, changes, name)) for reference in references]
+    for order in orders:
+        with console.make_view(as_json) as view:
+            report = build_one(order, Store(store), view.show, rerun, until)
+        if not as_json and until is None:
+            say_result(report)
 
 
-def build_one(job: Job, store: Store, as_json: bool, rerun: str | None, until: str | None) -> None:
-    """Build one job, and write its report whatever comes of it."""
-    output = BUILD / job.name
+def make_order(loaded: LoadedRecipe) -> Job:
+    return make_job(loaded)
+
+
+def build_one(
+    order: Job, store: Store, emit: Emit, rerun: str | None = None, until: str | None = None
+) -> dict[str, Any]:
+    """Build one recipe, and write its report whatever comes of it; gives the report."""
+    output = BUILD / order.name
     outcomes: list[Outcome] = []
-    with console.make_view(as_json) as view:
-        try:
-            run_job(job, store, view.show, outcomes, rerun, until)
-            if until is None:
-                publish(output, store.folder(str(outcomes[-1].digest)))
-        except BaseException as error:
-            report = make_report(job.name, output, outcomes, str(error) or type(error).__name__)
-            save(report)
-            view.show(RunFinished(report))
-            raise
-        report = make_report(job.name, output, outcomes, None)
-        if until is None and not is_unchanged(report):
-            save(report)
-        view.show(RunFinished(report))
-    if not as_json and until is None:
-        say_result(output, report)
+    try:
+        run_job(order, store, emit, outcomes, rerun, until)
+        if until is None:
+            publish(output, store.folder(str(outcomes[-1].digest)))
+    except BaseException as error:
+        report = make_report(order.name, output, outcomes, str(error) or type(error).__name__)
+        save(report)
+        emit(RunFinished(report))
+        raise
+    report = make_report(order.name, output, outcomes, None)
+    if until is None and not is_unchanged(report):
+        save(report)
+    emit(RunFinished(report))
+    return report
 
 
 def save(report: dict[str, Any]) -> None:
@@ -79,9 +85,9 @@ def list_keys(report: dict[str, Any]) -> list[Any]:
     return [step.get("key") for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
 
 
-def say_result(output: Path, report: dict[str, Any]) -> None:
+def say_result(report: dict[str, Any]) -> None:
     share = ""
     if report["bytes"]:
         package, whole = report["bytes"]["package"], report["bytes"]["float32"]
         share = f"  {console.size(package)}, {package / whole:.1%} of float32"
-    console.write(f"{output}{share}\n")
+    console.write(f"{report['output']}{share}\n")

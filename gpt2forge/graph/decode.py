@@ -10,7 +10,7 @@ import onnxruntime as ort
 
 from gpt2forge.errors import UserError
 from gpt2forge.graph.cache import extends_in_place
-from gpt2forge.graph.feeds import CacheShape, read_cache_shape
+from gpt2forge.graph.feeds import CacheShape, make_feeds, read_cache_shape, run
 from gpt2forge.graph.files import read_graph
 from gpt2forge.graph.interface import (
     ATTENTION_MASK,
@@ -68,6 +68,11 @@ class Decoder:
                 return
             yield token
             following = np.array([token], np.int64)
+
+    def read(self, tokens: Array, attention_mask: Array | None = None) -> Array:
+        """The logits (B, S, V) of tokens (B, S) that follow nothing; the mask (B, S) is all ones unless given."""
+        past = read_cache_shape(self.session).empty(len(tokens))
+        return run(self.session, make_feeds(tokens, past, attention_mask))[0]
 
     def start(self, capacity: int) -> Step:
         """A step with an empty cache for at most `capacity` tokens."""
