@@ -28,7 +28,7 @@ plan: named $(VENV)/installed ## say which steps of a recipe are done and which 
 test: $(VENV)/installed-dev ## run the tests [ARGS=tests/model]
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: $(VENV)/installed-dev ## all that CI runs: ruff, mypy --strict, import-linter, then the tests, those of the docs too
+check: $(VENV)/installed-dev ## ruff, mypy --strict, import-linter, then the tests, those of the docs too
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --strict

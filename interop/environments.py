@@ -94,12 +94,18 @@ def fill_node(folder: Path, package: Path) -> None:
 
 
 def run(command: tuple[str, ...], folder: Path) -> None:
-    """Run a command to its end; raises EnvironmentFault with the last line that it said."""
+    """Run a command to its end; raises EnvironmentFault with what it said of its errors, in one line."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = (done.stderr.strip() or done.stdout.strip() or f"exit code {done.returncode}").splitlines()
-        raise EnvironmentFault(f"`{' '.join(command)}` failed: {said[-1]}")
+        raise EnvironmentFault(f"`{' '.join(command)}` failed: {find_errors(done.stderr) or done.returncode}")
+
+
+def find_errors(said: str) -> str:
+    """The first lines that pip, npm or apt-get calls errors, else the last line."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    errors = [line for line in lines if line.lower().startswith(("error", "npm error", "e:"))]
+    return "; ".join(errors[:3] or lines[-1:])
 
 
 def replace(source: Path, target: Path) -> None:

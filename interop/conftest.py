@@ -1,0 +1,37 @@
+"""What the tests of all hosts share: nano's packages as they are published, and what our own runtime makes of them."""
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from interop.prompts import NEW, PROMPTS
+from interop.reference import Continuation, continue_prompts
+from tests.workshop import Workshop, make_workshop
+
+NANO = ("nano-cpu-fp32", "nano-cpu-int8", "nano-vnni-int8", "nano-cpu-int4")
+
+
+def digest_files(folder: Path) -> dict[str, str]:
+    return {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in folder.iterdir()}
+
+
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    return make_workshop(tmp_path_factory.mktemp("workshop") / "here")
+
+
+@pytest.fixture(scope="session")
+def published(workshop: Workshop) -> Iterator[dict[str, Path]]:
+    """`build/<name>` of nano's recipes; no host may have changed a byte of them."""
+    folders = {name: workshop.build(name) for name in NANO}
+    before = {name: digest_files(folder) for name, folder in folders.items()}
+    yield folders
+    assert {name: digest_files(folder) for name, folder in folders.items()} == before
+
+
+@pytest.fixture(scope="session")
+def expected(published: dict[str, Path]) -> dict[str, list[Continuation]]:
+    """What our own runtime says, by recipe, in the order of the prompts."""
+    return {name: continue_prompts(folder, PROMPTS, NEW) for name, folder in published.items()}

@@ -1,0 +1,32 @@
+"""onnxruntime-genai: reads a request on standard input, writes what each package goes on with."""
+
+import json
+import sys
+from typing import Any
+
+import onnxruntime_genai as og
+
+
+def generate(model: og.Model, ids: Any, rows: int, longest: int, new: int) -> list[list[int]]:
+    """The `new` likeliest tokens of each row, all rows `longest` tokens long."""
+    parameters = og.GeneratorParams(model)
+    parameters.set_search_options(batch_size=rows, max_length=longest + new, do_sample=False)
+    generator = og.Generator(model, parameters)
+    generator.append_tokens(ids)
+    while not generator.is_done():
+        generator.generate_next_token()
+    return [generator.get_sequence(row)[longest:].tolist() for row in range(rows)]
+
+
+def answer(folder: str, prompts: list[str], new: int) -> dict[str, Any]:
+    model = og.Model(folder)
+    tokenizer = og.Tokenizer(model)
+    ids = [tokenizer.encode(text) for text in prompts]
+    alone = [generate(model, row, 1, len(row), new)[0] for row in ids]
+    together = tokenizer.encode_batch(prompts)  # it pads by itself, to the longest
+    batch = generate(model, together, len(prompts), together.shape()[1], new)
+    return {"ids": [row.tolist() for row in ids], "alone": alone, "batch": batch}
+
+
+request = json.load(sys.stdin)
+print(json.dumps([answer(folder, request["prompts"], request["new"]) for folder in request["folders"]]))

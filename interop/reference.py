@@ -1,0 +1,38 @@
+"""What our own runtime goes on with, token by token: what every host has to say too."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gpt2forge.graph.decode import Decoder, open_decoder
+from gpt2forge.graph.text import read_tokenizer
+
+
+@dataclass(frozen=True)
+class Continuation:
+    """A prompt's ids, the tokens that follow, and the smallest lead that a token's logit had over the second's."""
+
+    ids: list[int]
+    tokens: list[int]
+    lead: float
+
+
+def continue_prompts(folder: Path, prompts: Sequence[str], new: int) -> list[Continuation]:
+    """Go on with each prompt for `new` tokens, the likeliest each time, in the package in `folder`."""
+    tokenizer, decoder = read_tokenizer(folder), open_decoder(folder)
+    return [continue_ids(decoder, tokenizer.encode(prompt).ids, new) for prompt in prompts]
+
+
+def continue_ids(decoder: Decoder, ids: list[int], new: int) -> Continuation:
+    step, following = decoder.start(len(ids) + new), ids
+    tokens: list[int] = []
+    leads: list[float] = []
+    for _ in range(new):
+        logits = step(np.array(following, np.int64))
+        second, first = np.partition(logits, -2)[-2:]
+        leads.append(float(first - second))
+        following = [int(logits.argmax())]
+        tokens += following
+    return Continuation(ids, tokens, min(leads))

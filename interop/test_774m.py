@@ -1,0 +1,65 @@
+"""A 774M, 3.1 GB as float32, in the hosts that take models of this size.
+
+In all of them on this machine itself weights are opened by path, and mapped or read in 64 bits. In a browser they are
+copied into WebAssembly's 4 GB of addresses: float32 does not fit there, int8 does. The weights come from a seed.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.builds import run_build
+from bench.plan import WORK, Plan
+from bench.prepare import link_examples, prepare_checkpoint
+from bench.shapes import LARGE
+from gpt2forge.graph.text import read_tokenizer
+from interop.browser import type_prompt
+from interop.checks import check_alone
+from interop.hosts import Answer, ask_node, ask_python
+from interop.prompts import NEW_774M, PROMPT_774M
+from interop.reference import Continuation, continue_prompts
+
+VARIANTS = ("fp32", "int8 blocks of 128")
+HOSTS: dict[str, Callable[..., list[Answer]]] = {
+    "plain": ask_python,
+    "optimum": ask_python,
+    "genai": ask_python,
+    "transformersjs": ask_node,
+}
+
+
+@pytest.fixture(scope="module")
+def packages() -> dict[str, Path]:
+    """The published directories, by variant; checkpoint and store are those of `make bench`, made once."""
+    plan = Plan("774m", LARGE, WORK / "checkpoints" / "774M", WORK, rounds=1, builds=1)
+    link_examples(plan.work)
+    prepare_checkpoint(plan)
+    for variant in VARIANTS:
+        run_build(plan.recipe(variant), plan.work, plan.store)
+    return {variant: plan.output(variant) for variant in VARIANTS}
+
+
+@pytest.fixture(scope="module")
+def expected(packages: dict[str, Path]) -> dict[str, list[Continuation]]:
+    return {variant: continue_prompts(folder, [PROMPT_774M], NEW_774M) for variant, folder in packages.items()}
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("host", HOSTS)
+def test_tokens_are_ours(
+    host: str, variant: str, packages: dict[str, Path], expected: dict[str, list[Continuation]]
+) -> None:
+    (answer,) = HOSTS[host](host, [packages[variant]], [PROMPT_774M], NEW_774M)
+    check_alone(answer, expected[variant])
+
+
+def test_float32_is_larger_than_2_gb(packages: dict[str, Path]) -> None:
+    assert (packages["fp32"] / "model.onnx_data").stat().st_size > 1 << 31
+
+
+def test_browser_takes_int8(packages: dict[str, Path], expected: dict[str, list[Continuation]], tmp_path: Path) -> None:
+    package = packages["int8 blocks of 128"]
+    (continuation,) = expected["int8 blocks of 128"]
+    written = read_tokenizer(package).decode([*continuation.ids, *continuation.tokens])
+    assert type_prompt(tmp_path / "site", package, PROMPT_774M, NEW_774M) == written

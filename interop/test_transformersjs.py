@@ -1,0 +1,28 @@
+"""The published directories in transformers.js on Node."""
+
+from pathlib import Path
+
+import pytest
+
+from interop.checks import check_alone, check_batch
+from interop.conftest import NANO
+from interop.hosts import Answer, ask_node
+from interop.prompts import NEW, PROMPTS
+from interop.reference import Continuation
+
+
+@pytest.fixture(scope="module")
+def answers(published: dict[str, Path]) -> dict[str, Answer]:
+    return dict(zip(NANO, ask_node("transformersjs", list(published.values()), PROMPTS, NEW), strict=True))
+
+
+@pytest.mark.parametrize("name", NANO)
+def test_tokens_are_ours(name: str, answers: dict[str, Answer], expected: dict[str, list[Continuation]]) -> None:
+    check_alone(answers[name], expected[name])
+
+
+@pytest.mark.parametrize("name", NANO)
+def test_rows_of_a_batch_go_on_as_each_alone(
+    name: str, answers: dict[str, Answer], expected: dict[str, list[Continuation]]
+) -> None:
+    check_batch(answers[name], expected[name])
