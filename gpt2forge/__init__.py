@@ -1,3 +1,29 @@
-"""gpt2forge: a declarative build system that makes a fine-tuned GPT-2 small and fast on an ordinary CPU."""
+"""gpt2forge: a declarative build system that makes a fine-tuned GPT-2 small and fast on an ordinary CPU.
+
+Nothing is imported before it is used. No import of ours may stand here: this module is in the key of every step, and so
+would be all that it imports. What type checkers and editors read is `__init__.pyi`.
+"""
+
+import importlib
 
 __version__ = "0.1.0"
+__all__ = ["Built", "Model", "Score", "UserError", "build", "load"]
+
+PLACES = {
+    "Built": "gpt2forge.api",
+    "Model": "gpt2forge.built",
+    "Score": "gpt2forge.graph.score",
+    "UserError": "gpt2forge.errors",
+    "build": "gpt2forge.api",
+    "load": "gpt2forge.api",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in PLACES:
+        raise AttributeError(f"module `{__name__}` has no attribute `{name}`")
+    return getattr(importlib.import_module(PLACES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *PLACES])

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge import console
+from gpt2forge.commands.output import BUILD
 from gpt2forge.commands.worth import describe_fidelity, describe_speed, find_warnings
 from gpt2forge.errors import UserError
 from gpt2forge.executor.publish import publish
@@ -19,8 +20,6 @@ from gpt2forge.recipe import LoadedRecipe, load_recipe
 from gpt2forge.report import make_report, read_report, write_report
 from gpt2forge.stage import PACKAGE
 from gpt2forge.store.store import Store
-
-BUILD = Path("build")
 
 
 def build(

@@ -1,12 +1,10 @@
 """`gpt2forge generate`: text from a built recipe, as it comes."""
 
-import json
 import os
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpt2forge import console
@@ -15,8 +13,6 @@ from gpt2forge.errors import UserError
 
 if TYPE_CHECKING:
     from gpt2forge.graph.sampling import Sampling
-
-USUAL = 128  # new tokens, where the context has room for them and the user did not say
 
 
 @dataclass
@@ -30,10 +26,13 @@ def generate(
     reference: str, prompt: str, max_tokens: int | None, sampling: "Sampling", threads: int, as_json: bool
 ) -> None:
     """Write the prompt and what the model adds to it on stdout, each piece as soon as it is known."""
+    from gpt2forge.built import open_model
+
     output = find_output(reference)
     text = read_prompt(prompt)
     started, count = time.monotonic(), Count()
-    pieces = stream(output, text, max_tokens, sampling, threads, count)
+    model = open_model(output, threads)
+    pieces = model.spell(count_tokens(model.continue_tokens(text, max_tokens, sampling), count))
     if as_json:
         added = "".join(pieces)
         seconds = round(time.monotonic() - started, 3)
@@ -54,29 +53,7 @@ def read_prompt(prompt: str) -> str:
         raise UserError(f"{where}: is not UTF-8 text at byte {error.start}; convert it first") from error
 
 
-def stream(
-    output: Path, text: str, max_tokens: int | None, sampling: "Sampling", threads: int, count: Count
-) -> Iterator[str]:
-    """The text that a built directory adds to `text`; stops at the model's end-of-text token."""
-    from gpt2forge.graph.decode import open_decoder
-    from gpt2forge.graph.sampling import make_sampler
-    from gpt2forge.graph.text import TextStream, read_tokenizer
-
-    try:
-        tokenizer, decoder = read_tokenizer(output), open_decoder(output, threads)
-        end = json.loads((output / "config.json").read_text())["eos_token_id"]
-    except UserError:
-        raise
-    except Exception as error:  # each library has its own kinds for a file that is cut off or edited
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{output}: cannot be opened: {reason}; is it complete? build or copy it again") from error
-    tokens = tokenizer.encode(text).ids or [end]  # an empty prompt begins as a text of its own does
-    room = decoder.context - len(tokens)
-    if room < 1:
-        raise UserError(f"the prompt's {len(tokens)} tokens leave no room in its {decoder.context}; shorten it")
-    wanted = min(USUAL, room) if max_tokens is None else max_tokens
-    words = TextStream(tokenizer)
-    for token in decoder.generate(tokens, wanted, make_sampler(sampling), end):
+def count_tokens(tokens: Iterator[int], count: Count) -> Iterator[int]:
+    for token in tokens:
         count.tokens += 1
-        yield words.push(token)
-    yield words.finish()
+        yield token

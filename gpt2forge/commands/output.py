@@ -2,28 +2,36 @@
 
 from pathlib import Path
 
-from gpt2forge.commands.build import BUILD
 from gpt2forge.errors import UserError
 from gpt2forge.store.store import Store
+
+BUILD = Path("build")
 
 
 def check_whole(output: Path, reference: str) -> None:
     """Raises UserError when a published directory no longer holds what was built."""
     artifact = output.resolve()
-    store = Store(artifact.parents[1])
+    store = Store(artifact.parent.parent)
     is_ours = store.folder(artifact.name) == artifact and artifact.with_suffix(".json").is_file()
     if is_ours and not store.is_whole(artifact.name):
         raise UserError(f"{output}: its files were changed or lost; build `{reference}` again to mend them")
 
 
 def find_output(reference: str) -> Path:
-    """The published directory of a recipe: named as for `build`, by the recipe's path, or by the directory itself."""
+    """The published directory of a recipe: named as for `build`, by the recipe's path, or by the directory itself.
+
+    A word without `/` is a recipe's name first, and a directory only where nothing was built under that name.
+    """
     path = Path(reference)
-    name = path.stem if path.suffix in (".yaml", ".yml") else reference
-    for output in (path, BUILD / name):
-        if "/" in str(output) and (output / "model.onnx").is_file():
+    is_recipe = path.suffix in (".yaml", ".yml")
+    published = BUILD / (path.stem if is_recipe else path.name)
+    is_place = "/" in reference and not is_recipe
+    for output in (path,) if is_place else (published, path):
+        if (output / "model.onnx").is_file():
             check_whole(output, reference)
             return output
         if output.is_symlink() and output.parent == BUILD:
-            raise UserError(f"{output}: what it leads to is gone; run `gpt2forge build {name}`")
+            raise UserError(f"{output}: what it leads to is gone; run `gpt2forge build {output.name}`")
+    if is_place:
+        raise UserError(f"{path}: has no `model.onnx`; name a recipe, or a directory that was built or copied")
     raise UserError(f"`{reference}` is not built; run `gpt2forge build {reference}`")

@@ -20,6 +20,19 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     return Tokenizer.from_file(str(path))
 
 
+def encode_text(tokenizer: Tokenizer, text: str) -> list[int]:
+    """The ids of a text; raises UserError where it holds half of a surrogate pair, which is no character."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        code = f"U+{ord(text[error.start]):04X}"
+        raise UserError(
+            f"the text: character {error.start} is {code}, half of a surrogate pair; take it out"
+        ) from error
+    ids: list[int] = tokenizer.encode(text).ids
+    return ids
+
+
 class TextStream:
     """Collects the bytes of byte-level tokens; what is not yet a whole character waits for the next token."""
 

@@ -1,6 +1,9 @@
 """The documentation says what there is: commands, options, recipe keys, files."""
 
+import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -80,6 +83,18 @@ def test_commands_of_the_readme_run_as_typed(workshop: Workshop) -> None:
         words = re.sub(r"^make (\w+) RECIPE=", r"\1 ", line.removeprefix(".venv/bin/gpt2forge "))
         done = workshop.run(*[word.strip('"') for word in re.findall(r'"[^"]*"|\S+', words)])
         assert done.stdout
+
+
+def test_python_of_the_page_runs_as_typed(workshop: Workshop) -> None:
+    blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/python.md").read_text(), re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 6
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", "\n".join(blocks)]
+    done = subprocess.run(command, cwd=workshop.folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("build/nano-cpu-int8 {")
+    assert lines[-1] == "`nano-cpu-int9` is not built; run `gpt2forge build nano-cpu-int9`"
 
 
 def test_recipe_of_the_page_is_valid(tmp_path: Path, workshop: Workshop) -> None:

@@ -1,0 +1,70 @@
+"""What `import gpt2forge` offers. Each function imports what it needs when it is called, as a command does."""
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gpt2forge.errors import MENDABLE, UserError, say_refusal
+
+if TYPE_CHECKING:
+    from gpt2forge.built import Model
+    from gpt2forge.progress import Emit
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a build left: the published directory, and the report that also stands beside it."""
+
+    output: Path
+    report: dict[str, Any]
+
+
+def build(
+    recipe: str | os.PathLike[str],
+    *,
+    store: str | os.PathLike[str] = "cache",
+    changes: Sequence[str] = (),
+    name: str | None = None,
+    rerun: str | None = None,
+    skip: Sequence[str] = (),
+    progress: "Emit | None" = None,
+) -> Built:
+    """Build a recipe, which is named under `recipes/` or by its path, into `build/<name>`, as `gpt2forge build` does.
+
+    `changes` are as for `--set`: "quantization.granularity=32"; they need a `name` to publish under. `rerun` names a
+    stage to make again, `skip` measuring stages to leave out: ["verify", "benchmark"]. Prints nothing; `progress` is called with the events of gpt2forge.progress as they happen.
+    Raises UserError with the lines that the command would print.
+    """
+    from gpt2forge.commands.build import build_one, make_order
+    from gpt2forge.recipe import load_recipe
+    from gpt2forge.store.store import Store
+
+    if changes and name is None:
+        raise UserError("`changes` make another recipe: say with `name` what to publish it as")
+    try:
+        order = make_order(load_recipe(os.fspath(recipe), changes, name), skip)
+        report = build_one(order, Store(Path(store)), progress or ignore, rerun)
+    except OSError as error:
+        if error.errno in MENDABLE:
+            raise UserError(say_refusal(error)) from error
+        raise
+    return Built(Path(report["output"]), report)
+
+
+def ignore(event: object) -> None:
+    """Shows nothing."""
+
+
+def load(built: str | os.PathLike[str], threads: int = 0) -> "Model":
+    """Open what was built: a recipe's name, or a directory that was built or copied; 0 threads: one for each core.
+
+    Raises UserError where nothing was built, or it is no longer whole.
+    """
+    from gpt2forge.built import open_model
+    from gpt2forge.commands.output import find_output
+
+    # A path is a path, though it may be of one word.
+    reference = built if isinstance(built, str) else os.path.join(os.curdir, built)  # noqa: PTH118
+    return open_model(find_output(reference), threads)

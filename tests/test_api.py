@@ -1,0 +1,263 @@
+"""What `import gpt2forge` offers."""
+
+import ast
+import json
+import math
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+import torch
+from transformers import GPT2LMHeadModel
+
+import gpt2forge
+from gpt2forge.progress import Event, RunFinished, StepFinished
+from tests.workshop import ROOT, Workshop, make_workshop
+
+PROMPT = "def __init__(self, "
+HEAVY = {"yaml", "pydantic", "rich", "numpy", "onnx", "onnxruntime", "torch", "transformers", "tokenizers", "click"}
+
+
+@pytest.fixture
+def here(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Workshop:
+    """The shared workshop as the working directory, nano built in int8."""
+    monkeypatch.chdir(workshop.folder)
+    workshop.build("nano-cpu-int8")
+    return workshop
+
+
+@pytest.fixture
+def model(here: Workshop) -> gpt2forge.Model:
+    return gpt2forge.load("nano-cpu-int8", threads=1)
+
+
+def list_modules(program: str, folder: Path) -> set[str]:
+    """The modules that a fresh interpreter has imported after a program."""
+    command = [sys.executable, "-c", f"{program}\nimport json, sys; print(json.dumps(sorted(sys.modules)))"]
+    environment = {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+    return set(json.loads(done.stdout))
+
+
+def test_import_alone_imports_nothing_else(tmp_path: Path) -> None:
+    modules = list_modules("import gpt2forge", tmp_path)
+    assert not modules & HEAVY
+    assert {name for name in modules if name.startswith("gpt2forge")} == {"gpt2forge"}
+
+
+def test_build_that_has_nothing_to_do_imports_no_runtime(here: Workshop) -> None:
+    modules = list_modules("import gpt2forge; gpt2forge.build('nano-cpu-int8')", here.folder)
+    assert not modules & {"numpy", "onnx", "onnxruntime", "torch", "transformers", "tokenizers"}
+
+
+def test_loading_and_generating_needs_no_recipe_terminal_or_pytorch(here: Workshop) -> None:
+    modules = list_modules("import gpt2forge; gpt2forge.load('nano-cpu-int8').generate('x', 2)", here.folder)
+    assert not modules & {"yaml", "pydantic", "rich", "click", "torch", "transformers"}
+
+
+def test_stub_says_what_there_is() -> None:
+    """Type checkers read the stub, Python the module: both have the same names from the same places."""
+    stub = ast.parse((ROOT / "gpt2forge/__init__.pyi").read_text())
+    places = {alias.name: node.module for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert places == gpt2forge.PLACES  # type: ignore[attr-defined]
+    assert gpt2forge.__all__ == sorted(places)  # type: ignore[attr-defined]
+    assert {*places, "__version__"} <= set(dir(gpt2forge))
+    for name, place in places.items():
+        assert getattr(gpt2forge, name).__module__ == place
+
+
+def test_type_checkers_know_the_types(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        "import gpt2forge\n"
+        "model = gpt2forge.load('nano')\n"
+        "reveal_type(model.generate('x', temperature=0.5))\n"
+        "reveal_type(model.score('x').perplexity)\n"
+        "reveal_type(gpt2forge.build('nano').output)\n"
+        "model.generate(3)\n"
+    )
+    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(program)]
+    environment = {"MYPYPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    said = [line.partition(": ")[2] for line in done.stdout.splitlines() if line.startswith("program.py")]
+    assert said == [
+        'note: Revealed type is "str"',
+        'note: Revealed type is "float"',
+        'note: Revealed type is "pathlib.Path"',
+        'error: Argument 1 to "generate" of "Model" has incompatible type "int"; expected "str"  [arg-type]',
+    ]
+
+
+def test_unknown_name_is_an_attribute_error() -> None:
+    with pytest.raises(AttributeError, match=r"^module `gpt2forge` has no attribute `biuld`$"):
+        gpt2forge.biuld  # type: ignore[attr-defined]  # noqa: B018
+
+
+def test_build_is_that_of_the_command_and_silent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    shop = make_workshop(tmp_path / "shop")
+    monkeypatch.chdir(shop.folder)
+    events: list[Event] = []
+    built = gpt2forge.build("nano-cpu-int8", store="kept", progress=events.append)
+    assert built.output == Path("build/nano-cpu-int8")
+    assert (built.output / "model.onnx").is_file()
+    assert (shop.folder / "kept/artifacts").is_dir()
+    steps = [event.outcome.to_json() for event in events if isinstance(event, StepFinished)]
+    assert steps == built.report["steps"]
+    assert {step["outcome"] for step in steps} == {"built"}
+    assert events[-1] == RunFinished(built.report)
+    assert built.report == json.loads(Path("build/nano-cpu-int8.json").read_text())
+    assert capfd.readouterr() == ("", "")
+    again = shop.report("nano-cpu-int8", "--store", "kept")
+    assert {step["outcome"] for step in again["steps"]} == {"reused"}
+
+
+def test_changed_recipe_is_published_under_its_own_name(here: Workshop) -> None:
+    built = gpt2forge.build("nano-cpu-int8", changes=["quantization.granularity=64"], name="nano-64")
+    assert built.output == Path("build/nano-64")
+    assert [step["outcome"] for step in built.report["steps"]][:3] == ["reused"] * 3
+    with pytest.raises(gpt2forge.UserError) as error:
+        gpt2forge.build("nano-cpu-int8", changes=["quantization.granularity=64"])
+    assert str(error.value) == "`changes` make another recipe: say with `name` what to publish it as"
+
+
+def test_rerun_makes_a_step_again(here: Workshop) -> None:
+    built = gpt2forge.build("nano-cpu-int8", rerun="fuse")
+    assert [step["stage"] for step in built.report["steps"] if step["outcome"] == "built"] == ["fuse"]
+
+
+def test_faults_are_the_lines_of_the_command(here: Workshop) -> None:
+    said = here.run("build", "nano-cpu-int9", code=1).stderr
+    with pytest.raises(gpt2forge.UserError) as error:
+        gpt2forge.build("nano-cpu-int9")
+    assert f"error: {error.value}\n" == said
+
+
+def test_store_that_cannot_be_made_is_a_user_error(here: Workshop) -> None:
+    Path("file").write_text("")
+    with pytest.raises(gpt2forge.UserError) as error:
+        gpt2forge.build("nano-cpu-int8", store="file")
+    assert str(error.value) == "file: cannot be written: Not a directory; choose another with `--store`"
+
+
+def test_generate_is_what_the_command_writes(here: Workshop, model: gpt2forge.Model) -> None:
+    said = here.run("generate", "nano-cpu-int8", "-p", PROMPT, "-n", "40", "--threads", "1").stdout
+    assert PROMPT + model.generate(PROMPT, max_tokens=40) + "\n" == said
+    words = ("-n", "20", "-t", "0.9", "--top-k", "40", "--top-p", "0.95", "--seed", "5", "--threads", "1")
+    said = here.run("generate", "nano-cpu-int8", "-p", PROMPT, *words).stdout
+    drawn = model.generate(PROMPT, max_tokens=20, temperature=0.9, top_k=40, top_p=0.95, seed=5)
+    assert PROMPT + drawn + "\n" == said
+
+
+def test_stream_gives_the_text_in_pieces_as_far_as_it_is_read(model: gpt2forge.Model) -> None:
+    pieces = list(model.stream(PROMPT, max_tokens=30))
+    assert "".join(pieces) == model.generate(PROMPT, max_tokens=30)
+    assert len(pieces) > 10
+    assert all(pieces)
+    stream = model.stream(PROMPT, max_tokens=30)
+    assert [next(stream) for _ in range(3)] == pieces[:3]
+
+
+def test_without_a_number_of_tokens_there_are_128_or_what_fits(model: gpt2forge.Model) -> None:
+    long = "x = 1\n" * 40
+    room = model.context - len(model.encode(long))
+    assert 0 < room < 128
+    assert model.generate(long) == model.generate(long, max_tokens=room)
+    assert model.generate("x") == model.generate("x", max_tokens=128)
+
+
+def test_empty_prompt_begins_a_text(model: gpt2forge.Model) -> None:
+    assert model.generate("", 5) == model.generate("<|endoftext|>", 5) != ""
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"prompt": "x", "temperature": -1.0}, "temperature is -1.0; it must be 0 or more"),
+        ({"prompt": "x", "top_p": 0.0}, "top-p is 0.0; it must be above 0 and at most 1"),
+        ({"prompt": "x", "max_tokens": 0}, "0 new tokens were asked for; ask for 1 or more"),
+        ({"prompt": "a\ud800b"}, "the text: character 1 is U+D800, half of a surrogate pair; take it out"),
+        (
+            {"prompt": "x", "max_tokens": 256},
+            "the prompt's 1 tokens and 256 new ones are more than this model's 256; ask for at most 255 new ones",
+        ),
+    ],
+    ids=["temperature", "top_p", "max_tokens", "surrogate", "too long"],
+)
+def test_wrong_value_is_refused_before_anything_runs(
+    model: gpt2forge.Model, values: dict[str, object], message: str
+) -> None:
+    with pytest.raises(gpt2forge.UserError) as error:
+        model.stream(**values)  # type: ignore[arg-type]
+    assert str(error.value) == message
+
+
+def test_threads_share_a_model(model: gpt2forge.Model) -> None:
+    prompts = ["def ", "class ", "import ", "x = "] * 2
+    alone = [model.generate(prompt, 30) for prompt in prompts]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(lambda prompt: model.generate(prompt, 30), prompts)) == alone
+
+
+def test_copied_directory_is_loaded_by_its_path_and_by_one_word(here: Workshop, model: gpt2forge.Model) -> None:
+    here.run("copy", "nano-cpu-int8", "shipped")
+    folder = here.folder / "shipped"
+    wanted = model.generate(PROMPT, 10)
+    for reference in ("shipped", "./shipped", Path("shipped"), folder, str(folder)):
+        assert gpt2forge.load(reference, threads=1).generate(PROMPT, 10) == wanted
+    written = here.run("generate", "./shipped", "-p", PROMPT, "-n", "10", "--threads", "1").stdout
+    assert written == f"{PROMPT}{wanted}\n"
+
+
+def test_recipe_goes_before_a_directory_of_its_name(here: Workshop) -> None:
+    Path("nano-cpu-int8").mkdir()
+    try:
+        assert gpt2forge.load("nano-cpu-int8").context == 256
+        with pytest.raises(gpt2forge.UserError) as error:
+            gpt2forge.load(Path("nano-cpu-int8"))
+    finally:
+        Path("nano-cpu-int8").rmdir()
+    message = "has no `model.onnx`; name a recipe, or a directory that was built or copied"
+    assert str(error.value) == f"nano-cpu-int8: {message}"
+
+
+def test_what_is_not_built_says_what_to_run(here: Workshop) -> None:
+    with pytest.raises(gpt2forge.UserError) as error:
+        gpt2forge.load("355m-cpu-int8")
+    assert str(error.value) == "`355m-cpu-int8` is not built; run `gpt2forge build 355m-cpu-int8`"
+
+
+def test_score_is_the_loss_of_transformers_on_the_converted_model(here: Workshop) -> None:
+    report = here.report("nano-cpu-fp32")
+    converted = here.store / "artifacts" / report["steps"][0]["digest"]
+    model, reference = gpt2forge.load("nano-cpu-fp32"), GPT2LMHeadModel.from_pretrained(converted).eval()
+    text = (ROOT / "examples/nano/heldout.txt").read_text()[:4000]
+    tokens, total, scored = model.encode(text), 0.0, 0
+    for start in range(0, len(tokens), model.context):
+        window = torch.tensor([tokens[start : start + model.context]])
+        with torch.no_grad():
+            total -= reference(input_ids=window, labels=window).loss.item() * (window.shape[1] - 1)
+        scored += window.shape[1] - 1
+    score = model.score(text)
+    assert scored > 3 * model.context
+    assert (score.tokens, score.scored) == (len(tokens), scored)
+    assert score.log_probability == pytest.approx(total, rel=1e-5)
+    assert score.perplexity == pytest.approx(math.exp(-total / scored), rel=1e-5)
+
+
+def test_code_is_likelier_than_the_same_words_sorted(model: gpt2forge.Model) -> None:
+    code = "def __init__(self, name):\n    self.name = name\n"
+    assert model.score(code).perplexity < model.score(" ".join(sorted(code.split()))).perplexity
+
+
+def test_tokens_and_text_are_each_others_inverse(model: gpt2forge.Model) -> None:
+    for text in ("", "naïve 👩‍👩‍👧‍👦\r\n\0", "a<|endoftext|>b"):
+        assert model.decode(model.encode(text)) == text
+    assert model.decode(model.encode("é")[:1]) == "\ufffd"
+    assert model.encode("<|endoftext|>") == [model.end]
+    with pytest.raises(gpt2forge.UserError) as error:
+        model.decode([1, 4096])
+    assert str(error.value) == "the token 4096 is not among this model's 4096"
