@@ -34,7 +34,8 @@ def build(
     """Build a recipe, which is named under `recipes/` or by its path, into `build/<name>`, as `gpt2forge build` does.
 
     `changes` are as for `--set`: "quantization.granularity=32"; they need a `name` to publish under. `rerun` names a
-    stage to make again, `skip` measuring stages to leave out: ["verify", "benchmark"]. Prints nothing; `progress` is called with the events of gpt2forge.progress as they happen.
+    stage to make again, `skip` measuring stages to leave out: ["verify", "benchmark"]. Prints nothing; `progress` is
+    called with the events of gpt2forge.progress as they happen.
     Raises UserError with the lines that the command would print.
     """
     from gpt2forge.commands.build import build_one, make_order

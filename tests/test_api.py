@@ -19,6 +19,8 @@ from tests.workshop import ROOT, Workshop, make_workshop
 PROMPT = "def __init__(self, "
 HEAVY = {"yaml", "pydantic", "rich", "numpy", "onnx", "onnxruntime", "torch", "transformers", "tokenizers", "click"}
 
+SKIP = ["verify", "benchmark"]
+
 
 @pytest.fixture
 def here(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Workshop:
@@ -48,7 +50,8 @@ def test_import_alone_imports_nothing_else(tmp_path: Path) -> None:
 
 
 def test_build_that_has_nothing_to_do_imports_no_runtime(here: Workshop) -> None:
-    modules = list_modules("import gpt2forge; gpt2forge.build('nano-cpu-int8')", here.folder)
+    program = f"import gpt2forge; gpt2forge.build('nano-cpu-int8', skip={SKIP})"
+    modules = list_modules(program, here.folder)
     assert not modules & {"numpy", "onnx", "onnxruntime", "torch", "transformers", "tokenizers"}
 
 
@@ -101,22 +104,22 @@ def test_build_is_that_of_the_command_and_silent(
     shop = make_workshop(tmp_path / "shop")
     monkeypatch.chdir(shop.folder)
     events: list[Event] = []
-    built = gpt2forge.build("nano-cpu-int8", store="kept", progress=events.append)
+    built = gpt2forge.build("nano-cpu-int8", store="kept", skip=SKIP, progress=events.append)
     assert built.output == Path("build/nano-cpu-int8")
     assert (built.output / "model.onnx").is_file()
     assert (shop.folder / "kept/artifacts").is_dir()
     steps = [event.outcome.to_json() for event in events if isinstance(event, StepFinished)]
     assert steps == built.report["steps"]
-    assert {step["outcome"] for step in steps} == {"built"}
+    assert {step["outcome"] for step in steps} == {"built", "skipped"}
     assert events[-1] == RunFinished(built.report)
     assert built.report == json.loads(Path("build/nano-cpu-int8.json").read_text())
     assert capfd.readouterr() == ("", "")
     again = shop.report("nano-cpu-int8", "--store", "kept")
-    assert {step["outcome"] for step in again["steps"]} == {"reused"}
+    assert {step["outcome"] for step in again["steps"]} == {"reused", "skipped"}
 
 
 def test_changed_recipe_is_published_under_its_own_name(here: Workshop) -> None:
-    built = gpt2forge.build("nano-cpu-int8", changes=["quantization.granularity=64"], name="nano-64")
+    built = gpt2forge.build("nano-cpu-int8", changes=["quantization.granularity=64"], name="nano-64", skip=SKIP)
     assert built.output == Path("build/nano-64")
     assert [step["outcome"] for step in built.report["steps"]][:3] == ["reused"] * 3
     with pytest.raises(gpt2forge.UserError) as error:
@@ -125,7 +128,7 @@ def test_changed_recipe_is_published_under_its_own_name(here: Workshop) -> None:
 
 
 def test_rerun_makes_a_step_again(here: Workshop) -> None:
-    built = gpt2forge.build("nano-cpu-int8", rerun="fuse")
+    built = gpt2forge.build("nano-cpu-int8", rerun="fuse", skip=SKIP)
     assert [step["stage"] for step in built.report["steps"] if step["outcome"] == "built"] == ["fuse"]
 
 
@@ -139,7 +142,7 @@ def test_faults_are_the_lines_of_the_command(here: Workshop) -> None:
 def test_store_that_cannot_be_made_is_a_user_error(here: Workshop) -> None:
     Path("file").write_text("")
     with pytest.raises(gpt2forge.UserError) as error:
-        gpt2forge.build("nano-cpu-int8", store="file")
+        gpt2forge.build("nano-cpu-int8", store="file", skip=SKIP)
     assert str(error.value) == "file: cannot be written: Not a directory; choose another with `--store`"
 
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpt2forge.measure.likelihood import Array, log_softmax
+from gpt2forge.graph.likelihood import Array, log_softmax
 from gpt2forge.measure.reference import ROWS, Reference
 
 LEAST = 1e-300  # a share, so that a tail of nothing has a logarithm

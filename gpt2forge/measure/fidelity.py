@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from gpt2forge.graph.decode import Decoder
+from gpt2forge.graph.likelihood import Array
 from gpt2forge.measure.divergence import Divergence, compare_window, join
-from gpt2forge.measure.likelihood import Array
 from gpt2forge.measure.reference import Reference
 
 SAMPLES = 400

@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from gpt2forge.measure.likelihood import Array, log_softmax, log_sum_exp
+from gpt2forge.graph.likelihood import Array, log_softmax, log_sum_exp
 
 TOP = 128
 TAIL = 32

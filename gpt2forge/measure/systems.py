@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from gpt2forge.graph.decode import open_decoder
-from gpt2forge.measure.likelihood import Array
+from gpt2forge.graph.likelihood import Array
 
 
 class System(Protocol):

@@ -22,8 +22,8 @@ def run(inputs: Inputs, section: TextLimit, target: Target, out: Path) -> Metric
     import numpy as np
 
     from gpt2forge.graph.text import read_tokenizer
+    from gpt2forge.graph.windows import cut_windows
     from gpt2forge.measure.reference import join, summarize_window, write_reference
-    from gpt2forge.measure.windows import cut_windows
     from gpt2forge.model.config import read_config
     from gpt2forge.model.oracle import Oracle
 

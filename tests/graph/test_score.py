@@ -10,7 +10,7 @@ import torch
 from gpt2forge.errors import UserError
 from gpt2forge.graph.decode import open_decoder
 from gpt2forge.graph.passes import PASSES
-from gpt2forge.graph.score import Score, cut_windows, log_likelihood, score_tokens
+from gpt2forge.graph.score import Score, score_tokens
 from tests.graph.models import Tiny
 from tests.graph.quantize.packages import FLOAT32, pack
 
@@ -31,17 +31,6 @@ def test_score_is_the_loss_of_pytorch(tiny: Tiny, tmp_path: Path, passes: tuple[
     assert (score.tokens, score.scored) == (length, scored)
     assert score.log_probability == pytest.approx(total, rel=1e-5)
     assert score.perplexity == pytest.approx(math.exp(-total / scored), rel=1e-4)
-
-
-def test_windows_follow_each_other_and_one_token_alone_is_left_out() -> None:
-    assert cut_windows(range(7), 3) == [range(0, 3), range(3, 6)]
-    assert cut_windows(range(8), 3) == [range(0, 3), range(3, 6), range(6, 8)]
-
-
-def test_likelihood_is_stable_however_large_the_logits() -> None:
-    logits = np.array([[1e4, 1e4 - 1, -1e4], [-3e38, 0, 0]], np.float32)
-    found = log_likelihood(logits, np.array([1, 2]))
-    assert found == pytest.approx([-1 - math.log1p(math.exp(-1)), -math.log(2)], rel=1e-12)
 
 
 def test_rows_are_read_in_parts_and_each_counts_once() -> None:

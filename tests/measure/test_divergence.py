@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from gpt2forge.graph.likelihood import log_softmax
 from gpt2forge.measure import reference as module
 from gpt2forge.measure.divergence import compare_window, estimate_tail
-from gpt2forge.measure.likelihood import log_softmax
 from gpt2forge.measure.reference import (
     TAIL,
     TOP,

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gpt2forge.graph.decode import Decoder, Step, open_decoder
-from gpt2forge.measure.likelihood import Array
+from gpt2forge.graph.likelihood import Array
 from gpt2forge.measure.properties import PROPERTIES, collect, try_properties
 from tests.workshop import Workshop
 

@@ -10,8 +10,8 @@ import torch
 from transformers import GPT2LMHeadModel
 
 from gpt2forge.graph.decode import open_decoder
+from gpt2forge.graph.likelihood import log_softmax
 from gpt2forge.graph.text import read_tokenizer
-from gpt2forge.measure.likelihood import log_softmax
 from tests.workshop import ROOT, Workshop, make_workshop
 
 LENGTH = 256  # nano's context

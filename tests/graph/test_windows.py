@@ -1,6 +1,6 @@
 """How a text is cut."""
 
-from gpt2forge.measure.windows import cut_windows
+from gpt2forge.graph.windows import cut_windows
 
 
 def test_windows_follow_each_other_and_the_last_may_be_shorter() -> None:
