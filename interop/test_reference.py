@@ -1,0 +1,32 @@
+"""What the hosts are compared with is what PyTorch says, where nothing is rounded: in float32."""
+
+import pytest
+import torch
+from transformers import GPT2LMHeadModel
+
+from gpt2forge.model.conversion import convert_checkpoint
+from interop.prompts import NEW
+from interop.reference import Continuation
+from tests.workshop import ROOT
+
+
+@pytest.fixture(scope="module")
+def oracle(tmp_path_factory: pytest.TempPathFactory) -> GPT2LMHeadModel:
+    folder = tmp_path_factory.mktemp("weights")
+    convert_checkpoint(ROOT / "examples/nano", folder)
+    return GPT2LMHeadModel.from_pretrained(folder).eval()
+
+
+@pytest.mark.parametrize("place", range(3))
+def test_float32_is_what_pytorch_says(
+    place: int, oracle: GPT2LMHeadModel, expected: dict[str, list[Continuation]]
+) -> None:
+    continuation = expected["nano-cpu-fp32"][place]
+    ids = torch.tensor([continuation.ids])
+    said = oracle.generate(ids, attention_mask=torch.ones_like(ids), max_new_tokens=NEW, do_sample=False)
+    assert said[0].tolist() == [*continuation.ids, *continuation.tokens]
+
+
+def test_int4_goes_on_differently(expected: dict[str, list[Continuation]]) -> None:
+    """So that a host which ran another package than it was given would be seen."""
+    assert expected["nano-cpu-int4"][2].tokens != expected["nano-cpu-fp32"][2].tokens
