@@ -57,7 +57,7 @@ def open_every(shape: Shape, folder: Path) -> Iterator[tuple[GPT2LMHeadModel, or
             yield tiny.model, open_graph(folder, tiny.weights, threads=1)
 
 
-@settings(max_examples=50, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+@settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(shape=shapes, lengths=st.lists(st.integers(1, 12), min_size=1, max_size=3), seed=st.integers(0, 99))
 def test_every_configuration_computes_what_transformers_does(shape: Shape, lengths: list[int], seed: int) -> None:
     """A left-padded batch, then two steps of one token on top of it."""
@@ -76,8 +76,8 @@ def test_every_configuration_computes_what_transformers_does(shape: Shape, lengt
             assert distance(found[real], expected[real]) < CLOSE
 
 
-@pytest.mark.parametrize("name", sorted(ACTIVATIONS))
-def test_every_name_of_an_activation_is_computed(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize("name", WRITERS)
+def test_every_activation_is_computed_in_every_setting(tmp_path: Path, name: str) -> None:
     shape = Shape(activation=name)
     ids = np.arange(34).reshape(2, 17)
     for model, session in open_every(shape, tmp_path):

@@ -1,12 +1,14 @@
 """Which biases move, and what the bias pass refuses."""
 
+from pathlib import Path
+
 import pytest
 
 from gpt2forge.graph.files import read_graph
 from gpt2forge.graph.fusion import fuse
 from gpt2forge.graph.passes.bias import fuse_bias
 from gpt2forge.graph.pattern import GraphError
-from tests.graph.models import Tiny
+from tests.graph.models import Shape, Tiny, make_tiny
 
 STAYING = {
     (): ["attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj"],
@@ -34,6 +36,16 @@ def test_operator_takes_the_product_and_the_bias(tiny: Tiny) -> None:
     ]
     assert inputs["ln_f"] == ["h.1.attn.residual", "h.1.mlp.c_proj", "ln_f.weight", "ln_f.bias", "h.1.mlp.c_proj.bias"]
     assert inputs["h.0.ln_1"] == ["wte", "wpe", "h.0.ln_1.weight", "h.0.ln_1.bias"]
+
+
+@pytest.mark.parametrize(("activation", "operator"), [("gelu_new", "FastGelu"), ("gelu", "BiasGelu")])
+def test_either_gelu_takes_a_bias(tmp_path: Path, activation: str, operator: str) -> None:
+    model = read_graph(make_tiny(tmp_path, Shape(activation=activation)).graph)
+    fuse(model, ["gelu", "bias"])
+    fuse(model, ["gelu", "bias"])  # once more changes nothing
+    node = model.graph.node("h.1.mlp.act")
+    assert (node.domain, node.op_type) == ("com.microsoft", operator)
+    assert [value.name for value in node.inputs if value] == ["h.1.mlp.c_fc", "h.1.mlp.c_fc.bias"]
 
 
 def test_sum_used_elsewhere_is_an_error(tiny: Tiny) -> None:

@@ -50,6 +50,23 @@ def test_every_width_works(tmp_path: Path, scheme: str, tied: bool, heads: int, 
     assert distance(logits_of(tmp_path / "out", ids), torch_logits(model, ids)) < TOLERANCES[scheme]
 
 
+@pytest.mark.parametrize("scheme", ["int8-128", "int8-channel", "int4-32"])
+@pytest.mark.parametrize("activation", ["gelu", "relu", "silu", "tanh"])
+def test_every_activation_works(tmp_path: Path, scheme: str, activation: str) -> None:
+    tiny = make_tiny(tmp_path, Shape(activation=activation, scaled_by_layer=True, epsilon=1e-3))
+    pack(tiny, tmp_path / "out", SCHEMES[scheme])
+    ids, model = tiny.ids(2, 9), restore(tiny, tmp_path / "out", SCHEMES[scheme])
+    assert distance(logits_of(tmp_path / "out", ids), torch_logits(model, ids)) < TOLERANCES[scheme]
+
+
+def test_bias_before_an_activation_that_takes_none_goes_into_the_product(tmp_path: Path) -> None:
+    tiny = make_tiny(tmp_path, Shape(activation="relu"))
+    pack(tiny, tmp_path / "out", SCHEMES["int8-128"])
+    nodes = {str(node.name): node for node in read_graph(tmp_path / "out").graph}
+    assert [value.name for value in nodes["h.1.mlp.c_fc"].inputs[5:] if value] == ["h.1.mlp.c_fc.bias"]
+    assert not any(name.endswith("bias_add") for name in nodes)
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
 def test_one_pass_equals_token_by_token(tiny: Tiny, tmp_path: Path, scheme: str) -> None:
     pack(tiny, tmp_path / "out", SCHEMES[scheme])
