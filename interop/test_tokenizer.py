@@ -1,4 +1,4 @@
-"""GPT-2's own vocabulary, published from a model that has it: the ids of tiktoken and of the npm gpt-3-encoder.
+"""GPT-2's own vocabulary, published from a model that has it: the ids of tiktoken, gpt-3-encoder and transformers.js.
 
 Programs agree only on characters that all of their tables know: to a program of an older Unicode a new letter is no
 letter. tokenizers 0.23 and tiktoken 0.14 know Unicode 16, Node 20 knows 17, and Python 3.11 to 3.14 know 14 to 16.
@@ -7,7 +7,7 @@ letter. tokenizers 0.23 and tiktoken 0.14 know Unicode 16, Node 20 knows 17, and
 import json
 import subprocess
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -23,9 +23,11 @@ from tests.model.encoders import END_OF_TEXT, make_tiktoken
 from tests.model.fuzz import POINTS, make_texts, place_everywhere
 from tests.workshop import ROOT, Workshop
 
-COUNT = 100_000
+COUNT, FEWER, AT_ONCE = 100_000, 30_000, 10_000
 SPACES_OF_JAVASCRIPT = {"\u0085", "\ufeff"}
 """`\\s` of JavaScript leaves out U+0085 and takes in U+FEFF; that of Python and of Rust is Unicode's White_Space."""
+
+Ask = Callable[[Sequence[str]], list[list[int]]]
 
 RECIPE = "name: gpt2\nsource:\n  checkpoint: checkpoints/gpt2\ntarget:\n  device: cpu\n"
 
@@ -64,14 +66,22 @@ def openai(published: Path) -> Encoding:
 
 
 def encode_all(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
-    return [encoded.ids for encoded in tokenizer.encode_batch(texts)]
+    """The ids of each text; some at a time, because tokenizers keeps much more of each than its ids."""
+    parts = (tokenizer.encode_batch(texts[start : start + AT_ONCE]) for start in range(0, len(texts), AT_ONCE))
+    return [encoded.ids for part in parts for encoded in part]
 
 
-def ask_javascript(texts: Sequence[str]) -> list[list[int]]:
-    """What gpt-3-encoder says of each text."""
-    command = ["node", str(make_node("tokenizer") / "encode.cjs")]
-    lines = "".join(f"{json.dumps(text)}\n" for text in texts)
-    done = subprocess.run(command, input=lines, capture_output=True, text=True, check=False)
+@pytest.fixture(scope="module", params=["tokenizer", "transformersjs"], ids=["gpt-3-encoder", "transformers.js"])
+def ask_javascript(request: pytest.FixtureRequest, published: Path) -> Ask:
+    """Gives the ids of texts: gpt-3-encoder's by its own files, those of transformers.js by the published ones."""
+    if request.param == "tokenizer":
+        return lambda texts: ask_node(make_node("tokenizer") / "encode.cjs", texts)
+    return lambda texts: ask_node(make_node("transformersjs") / "encode.mjs", [str(published), *texts])
+
+
+def ask_node(program: Path, lines: Sequence[str]) -> list[list[int]]:
+    request = "".join(f"{json.dumps(line)}\n" for line in lines)
+    done = subprocess.run(["node", str(program)], input=request, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr[-2000:]
     return [json.loads(line) for line in done.stdout.splitlines()]
 
@@ -102,7 +112,7 @@ def test_every_character_of_unicode_in_every_company_is_as_in_tiktoken(tokenizer
     assert different == []
 
 
-def test_every_character_but_two_is_as_in_javascript(tokenizer: Tokenizer) -> None:
+def test_every_character_but_two_is_as_in_javascript(tokenizer: Tokenizer, ask_javascript: Ask) -> None:
     points = [point for point in POINTS if is_asked_about(point)]
     texts = [place_everywhere(point) for point in points]
     pairs = zip(points, encode_all(tokenizer, texts), ask_javascript(texts), strict=True)
@@ -116,28 +126,31 @@ def test_ids_of_many_texts_are_those_of_tiktoken_and_lead_back(tokenizer: Tokeni
         assert tokenizer.decode(ids) == text
 
 
-def test_ids_of_many_texts_are_those_of_javascript(tokenizer: Tokenizer) -> None:
-    texts = ["".join(filter(is_common, text)) for text in make_texts(COUNT, seed=12)]
+def test_ids_of_many_texts_are_those_of_javascript(tokenizer: Tokenizer, ask_javascript: Ask) -> None:
+    texts = ["".join(filter(is_common, text)) for text in make_texts(FEWER, seed=12)]
     for text, mine, theirs in zip(texts, encode_all(tokenizer, texts), ask_javascript(texts), strict=True):
         assert mine == theirs, ascii(text)
 
 
-def test_long_texts_give_the_ids_of_javascript(tokenizer: Tokenizer) -> None:
-    """As long as it can take: its time grows with the square of a word's length."""
+def test_long_texts_give_the_ids_of_javascript(tokenizer: Tokenizer, ask_javascript: Ask) -> None:
+    """As long as gpt-3-encoder can take: its time grows with the square of a word's length."""
     code = (ROOT / "examples/nano/heldout.txt").read_text()
     texts = [code, "a" * 4000, " " * 4000, "\r\n" * 2000, "日" * 1000, "👩‍👩‍👧‍👦" * 100]
     assert encode_all(tokenizer, texts) == ask_javascript(texts)
 
 
-def test_end_of_text_is_one_token_here_and_seven_in_openai_s_encoder(model: gpt2forge.Model, openai: Encoding) -> None:
-    assert model.encode(f"a{END_OF_TEXT}b") == [64, 50256, 65]
-    assert openai.encode(f"a{END_OF_TEXT}b", allowed_special="all") == [64, 50256, 65]
-    spelled = [27, 91, 437, 1659, 5239, 91, 29]
-    assert ask_javascript([END_OF_TEXT]) == [openai.encode_ordinary(END_OF_TEXT)] == [spelled]
+def test_end_of_text_is_one_token_but_seven_in_openai_s_own_encoder(
+    model: gpt2forge.Model, openai: Encoding, published: Path
+) -> None:
+    text = f"a{END_OF_TEXT}b"
+    ours, spelled = [64, 50256, 65], [64, 27, 91, 437, 1659, 5239, 91, 29, 65]
+    assert model.encode(text) == openai.encode(text, allowed_special="all") == ours
+    assert ask_node(make_node("transformersjs") / "encode.mjs", [str(published), text]) == [ours]
+    assert ask_node(make_node("tokenizer") / "encode.cjs", [text]) == [openai.encode_ordinary(text)] == [spelled]
 
 
 def test_half_of_a_surrogate_pair_is_an_error_here_and_replaced_elsewhere(
-    model: gpt2forge.Model, openai: Encoding
+    model: gpt2forge.Model, openai: Encoding, ask_javascript: Ask
 ) -> None:
     """Python's `str` and JavaScript's strings can hold one; UTF-8 cannot."""
     with pytest.raises(gpt2forge.UserError) as error:
