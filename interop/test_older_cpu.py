@@ -6,7 +6,6 @@ saturation. Right means as near to float32 as on a CPU with VNNI; a few integers
 
 import os
 import platform
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +17,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer
 
+from interop.environments import need_program
 from tests.workshop import ROOT, make_workshop
 
 PROGRAM = Path(__file__).parent / "older_cpu/logits.py"
@@ -59,12 +59,7 @@ def emulator() -> list[str]:
     """The command that runs a program on the older CPU; installs it where that is possible, and fails otherwise."""
     if platform.machine() != "x86_64":
         pytest.fail(f"{CPU} is emulated with this very interpreter, which is not for x86-64; run this test there")
-    if not shutil.which(QEMU) and shutil.which("apt-get"):
-        subprocess.run(["apt-get", "-q", "update"], check=False)
-        subprocess.run(["apt-get", "-q", "install", "-y", DEBIAN_PACKAGE], check=False)
-    if not shutil.which(QEMU):
-        pytest.fail(f"`{QEMU}` is missing; install it: apt-get install {DEBIAN_PACKAGE}")
-    return [QEMU, "-cpu", CPU]
+    return [str(need_program(QEMU, DEBIAN_PACKAGE)), "-cpu", CPU]
 
 
 @pytest.fixture(scope="module")

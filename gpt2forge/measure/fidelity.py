@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gpt2forge.errors import UserError
 from gpt2forge.graph.decode import Decoder
 from gpt2forge.graph.likelihood import Array
 from gpt2forge.measure.divergence import Divergence, compare_window, join
@@ -55,9 +56,21 @@ def find_intervals(windows: Sequence[Divergence]) -> dict[str, list[float]]:
 def measure_fidelity(
     decoder: Decoder, reference: Reference, advance: Callable[[int, int, str], None]
 ) -> dict[str, Any]:
-    """Read every window of the reference with a package, and summarize what differs."""
+    """Read every window of the reference with a package, and summarize what differs.
+
+    Raises UserError when there are no numbers to compare.
+    """
     rows, found = reference.rows(), []
     for number, row in enumerate(rows):
         advance(number, len(rows), "windows")
-        found.append(compare_window(decoder.read(row.tokens[None].astype(np.int64))[0], row))
-    return summarize(found)
+        logits = decoder.read(row.tokens[None].astype(np.int64))[0]  # (L, V)
+        check_finite(logits)
+        found.append(compare_window(logits, row))
+    numbers = summarize(found)
+    check_finite(np.array([numbers[name] for name in STATISTICS]))
+    return numbers
+
+
+def check_finite(values: Array) -> None:
+    if not np.isfinite(values).all():
+        raise UserError("the logits are not all finite numbers, so there is no perplexity; are the weights sound?")

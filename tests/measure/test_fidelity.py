@@ -3,8 +3,13 @@
 import numpy as np
 import pytest
 
+from gpt2forge.errors import UserError
+from gpt2forge.graph.decode import Decoder, open_decoder
+from gpt2forge.graph.likelihood import Array
 from gpt2forge.measure.divergence import Divergence
-from gpt2forge.measure.fidelity import summarize
+from gpt2forge.measure.fidelity import measure_fidelity, summarize
+from gpt2forge.measure.reference import summarize_window
+from tests.workshop import Workshop
 
 
 def make_window(seed: int, length: int = 50) -> Divergence:
@@ -42,3 +47,16 @@ def test_one_window_has_no_interval() -> None:
 def test_same_windows_give_the_same_intervals() -> None:
     windows = [make_window(seed) for seed in range(5)]
     assert summarize(windows) == summarize(windows)
+
+
+def test_logits_that_are_no_numbers_are_one_line(workshop: Workshop) -> None:
+    class Overflowing(Decoder):
+        """A real package whose logits overflow."""
+
+        def read(self, tokens: Array, attention_mask: Array | None = None) -> Array:
+            return super().read(tokens, attention_mask) * np.float32(np.inf)
+
+    decoder = Overflowing(**vars(open_decoder(workshop.build("nano-cpu-fp32"), threads=1)))
+    reference = summarize_window(np.zeros((5, 4096), np.float32), [1] * 5, np.random.default_rng(0))
+    with pytest.raises(UserError, match="the logits are not all finite numbers, so there is no perplexity"):
+        measure_fidelity(decoder, reference, lambda *far: None)
