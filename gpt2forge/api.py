@@ -42,6 +42,7 @@ def build(
     from gpt2forge.recipe import load_recipe
     from gpt2forge.store.store import Store
 
+    changes, skip = ([words] if isinstance(words, str) else words for words in (changes, skip))
     if changes and name is None:
         raise UserError("`changes` make another recipe: say with `name` what to publish it as")
     try:

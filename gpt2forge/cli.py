@@ -94,13 +94,13 @@ def reading_options(command: Command) -> Command:
 
 
 skip_option = click.option(
-    "--skip", metavar="STAGES", default="", help="Leave these steps out, as in `--skip verify,benchmark`."
+    "--skip", metavar="STAGES", multiple=True, help="Leave these steps out, as in `--skip verify,benchmark`."
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Data on stdout as JSON.")
 
 
-def split_names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
+def split_names(texts: tuple[str, ...]) -> list[str]:
+    return [name.strip() for text in texts for name in text.split(",") if name.strip()]
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -123,7 +123,7 @@ def build_command(
     name: str | None,
     rerun: str | None,
     until: str | None,
-    skip: str,
+    skip: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Build recipes into build/NAME; only the steps whose part of the recipe changed run."""
@@ -136,7 +136,7 @@ def build_command(
 @skip_option
 @json_option
 def plan_command(
-    recipe: str, store: Path, changes: tuple[str, ...], name: str | None, skip: str, as_json: bool
+    recipe: str, store: Path, changes: tuple[str, ...], name: str | None, skip: tuple[str, ...], as_json: bool
 ) -> None:
     """Say what a build would do, and why."""
     plan.plan(recipe, store, as_json, changes, name, split_names(skip))
@@ -148,7 +148,9 @@ def plan_command(
 @skip_option
 @click.option("--markdown", "as_markdown", is_flag=True, help="A table for a README.")
 @json_option
-def compare_command(results: tuple[str, ...], store: Path, skip: str, as_markdown: bool, as_json: bool) -> None:
+def compare_command(
+    results: tuple[str, ...], store: Path, skip: tuple[str, ...], as_markdown: bool, as_json: bool
+) -> None:
     """Put results side by side, the first as the baseline; what is missing is built. Also takes saved reports."""
     compare.compare(results, store, split_names(skip), as_json, as_markdown)
 

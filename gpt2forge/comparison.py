@@ -2,8 +2,9 @@
 
 1. The first result is the baseline.
 2. A result is on the Pareto front if no other is at least as good in every quantity of FRONT and better in one. A
-   quantity counts only where all results have it and it can be compared (rule 3).
-3. Times of different hosts, and accuracies on different texts, are not comparable; both are said.
+   quantity counts only where all results have it and it can be compared (rule 3). What was not published is not on it.
+3. Times of different hosts, and accuracies on different texts, are not comparable; both are said. Accuracies on
+   different hosts are, but rounding depends on the processor: that is said too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,7 +27,12 @@ class Comparison:
 
     @property
     def names(self) -> list[str]:
-        return [str(report["recipe"]) for report in self.reports]
+        """The recipes' names; where one stands twice, with a number."""
+        plain = [str(report["recipe"]) for report in self.reports]
+        return [
+            name if plain.count(name) == 1 else f"{name} ({plain[: index + 1].count(name)})"
+            for index, name in enumerate(plain)
+        ]
 
     @property
     def hosts(self) -> list[Any]:
@@ -35,8 +41,8 @@ class Comparison:
 
     @property
     def texts(self) -> list[Any]:
-        """The different references that accuracies were taken with."""
-        return distinct(find_digest(report, "reference") for report in self.reports)
+        """The different texts that accuracies were taken with, by what names their tokens."""
+        return distinct(find(report, ("verify", "text_digest")) for report in self.reports)
 
     @property
     def front_quantities(self) -> dict[str, Path]:
@@ -52,7 +58,12 @@ class Comparison:
     def front(self) -> list[bool]:
         """Whether each is on the Pareto front."""
         points = [[find(report, path) for path in self.front_quantities.values()] for report in self.reports]
-        return [not any(beats(other, point) for other in points) for point in points]
+        is_fine = [report.get("error") is None for report in self.reports]
+        fine = [point for point, counts in zip(points, is_fine, strict=True) if counts]
+        return [
+            counts and not any(beats(other, point) for other in fine)
+            for point, counts in zip(points, is_fine, strict=True)
+        ]
 
     @property
     def differences(self) -> dict[str, list[Any]]:
@@ -68,10 +79,14 @@ class Comparison:
         found = []
         if len(self.hosts) > 1:
             found.append("times were taken on different hosts and cannot be compared")
+        if len(distinct(find(report, ("verify", "host")) for report in self.reports)) > 1:
+            found.append("accuracy was measured on different hosts, whose processors may round differently")
         if len(self.texts) > 1:
-            found.append("accuracy was measured on different texts or checkpoints and cannot be compared")
-        for report in self.reports:
-            found += [f"{report['recipe']}: {noise}" for noise in find(report, ("benchmark", "noise")) or ()]
+            found.append("accuracy was measured on different texts and cannot be compared")
+        for name, report in zip(self.names, self.reports, strict=True):
+            if report.get("error") is not None:
+                found.append(f"{name}: was not published: {report['error']}")
+            found += [f"{name}: {noise}" for noise in find(report, ("benchmark", "noise")) or ()]
         return found
 
     def to_json(self) -> dict[str, Any]:
@@ -91,10 +106,6 @@ def find(report: Report, path: Path) -> Any:
     for part in path:
         value = value.get(part) if isinstance(value, Mapping) else None
     return value
-
-
-def find_digest(report: Report, stage: str) -> Any:
-    return next((step["digest"] for step in report["steps"] if step["stage"] == stage), None)
 
 
 def distinct(values: Any, keep_none: bool = False) -> list[Any]:

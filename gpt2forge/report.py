@@ -33,10 +33,15 @@ def write_report(path: Path, report: dict[str, Any]) -> None:
     write_whole(path, (json.dumps(report, indent=2) + "\n").encode())
 
 
+def refuse_constant(name: str) -> None:
+    """NaN and its like are no numbers, and no JSON."""
+    raise ValueError(f"{name} is no number")
+
+
 def read_report(path: Path) -> dict[str, Any] | None:
     """The saved report; None when there is none that can be read."""
     try:
-        report = json.loads(path.read_bytes())
+        report = json.loads(path.read_bytes(), parse_constant=refuse_constant)
     except (OSError, ValueError):
         return None
     return report if isinstance(report, dict) else None

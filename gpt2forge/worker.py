@@ -33,6 +33,14 @@ def main() -> int:
                 tell(events, {"crash": name_error(error)})
                 raise
             tell(events, {"fault": say_refusal(error)})
+        except ImportError as error:
+            if (error.name or "").partition(".")[0] == "gpt2forge":
+                tell(events, {"crash": name_error(error)})
+                raise
+            tell(
+                events,
+                {"fault": f"`{order['name']}` cannot import what it needs: {name_error(error)}; install it anew"},
+            )
         except MemoryError:
             tell(events, {"fault": f"`{order['name']}` needs more memory than there is; free some and build again"})
         except Exception as error:

@@ -1,24 +1,17 @@
 """What the tests of all hosts share: nano's packages as they are published, and what our own runtime makes of them."""
 
 import hashlib
-import platform
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from gpt2forge.graph.saturation import saturates
 from interop.prompts import NEW, PROMPTS
 from interop.reference import Continuation, continue_prompts
 from tests.workshop import Workshop, make_workshop
 
 NANO = ("nano-cpu-fp32", "nano-cpu-int8", "nano-vnni-int8", "nano-cpu-int4")
-
-
-def saturates() -> bool:
-    """Whether this processor's 8-bit multiplication loses what `granularity: channel` needs: an x86 without VNNI."""
-    path = Path("/proc/cpuinfo")
-    flags = path.read_text().split() if path.exists() else []
-    return platform.machine() in ("x86_64", "AMD64") and not {"avx512_vnni", "avx_vnni"} & set(flags)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:

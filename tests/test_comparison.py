@@ -8,10 +8,11 @@ from gpt2forge.comparison import Comparison, beats
 def make_report(name: str, size: int, token: float, kl: float, host: str = "a", text: str = "t") -> dict[str, Any]:
     return {
         "recipe": name,
-        "steps": [{"stage": "reference", "digest": text}],
+        "error": None,
+        "steps": [],
         "values": {"name": name, "quantization": {"scheme": name[:4], "embeddings": "int8"}},
         "bytes": {"package": size, "float32": 100},
-        "verify": {"kl_mean": kl},
+        "verify": {"kl_mean": kl, "text_digest": text, "host": {"processor": host}},
         "benchmark": {"token_ms": token, "host": {"processor": host}, "noise": []},
     }
 
@@ -36,13 +37,16 @@ def test_equal_results_do_not_beat_each_other() -> None:
 
 def test_times_of_different_hosts_are_said_and_do_not_count() -> None:
     comparison = Comparison([FINE, make_report("int8", 30, 0.1, 0.01, host="b")])
-    assert comparison.remarks == ["times were taken on different hosts and cannot be compared"]
+    assert comparison.remarks == [
+        "times were taken on different hosts and cannot be compared",
+        "accuracy was measured on different hosts, whose processors may round differently",
+    ]
     assert list(comparison.front_quantities) == ["size", "KL divergence"]
 
 
 def test_accuracy_on_different_texts_is_said_and_does_not_count() -> None:
     comparison = Comparison([FINE, make_report("int8", 30, 0.1, 0.01, text="u")])
-    assert comparison.remarks == ["accuracy was measured on different texts or checkpoints and cannot be compared"]
+    assert comparison.remarks == ["accuracy was measured on different texts and cannot be compared"]
     assert list(comparison.front_quantities) == ["size", "a token's time"]
 
 
@@ -60,3 +64,14 @@ def test_what_was_not_measured_counts_for_nobody() -> None:
     comparison = Comparison([FINE, bare])
     assert list(comparison.front_quantities) == ["size"]
     assert comparison.front == [False, True]
+
+
+def test_what_was_not_published_is_said_and_beats_nobody() -> None:
+    refused = {**SMALL, "bytes": {"package": 1, "float32": 100}, "error": "too far off"}
+    comparison = Comparison([FINE, MIDDLE, refused])
+    assert comparison.front == [True, True, False]
+    assert comparison.remarks == ["int4: was not published: too far off"]
+
+
+def test_same_recipe_of_two_reports_can_be_told_apart() -> None:
+    assert Comparison([FINE, MIDDLE, FINE]).names == ["none (1)", "int8", "none (2)"]

@@ -10,7 +10,7 @@ from gpt2forge.commands.output import BUILD
 from gpt2forge.commands.worth import describe_fidelity, describe_speed, find_warnings
 from gpt2forge.errors import UserError
 from gpt2forge.executor.publish import publish
-from gpt2forge.executor.run import run_job
+from gpt2forge.executor.run import check_names, run_job
 from gpt2forge.limits import check_limits
 from gpt2forge.outcome import Outcome
 from gpt2forge.plan.job import Job
@@ -68,6 +68,7 @@ def build_one(
     """Build one recipe, and write its report whatever comes of it; gives the report."""
     job, output = order.job, BUILD / order.job.name
     outcomes: list[Outcome] = []
+    check_names(job, rerun, until)
     values = order.loaded.recipe.model_dump(mode="json")
     warnings = find_warnings(order.loaded) if "text" in job.sources else []
     try:
@@ -97,18 +98,22 @@ def save(report: dict[str, Any]) -> None:
 
 
 def is_unchanged(report: dict[str, Any]) -> bool:
-    """Whether nothing was made, and the report on disk tells of the same result."""
+    """Whether nothing was made, and the report on disk tells all that this one does; it may tell of skipped steps."""
     saved = read_report(BUILD / f"{report['recipe']}.json")
-    if saved is None or any(saved.get(part) != report[part] for part in ("error", "values", "warnings")):
+    if saved is None or any(saved.get(part) != report[part] for part in ("error", "values")):
         return False
-    made = any(step["outcome"] not in ("reused", "skipped") for step in report["steps"])
-    return not made and list_keys(saved) == list_keys(report)
+    if any(step["outcome"] not in ("reused", "skipped") for step in report["steps"]):
+        return False
+    measured = ("bytes", "verify", "benchmark")
+    is_told = all(report[part] is None or saved.get(part) == report[part] for part in measured)
+    return is_told and list_keys(report).items() <= list_keys(saved).items()
 
 
-def list_keys(report: dict[str, Any]) -> list[Any]:
-    """The keys of a report's steps, None of one that was skipped; a saved one may have been edited, and hold none."""
+def list_keys(report: dict[str, Any]) -> dict[Any, Any]:
+    """The keys of a report's steps that were not skipped; a saved one may have been edited, and hold none."""
     steps = report.get("steps")
-    return [step.get("key") for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+    found = [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+    return {str(step.get("stage")): step.get("key") for step in found if step.get("outcome") != "skipped"}
 
 
 def say_result(report: dict[str, Any]) -> None:

@@ -1,14 +1,15 @@
 """`gpt2forge compare`: what was built side by side; what is missing is built first."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from gpt2forge import console
 from gpt2forge.commands.build import build_one, make_order
 from gpt2forge.comparison import Comparison, find
-from gpt2forge.errors import UserError
-from gpt2forge.progress import Event, StepFinished
+from gpt2forge.errors import RecipeError, UserError
+from gpt2forge.progress import Event, RunFinished, StepFinished
 from gpt2forge.recipe import load_recipe
 from gpt2forge.report import read_report
 from gpt2forge.store.store import Store
@@ -30,7 +31,8 @@ def compare(references: Sequence[str], store: Path, skip: Sequence[str], as_json
         return
     rows = [["", *title(comparison)], *tabulate(comparison)]
     if as_markdown:
-        console.write("".join(f"{line}\n" for line in write_markdown(rows)))
+        remarks = ["", *(f"* {remark}" for remark in comparison.remarks)] if comparison.remarks else []
+        console.write("".join(f"{line}\n" for line in (*write_markdown(rows), *remarks)))
     else:
         console.write_rows(rows, {})
     for remark in comparison.remarks:
@@ -40,21 +42,38 @@ def compare(references: Sequence[str], store: Path, skip: Sequence[str], as_json
 def prepare(reference: str, skip: Sequence[str]) -> Callable[[Store], Report]:
     """What gives the report once there is a store."""
     if reference.endswith(".json"):
-        report = read_report(Path(reference))
-        if report is None or "recipe" not in report or not isinstance(report.get("steps"), list):
-            raise UserError(f"{reference}: is not a report of gpt2forge; `build/NAME.json` is one")
-        return lambda store: report
+        saved = read_saved(Path(reference))
+        return lambda store: saved
     order = make_order(load_recipe(reference), skip)
 
     def take(store: Store) -> Report:
-        with console.RunView() as view:
-            return build_one(order, store, lambda event: show_new(event, view.show))
+        reports: list[Report] = []
+        with console.RunView() as view, suppress(RecipeError):  # what is beyond a limit is shown, and that it is
+            build_one(order, store, lambda event: follow(event, view.show, reports))
+        return reports[0]
 
     return take
 
 
-def show_new(event: Event, show: Callable[[Event], None]) -> None:
-    """What is there already is no news."""
+def read_saved(path: Path) -> Report:
+    """A report from a file, which somebody may have edited; raises UserError unless a table can be made of it."""
+    if not path.is_file():
+        raise UserError(f"{path}: there is no such report")
+    try:
+        report = read_report(path)
+        assert report is not None
+        alone = Comparison([report, report])
+        list(tabulate(alone))
+        alone.to_json()
+    except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
+        raise UserError(f"{path}: is not a report of this version of gpt2forge; `build/NAME.json` is one") from error
+    return report
+
+
+def follow(event: Event, show: Callable[[Event], None], reports: list[Report]) -> None:
+    """Show what is news, which what is there already is not; keep the report."""
+    if isinstance(event, RunFinished):
+        reports.append(event.report)
     if not (isinstance(event, StepFinished) and event.outcome.outcome == "reused"):
         show(event)
 

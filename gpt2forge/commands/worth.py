@@ -43,7 +43,7 @@ def describe_fidelity(report: Mapping[str, Any]) -> Iterator[Row]:
     yield (
         "same token",
         f"{verify['top1_agreement']:.2%}{say_interval(intervals.get('top1_agreement'), '.2%')} of "
-        f"{verify['tokens']} positions, windows of {verify['window']}",
+        f"{verify['positions']} positions, windows of {verify['window']}",
     )
     worst = ", ".join(
         f"{name} {'-' if value is None else f'{value:.1e}'}" for name, value in verify["properties"].items()

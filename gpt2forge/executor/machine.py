@@ -10,12 +10,13 @@ from pathlib import Path
 from gpt2forge.errors import UserError
 
 NAME = "gpt2forge-alone.lock"
+SHARED = Path("/tmp")  # not $TMPDIR, which may be one of each user's own
 
 
 @contextmanager
 def hold_machine(wait: Callable[[], None]) -> Iterator[int]:
     """Hold the machine, and give the descriptor that does; `wait` is called before waiting for another that has it."""
-    descriptor = open_lock(Path(tempfile.gettempdir()) / NAME)
+    descriptor = open_lock((SHARED if SHARED.is_dir() else Path(tempfile.gettempdir())) / NAME)
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

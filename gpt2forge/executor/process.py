@@ -36,11 +36,11 @@ class Ended:
 
 
 def run_worker(
-    stage: str, order: dict[str, Any], log: Path, lock: int, advance: Callable[[int, int, str], None]
+    stage: str, order: dict[str, Any], log: Path, locks: tuple[int, ...], advance: Callable[[int, int, str], None]
 ) -> Ended:
     """Run one stage in a process of its own.
 
-    The worker inherits the descriptor `lock`, so that the step stays locked until the worker has really gone, even
+    The worker inherits the descriptors `locks`, so that the step stays locked until the worker has really gone, even
     when this process is killed. Raises UserError for what the stage says a user can mend and when something killed the
     worker, StageCrash for anything else.
     """
@@ -49,7 +49,7 @@ def run_worker(
     ours, theirs = os.pipe()
     with log.open("wb") as output, os.fdopen(ours, "rb", buffering=0) as events:
         try:
-            worker = start(output.fileno(), (theirs, lock))
+            worker = start(output.fileno(), (theirs, *locks))
         finally:
             os.close(theirs)
         try:

@@ -1,7 +1,7 @@
 """Runs a job step by step: what is made already is reused, the rest is made, checked in and recorded."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -49,7 +49,7 @@ def run_job(
     looks at each outcome and ends the run by an error. Raises what ended the run: if a step did, its outcome is
     "failed".
     """
-    check_names(job, (rerun, until))
+    check_names(job, rerun, until)
     digests: dict[str, str | None] = {
         kind: source.digest(store.memo, Meter(kind, emit).advance) for kind, source in job.sources.items()
     }
@@ -68,11 +68,18 @@ def run_job(
         emit(StepFinished(outcomes[-1]))
 
 
-def check_names(job: Job, names: Sequence[str | None]) -> None:
-    known = [stage.name for stage in (*job.stages, *job.skipped)]
-    for name in names:
+def check_names(job: Job, rerun: str | None, until: str | None) -> None:
+    """Raises UserError unless both name stages that this run reaches."""
+    known = [stage.name for stage in job.stages]
+    skipped = [stage.name for stage in job.skipped]
+    for option, name in (("--rerun", rerun), ("--until", until)):
+        if name in skipped:
+            raise UserError(f"`{option} {name}`: `{name}` is skipped; leave out one of the two options")
         if name is not None and name not in known:
-            raise UserError(f"`{name}`: there is no such stage; there are {', '.join(f'`{stage}`' for stage in known)}")
+            there_are = ", ".join(f"`{stage}`" for stage in known)
+            raise UserError(f"`{name}`: there is no such stage; there are {there_are}")
+    if rerun and until and known.index(rerun) > known.index(until):
+        raise UserError(f"`--rerun {rerun}`: lies behind `--until {until}`, where the run ends")
 
 
 def run_step(
@@ -94,9 +101,9 @@ def run_step(
             record = None if again else step.store.find(step.stage.name, step.key)
             if record:
                 return tell(record, "reused", "")
-            with take_machine(step.stage, emit):
+            with take_machine(step.stage, emit) as machine:
                 emit(StepStarted(step.stage.name, reason))
-                return tell(make_step(step, digests, lock, emit), "built", reason)
+                return tell(make_step(step, digests, (lock, *machine), emit), "built", reason)
     except BaseException:
         seconds = round(time.monotonic() - started, 3)
         failed = Outcome(step.stage.name, "failed", reason, step.key, seconds=seconds)
@@ -106,13 +113,13 @@ def run_step(
 
 
 @contextmanager
-def take_machine(stage: Stage, emit: Emit) -> Iterator[None]:
-    """Wait until nothing else on this machine runs that must be alone, if this must be."""
+def take_machine(stage: Stage, emit: Emit) -> Iterator[tuple[int, ...]]:
+    """Wait until nothing else here runs that must be alone, if this must be; gives what holds the machine."""
     if not stage.alone:
-        yield
+        yield ()
         return
-    with hold_machine(lambda: emit(StepWaiting(stage.name, "another measurement on this machine"))):
-        yield
+    with hold_machine(lambda: emit(StepWaiting(stage.name, "another measurement on this machine"))) as descriptor:
+        yield (descriptor,)
 
 
 def tell(record: Record, outcome: Any, reason: str) -> Outcome:
@@ -128,14 +135,14 @@ def tell(record: Record, outcome: Any, reason: str) -> Outcome:
     )
 
 
-def make_step(step: Step, digests: Mapping[str, str | None], lock: int, emit: Emit) -> Record:
+def make_step(step: Step, digests: Mapping[str, str | None], locks: tuple[int, ...], emit: Emit) -> Record:
     """Run the stage in its own process, take its folder into the store, write the record last."""
     started = time.monotonic()
     out = step.store.make_room(step.key)
     try:
         log = step.store.log(step.stage.name, step.key)
         ended = run_worker(
-            step.stage.name, make_order(step, digests, out), log, lock, Meter(step.stage.name, emit).advance
+            step.stage.name, make_order(step, digests, out), log, locks, Meter(step.stage.name, emit).advance
         )
         check_sources(step, digests)
         digest = step.store.commit(out)

@@ -8,6 +8,8 @@ from tokenizers import Tokenizer
 from gpt2forge.errors import UserError
 
 TOKENIZER_FILE = "tokenizer.json"
+EAGER = 8  # characters for each token that is wanted, at first
+MARGIN = 256  # tokens
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
@@ -31,6 +33,20 @@ def encode_text(tokenizer: Tokenizer, text: str) -> list[int]:
         ) from error
     ids: list[int] = tokenizer.encode(text).ids
     return ids
+
+
+def encode_beginning(tokenizer: Tokenizer, text: str, most: int) -> list[int]:
+    """The first `most` tokens of a text, however long it is.
+
+    No more of it is encoded than is needed, which for a large text would take minutes and gigabytes. What is cut off
+    may change the tokens at the cut, so some more than needed are made.
+    """
+    characters = EAGER * most
+    while True:
+        tokens: list[int] = tokenizer.encode(text[:characters], add_special_tokens=False).ids
+        if len(tokens) >= most + MARGIN or characters >= len(text):
+            return tokens[:most]
+        characters *= 2
 
 
 class TextStream:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from gpt2forge.errors import UserError
-from gpt2forge.graph.package import DATA_FILE
 from gpt2forge.measure import package_contestant, pytorch_contestant
 from gpt2forge.measure.host import count_threads, describe_host
 from gpt2forge.measure.noise import Others, find_noise
 from gpt2forge.measure.spread import Spread, summarize
 from gpt2forge.measure.turns import Contestant, Order
+from gpt2forge.measure.weights import count_read_bytes
 from gpt2forge.model.config import read_config
 
 PAUSE = 0.2  # seconds: the threads of the system before stop waiting
@@ -48,7 +48,7 @@ def measure(
     ):
         systems = {"": ours, "_reference": pytorch}
         for system in systems.values():  # first runs lay out memory
-            system.take_turn(prompt, 2)
+            system.warm_up(prompt, 2)
         pytorch.measure_bandwidth(BANDWIDTH_ROWS)
         others = Others([system.process.pid for system in systems.values()])
         samples: dict[str, list[float]] = {}
@@ -73,7 +73,7 @@ def describe(ours: Contestant, pytorch: Contestant, samples: Samples, others: fl
     """The part `benchmark` of a report."""
     spreads: dict[str, Spread] = {name: summarize(values) for name, values in samples.items()}
     speed = spreads.pop("gb_s")
-    limit = (package / DATA_FILE).stat().st_size / speed.median / 1e6
+    limit = count_read_bytes(package) / speed.median / 1e6
     return {
         **{name: spread.median for name, spread in spreads.items()},
         "load_s": ours.load_s,
@@ -89,6 +89,6 @@ def describe(ours: Contestant, pytorch: Contestant, samples: Samples, others: fl
             name: [spread.least, spread.largest] for name, spread in {**spreads, "bandwidth_gb_s": speed}.items()
         },
         "rounds": len(samples["token_ms"]),
-        "noise": find_noise(others, spreads),
+        "noise": find_noise(others, {**spreads, "bandwidth_gb_s": speed}),
         "host": describe_host(),
     }

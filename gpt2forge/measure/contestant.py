@@ -10,7 +10,9 @@ comes in, one goes out; the first one says what to open:
 
 import json
 import os
+import queue
 import sys
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -37,12 +39,25 @@ def serve(open_system: Open, measure_bandwidth: Callable[[int], float] = refuse)
     began = time.perf_counter()
     system = open_system(Path(order["folder"]), order["threads"], order["capacity"])
     say(answers, {"load_s": time.perf_counter() - began})
-    for line in sys.stdin:
+    for line in iter(take_orders().get, None):
         turn = json.loads(line)
         if "bandwidth" in turn:
             say(answers, {"gb_s": measure_bandwidth(turn["bandwidth"])})
         else:
             say(answers, asdict(run_round(system, np.array(turn["prompt"], np.int64), turn["new"])))
+
+
+def take_orders() -> "queue.SimpleQueue[str]":
+    """The lines that come in. When the other side has gone this process ends at once, also in the middle of a turn."""
+    orders: queue.SimpleQueue[str] = queue.SimpleQueue()
+
+    def listen() -> None:
+        for line in sys.stdin:
+            orders.put(line)
+        os._exit(1)
+
+    threading.Thread(target=listen, daemon=True).start()
+    return orders
 
 
 def say(answers: Any, answer: dict[str, Any]) -> None:

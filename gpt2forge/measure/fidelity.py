@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from gpt2forge.errors import UserError
 from gpt2forge.graph.decode import Decoder
 from gpt2forge.graph.likelihood import Array
 from gpt2forge.measure.divergence import Divergence, compare_window, join
+from gpt2forge.measure.finite import check_finite
 from gpt2forge.measure.reference import Reference
 
 SAMPLES = 400
@@ -69,8 +69,3 @@ def measure_fidelity(
     numbers = summarize(found)
     check_finite(np.array([numbers[name] for name in STATISTICS]))
     return numbers
-
-
-def check_finite(values: Array) -> None:
-    if not np.isfinite(values).all():
-        raise UserError("the logits are not all finite numbers, so there is no perplexity; are the weights sound?")

@@ -17,6 +17,7 @@ import numpy as np
 from gpt2forge.graph.decode import Decoder, GrowingStep, Step
 from gpt2forge.graph.feeds import read_cache_shape
 from gpt2forge.graph.likelihood import Array
+from gpt2forge.measure.finite import check_finite
 
 Check = Callable[[Decoder, Array], Iterator[float]]
 """Takes a prompt (S,) and gives the difference at each length from 1 to S; one at a time, so that progress shows."""
@@ -115,6 +116,9 @@ def start_copied(decoder: Decoder) -> Step:
 
 
 def differ(one: Array, other: Array) -> float:
-    """The largest difference as a part of the spread."""
-    spread = float(other.max() - other.min())
-    return float(np.abs(one - other).max()) / spread if spread else 0.0
+    """The largest difference as a part of the larger spread; raises UserError for what is no number."""
+    check_finite(one)
+    check_finite(other)
+    spread = max(float(np.ptp(one)), float(np.ptp(other)))
+    largest = float(np.abs(one - other).max())
+    return largest / spread if spread else float(largest > 0)

@@ -21,17 +21,18 @@ def run(inputs: Inputs, section: TextLimit, target: Target, out: Path) -> Metric
     """
     import numpy as np
 
-    from gpt2forge.graph.text import read_tokenizer
+    from gpt2forge.graph.text import encode_beginning, read_tokenizer
     from gpt2forge.graph.windows import cut_windows
     from gpt2forge.measure.reference import join, summarize_window, write_reference
     from gpt2forge.model.config import read_config
     from gpt2forge.model.oracle import Oracle
 
     weights, context = inputs["weights"], read_config(inputs["weights"]).n_positions
-    tokens = read_tokenizer(weights).encode(read_text(inputs["text"]), add_special_tokens=False).ids
-    windows = cut_windows(tokens, context, section.tokens)
+    tokens = encode_beginning(read_tokenizer(weights), read_text(inputs["text"]), section.tokens)
+    windows = cut_windows(tokens, context)
     if not windows:
-        raise UserError(f"{inputs['text']}: has {len(tokens)} tokens; at least 2 are needed, better some thousands")
+        wanted = f"tokens and the context {context}; at least 2 are needed of both, better some thousands"
+        raise UserError(f"{inputs['text']}: has {len(tokens)} {wanted}")
     oracle, random, parts = Oracle(weights), np.random.default_rng(0), []
     for number, window in enumerate(windows):
         inputs.advance(number, len(windows), "windows")

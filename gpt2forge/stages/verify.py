@@ -9,7 +9,6 @@ from pydantic import BeforeValidator, Field
 from gpt2forge.stage import PACKAGE, Inputs, Metrics, Section, Stage, Target
 
 PROMPT = 32  # tokens of each prompt that the properties are tried on
-PROMPTS = 3
 
 
 def read_share(value: Any) -> Any:
@@ -50,8 +49,10 @@ class Verify(Section):
 
 def run(inputs: Inputs, section: None, target: Target, out: Path) -> Metrics:
     """Write `verify.json`: perplexity, divergence and agreement with their intervals, and the properties."""
+    from gpt2forge.digest import digest_bytes
     from gpt2forge.graph.decode import open_decoder
     from gpt2forge.measure.fidelity import measure_fidelity
+    from gpt2forge.measure.host import describe_host
     from gpt2forge.measure.properties import try_properties
     from gpt2forge.measure.reference import read_reference
 
@@ -59,15 +60,18 @@ def run(inputs: Inputs, section: None, target: Target, out: Path) -> Metrics:
     decoder = open_decoder(inputs[PACKAGE])
     windows = reference.windows()
     found = measure_fidelity(decoder, reference, inputs.advance)
-    prompts = [windows[place][:PROMPT].tolist() for place in sorted({0, len(windows) // 2, len(windows) - 1})]
-    properties = try_properties(decoder, prompts[:PROMPTS], inputs.advance)
+    prompts = [windows[place][:PROMPT].tolist() for place in sorted({0, len(windows) // 2})]
+    properties = try_properties(decoder, prompts, inputs.advance)
     verify = {
         **found,
+        "positions": len(reference.targets),
         "windows": len(windows),
         "tokens": len(reference.tokens),
         "window": int(reference.lengths.max()),
         "stride": int(reference.lengths.max()),
         "properties": {name: each and each.worst for name, each in properties.items()},
+        "text_digest": digest_bytes(reference.tokens.astype("<i4").tobytes()),
+        "host": describe_host(),
         "prompts": {name: each and each.to_json()["growth"] for name, each in properties.items()},
     }
     (out / "verify.json").write_text(json.dumps(verify, indent=1) + "\n")

@@ -25,14 +25,16 @@ def test_table_has_a_column_for_each_result_and_marks_baseline_and_front(proven:
         *("KL divergence", "KL divergence, 99 %", "same likeliest token"),
         "on the Pareto front (size, a token's time, KL divergence)",
         *("`quantization.scheme`", "`quantization.granularity`", "`quantization.embeddings`"),
-        "`verify.max_perplexity_increase`",
+        "`verify.max_kl`",
     ]
 
 
 def test_markdown_is_a_table(proven: Workshop) -> None:
     lines = proven.run("compare", "--markdown", *PROVEN).stdout.splitlines()
     assert lines[0] == "|  | nano-cpu-fp32-proven (baseline) | nano-cpu-int8-proven |"
-    assert {line.count("|") for line in lines} == {4}
+    table = [line for line in lines if line.startswith("|")]
+    assert {line.count("|") for line in table} == {4}
+    assert lines[: len(table)] == table  # remarks stand below it
 
 
 def test_json_holds_the_reports_as_they_are(proven: Workshop) -> None:
@@ -46,7 +48,13 @@ def test_json_holds_the_reports_as_they_are(proven: Workshop) -> None:
 def test_reports_of_different_hosts_are_not_put_side_by_side_in_silence(proven: Workshop) -> None:
     report = json.loads((proven.folder / PROVEN[1]).read_text())
     report["benchmark"]["host"]["processor"] = "another processor"
+    report["verify"]["host"]["processor"] = "another processor"
     (proven.folder / "elsewhere.json").write_text(json.dumps(report))
+    pasted = proven.run("compare", "--markdown", PROVEN[0], "elsewhere.json").stdout.splitlines()
+    assert {
+        "* times were taken on different hosts and cannot be compared",
+        "* accuracy was measured on different hosts, whose processors may round differently",
+    } <= set(pasted)
     done = proven.run("compare", PROVEN[0], "elsewhere.json")
     assert "warning: times were taken on different hosts and cannot be compared" in done.stderr.splitlines()
     assert "another processor" in done.stdout
@@ -64,8 +72,41 @@ def test_what_is_missing_is_built(workshop: Workshop) -> None:
     ("words", "message"),
     [
         (["nano-cpu-int8"], "one result has nothing to stand beside; name two or more"),
-        (["no.json", "nano-cpu-int8"], "no.json: is not a report of gpt2forge; `build/NAME.json` is one"),
+        (["no.json", "nano-cpu-int8"], "no.json: there is no such report"),
     ],
 )
 def test_slip_of_the_pen_is_one_line(workshop: Workshop, words: list[str], message: str) -> None:
     assert workshop.run("compare", *words, code=1).stderr == f"error: {message}\n"
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"benchmark": {"token_ms": 1.0}},
+        {"steps": [1, 2], "benchmark": "x"},
+        {"bytes": {"package": 5}},
+        {"verify": {"perplexity": 1}},
+        {"values": [1]},
+    ],
+)
+def test_report_that_somebody_edited_is_one_line(proven: Workshop, change: dict[str, object]) -> None:
+    report = json.loads((proven.folder / PROVEN[0]).read_text())
+    (proven.folder / "edited.json").write_text(json.dumps({**report, **change}))
+    assert proven.run("compare", PROVEN[0], "edited.json", code=1).stderr == (
+        "error: edited.json: is not a report of this version of gpt2forge; `build/NAME.json` is one\n"
+    )
+
+
+def test_number_that_is_none_is_no_report(proven: Workshop) -> None:
+    (proven.folder / "nan.json").write_text((proven.folder / PROVEN[0]).read_text().replace(": 0.", ': NaN, "x": 0.'))
+    assert "is not a report of this version" in proven.run("compare", PROVEN[0], "nan.json", code=1).stderr
+
+
+def test_what_is_beyond_its_limit_is_shown_as_not_published(proven: Workshop) -> None:
+    recipe = proven.folder / "refused.yaml"
+    recipe.write_text("name: refused\nextends: recipes/nano-cpu-int8.yaml\nverify:\n  tokens: 2048\n  max_kl: 0.0\n")
+    done = proven.run("compare", PROVEN[0], str(recipe), "--skip", "benchmark")
+    front = next(line for line in done.stdout.splitlines() if line.startswith("on the Pareto front"))
+    assert front.split()[-2:] == ["yes", "no"]
+    assert "warning: refused: was not published: " in done.stderr
+    assert not (proven.folder / "build/refused").exists()

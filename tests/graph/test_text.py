@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models
 
 from gpt2forge.errors import UserError
-from gpt2forge.graph.text import BYTES, TextStream, read_tokenizer
+from gpt2forge.graph.text import BYTES, TextStream, encode_beginning, read_tokenizer
+from tests.workshop import ROOT, Workshop
 
 END = 256
 
@@ -58,3 +59,12 @@ def test_package_without_tokenizer_is_an_error(tmp_path: Path) -> None:
         f"{tmp_path}/tokenizer.json: the package has no tokenizer; "
         "give the checkpoint its tokenizer files and build again"
     )
+
+
+def test_beginning_of_a_text_has_the_tokens_of_the_whole(workshop: Workshop) -> None:
+    tokenizer = read_tokenizer(workshop.build("nano-cpu-int8"))
+    text = (ROOT / "examples/nano/heldout.txt").read_text()
+    whole = tokenizer.encode(text).ids
+    for most in (1, 100, 5000, len(whole), len(whole) + 1):
+        assert encode_beginning(tokenizer, text, most) == whole[:most]
+    assert encode_beginning(tokenizer, " " * 100_000 + "x", 3) == tokenizer.encode(" " * 100_000 + "x").ids[:3]

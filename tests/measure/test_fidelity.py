@@ -58,5 +58,5 @@ def test_logits_that_are_no_numbers_are_one_line(workshop: Workshop) -> None:
 
     decoder = Overflowing(**vars(open_decoder(workshop.build("nano-cpu-fp32"), threads=1)))
     reference = summarize_window(np.zeros((5, 4096), np.float32), [1] * 5, np.random.default_rng(0))
-    with pytest.raises(UserError, match="the logits are not all finite numbers, so there is no perplexity"):
+    with pytest.raises(UserError, match="the logits are not all finite numbers, so nothing can be measured"):
         measure_fidelity(decoder, reference, lambda *far: None)

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
+from gpt2forge.errors import UserError
 from gpt2forge.graph.decode import Decoder, Step, open_decoder
 from gpt2forge.graph.likelihood import Array
-from gpt2forge.measure.properties import PROPERTIES, collect, try_properties
+from gpt2forge.measure.properties import PROPERTIES, collect, differ, try_properties
 from tests.workshop import Workshop
 
 PROMPTS = [list(range(40, 52)), list(range(300, 308))]
@@ -70,3 +71,20 @@ def test_growth_tells_the_shortest_prompt_of_any_tolerance() -> None:
     found = collect([(1, 0.1, [1]), (2, 0.05, [1, 2]), (3, 0.4, [1, 2, 3]), (1, 0.2, [9]), (2, 0.3, [9, 8])])
     assert found.worst == 0.4
     assert found.growth == [(0.2, [9]), (0.3, [9, 8]), (0.4, [1, 2, 3])]
+
+
+def test_what_is_no_number_equals_nothing(decoder: Decoder) -> None:
+    class Lost(Decoder):
+        """A real package that loses its numbers in a batch."""
+
+        def read(self, tokens: Array, attention_mask: Array | None = None) -> Array:
+            return super().read(tokens, attention_mask) * (np.nan if len(tokens) > 1 else 1)
+
+    with pytest.raises(UserError, match="the logits are not all finite numbers, so nothing can be measured"):
+        try_properties(Lost(**vars(decoder)), PROMPTS, lambda *far: None)
+
+
+def test_rows_without_spread_differ_if_they_differ() -> None:
+    assert differ(np.zeros(3), np.zeros(3)) == 0
+    assert differ(np.ones(3), np.zeros(3)) == 1
+    assert differ(np.array([0.0, 1.0]), np.zeros(2)) == 1

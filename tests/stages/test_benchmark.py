@@ -8,6 +8,7 @@ import pytest
 
 from gpt2forge.executor.machine import hold_machine
 from gpt2forge.measure.host import describe_host
+from gpt2forge.measure.weights import count_read_bytes
 from tests.workshop import LITTLE, UNMEASURED, Workshop
 
 
@@ -32,7 +33,7 @@ def test_memory_is_the_packages_alone_and_the_limit_is_its_bytes_at_the_speed_of
     found = report["benchmark"]
     assert 10e6 < found["peak_memory_bytes"] < found["peak_memory_bytes_reference"]
     assert found["mapped_memory_bytes"] > 0
-    size = (workshop.folder / report["output"] / "model.onnx_data").stat().st_size
+    size = count_read_bytes(workshop.folder / report["output"])
     assert found["bandwidth_limit_ms"] == pytest.approx(size / found["bandwidth_gb_s"] / 1e6)
     assert found["bandwidth_limit_share"] == pytest.approx(found["bandwidth_limit_ms"] / found["token_ms"])
 
@@ -81,9 +82,22 @@ def test_skipped_measurements_are_said_and_the_rest_is_published(workshop: Works
     ("stages", "message"),
     [
         ("fuse", "`--skip fuse`: only `reference`, `verify`, `benchmark` can be left out"),
+        ("verify,benchmark --until verify", "`--until verify`: `verify` is skipped; leave out one of the two options"),
+        (
+            "benchmark --rerun benchmark",
+            "`--rerun benchmark`: `benchmark` is skipped; leave out one of the two options",
+        ),
+        ("benchmark --rerun verify --until fuse", "`--rerun verify`: lies behind `--until fuse`, where the run ends"),
+        (
+            "verify --rerun nosuch --skip benchmark",
+            "`nosuch`: there is no such stage; there are `convert`, `export`, `fuse`, `quantize`",
+        ),
         ("reference", "`--skip reference`: `verify` needs it; skip `verify`, and both are left out"),
     ],
 )
-def test_what_cannot_be_skipped_is_said(workshop: Workshop, stages: str, message: str) -> None:
-    done = workshop.run("build", "nano-cpu-int8", "--skip", stages, code=1, measured=True)
+def test_words_that_contradict_are_said_and_the_report_stays(workshop: Workshop, stages: str, message: str) -> None:
+    workshop.build("nano-cpu-int8")
+    before = (workshop.folder / "build/nano-cpu-int8.json").read_bytes()
+    done = workshop.run("build", "nano-cpu-int8", "--skip", *stages.split(), code=1, measured=True)
     assert done.stderr == f"error: {message}\n"
+    assert (workshop.folder / "build/nano-cpu-int8.json").read_bytes() == before

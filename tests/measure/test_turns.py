@@ -1,0 +1,73 @@
+"""Contestants as real processes: they end with whoever started them, and their end is explained."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from gpt2forge.errors import UserError
+from gpt2forge.measure import package_contestant
+from gpt2forge.measure.turns import Contestant, Order
+from gpt2forge.measure.weights import count_read_bytes
+from tests.workshop import Workshop
+
+LONG = 10_000  # tokens: a turn that nobody waits for
+
+# Starts a contestant in a turn that takes long, says its process id, and waits.
+PROGRAM = f"""
+import json, sys, time
+from gpt2forge.measure.turns import Contestant, Order
+contestant = Contestant(Order("gpt2forge.measure.package_contestant", sys.argv[1], 1, {LONG + 1}))
+contestant.process.stdin.write(json.dumps({{"prompt": [1], "new": {LONG}}}).encode() + b"\\n")
+contestant.process.stdin.flush()
+print(contestant.process.pid, flush=True)
+time.sleep(600)
+"""
+
+
+def make_order(folder: Path) -> Order:
+    return Order(package_contestant.__name__, str(folder), 1, 16)
+
+
+def test_contestant_takes_turns_and_its_memory_is_seen(workshop: Workshop) -> None:
+    with Contestant(make_order(workshop.build("nano-cpu-int8"))) as contestant:
+        contestant.warm_up([1, 2, 3], 2)
+        turn = contestant.take_turn([1, 2, 3], 4)
+        assert len(turn["text"]) == 4
+        assert turn["prefill_ms"] > 0 < turn["token_ms"]
+        assert contestant.peak.anonymous > 10e6
+        assert contestant.load_s > 0
+
+
+def test_contestant_that_is_killed_is_one_line(workshop: Workshop) -> None:
+    with Contestant(make_order(workshop.build("nano-cpu-int8"))) as contestant:
+        contestant.process.kill()
+        contestant.process.wait()
+        with pytest.raises(UserError) as error:
+            contestant.take_turn([1], 2)
+    assert str(error.value) == (
+        "a process of `benchmark` was killed by SIGKILL; PyTorch needs 4 bytes a parameter and more: free some memory, "
+        "or build with `--skip benchmark`"
+    )
+
+
+def test_contestant_ends_in_the_middle_of_a_turn_when_who_started_it_is_killed(workshop: Workshop) -> None:
+    command = [sys.executable, "-c", PROGRAM, str(workshop.build("nano-cpu-int8"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        orphan = psutil.Process(int(process.stdout.readline()))
+        time.sleep(0.2)
+        assert orphan.is_running()
+        os.kill(process.pid, signal.SIGKILL)
+    orphan.wait(timeout=10)
+
+
+def test_a_token_reads_all_weights_but_single_rows_of_what_is_looked_up(workshop: Workshop) -> None:
+    folder = workshop.build("nano-cpu-fp32")
+    positions = 4 * 256 * 128
+    assert count_read_bytes(folder) == 5_401_600 - positions
