@@ -66,7 +66,7 @@ def main() -> None:
     parser.add_argument("--builds", type=int, default=3, help="builds from an empty store (default %(default)s)")
     parser.add_argument("--work", type=Path, default=WORK, help="folder to work in (default bench/work)")
     parser.add_argument("--json", action="store_true", help="print the results as JSON instead of tables")
-    parser.add_argument("--markdown", action="store_true", help="print the README's table (sizes and speed)")
+    parser.add_argument("--markdown", action="store_true", help="print the README's tables (sizes and speed, fidelity)")
     options = parser.parse_args()
     work = options.work.resolve()
     plan = Plan("774m", LARGE, work / "checkpoints" / "774M", work, options.rounds, options.builds)

@@ -1,4 +1,4 @@
-"""The results as the table that the README has."""
+"""The results as the tables that the README has."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,8 +11,38 @@ HEADER = (
 )
 
 
+FIDELITY = (
+    "| recipe | what | MB | perplexity beside PyTorch | KL divergence | same token | worst of the properties |",
+    "|---|---|---|---|---|---|---|",
+)
+
+
 def write_markdown(results: Mapping[str, Any]) -> str:
-    """A row for PyTorch and for each variant; needs the parts `sizes` and `speed`."""
+    """The tables of the parts that were measured."""
+    tables = []
+    if "sizes" in results and "speed" in results:
+        tables.append(write_speed(results))
+    if "fidelity" in results:
+        tables.append(write_fidelity(results["fidelity"]))
+    return "\n".join(tables)
+
+
+def write_fidelity(fidelity: Mapping[str, Any]) -> str:
+    """A row for each of nano's variants."""
+    rows = []
+    for variant, found in fidelity.items():
+        worst = max(value for value in found["properties"].values() if value is not None)
+        cells = (
+            *(f"`nano-{VARIANTS[variant]}`", variant, f"{found['bytes'] / 1e6:.1f}"),
+            *(f"{found['perplexity_increase']:+.3%}", f"{found['kl_mean']:.1e}", f"{found['top1_agreement']:.2%}"),
+            f"{worst:.0e}",
+        )
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join((*FIDELITY, *rows)) + "\n"
+
+
+def write_speed(results: Mapping[str, Any]) -> str:
+    """A row for PyTorch and for each variant."""
     systems, sizes = results["speed"]["systems"], results["sizes"]
     reference = next(name for name in systems if name not in VARIANTS)
     rows = [write_row("", reference, "", "", systems[reference])]

@@ -25,7 +25,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     work = tmp_path_factory.mktemp("work")
     plan = Plan("nano", NANO, EXAMPLE, work, rounds=2, builds=1, prompt=20, new=5)
     small = Plan("nano", NANO, EXAMPLE, work / "nano", rounds=2, builds=1)
-    return measure(plan, small, ["builds", "sizes", "speed"], bandwidth_rows=256)
+    return measure(plan, small, ["builds", "sizes", "speed", "fidelity"], bandwidth_rows=256)
 
 
 def test_every_system_is_timed_and_float32_writes_what_pytorch_writes(results: dict[str, Any]) -> None:
@@ -59,10 +59,19 @@ def test_results_are_json_and_print_as_tables(results: dict[str, Any]) -> None:
 
 
 def test_table_of_the_readme_has_a_row_for_every_system(results: dict[str, Any]) -> None:
-    lines = write_markdown(results).splitlines()
+    lines, fidelity = (table.splitlines() for table in write_markdown(results).split("\n\n"))
+    assert len(fidelity) == 2 + len(VARIANTS)
+    assert fidelity[2].startswith("| `nano-cpu-fp32` | fp32 | 5.7 | ")
     assert len(lines) == 2 + 1 + len(VARIANTS)
     assert len({line.count("|") for line in lines}) == 1
     assert lines[4].startswith("| `nano-cpu-int8` | int8 blocks of 128 | 2 | 32.4% | ")
+
+
+def test_accuracy_of_nano_is_within_what_is_promised(results: dict[str, Any]) -> None:
+    verdicts = [verdict for verdict in judge(results) if "perplexity" in verdict.what or "KL" in verdict.what]
+    assert len(verdicts) == 5
+    assert [verdict for verdict in verdicts if not verdict.reached] == []
+    assert list(results["fidelity"]) == list(VARIANTS)
 
 
 def test_a_number_at_its_goal_reaches_it() -> None:
