@@ -1,4 +1,4 @@
-"""Judges what a build measured: beyond a limit of the recipe nothing is published.
+"""Judges what a build found: a recipe that does not fit the model ends it, and beyond a limit nothing is published.
 
 Measuring knows no limits, so that editing one measures nothing again.
 """
@@ -29,6 +29,18 @@ def percent(value: float) -> str:
 
 def number(value: float) -> str:
     return f"{value:.3g}"
+
+
+def check_context(loaded: LoadedRecipe, context: int) -> None:
+    """Raises RecipeError when what `benchmark` is to read and write is longer than the model's context."""
+    asked = loaded.recipe.benchmark
+    if asked and asked.prompt_tokens + asked.new_tokens > context:
+        longer = "prompt_tokens" if asked.prompt_tokens > asked.new_tokens else "new_tokens"
+        message = (
+            f"`benchmark`: {asked.prompt_tokens} prompt tokens and {asked.new_tokens} new ones are more than this "
+            f"model's {context}; lower `{longer}`"
+        )
+        raise RecipeError([Fault(loaded.place("benchmark", longer), message)])
 
 
 def check_limits(loaded: LoadedRecipe, verify: Mapping[str, Any]) -> None:

@@ -71,9 +71,10 @@ def test_float32_is_held_to_one_part_in_ten_thousand(workshop: Workshop) -> None
     assert max(found.values()) < 1e-4
 
 
-@pytest.mark.parametrize("value", ["110%", "-1%", "much", "[1]"])
-def test_limit_that_is_no_share_is_refused(workshop: Workshop, value: str) -> None:
+@pytest.mark.parametrize("value", ["110%", "-1%", "much", "[1]", "0.5", "1", "x%", "1e1%"])
+def test_limit_that_is_no_percentage_is_refused(workshop: Workshop, value: str) -> None:
     words = ("--set", f"verify.max_perplexity_increase={value}", "--name", "x")
     done = workshop.run("plan", "nano-cpu-int8", *words, code=1)
     assert done.stderr.startswith(f"error: --set verify.max_perplexity_increase={value}: `verify.max_perplexity_inc")
+    assert done.stderr.endswith(" must be a percentage from `0%` to `100%`, as in `0.5%`\n")
     assert len(done.stderr.splitlines()) == 1

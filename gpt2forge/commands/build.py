@@ -11,7 +11,7 @@ from gpt2forge.commands.worth import describe_fidelity, describe_speed, find_war
 from gpt2forge.errors import UserError
 from gpt2forge.executor.publish import publish
 from gpt2forge.executor.run import check_names, run_job
-from gpt2forge.limits import check_limits
+from gpt2forge.limits import check_context, check_limits
 from gpt2forge.outcome import Outcome
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.recipe_job import make_job
@@ -53,7 +53,9 @@ class Order:
     job: Job
 
     def judge(self, outcome: Outcome) -> None:
-        """Raises RecipeError when a step measured what the recipe does not allow."""
+        """Raises RecipeError when a step found what the recipe does not allow."""
+        if "context" in outcome.metrics and any(stage.section == "benchmark" for stage in self.job.stages):
+            check_context(self.loaded, outcome.metrics["context"])
         if "verify" in outcome.metrics:
             check_limits(self.loaded, outcome.metrics["verify"])
 

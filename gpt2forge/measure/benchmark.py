@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from gpt2forge.errors import UserError
 from gpt2forge.measure import package_contestant, pytorch_contestant
 from gpt2forge.measure.host import count_threads, describe_host
 from gpt2forge.measure.noise import Others, find_noise
@@ -32,15 +31,10 @@ def measure(
 ) -> dict[str, Any]:
     """Run both systems in turns; times in milliseconds are medians, their spreads stand beside them.
 
-    Raises UserError when prompt and new tokens do not fit into the model's context.
+    Prompt and new tokens must fit into the model's context.
     """
-    config, capacity = read_config(weights), prompt_tokens + new_tokens
-    if capacity > config.n_positions:
-        raise UserError(
-            f"`benchmark`: {prompt_tokens} prompt tokens and {new_tokens} new ones are more than this model's "
-            f"{config.n_positions}; lower `prompt_tokens` or `new_tokens`"
-        )
-    prompt = np.random.default_rng(0).integers(0, config.vocab_size, prompt_tokens).tolist()
+    capacity = prompt_tokens + new_tokens
+    prompt = np.random.default_rng(0).integers(0, read_config(weights).vocab_size, prompt_tokens).tolist()
     threads = count_threads()
     with (
         Contestant(Order(pytorch_contestant.__name__, str(weights), threads, capacity)) as pytorch,

@@ -28,7 +28,7 @@ def convert_checkpoint(source: Path, out: Path, tell: Tell = lambda done, total:
     write_config(contents.config, read_generation(checkpoint), out)
     write_tokenizer(vocabulary, contents.config.n_positions, out)
     values = write_weights(contents.tensors, out, tell)
-    return {"tensors": len(contents.tensors), "parameters": values}
+    return {"tensors": len(contents.tensors), "parameters": values, "context": contents.config.n_positions}
 
 
 def read_checkpoint(checkpoint: Checkpoint) -> tuple[Vocabulary, Contents]:

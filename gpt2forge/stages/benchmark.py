@@ -20,10 +20,7 @@ class Benchmark(Section):
 
 
 def run(inputs: Inputs, section: Benchmark, target: Target, out: Path) -> Metrics:
-    """Write `benchmark.json`: times with their spread, memory, and the share of what the machine's memory allows.
-
-    Raises UserError when prompt and new tokens do not fit into the model's context.
-    """
+    """Write `benchmark.json`: times with their spread, memory, and the share of what the machine's memory allows."""
     from gpt2forge.measure.benchmark import measure
 
     found = measure(

@@ -1,6 +1,7 @@
 """verify: how far the package is from what PyTorch says of the text, and whether it does what every package must."""
 
 import json
+import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,17 +12,18 @@ from gpt2forge.stage import PACKAGE, Inputs, Metrics, Section, Stage, Target
 PROMPT = 32  # tokens of each prompt that the properties are tried on
 
 
-def read_share(value: Any) -> Any:
-    """`0.5%` as 0.005; what is no percentage stays as it is."""
-    if isinstance(value, str) and value.endswith("%"):
-        try:
-            return float(value[:-1]) / 100
-        except ValueError:
-            return value
-    return value
+PERCENTAGE = r"^(\d+(\.\d*)?|\.\d+)%$"
 
 
-Share = Annotated[float, BeforeValidator(read_share, json_schema_input_type=float | str), Field(ge=0, le=1)]
+def read_share(value: Any) -> float:
+    """`0.5%` as 0.005. A bare number is refused: whether 0.5 is meant as a half or as half a percent, none can tell."""
+    found = re.fullmatch(PERCENTAGE, value, re.ASCII) if isinstance(value, str) else None
+    if found is None or float(found[1]) > 100:
+        raise ValueError("must be a percentage from `0%` to `100%`, as in `0.5%`")
+    return float(found[1]) / 100
+
+
+Share = Annotated[float, BeforeValidator(read_share, json_schema_input_type=Annotated[str, Field(pattern=PERCENTAGE)])]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 

@@ -40,7 +40,7 @@ def convert(source: Path, out: Path) -> dict[str, int]:
 @pytest.fixture(scope="module")
 def nano(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("convert") / "nano"
-    assert convert(NANO, out) == {"tensors": 52, "parameters": 1_350_400}
+    assert convert(NANO, out) == {"tensors": 52, "parameters": 1_350_400, "context": 256}
     return out
 
 
