@@ -5,6 +5,7 @@ Exit codes: 0 fine, 1 the user can mend it, 3 a bug in gpt2forge, 130 interrupte
 
 import io
 import os
+import signal
 import sys
 import tempfile
 import traceback
@@ -26,6 +27,7 @@ FINE, MEND, BUG, INTERRUPTED = 0, 1, 3, 130
 def main() -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a character gets `?`, not an error
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a job that CI cancels ends as Ctrl-C ends it
     sys.exit(run(sys.argv[1:]))
 
 

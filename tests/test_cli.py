@@ -1,5 +1,6 @@
 """Exit codes, messages and help of the command line."""
 
+import json
 import os
 import pty
 import re
@@ -102,17 +103,19 @@ def test_bug_is_one_line_with_a_log_and_exit_code_3(tmp_path: Path) -> None:
     log.unlink()
 
 
-def test_interrupt_ends_with_130_and_leaves_no_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_interrupt_ends_with_130_and_leaves_no_process(tmp_path: Path, number: int) -> None:
     shop = make_workshop(tmp_path)
     command = [sys.executable, "-m", "gpt2forge", "build", "nano-cpu-int8"]
     build = subprocess.Popen(command, cwd=shop.folder, stderr=subprocess.PIPE, text=True)
     while not list(shop.store.glob("making/*")):
         time.sleep(0.005)
-    os.kill(build.pid, signal.SIGINT)
+    os.kill(build.pid, number)
     _, messages = build.communicate()
     assert build.returncode == 130
     assert messages.splitlines()[-1] == "error: interrupted; what is finished is kept"
     assert list(shop.store.glob("making/*")) == []
+    assert json.loads((shop.folder / "build/nano-cpu-int8.json").read_text())["error"] == "interrupted"
     shop.run("build", "nano-cpu-int8")
 
 

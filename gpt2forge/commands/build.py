@@ -78,7 +78,8 @@ def build_one(
         if until is None:
             publish(output, store.folder(find_package(job, outcomes)))
     except BaseException as error:
-        report = make_report(values, output, outcomes, warnings, str(error) or type(error).__name__)
+        said = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
+        report = make_report(values, output, outcomes, warnings, said)
         save(report)
         emit(RunFinished(report))
         raise
