@@ -48,9 +48,12 @@ clean: ## remove all that make made, .venv and the store too
 	@for folder in $(STORED); do if [ -d $$folder ]; then chmod -R u+w $$folder; fi; done
 	@rm -rf $(VENV) $(STORED) $(CACHES)
 
+EXAMPLE := nano-cpu-int8
+compare: EXAMPLE := "nano-cpu-fp32 nano-cpu-int8"
+
 .PHONY: named
 named:
-	@test -n "$(RECIPE)" || { echo "say which recipe: make $(MAKECMDGOALS) RECIPE=nano-cpu-int8 (see recipes/)" >&2; exit 1; }
+	@test -n "$(RECIPE)" || { echo 'say which recipe: make $(MAKECMDGOALS) RECIPE=$(EXAMPLE) (see recipes/)' >&2; exit 1; }
 
 # A stamp is touched last, so an installation that was interrupted is taken up again.
 $(VENV)/installed: pyproject.toml requirements.txt

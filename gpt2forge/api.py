@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gpt2forge.arguments import check_argument
 from gpt2forge.errors import MENDABLE, UserError, say_refusal
 
 if TYPE_CHECKING:
@@ -42,7 +43,10 @@ def build(
     from gpt2forge.recipe import load_recipe
     from gpt2forge.store.store import Store
 
-    changes, skip = ([words] if isinstance(words, str) else words for words in (changes, skip))
+    changes = [changes] if isinstance(changes, str) else changes
+    skip = skip.split(",") if isinstance(skip, str) else skip
+    for change in changes:
+        check_argument("changes", change, str)
     if changes and name is None:
         raise UserError("`changes` make another recipe: say with `name` what to publish it as")
     try:
@@ -67,6 +71,8 @@ def load(built: str | os.PathLike[str], threads: int = 0) -> "Model":
     from gpt2forge.built import open_model
     from gpt2forge.commands.output import find_output
 
+    if not isinstance(built, str | os.PathLike):
+        raise TypeError(f"`built` must be a recipe's name or a path, not {type(built).__name__}")
     # A path is a path, though it may be of one word.
     reference = built if isinstance(built, str) else os.path.join(os.curdir, built)  # noqa: PTH118
     return open_model(find_output(reference), threads)

@@ -1,18 +1,22 @@
 """A built directory, open: text in, text out. What `gpt2forge generate` and `gpt2forge.load` share."""
 
 import json
+import os
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from numbers import Integral
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from gpt2forge.arguments import check_argument
 from gpt2forge.errors import UserError
 from gpt2forge.graph.decode import Decoder, open_decoder
 from gpt2forge.graph.sampling import Sampling, make_sampler
 from gpt2forge.graph.score import Score, score_tokens
 from gpt2forge.graph.text import TextStream, encode_text, read_tokenizer
 
+CROWD = 4  # threads a core, which is more than ever helps
 USUAL = 128  # new tokens, where the context has room for them and the user did not say
 
 
@@ -20,8 +24,8 @@ USUAL = 128  # new tokens, where the context has room for them and the user did 
 class Model:
     """A model and its tokenizer. `end` is its end-of-text token. Several threads may use one at the same time."""
 
-    decoder: Decoder
-    tokenizer: Tokenizer
+    decoder: Decoder = field(repr=False)
+    tokenizer: Tokenizer = field(repr=False)
     end: int
 
     @property
@@ -35,6 +39,8 @@ class Model:
 
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of these ids; bytes that make no character become U+FFFD. Raises UserError for an unknown id."""
+        for token in tokens:
+            check_argument("tokens", token, Integral)
         unknown = [token for token in tokens if not 0 <= token < self.decoder.vocabulary]
         if unknown:
             raise UserError(f"the token {unknown[0]} is not among this model's {self.decoder.vocabulary}")
@@ -82,6 +88,8 @@ class Model:
 
     def continue_tokens(self, prompt: str, max_tokens: int | None, sampling: Sampling) -> Iterator[int]:
         """The tokens that follow a prompt; an empty one begins as a text of its own does."""
+        if max_tokens is not None:
+            check_argument("max_tokens", max_tokens, Integral)
         if max_tokens is not None and max_tokens < 1:
             raise UserError(f"{max_tokens} new tokens were asked for; ask for 1 or more")
         tokens = self.encode(prompt) or [self.end]
@@ -101,6 +109,7 @@ class Model:
 
 def open_model(folder: Path, threads: int = 0) -> Model:
     """Open a built directory; 0 threads: one for each core. Raises UserError where it is not whole."""
+    check_threads(threads)
     try:
         tokenizer, decoder = read_tokenizer(folder), open_decoder(folder, threads)
         end = json.loads((folder / "config.json").read_text())["eos_token_id"]
@@ -110,3 +119,11 @@ def open_model(folder: Path, threads: int = 0) -> Model:
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{folder}: cannot be opened: {reason}; is it complete? build or copy it again") from error
     return Model(decoder, tokenizer, end)
+
+
+def check_threads(threads: int) -> None:
+    """Raises UserError for more threads than any machine of this size has use for: starting them takes minutes."""
+    check_argument("threads", threads, Integral)
+    most = CROWD * (os.cpu_count() or 1)
+    if not 0 <= threads <= most:
+        raise UserError(f"{threads} threads were asked for; here it may be 0 (one for each core) to {most}")

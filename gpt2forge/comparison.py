@@ -85,7 +85,7 @@ class Comparison:
             found.append("accuracy was measured on different texts and cannot be compared")
         for name, report in zip(self.names, self.reports, strict=True):
             if report.get("error") is not None:
-                found.append(f"{name}: was not published: {report['error']}")
+                found += [f"{name}: was not published: {line}" for line in str(report["error"]).splitlines()]
             found += [f"{name}: {noise}" for noise in find(report, ("benchmark", "noise")) or ()]
         return found
 

@@ -62,7 +62,9 @@ def judge_numbers(loaded: LoadedRecipe, verify: Mapping[str, Any]) -> Iterator[F
         value = verify[name]
         if limit is not None and not sign * value <= sign * limit:  # so that what is no number is beyond any limit
             side = "above" if sign > 0 else "below"
-            message = f"`{name}` is {say(value)}, {side} `{key}: {say(limit)}`; not published"
+            message = (
+                f"`{name}` is {say(value)}, {side} `{key}: {say(limit)}`; not published: allow more, or quantize less"
+            )
             yield Fault(loaded.place("verify", key), message)
 
 

@@ -25,6 +25,9 @@ LONGEST = 60  # characters of a value in a message
 
 NOT_BUILT_YET = {("device", "cuda"), ("scheme", "float16")}
 EXPECTATIONS = {
+    "float_type": "must be a number",
+    "float_parsing": "must be a number",
+    "int_type": "must be a whole number",
     "bool_type": "must be `true` or `false`",
     "model_type": "must be a mapping",
     "string_type": "must be text",
@@ -102,8 +105,10 @@ def load_recipe(reference: str, changes: Sequence[str] = (), name: str | None = 
     if name is not None:
         document = Node({**document.value, "name": Node(name, Place("--name"))}, document.place)
     plain = document.plain()
+    if name is not None:
+        check_name(name, path, changes)
     faults = [Fault(document.nearest(loc).place, message) for loc, message in judge(plain)]
-    if name is None and NAME.fullmatch(str(plain.get("name"))) and plain["name"] != path.stem:
+    if name is None and NAME.fullmatch(str(plain.get("name", ""))) and plain["name"] != path.stem:
         message = f"`name: {plain['name']}` must be the file's, `{path.stem}`"
         faults.append(Fault(document.nearest(("name",)).place, message))
     try:
@@ -114,6 +119,13 @@ def load_recipe(reference: str, changes: Sequence[str] = (), name: str | None = 
     if faults:
         raise RecipeError(faults)
     return LoadedRecipe(recipe, document, path)
+
+
+def check_name(name: str, path: Path, changes: Sequence[str]) -> None:
+    """Raises UserError when another recipe is published under this name, or this one as it stands in its file."""
+    owner = RECIPES / f"{name}.yaml"
+    if owner.is_file() and (changes or not owner.samefile(path)):
+        raise UserError(f"--name: `{name}` is what `{owner}` is published as; choose another name")
 
 
 def judge(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:

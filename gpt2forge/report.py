@@ -10,17 +10,22 @@ from gpt2forge.store.disk import write_whole
 
 
 def make_report(
-    values: Mapping[str, Any], output: Path, outcomes: Sequence[Outcome], warnings: Sequence[str], error: str | None
+    values: Mapping[str, Any],
+    output: Path | None,
+    outcomes: Sequence[Outcome],
+    warnings: Sequence[str],
+    error: str | None,
 ) -> dict[str, Any]:
     """Put the numbers of all steps in their places; a part that no step measured is null.
 
-    `values` are the whole recipe's, as JSON."""
+    `values` are the whole recipe's, as JSON; `output` is None where nothing was published.
+    """
     metrics: dict[str, Any] = {}
     for outcome in outcomes:
         metrics.update(outcome.metrics)
     return {
         "recipe": values["name"],
-        "output": str(output),
+        "output": None if output is None else str(output),
         "error": error,
         "warnings": list(warnings),
         "values": dict(values),

@@ -5,6 +5,7 @@ import json
 import math
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -264,3 +265,36 @@ def test_tokens_and_text_are_each_others_inverse(model: gpt2forge.Model) -> None
     with pytest.raises(gpt2forge.UserError) as error:
         model.decode([1, 4096])
     assert str(error.value) == "the token 4096 is not among this model's 4096"
+
+
+@pytest.mark.parametrize(
+    ("name", "use"),
+    [
+        ("text", lambda model: model.generate(5)),
+        ("text", lambda model: model.score(b"abc")),
+        ("max_tokens", lambda model: model.generate("x", max_tokens="3")),
+        ("temperature", lambda model: model.generate("x", temperature=None)),
+        ("top_k", lambda model: model.stream("x", top_k=1.5)),
+        ("seed", lambda model: model.stream("x", seed="a")),
+        ("tokens", lambda model: model.decode(["a"])),
+        ("threads", lambda model: gpt2forge.load("nano-cpu-int8", threads="2")),
+        ("built", lambda model: gpt2forge.load(5)),
+        ("changes", lambda model: gpt2forge.build("nano-cpu-int8", changes=[5], name="x")),
+    ],
+)
+def test_wrong_type_is_told_by_the_arguments_name(
+    model: gpt2forge.Model, name: str, use: Callable[[gpt2forge.Model], object]
+) -> None:
+    with pytest.raises(TypeError, match=rf"^`{name}` must be "):
+        use(model)
+
+
+@pytest.mark.parametrize("threads", [-1, 100_000])
+def test_number_of_threads_that_no_machine_has_use_for_is_refused(here: Workshop, threads: int) -> None:
+    with pytest.raises(gpt2forge.UserError, match=f"^{threads} threads were asked for; here it may be 0"):
+        gpt2forge.load("nano-cpu-int8", threads=threads)
+
+
+def test_store_is_a_folder_of_its_own(here: Workshop) -> None:
+    with pytest.raises(gpt2forge.UserError, match=r"^the store cannot be the working directory itself"):
+        gpt2forge.build("nano-cpu-int8", store="", skip="verify,benchmark")

@@ -7,6 +7,8 @@ import pytest
 
 from tests.workshop import Workshop
 
+REFUSED = "not published: allow more, or quantize less"
+
 
 def refuse(workshop: Workshop, change: str) -> str:
     """The one line of a build that must not be published."""
@@ -15,6 +17,9 @@ def refuse(workshop: Workshop, change: str) -> str:
     report = workshop.prove("nano-cpu-int8", "--set", change, code=1)
     after = path.readlink() if path.is_symlink() else None
     assert before == after
+    assert report["output"] is None
+    earlier = "build/nano-cpu-int8-proven: still is what an earlier build published"
+    assert (earlier in report["warnings"]) == (before is not None)
     assert report["error"] == json.loads(path.with_suffix(".json").read_text())["error"]
     assert report["verify"]["kl_mean"] > 0  # what was measured is told all the same
     return str(report["error"])
@@ -37,7 +42,7 @@ def test_number_beyond_its_limit_is_one_line_with_both_and_the_place(
     workshop: Workshop, verify: dict[str, Any], change: str, name: str, says: str
 ) -> None:
     shown = f"{verify[name]:.3g}" if name == "kl_mean" else f"{verify[name]:.3%}".replace("%", " %")
-    assert refuse(workshop, change) == f"--set {change}: `{name}` is {shown}, {says}; not published"
+    assert refuse(workshop, change) == f"--set {change}: `{name}` is {shown}, {says}; {REFUSED}"
 
 
 def test_limit_in_a_file_is_named_by_line_and_column(workshop: Workshop) -> None:
@@ -49,8 +54,13 @@ def test_limit_in_a_file_is_named_by_line_and_column(workshop: Workshop) -> None
     words = ("--skip", "benchmark")
     lines = workshop.run("build", str(recipe), *words, code=1, measured=True).stderr.splitlines()
     assert f"error: {recipe}:6:3: `kl_mean` is " in lines[-1]
-    assert lines[-1].endswith(", above `max_kl: 0.0001`; not published")
-    assert not (workshop.folder / "build/strict-int8").exists()
+    assert lines[-1].endswith(f", above `max_kl: 0.0001`; {REFUSED}")
+    saved = (workshop.folder / "build/strict-int8.json").read_bytes()
+    assert json.loads(saved)["output"] is None
+    done = workshop.run("compare", str(recipe), "build/strict-int8.json", "--skip", "verify,benchmark")
+    assert "strict-int8 (2): was not published: " in done.stderr
+    assert not (workshop.folder / "build/strict-int8").exists()  # to leave the judge out publishes nothing
+    assert (workshop.folder / "build/strict-int8.json").read_bytes() == saved
 
 
 def test_property_beyond_its_tolerance_names_the_shortest_prompt_that_shows_it(

@@ -195,3 +195,19 @@ def test_unknown_recipe_is_one_line_with_a_suggestion(folder: Path) -> None:
     with pytest.raises(UserError) as error:
         load_recipe("x/y.yaml")
     assert str(error.value) == "x/y.yaml: there is no such recipe"
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "target:\n  device: cpu\n", "name: null\n"])
+def test_recipe_without_a_name_is_told_what_is_missing(folder: Path, text: str) -> None:
+    (folder / "recipes/bare.yaml").write_text(text)
+    with pytest.raises(RecipeError) as error:
+        load_recipe("bare")
+    assert str(error.value).splitlines()[0] == "recipes/bare.yaml:1:1: the key `name` is missing"
+
+
+def test_name_of_another_recipe_is_not_taken(folder: Path) -> None:
+    write(GOOD)
+    (folder / "recipes/other.yaml").write_text("x: 1\n")
+    with pytest.raises(UserError) as error:
+        load_recipe("mine", ["quantization.scheme=int4"], "other")
+    assert str(error.value) == "--name: `other` is what `recipes/other.yaml` is published as; choose another name"

@@ -7,7 +7,7 @@ from typing import Any
 
 from gpt2forge import console
 from gpt2forge.commands.output import BUILD
-from gpt2forge.commands.worth import describe_fidelity, describe_speed, find_warnings
+from gpt2forge.commands.worth import describe_fidelity, describe_speed, describe_unmeasured, warn_of_few, warn_of_text
 from gpt2forge.errors import UserError
 from gpt2forge.executor.publish import publish
 from gpt2forge.executor.run import check_names, run_job
@@ -72,22 +72,36 @@ def build_one(
     outcomes: list[Outcome] = []
     check_names(job, rerun, until)
     values = order.loaded.recipe.model_dump(mode="json")
-    warnings = find_warnings(order.loaded) if "text" in job.sources else []
     try:
         run_job(job, store, emit, outcomes, rerun, until, order.judge)
         if until is None:
             publish(output, store.folder(find_package(job, outcomes)))
     except BaseException as error:
         said = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
-        report = make_report(values, output, outcomes, warnings, said)
+        warnings = list_warnings(order, outcomes)
+        if output.is_symlink():
+            warnings.append(f"{output}: still is what an earlier build published")
+        report = make_report(values, None, outcomes, warnings, said)
         save(report)
         emit(RunFinished(report))
         raise
-    report = make_report(values, output, outcomes, warnings, None)
+    published = output if until is None else None
+    report = make_report(values, published, outcomes, list_warnings(order, outcomes), None)
     if until is None and not is_unchanged(report):
         save(report)
     emit(RunFinished(report))
     return report
+
+
+def list_warnings(order: Order, outcomes: Sequence[Outcome]) -> list[str]:
+    """What makes the numbers say little."""
+    if "text" not in order.job.sources:
+        return []
+    measured = [outcome.metrics["verify"]["positions"] for outcome in outcomes if "verify" in outcome.metrics]
+    return [
+        *warn_of_text(order.loaded),
+        *(warning for count in measured for warning in warn_of_few(order.loaded, count)),
+    ]
 
 
 def find_package(job: Job, outcomes: Sequence[Outcome]) -> str:
@@ -126,6 +140,7 @@ def say_result(report: dict[str, Any]) -> None:
         package, whole = report["bytes"]["package"], report["bytes"]["float32"]
         share = f"  {console.size(package)}, {package / whole:.1%} of float32"
     console.write(f"{report['output']}{share}\n")
-    rows = [row for part in (describe_fidelity, describe_speed) for row in part(report)]
+    parts = (describe_fidelity, describe_speed, describe_unmeasured)
+    rows = [row for part in parts for row in part(report)]
     if rows:
         console.write_rows(rows, {})

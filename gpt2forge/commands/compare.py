@@ -45,11 +45,12 @@ def prepare(reference: str, skip: Sequence[str]) -> Callable[[Store], Report]:
         saved = read_saved(Path(reference))
         return lambda store: saved
     order = make_order(load_recipe(reference), skip)
+    last = order.job.stages[-1].name if skip else None  # what is not measured is looked at, not published
 
     def take(store: Store) -> Report:
         reports: list[Report] = []
         with console.RunView() as view, suppress(RecipeError):  # what is beyond a limit is shown, and that it is
-            build_one(order, store, lambda event: follow(event, view.show, reports))
+            build_one(order, store, lambda event: follow(event, view.show, reports), until=last)
         return reports[0]
 
     return take

@@ -14,6 +14,8 @@ def copy(reference: str, folder: Path, as_json: bool) -> None:
     output = find_output(reference)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise UserError(f"{folder}: is not empty; name a new folder")
+    if folder.resolve().is_relative_to(output.resolve()):
+        raise UserError(f"{folder}: lies in what is to be copied; name a folder elsewhere")
     names = sorted(path.name for path in output.iterdir())
     aside = folder.with_name(f".{folder.name}.{os.getpid()}")  # so that a copy is whole or not there
     try:
@@ -21,6 +23,8 @@ def copy(reference: str, folder: Path, as_json: bool) -> None:
         for name in names:
             shutil.copyfile(output / name, aside / name)  # the content only: the store's files are read-only
         aside.replace(folder)
+    except OSError as error:
+        raise UserError(f"{folder}: cannot be written: {error.strerror}; name another folder") from error
     finally:
         shutil.rmtree(aside, ignore_errors=True)
     if as_json:

@@ -32,6 +32,10 @@ def find_output(reference: str) -> Path:
             return output
         if output.is_symlink() and output.parent == BUILD:
             raise UserError(f"{output}: what it leads to is gone; run `gpt2forge build {output.name}`")
-    if is_place:
-        raise UserError(f"{path}: has no `model.onnx`; name a recipe, or a directory that was built or copied")
+    if is_place or (path.exists() and not is_recipe):
+        what = "has no `model.onnx`" if path.is_dir() else "is a file" if path.exists() else "there is no such folder"
+        raise UserError(f"{path}: {what}; name a recipe, or a directory that was built or copied")
+    from gpt2forge.recipe import find_recipe  # only here: it imports what a deployed model has no use for
+
+    find_recipe(reference)
     raise UserError(f"`{reference}` is not built; run `gpt2forge build {reference}`")

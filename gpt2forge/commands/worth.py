@@ -8,10 +8,21 @@ from gpt2forge import console
 from gpt2forge.recipe import LoadedRecipe
 
 EXAMPLE = Path("examples/nano")
+FEW = 1000  # positions, below which the numbers say little
 Row = tuple[str, str]
 
 
-def find_warnings(loaded: LoadedRecipe) -> list[str]:
+def warn_of_few(loaded: LoadedRecipe, positions: int) -> list[str]:
+    """A text of a few words."""
+    if positions >= FEW:
+        return []
+    return [
+        f"{loaded.place('verify', 'text')}: {positions} tokens were predicted, which says little; "
+        "give `verify.text` some thousands"
+    ]
+
+
+def warn_of_text(loaded: LoadedRecipe) -> list[str]:
     """A model of one's own that is judged by the example's text."""
     recipe = loaded.recipe
     assert recipe.verify is not None
@@ -72,6 +83,13 @@ def describe_speed(report: Mapping[str, Any]) -> Iterator[Row]:
     )
     for sentence in benchmark["noise"]:
         yield ("noise", f"{sentence}: measure again with `--rerun benchmark`")
+
+
+def describe_unmeasured(report: Mapping[str, Any]) -> Iterator[Row]:
+    """What the recipe does not ask for, and somebody may miss."""
+    for section, what in (("verify", "accuracy"), ("benchmark", "speed")):
+        if report["values"][section] is None:
+            yield (what, f"not measured: the recipe has no `{section}` section")
 
 
 def say_interval(edges: list[float] | None, form: str) -> str:

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
 
+from gpt2forge.arguments import check_argument
 from gpt2forge.errors import UserError
 
 Array = np.ndarray[Any, Any]
@@ -30,6 +32,8 @@ class Sampling:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        for name, kind in (("temperature", Real), ("top_k", Integral), ("top_p", Real), ("seed", Integral)):
+            check_argument(name, getattr(self, name), kind)
         if not 0 <= self.temperature < float("inf"):
             raise UserError(f"temperature is {self.temperature}; it must be 0 or more")
         if self.top_k < 0:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from gpt2forge.arguments import check_argument
 from gpt2forge.errors import UserError
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -17,13 +18,14 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     path = folder / TOKENIZER_FILE
     if not path.is_file():
         raise UserError(
-            f"{path}: the package has no tokenizer; give the checkpoint its tokenizer files and build again"
+            f"{path}: is missing; copy the directory again, or give the checkpoint its tokenizer files and build again"
         )
     return Tokenizer.from_file(str(path))
 
 
 def encode_text(tokenizer: Tokenizer, text: str) -> list[int]:
     """The ids of a text; raises UserError where it holds half of a surrogate pair, which is no character."""
+    check_argument("text", text, str)
     try:
         text.encode()
     except UnicodeEncodeError as error:

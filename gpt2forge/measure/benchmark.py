@@ -55,7 +55,7 @@ def measure(
 
 def run_round(systems: Mapping[str, Contestant], prompt: list[int], new: int, samples: dict[str, list[float]]) -> None:
     """One turn of each system, and one look at the memory's speed."""
-    samples.setdefault("gb_s", []).append(systems["_reference"].measure_bandwidth(BANDWIDTH_ROWS))
+    samples.setdefault("bandwidth_gb_s", []).append(systems["_reference"].measure_bandwidth(BANDWIDTH_ROWS))
     for suffix, system in systems.items():
         time.sleep(PAUSE)
         turn = system.take_turn(prompt, new)
@@ -66,7 +66,7 @@ def run_round(systems: Mapping[str, Contestant], prompt: list[int], new: int, sa
 def describe(ours: Contestant, pytorch: Contestant, samples: Samples, others: float, package: Path) -> dict[str, Any]:
     """The part `benchmark` of a report."""
     spreads: dict[str, Spread] = {name: summarize(values) for name, values in samples.items()}
-    speed = spreads.pop("gb_s")
+    speed = spreads["bandwidth_gb_s"]
     limit = count_read_bytes(package) / speed.median / 1e6
     return {
         **{name: spread.median for name, spread in spreads.items()},
@@ -76,13 +76,10 @@ def describe(ours: Contestant, pytorch: Contestant, samples: Samples, others: fl
         "mapped_memory_bytes": ours.peak.mapped,
         "peak_memory_bytes_reference": pytorch.peak.anonymous,
         "mapped_memory_bytes_reference": pytorch.peak.mapped,
-        "bandwidth_gb_s": speed.median,
         "bandwidth_limit_ms": limit,
         "bandwidth_limit_share": limit / spreads["token_ms"].median,
-        "spread": {
-            name: [spread.least, spread.largest] for name, spread in {**spreads, "bandwidth_gb_s": speed}.items()
-        },
+        "spread": {name: [spread.least, spread.largest] for name, spread in spreads.items()},
         "rounds": len(samples["token_ms"]),
-        "noise": find_noise(others, {**spreads, "bandwidth_gb_s": speed}),
+        "noise": find_noise(others, samples),
         "host": describe_host(),
     }

@@ -1,15 +1,15 @@
 """What disturbs a measurement: other programs that use the processors, and rounds that differ."""
 
 import os
+import statistics
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import psutil
 
-from gpt2forge.measure.spread import Spread
-
 BUSY = 0.1  # processors that others use, above which it is said
-UNEVEN = 0.3  # (largest - least) / median, above which it is said
+UNEVEN = 0.3  # (largest - least) / median of all rounds but the one farthest off, above which it is said
 
 
 @dataclass
@@ -38,11 +38,13 @@ def read_whole() -> float:
     return float(sum(times) - times.idle - sum(getattr(times, name, 0.0) for name in ("iowait", "guest", "guest_nice")))
 
 
-def find_noise(others: float, spreads: dict[str, Spread]) -> list[str]:
-    """What makes the times doubtful, a sentence each."""
+def find_noise(others: float, samples: Mapping[str, Sequence[float]]) -> list[str]:
+    """What makes the times doubtful, a sentence each; a single round that stands out leaves the median as it is."""
     found = [f"other programs used {others:.1f} processors meanwhile"] if others > BUSY else []
-    for name, spread in spreads.items():
-        share = (spread.largest - spread.least) / spread.median
+    for name, values in samples.items():
+        median = statistics.median(values)
+        calm = sorted(values, key=lambda value: abs(value - median))[:-1]
+        share = (max(calm) - min(calm)) / median
         if share > UNEVEN:
             found.append(f"rounds of `{name}` differ by {share:.0%}")
     return found

@@ -9,6 +9,7 @@ from gpt2forge.model.checkpoint import find_checkpoint
 from gpt2forge.plan.job import Job, Source
 from gpt2forge.recipe import STAGES, LoadedRecipe, quote
 from gpt2forge.stage import Stage
+from gpt2forge.stages.reference import read_text
 
 
 def make_job(loaded: LoadedRecipe, skip: Sequence[str] = ()) -> Job:
@@ -54,7 +55,7 @@ def check_tools(stages: Iterable[Stage]) -> None:
             stage.tool_versions()
         except PackageNotFoundError as error:
             raise UserError(
-                f"`{stage.name}` needs {error.name}: `pip install 'gpt2forge[torch]'`, or build with "
+                f"`{stage.name}` needs {error.name}: `pip install torch transformers`, or leave it out with "
                 "`--skip verify,benchmark`"
             ) from error
 
@@ -71,8 +72,13 @@ def find_source(loaded: LoadedRecipe) -> Source:
 def find_text(loaded: LoadedRecipe, text: str) -> Source:
     path = Path(text)
     if not path.is_file():
-        fault = f"`verify.text: {text}`: there is no such file; its path starts at the working directory"
+        what = "is a folder" if path.is_dir() else "there is no such file"
+        fault = f"`verify.text: {text}`: {what}; name a file, by its path from the working directory"
         raise RecipeError([Fault(loaded.place("verify", "text"), fault)])
+    try:
+        read_text(path)
+    except UserError as error:
+        raise RecipeError([Fault(loaded.place("verify", "text"), str(error))]) from error
     return Source(path)
 
 

@@ -31,8 +31,10 @@ def run(inputs: Inputs, section: TextLimit, target: Target, out: Path) -> Metric
     tokens = encode_beginning(read_tokenizer(weights), read_text(inputs["text"]), section.tokens)
     windows = cut_windows(tokens, context)
     if not windows:
-        wanted = f"tokens and the context {context}; at least 2 are needed of both, better some thousands"
-        raise UserError(f"{inputs['text']}: has {len(tokens)} {wanted}")
+        raise UserError(
+            f"{inputs['text']}: of {len(tokens)} tokens and in a context of {context} nothing can be predicted; give "
+            "some thousands of tokens"
+        )
     oracle, random, parts = Oracle(weights), np.random.default_rng(0), []
     for number, window in enumerate(windows):
         inputs.advance(number, len(windows), "windows")
@@ -42,11 +44,14 @@ def run(inputs: Inputs, section: TextLimit, target: Target, out: Path) -> Metric
 
 
 def read_text(path: Path) -> str:
-    """The text; raises UserError unless it is UTF-8."""
+    """The text; raises UserError when it is empty or not UTF-8."""
     try:
-        return path.read_bytes().decode("utf-8")
+        text = path.read_bytes().decode("utf-8")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not UTF-8 text at byte {error.start}; convert it first") from error
+    if not text:
+        raise UserError(f"{path}: is empty; give some thousands of tokens")
+    return text
 
 
 STAGE = Stage(

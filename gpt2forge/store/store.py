@@ -32,6 +32,10 @@ class Store:
 
     root: Path
 
+    def __post_init__(self) -> None:
+        if self.root == Path():
+            raise UserError("the store cannot be the working directory itself; name a folder for it")
+
     @property
     def memo(self) -> Memo:
         return Memo(self.root / "memo")

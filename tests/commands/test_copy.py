@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.workshop import Workshop, make_workshop
 
 
@@ -46,3 +48,18 @@ def test_folder_that_is_not_empty_is_left_alone(workshop: Workshop, tmp_path: Pa
     done = workshop.run("copy", "nano-cpu-int8", str(tmp_path), code=1)
     assert done.stderr == f"error: {tmp_path}: is not empty; name a new folder\n"
     assert [path.name for path in tmp_path.iterdir()] == ["mine"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "message"),
+    [
+        ("/proc/ship", "cannot be written: No such file or directory; name another folder"),
+        ("text/ship", "cannot be written: Not a directory; name another folder"),
+        ("build/nano-cpu-int8/ship", "lies in what is to be copied; name a folder elsewhere"),
+    ],
+)
+def test_place_where_no_copy_can_be_is_one_line(workshop: Workshop, folder: str, message: str) -> None:
+    workshop.build("nano-cpu-int8")
+    (workshop.folder / "text").write_text("x")
+    assert workshop.run("copy", "nano-cpu-int8", folder, code=1).stderr == f"error: {folder}: {message}\n"
+    workshop.build("nano-cpu-int8")

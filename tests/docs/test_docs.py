@@ -94,7 +94,7 @@ def test_python_of_the_page_runs_as_typed(workshop: Workshop) -> None:
     assert done.stderr == ""
     lines = done.stdout.splitlines()
     assert lines[0].startswith("build/nano-cpu-int8 {")
-    assert lines[-1] == "`nano-cpu-int9` is not built; run `gpt2forge build nano-cpu-int9`"
+    assert lines[-1] == "`nano-cpu-int9`: there is no `recipes/nano-cpu-int9.yaml`; did you mean `nano-cpu-int8`?"
 
 
 def test_recipe_of_the_page_is_valid(tmp_path: Path, workshop: Workshop) -> None:

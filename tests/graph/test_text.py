@@ -56,8 +56,8 @@ def test_package_without_tokenizer_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         read_tokenizer(tmp_path)
     assert str(error.value) == (
-        f"{tmp_path}/tokenizer.json: the package has no tokenizer; "
-        "give the checkpoint its tokenizer files and build again"
+        f"{tmp_path}/tokenizer.json: is missing; copy the directory again, or give the checkpoint its tokenizer files "
+        "and build again"
     )
 
 

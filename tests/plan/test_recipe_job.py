@@ -31,7 +31,8 @@ def test_measuring_without_pytorch_says_what_to_install(workshop: Workshop, pack
     done = run_without_torch(packages, workshop, "build", "nano-cpu-int8")
     assert done.returncode == 1
     assert done.stderr == (
-        "error: `reference` needs torch: `pip install 'gpt2forge[torch]'`, or build with `--skip verify,benchmark`\n"
+        "error: `reference` needs torch: `pip install torch transformers`, or leave it out with `--skip "
+        "verify,benchmark`\n"
     )
 
 

@@ -87,23 +87,40 @@ def test_another_text_is_measured_anew_and_a_moved_one_is_not(workshop: Workshop
     ("data", "message"),
     [
         (b"caf\xe9 au lait", "is not UTF-8 text at byte 3; convert it first"),
-        (b"", "has 0 tokens and the context 256; at least 2 are needed of both, better some thousands"),
+        (b"", "is empty; give some thousands of tokens"),
     ],
 )
 def test_text_that_cannot_be_read_is_one_line(workshop: Workshop, data: bytes, message: str) -> None:
     (workshop.folder / "bad.txt").write_bytes(data)
     words = ("--set", "verify.text=bad.txt", "--name", "bad")
-    done = workshop.run("build", "nano-cpu-int8", *words, code=1, measured=True)
-    assert done.stderr.splitlines()[-1] == f"error: bad.txt: {message}"
+    for command in ("plan", "build"):
+        done = workshop.run(command, "nano-cpu-int8", *words, code=1, measured=True)
+        assert done.stderr == f"error: --set verify.text=bad.txt: bad.txt: {message}\n"
     assert not (workshop.folder / "build/bad").exists()
+
+
+def test_text_of_one_token_is_one_line_and_of_a_few_is_warned_of(workshop: Workshop) -> None:
+    (workshop.folder / "short.txt").write_text("x")
+    words = ("nano-cpu-int8", "--set", "verify.text=short.txt", "--set", "verify.max_perplexity_increase=100%")
+    report = workshop.prove(*words, "--set", "verify.max_kl=9", "--skip", "benchmark", code=1)
+    assert report["error"] == (
+        "short.txt: of 1 tokens and in a context of 256 nothing can be predicted; give some thousands of tokens"
+    )
+    (workshop.folder / "short.txt").write_text("def short(x): return x\n" * 9)
+    report = workshop.prove(*words, "--set", "verify.max_kl=9", "--skip", "benchmark")
+    positions = report["verify"]["positions"]
+    assert report["warnings"] == [
+        f"--set verify.text=short.txt: {positions} tokens were predicted, which says little; give `verify.text` some "
+        "thousands"
+    ]
 
 
 def test_missing_text_is_named_with_its_place(workshop: Workshop) -> None:
     words = ("--set", "verify.text=nowhere.txt", "--name", "bad")
     done = workshop.run("build", "nano-cpu-int8", *words, code=1, measured=True)
     assert done.stderr == (
-        "error: --set verify.text=nowhere.txt: `verify.text: nowhere.txt`: there is no such file; its path starts at "
-        "the working directory\n"
+        "error: --set verify.text=nowhere.txt: `verify.text: nowhere.txt`: there is no such file; name a file, by "
+        "its path from the working directory\n"
     )
 
 
