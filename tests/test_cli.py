@@ -103,11 +103,16 @@ def test_bug_is_one_line_with_a_log_and_exit_code_3(tmp_path: Path) -> None:
     log.unlink()
 
 
+def listen() -> None:
+    """As in a terminal: what runs in the background may have been told to ignore Ctrl-C, and tells its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupt_ends_with_130_and_leaves_no_process(tmp_path: Path, number: int) -> None:
     shop = make_workshop(tmp_path)
     command = [sys.executable, "-m", "gpt2forge", "build", "nano-cpu-int8"]
-    build = subprocess.Popen(command, cwd=shop.folder, stderr=subprocess.PIPE, text=True)
+    build = subprocess.Popen(command, cwd=shop.folder, stderr=subprocess.PIPE, text=True, preexec_fn=listen)
     while not list(shop.store.glob("making/*")):
         time.sleep(0.005)
     os.kill(build.pid, number)
