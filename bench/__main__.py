@@ -13,6 +13,7 @@ from bench.builds import measure_builds, run_build
 from bench.fidelity import measure_fidelity
 from bench.goals import judge
 from bench.host import describe_host
+from bench.idle import measure_idle
 from bench.markdown import write_markdown
 from bench.plan import VARIANTS, WORK, Plan
 from bench.prepare import link_examples, prepare_checkpoint
@@ -22,7 +23,7 @@ from bench.speed import measure_speed
 from bench.tables import print_results
 from gpt2forge.measure.bandwidth import ROWS, Bandwidth
 
-PARTS = ("builds", "sizes", "speed", "fidelity")
+PARTS = ("builds", "sizes", "speed", "fidelity", "idle")
 WIDTH = 150  # columns where no terminal says how many there are: in a file, nothing is cut off
 NOTE = """Works in bench/work: 12 GB of disk (checkpoint, store), made once and kept. The largest moment holds two
 float32 models, PyTorch's and onnxruntime's, and three small ones: 11 GB of memory. `make clean` removes all of it."""
@@ -33,7 +34,7 @@ def measure(plan: Plan, small: Plan, parts: list[str], bandwidth_rows: int = ROW
     results: dict[str, Any] = {"host": describe_host(), "model": plan.model, "prompt": plan.prompt}
     link_examples(plan.work)
     link_examples(small.work)
-    if set(parts) - {"fidelity"}:
+    if set(parts) - {"fidelity", "idle"}:
         say(f"the checkpoint of {plan.model}")
         prepare_checkpoint(plan)
     if "builds" in parts:
@@ -51,6 +52,9 @@ def measure(plan: Plan, small: Plan, parts: list[str], bandwidth_rows: int = ROW
     if "fidelity" in parts:
         say(f"what {small.model}'s builds cost in accuracy")
         results["fidelity"] = measure_fidelity(small)
+    if "idle" in parts:
+        say("builds that have nothing to do, beside other build systems")
+        results["idle"] = measure_idle(plan.work / "idle", 3 * plan.rounds)
     results["goals"] = [verdict.to_json() for verdict in judge(results)]
     return results
 

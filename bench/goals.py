@@ -27,11 +27,13 @@ TOKENS = {"int8 per channel": 0.17, "int8 blocks of 128": 0.17, "int4 blocks of 
 PREFILL = 0.25
 INCREASES = {"int8 blocks of 128": 0.2, "int8 per channel": 0.2, "int4 blocks of 32": 3.0}  # %
 DIVERGENCE = 2e-3
+IDLE = {"gpt2forge build": 40, "make build": 60, "gpt2forge plan, edited": 400}  # ms
 
 
 def judge(results: Mapping[str, Any]) -> Iterator[Verdict]:
     """Hold the parts of `results` that were measured against their goals."""
-    builds, sizes, speed, fidelity = (results.get(part) for part in ("builds", "sizes", "speed", "fidelity"))
+    parts = ("builds", "sizes", "speed", "fidelity", "idle")
+    builds, sizes, speed, fidelity, idle = (results.get(part) for part in parts)
     if builds:
         large, small = list(builds)[:2]
         yield Verdict(f"cold build of {large}", builds[large]["seconds"]["median"], 25, "s")
@@ -45,6 +47,8 @@ def judge(results: Mapping[str, Any]) -> Iterator[Verdict]:
             yield Verdict(f"a token, {variant}", speed["systems"][variant]["token_ratio"], goal, "of PyTorch")
         for variant in TOKENS:
             yield Verdict(f"prefill, {variant}", speed["systems"][variant]["prefill_ratio"], PREFILL, "of PyTorch")
+    for system, goal in IDLE.items() if idle else ():
+        yield Verdict(f"nothing to do, {system}", idle[system]["median"], goal, "ms")
     if fidelity:
         for variant, goal in INCREASES.items():
             yield Verdict(f"perplexity, {variant}", 100 * fidelity[variant]["perplexity_increase"], goal, "% above")

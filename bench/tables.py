@@ -128,6 +128,13 @@ def tabulate_verdicts(verdicts: Iterable[Verdict]) -> Table:
     return make_table("Goals", ("number", "measured", "at most", "reached"), rows)
 
 
+def tabulate_idle(idle: Mapping[str, Any]) -> Table:
+    ours = idle["gpt2forge build"]["median"]
+    rows = [(name, show_spread(spread), f"{spread['median'] / ours:.1f}") for name, spread in idle.items()]
+    title = "Nothing to do, whole process, in turns"
+    return make_table(title, ("command", "ms", "ratio"), rows)
+
+
 def print_results(console: Console, results: Mapping[str, Any], verdicts: Sequence[Verdict]) -> None:
     """Print the parts that were measured."""
     host = results["host"]
@@ -149,4 +156,6 @@ def print_results(console: Console, results: Mapping[str, Any], verdicts: Sequen
         console.print(tabulate_memory(results["speed"]["memory_gb_s"]))
     if "fidelity" in results:
         console.print(tabulate_fidelity(results["fidelity"]))
+    if "idle" in results:
+        console.print(tabulate_idle(results["idle"]))
     console.print(tabulate_verdicts(verdicts))

@@ -1,6 +1,6 @@
 """`python -m gpt2forge` is the same as the `gpt2forge` command."""
 
-from gpt2forge.cli import main
+from gpt2forge.quick import main
 
 if __name__ == "__main__":
     main()

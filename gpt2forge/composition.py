@@ -7,6 +7,7 @@
 """
 
 from collections.abc import Sequence
+from functools import reduce
 from pathlib import Path
 
 from gpt2forge.document import Node, parse, read_document
@@ -15,7 +16,7 @@ from gpt2forge.errors import Fault, Place, RecipeError, UserError
 
 def compose_document(path: Path, changes: Sequence[str] = ()) -> Node:
     """Read a recipe file with all it extends, then apply the changes in order."""
-    document = read_chain(path, ())
+    document = reduce(merge, (document for _, document in reversed(read_chain(path))))
     for change in changes:
         addition = parse_change(change)
         check_deletion(document, addition)
@@ -32,23 +33,30 @@ def check_deletion(document: Node, addition: Node) -> None:
         document, addition = document.value.get(key, Node({}, document.place)), node
 
 
-def read_chain(path: Path, chain: tuple[Path, ...]) -> Node:
-    """Read a file below its parent; `chain` holds the files that extend it."""
-    document = read_document(path)
-    extends = document.value.pop("extends", None)
-    if extends is None or extends.value is None:
-        return document
+def read_chain(path: Path) -> list[tuple[Path, Node]]:
+    """A file and what it says itself, then the same of its parent, and so on."""
+    chain: list[tuple[Path, Node]] = []
+    while True:
+        document = read_document(path)
+        extends = document.value.pop("extends", None)
+        chain.append((path, document))
+        if extends is None or extends.value is None:
+            return chain
+        path = find_parent(path, extends, [file for file, _ in chain])
+
+
+def find_parent(path: Path, extends: Node, children: Sequence[Path]) -> Path:
+    """The file that `extends` names; raises RecipeError when there is none, or it is among those that extend it."""
     if not isinstance(extends.value, str):
         raise RecipeError([Fault(extends.place, "`extends` is the path of one recipe file")])
     parent = path.parent / extends.value
-    chain = (*chain, path.resolve())
-    if parent.resolve() in chain:
+    if parent.resolve() in [child.resolve() for child in children]:
         raise RecipeError(
             [Fault(extends.place, f"`extends: {extends.value}` leads back to this file; a cycle has no result")]
         )
     if not parent.is_file():
         raise RecipeError([Fault(extends.place, f"`extends: {extends.value}`: there is no file `{parent}`")])
-    return merge(read_chain(parent, chain), document)
+    return parent
 
 
 def merge(below: Node, above: Node) -> Node:

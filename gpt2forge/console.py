@@ -52,11 +52,17 @@ def write_json(value: Any) -> None:
 def write_rows(rows: Sequence[Sequence[str]], colours: Mapping[str, str]) -> None:
     """Aligned rows on stdout, a line each however long; a first word that `colours` knows is coloured."""
     terminal = Console(highlight=False)
+    for row, line in zip(rows, align(rows).splitlines(), strict=True):
+        first = line[: len(row[0])]
+        terminal.print(Text(first, colours.get(first, "")) + Text(line[len(first) :]), soft_wrap=True)
+
+
+def align(rows: Sequence[Sequence[str]]) -> str:
+    """Rows of cells as lines, each column as wide as its widest cell."""
     widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
-    for row in rows:
-        first, *rest = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        line = "  ".join(("", *rest)).rstrip()
-        terminal.print(Text(first, colours.get(row[0], "")) + Text(line), soft_wrap=True)
+    return "".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n" for row in rows
+    )
 
 
 def size(count: float) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from gpt2forge import console
 from gpt2forge.commands.output import BUILD
+from gpt2forge.commands.stamp import leave_stamp
 from gpt2forge.commands.worth import describe_fidelity, describe_speed, describe_unmeasured, warn_of_few, warn_of_text
 from gpt2forge.errors import UserError
 from gpt2forge.executor.publish import publish
@@ -38,11 +39,18 @@ def build(
     if name is not None and len(references) > 1:
         raise UserError("`--name` names one result; give one recipe")
     orders = [make_order(load_recipe(reference, changes, name), skip) for reference in references]
+    is_plain = not (changes or name or skip or until) and store == STORE
     for order in orders:
         with console.make_view(as_json) as view:
             report = build_one(order, Store(store), view.show, rerun, until)
+        printed = describe_result(report)
+        if is_plain:
+            leave_stamp(order.loaded, order.job, Store(store), report["steps"], (report["warnings"], printed))
         if not as_json and until is None:
-            say_result(report)
+            console.write(printed)
+
+
+STORE = Path("cache")
 
 
 @dataclass(frozen=True)
@@ -133,14 +141,12 @@ def list_keys(report: dict[str, Any]) -> dict[Any, Any]:
     return {str(step.get("stage")): step.get("key") for step in found if step.get("outcome") != "skipped"}
 
 
-def say_result(report: dict[str, Any]) -> None:
+def describe_result(report: dict[str, Any]) -> str:
     """What was published, and under it what it is worth, as far as that was measured."""
     share = ""
     if report["bytes"]:
         package, whole = report["bytes"]["package"], report["bytes"]["float32"]
         share = f"  {console.size(package)}, {package / whole:.1%} of float32"
-    console.write(f"{report['output']}{share}\n")
     parts = (describe_fidelity, describe_speed, describe_unmeasured)
     rows = [row for part in parts for row in part(report)]
-    if rows:
-        console.write_rows(rows, {})
+    return f"{report['output']}{share}\n" + console.align(rows)

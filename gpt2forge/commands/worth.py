@@ -57,7 +57,7 @@ def describe_fidelity(report: Mapping[str, Any]) -> Iterator[Row]:
         f"{verify['positions']} positions, windows of {verify['window']}",
     )
     worst = ", ".join(
-        f"{name} {'-' if value is None else f'{value:.1e}'}" for name, value in verify["properties"].items()
+        f"{name} {'-' if value is None else f'{value:.1e}'}" for name, value in sorted(verify["properties"].items())
     )
     yield ("properties", worst)
 

@@ -1,0 +1,217 @@
+"""A build that has nothing to do, and everything that must keep it from thinking so."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from gpt2forge import current
+from gpt2forge.store.memo import TICK
+from tests.workshop import ROOT, Workshop
+
+CURRENT = "current mine-int8: nothing changed since it was built"
+RECIPE = """\
+name: mine-int8
+extends: parent.yaml
+source:
+  checkpoint: mine
+quantization:
+  scheme: int8
+"""
+PARENT = """\
+target:
+  device: cpu
+verify:
+  text: text.txt
+  tokens: 1200
+"""
+
+
+def start(shop: Workshop, *words: str, **options: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "gpt2forge", *words]
+    done = subprocess.run(command, cwd=shop.folder, capture_output=True, text=True, check=False, **options)  # type: ignore[call-overload]
+    assert done.returncode == 0, done.stderr
+    return done  # type: ignore[no-any-return]
+
+
+def build(shop: Workshop) -> list[str]:
+    """What a build says on stderr."""
+    return start(shop, "build", "mine-int8").stderr.splitlines()
+
+
+def settle(shop: Workshop) -> None:
+    """Build until nothing is left to do."""
+    time.sleep(2 * TICK / 1e9)  # an input that changed a moment ago is not trusted
+    build(shop)
+    assert build(shop) == [CURRENT]
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    folder = tmp_path_factory.mktemp("current")
+    (folder / "recipes").mkdir()
+    (folder / "recipes/mine-int8.yaml").write_text(RECIPE)
+    (folder / "recipes/parent.yaml").write_text(PARENT)
+    shutil.copytree(ROOT / "examples/nano", folder / "mine")
+    shutil.copyfile(ROOT / "examples/nano/heldout.txt", folder / "text.txt")
+    made = Workshop(folder)
+    settle(made)
+    return made
+
+
+def test_it_says_what_the_build_said(shop: Workshop) -> None:
+    whole = start(shop, "build", "mine-int8", "--store", "cache")
+    quick = start(shop, "build", "mine-int8")
+    assert quick.stderr.splitlines() == [CURRENT]
+    assert quick.stdout == whole.stdout
+    assert whole.stdout.startswith("build/mine-int8  1.8 MB")
+
+
+def test_it_imports_two_modules_of_ours_and_no_library(shop: Workshop) -> None:
+    settle(shop)
+    command = [sys.executable, "-X", "importtime", "-m", "gpt2forge", "build", "mine-int8"]
+    lines = subprocess.run(command, cwd=shop.folder, capture_output=True, text=True, check=True).stderr.splitlines()
+    assert lines[-1] == CURRENT
+    names = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
+    assert {name for name in names if name.startswith("gpt2forge")} == {
+        *("gpt2forge", "gpt2forge.quick", "gpt2forge.current")
+    }
+    assert not names & {"pathlib", "json", "re", "click", "dataclasses"} - list_bare()
+    strangers = {name.partition(".")[0] for name in names} - sys.stdlib_module_names
+    assert not strangers & {"yaml", "pydantic", "rich", "click", "numpy", "onnx", "onnxruntime", "torch", "psutil"}
+
+
+def list_bare() -> set[str]:
+    """What Python imports by itself to run a module."""
+    command = [sys.executable, "-X", "importtime", "-m", "this"]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()
+    return {line.rpartition("|")[2].strip() for line in lines}
+
+
+def edit(path: Path) -> None:
+    path.write_text(path.read_text() + "# a remark\n")
+
+
+def swap(path: Path) -> None:
+    """Other bytes, the same size and the same time, as `touch -r` and `rsync -t` leave it."""
+    before = path.stat()
+    data = bytearray(path.read_bytes())
+    data[0], data[1] = data[1], data[0]
+    path.write_bytes(data)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def replace(path: Path) -> None:
+    """The same bytes in another file, as an editor saves them."""
+    aside = path.with_name("aside")
+    shutil.copy2(path, aside)
+    aside.replace(path)
+
+
+def truncate(path: Path) -> None:
+    path.chmod(0o644)
+    with path.open("r+b") as file:
+        file.truncate(10)
+
+
+def relink(path: Path) -> None:
+    target = path.readlink()
+    path.unlink()
+    path.symlink_to(f"{str(target)[:-1]}{'0' if str(target)[-1] != '0' else '1'}")
+
+
+CHANGES: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "recipe": ("recipes/mine-int8.yaml", edit),
+    "parent": ("recipes/parent.yaml", edit),
+    "text with the old size and time": ("text.txt", swap),
+    "vocabulary with the old size and time": ("mine/encoder.json", replace),
+    "weights that were touched": ("mine/model.ckpt.index", lambda path: path.touch()),
+    "another file in the checkpoint": ("mine/other", lambda path: path.write_text("")),
+    "published file cut off": ("build/mine-int8/model.onnx_data", truncate),
+    "report gone": ("build/mine-int8.json", Path.unlink),
+    "link that leads elsewhere": ("build/mine-int8", relink),
+    "record gone": ("cache/records/fuse", shutil.rmtree),
+    "stamp of nothing": ("build/.mine-int8.stamp", lambda path: path.write_text("")),
+    "stamp cut off": ("build/.mine-int8.stamp", lambda path: path.write_text(path.read_text()[:3000])),
+    "stamp of bytes": ("build/.mine-int8.stamp", lambda path: path.write_bytes(b"\xff\xfe")),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_any_change_is_looked_into(shop: Workshop, change: str) -> None:
+    place, act = CHANGES[change]
+    names = sorted(path.name for path in (shop.folder / "mine").iterdir())
+    if change.startswith("weights"):
+        place = f"mine/{next(name for name in names if name.endswith('.index'))}"
+    settle(shop)
+    act(shop.folder / place)
+    lines = build(shop)
+    assert CURRENT not in lines
+    assert len(lines) >= 6  # a line a step
+    report = json.loads((shop.folder / "build/mine-int8.json").read_text())
+    assert report["error"] is None
+    assert (shop.folder / "build/mine-int8/model.onnx").is_file()
+
+
+def test_fewer_processors_are_noticed(shop: Workshop) -> None:
+    settle(shop)
+    one = min(os.sched_getaffinity(0))
+    done = start(shop, "build", "mine-int8", preexec_fn=lambda: os.sched_setaffinity(0, {one}))
+    assert CURRENT not in done.stderr.splitlines()
+
+
+def test_other_libraries_are_noticed(shop: Workshop, tmp_path: Path) -> None:
+    settle(shop)
+    done = start(shop, "build", "mine-int8", env={**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"})
+    assert CURRENT not in done.stderr.splitlines()
+
+
+def test_input_that_changes_after_the_build_began_leaves_no_stamp(shop: Workshop) -> None:
+    """As if an editor had saved while the build was running: what it read may not be what is there now."""
+    program = (
+        "import pathlib, sys\n"
+        "from gpt2forge import current, quick\n"
+        "pathlib.Path('recipes/parent.yaml').touch()\n"
+        "sys.argv = ['gpt2forge', 'build', 'mine-int8']\n"
+        "quick.main()\n"
+    )
+    settle(shop)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", program], cwd=shop.folder, env=environment, capture_output=True, check=False)
+    assert not (shop.folder / "build/.mine-int8.stamp").exists()
+    settle(shop)
+
+
+@pytest.mark.parametrize("words", [["--set", "quantization.scheme=int4", "--name", "other"], ["--skip", "verify"]])
+def test_only_the_plain_command_leaves_a_stamp(shop: Workshop, words: list[str]) -> None:
+    settle(shop)
+    stamp = (shop.folder / "build/.mine-int8.stamp").read_bytes()
+    done = start(shop, "build", "mine-int8", *words)
+    assert CURRENT not in done.stderr
+    assert [path.name for path in (shop.folder / "build").glob(".*")] == [".mine-int8.stamp"]
+    assert (shop.folder / "build/.mine-int8.stamp").read_bytes() == stamp
+
+
+def test_warning_is_said_again(shop: Workshop) -> None:
+    settle(shop)
+    (shop.folder / "text.txt").write_text("def short(x): return x\n" * 9)
+    try:
+        build(shop)
+        build(shop)
+        first, second = build(shop)
+        assert first == CURRENT
+        assert second.startswith("warning: recipes/parent.yaml:4:3: ")
+        assert second.endswith("tokens were predicted, which says little; give `verify.text` some thousands")
+    finally:
+        shutil.copyfile(ROOT / "examples/nano/heldout.txt", shop.folder / "text.txt")
+
+
+def test_path_of_two_lines_cannot_be_in_a_stamp() -> None:
+    with pytest.raises(ValueError, match="several lines"):
+        current.format_stamp(["stat a\nb\t1"], ([], ""))
