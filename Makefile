@@ -12,7 +12,7 @@ CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install build plan compare test check test-interop bench clean
+.PHONY: help install build plan why compare test check test-interop bench clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -24,6 +24,9 @@ build: named $(VENV)/installed ## build a recipe: make build RECIPE=nano-cpu-int
 
 plan: named $(VENV)/installed ## say which steps of a recipe are done and which will run: make plan RECIPE=nano-cpu-int8
 	@$(BIN)/gpt2forge plan $(RECIPE) $(ARGS)
+
+why: named $(VENV)/installed ## say what has changed since a recipe's steps were made: make why RECIPE=nano-cpu-int8
+	@$(BIN)/gpt2forge why $(RECIPE) $(ARGS)
 
 compare: named $(VENV)/installed ## put results side by side: make compare RECIPE="nano-cpu-fp32 nano-cpu-int8"
 	@$(BIN)/gpt2forge compare $(RECIPE) $(ARGS)

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import click
 
 from gpt2forge import __version__, console
-from gpt2forge.commands import build, compare, copy, generate, inspect, plan, schema
+from gpt2forge.commands import build, compare, copy, generate, inspect, plan, schema, why
 from gpt2forge.errors import MENDABLE, UserError, say_refusal
 from gpt2forge.executor.process import StageCrash
 
@@ -142,6 +142,25 @@ def plan_command(
 ) -> None:
     """Say what a build would do, and why."""
     plan.plan(recipe, store, as_json, changes, name, split_names(skip))
+
+
+@program.command("why")
+@click.argument("recipe")
+@click.argument("stage", required=False)
+@reading_options
+@skip_option
+@json_option
+def why_command(
+    recipe: str,
+    stage: str | None,
+    store: Path,
+    changes: tuple[str, ...],
+    name: str | None,
+    skip: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Say of each step, or of STAGE, what differs from the nearest earlier one, and where that was said."""
+    why.why(recipe, stage, store, as_json, changes, name, split_names(skip))
 
 
 @program.command("compare")

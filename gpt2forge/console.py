@@ -54,7 +54,7 @@ def write_rows(rows: Sequence[Sequence[str]], colours: Mapping[str, str]) -> Non
     terminal = Console(highlight=False)
     for row, line in zip(rows, align(rows).splitlines(), strict=True):
         first = line[: len(row[0])]
-        terminal.print(Text(first, colours.get(first, "")) + Text(line[len(first) :]), soft_wrap=True)
+        terminal.print(Text(first, colours.get(first.strip(), "")) + Text(line[len(first) :]), soft_wrap=True)
 
 
 def align(rows: Sequence[Sequence[str]]) -> str:

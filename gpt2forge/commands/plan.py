@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gpt2forge import console
-from gpt2forge.plan.plan import make_plan
+from gpt2forge.plan.plan import PlannedStep, make_plan
 from gpt2forge.plan.recipe_job import make_job
 from gpt2forge.progress import Meter
 from gpt2forge.recipe import load_recipe
@@ -21,4 +21,14 @@ def plan(
     if as_json:
         console.write_json({"recipe": job.name, "steps": [step.to_json() for step in steps]})
         return
-    console.write_rows([(step.verdict, step.stage, step.reason) for step in steps], console.VERDICTS)
+    console.write_rows(
+        [(step.verdict, step.stage.name, foretell(step), step.reason) for step in steps], console.VERDICTS
+    )
+
+
+def foretell(step: PlannedStep) -> str:
+    """How long a step that is not done takes, and how much memory, as the nearest one did."""
+    if step.nearest is None:
+        return ""
+    record = step.nearest.record
+    return f"~{record.seconds:.1f} s, {console.size(record.peak_memory_bytes)}"

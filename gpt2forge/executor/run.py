@@ -13,7 +13,7 @@ from gpt2forge.executor.process import run_worker
 from gpt2forge.outcome import Outcome
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import make_key, make_pre_image
-from gpt2forge.plan.reason import explain
+from gpt2forge.plan.reason import explain, find_nearest
 from gpt2forge.progress import Emit, Meter, StepFinished, StepStarted, StepWaiting
 from gpt2forge.stage import Stage
 from gpt2forge.store.disk import remove_tree
@@ -89,9 +89,8 @@ def run_step(
     record = None if again else step.store.find(step.stage.name, step.key)
     if record:
         return tell(record, "reused", "")
-    reason = (
-        "asked for by `--rerun`" if again else explain(step.stage, step.pre_image, step.store.records(step.stage.name))
-    )
+    nearest = None if again else find_nearest(step.pre_image, step.store.records(step.stage.name))
+    reason = "asked for by `--rerun`" if again else explain(step.stage, nearest, step.store.memo)
     started = time.monotonic()
     try:
         with step.store.lock(

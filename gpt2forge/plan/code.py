@@ -1,4 +1,4 @@
-"""The digest of the code that decides what a step makes: all that its stage and the worker reach inside gpt2forge.
+"""The digests of the code that decides what a step makes: all that its stage and the worker reach inside gpt2forge.
 
 1. A module is reached when it is imported, at its top or inside a function, by one that is reached; so are the packages
    it lies in.
@@ -34,9 +34,9 @@ class Module:
     imports: tuple[str, ...]
 
 
-def digest_code(modules: Sequence[Path], memo: Memo) -> str:
-    """The digest of all code that the modules in these files reach."""
-    return digest_value({name: module.tokens for name, module in find_reach(modules, memo).items()})
+def digest_code(modules: Sequence[Path], memo: Memo) -> dict[str, str]:
+    """The digest of each module that those in these files reach, by name."""
+    return {name: module.tokens for name, module in sorted(find_reach(modules, memo).items())}
 
 
 def find_reach(modules: Sequence[Path], memo: Memo) -> dict[str, Module]:

@@ -1,11 +1,13 @@
 """A job: what is asked for, as stages, sections and sources. Paths and names are in it, but enter no key."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gpt2forge.artifact import make_manifest
+from gpt2forge.artifact import Manifest, make_manifest
+from gpt2forge.digest import digest_bytes
 from gpt2forge.stage import Advance, Section, Stage, Target
 from gpt2forge.store.memo import Memo
 
@@ -29,7 +31,29 @@ class Source:
             done += count
             advance(done, total, "B")
 
-        return make_manifest(self.path, list(files), lambda path: memo.digest(path, tell)).digest
+        manifest = make_manifest(self.path, list(files), lambda path: memo.digest(path, tell))
+        remember_files(memo, manifest)
+        return manifest.digest
+
+
+def remember_files(memo: Memo, manifest: Manifest) -> None:
+    """So that it can be told later which file of a source is another."""
+    name = name_files(manifest.digest)
+    if memo.recall(name) is None:
+        memo.remember(name, json.dumps({path: file.digest for path, file in manifest.files.items()}))
+
+
+def recall_files(memo: Memo, digest: str) -> dict[str, str]:
+    """The digests of the files of a source that was looked at once; empty where that is not known."""
+    try:
+        found = json.loads(memo.recall(name_files(digest)) or "{}")
+    except ValueError:
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
+def name_files(digest: str) -> str:
+    return digest_bytes(b"files " + digest.encode())
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The key of a step: sha256 of its pre-image, which is everything that decides what the step makes and nothing else.
 
-{stage, version, code: digest of the code it reaches, section: its values, target: the values it reads,
+{stage, version, code: {module it reaches: digest}, section: its values, target: the values it reads,
  inputs: {kind: digest of the content}, tools: {distribution: version}}
 """
 

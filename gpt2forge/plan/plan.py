@@ -1,11 +1,12 @@
 """What a build would do: each step done, to run, or to run if the one before it comes out different."""
 
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import make_key, make_pre_image
-from gpt2forge.plan.reason import compare, explain
+from gpt2forge.plan.reason import Nearest, explain, find_nearest
 from gpt2forge.stage import Advance, Stage
 from gpt2forge.store.store import Store
 
@@ -14,16 +15,30 @@ Verdict = Literal["done", "will run", "may run"]
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """A verdict with its reason; `key` is None while an input is not made yet."""
+    """A verdict with its reason; `key` is None while an input is not made yet.
 
-    stage: str
+    `nearest` is the earlier one that the reason speaks of, and from which is learnt what making it takes.
+    """
+
+    stage: Stage
     verdict: Verdict
     reason: str
-    key: str | None
-    digest: str | None
+    pre_image: Mapping[str, Any]
+    key: str | None = None
+    digest: str | None = None
+    nearest: Nearest | None = None
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        record = self.nearest and self.nearest.record
+        return {
+            "stage": self.stage.name,
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "key": self.key,
+            "digest": self.digest,
+            "seconds": record and record.seconds,
+            "peak_memory_bytes": record and record.peak_memory_bytes,
+        }
 
 
 def make_plan(job: Job, store: Store, advance: Advance) -> tuple[PlannedStep, ...]:
@@ -40,15 +55,13 @@ def make_plan(job: Job, store: Store, advance: Advance) -> tuple[PlannedStep, ..
 def plan_step(job: Job, stage: Stage, digests: dict[str, str | None], store: Store) -> PlannedStep:
     pre_image = make_pre_image(job, stage, digests, store.memo)
     missing = [kind for kind in stage.reads if digests[kind] is None]
-    if missing:
-        earlier = store.records(stage.name)
-        # All but the missing inputs may be as they were: then the step is reused if those come out as they were too.
-        if any(not list(compare(record.pre_image, pre_image)) for record in earlier):
-            reason = f"if {' or '.join(f'`{kind}`' for kind in missing)} comes out different"
-            return PlannedStep(stage.name, "may run", reason, None, None)
-        return PlannedStep(stage.name, "will run", explain(stage, pre_image, earlier), None, None)
-    key = make_key(pre_image)
-    record = store.find(stage.name, key)
+    key = None if missing else make_key(pre_image)
+    record = store.find(stage.name, key) if key else None
     if record:
-        return PlannedStep(stage.name, "done", "", key, record.digest)
-    return PlannedStep(stage.name, "will run", explain(stage, pre_image, store.records(stage.name)), key, None)
+        return PlannedStep(stage, "done", "", pre_image, key, record.digest)
+    nearest = find_nearest(pre_image, store.records(stage.name))
+    # All but the missing inputs may be as they were: then the step is reused if those come out as they were too.
+    if missing and nearest and not nearest.differences:
+        reason = f"if {' or '.join(f'`{kind}`' for kind in missing)} comes out different"
+        return PlannedStep(stage, "may run", reason, pre_image, nearest=nearest)
+    return PlannedStep(stage, "will run", explain(stage, nearest, store.memo), pre_image, key, nearest=nearest)

@@ -4,8 +4,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from gpt2forge.plan.job import recall_files
 from gpt2forge.stage import Stage
+from gpt2forge.store.memo import Memo
 from gpt2forge.store.record import Record
+
+FEW = 3  # names in a sentence; the rest is counted
 
 
 @dataclass(frozen=True)
@@ -17,14 +21,32 @@ class Difference:
     new: Any
 
 
-def explain(stage: Stage, pre_image: Mapping[str, Any], earlier: Sequence[Record]) -> str:
-    """One sentence; `earlier` are the stage's records, newest first."""
-    if not earlier:
+@dataclass(frozen=True)
+class Nearest:
+    """The record of a stage that differs in the fewest values; the newest of several."""
+
+    record: Record
+    differences: tuple[Difference, ...]
+
+
+def find_nearest(pre_image: Mapping[str, Any], earlier: Sequence[Record]) -> Nearest | None:
+    """`earlier` are the stage's records, newest first."""
+    found = (Nearest(record, tuple(compare(record.pre_image, pre_image))) for record in earlier)
+    return min(found, key=lambda nearest: len(nearest.differences), default=None)
+
+
+def explain(stage: Stage, nearest: Nearest | None, memo: Memo) -> str:
+    """One sentence."""
+    if nearest is None:
         return "not built before"
-    differences = min((list(compare(record.pre_image, pre_image)) for record in earlier), key=len)
-    if not differences:
+    if not nearest.differences:
         return "its artifact is gone or damaged"
-    return "; ".join(say(stage, difference) for difference in differences)
+    changes = (difference for difference in nearest.differences if difference.path[0] != "code")
+    sentences = [say(stage, difference, memo) for difference in changes]
+    modules = list_modules(nearest.differences)
+    if modules:
+        sentences.append("gpt2forge's own code changed" + ("" if modules == ["all"] else f": {enumerate_few(modules)}"))
+    return "; ".join(sentences)
 
 
 def compare(old: Any, new: Any, path: tuple[str, ...] = ()) -> Iterator[Difference]:
@@ -36,19 +58,36 @@ def compare(old: Any, new: Any, path: tuple[str, ...] = ()) -> Iterator[Differen
         yield Difference(path, old, new)
 
 
-def say(stage: Stage, difference: Difference) -> str:
+def say(stage: Stage, difference: Difference, memo: Memo) -> str:
+    """One difference, but of code: there it takes a list."""
     part, *rest = difference.path
     name = ".".join(rest)
     change = f"{show(difference.old)} -> {show(difference.new)}"
     if part == "inputs":
-        return f"{name} changed"
-    if part == "code":
-        return "gpt2forge's own code changed"
+        files = list_files(difference, memo)
+        return f"{name} changed" + (f": {enumerate_few(files)}" if files else "")
     if part == "tools":
         return f"{name} {change}"
     if part == "version":
         return f"version of the stage {change}"
     return f"`{'.'.join((stage.section or '' if part == 'section' else part, *rest))}` {change}"
+
+
+def list_modules(differences: Sequence[Difference]) -> list[str]:
+    """The modules of ours that changed, came or went; "all" where an earlier version did not keep which."""
+    paths = [difference.path for difference in differences if difference.path[0] == "code"]
+    return [".".join(path[1:]) or "all" for path in paths]
+
+
+def list_files(difference: Difference, memo: Memo) -> list[str]:
+    """The files of a source that are others than they were, as far as both are known."""
+    old, new = (recall_files(memo, str(digest)) for digest in (difference.old, difference.new))
+    return sorted(name for name in {**old, **new} if old.get(name) != new.get(name)) if old and new else []
+
+
+def enumerate_few(names: Sequence[str]) -> str:
+    rest = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+    return ", ".join(f"`{name}`" for name in names[:FEW]) + rest
 
 
 def show(value: Any) -> str:

@@ -65,7 +65,9 @@ def test_second_build_runs_nothing_and_writes_nothing(workshop: Workshop) -> Non
     saved = json.loads(path.read_text())
     assert report["bytes"] == saved["bytes"]
     digests = [step["digest"] for step in report["steps"]][: len(ALL)]
-    assert digests == [step["digest"] for step in saved["steps"]][: len(ALL)]  # the rest may tell of an earlier measuring
+    assert (
+        digests == [step["digest"] for step in saved["steps"]][: len(ALL)]
+    )  # the rest may tell of an earlier measuring
 
 
 def test_second_recipe_from_the_same_checkpoint_shares_convert_export_and_fuse(fresh: Workshop) -> None:

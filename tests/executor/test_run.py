@@ -64,7 +64,7 @@ def test_one_changed_byte_of_the_source_reruns_everything(store: Store, source: 
     (source / "a").write_text("hello\n")
     outcomes = run(make_job(source), store)
     assert words(outcomes) == ["built"] * 3
-    assert outcomes[0].reason == "checkpoint changed"
+    assert outcomes[0].reason == "checkpoint changed: `a`"
     (source / "a").write_text("hello ")
     assert words(run(make_job(source), store)) == ["reused"] * 3
 
