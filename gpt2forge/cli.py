@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import click
 
 from gpt2forge import __version__, console
-from gpt2forge.commands import build, compare, copy, generate, inspect, plan, schema, why
+from gpt2forge.commands import build, compare, copy, diff, generate, inspect, plan, schema, show, why
 from gpt2forge.errors import MENDABLE, UserError, say_refusal
 from gpt2forge.executor.process import StageCrash
 
@@ -161,6 +161,33 @@ def why_command(
 ) -> None:
     """Say of each step, or of STAGE, what differs from the nearest earlier one, and where that was said."""
     why.why(recipe, stage, store, as_json, changes, name, split_names(skip))
+
+
+@program.command("diff")
+@click.argument("recipe")
+@click.argument("other")
+@store_option
+@skip_option
+@json_option
+def diff_command(recipe: str, other: str, store: Path, skip: tuple[str, ...], as_json: bool) -> None:
+    """Say in which keys two recipes differ, and which steps they share."""
+    diff.diff((recipe, other), store, as_json, split_names(skip))
+
+
+@program.group("recipe")
+def recipe_group() -> None:
+    """Look at a recipe."""
+
+
+@recipe_group.command("show")
+@click.argument("recipe")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a value.")
+@click.option("--name", metavar="NAME", help="What the changed recipe would be published as.")
+@click.option("--origin", "with_origin", is_flag=True, help="Say behind each value where it was said.")
+@json_option
+def show_command(recipe: str, changes: tuple[str, ...], name: str | None, with_origin: bool, as_json: bool) -> None:
+    """Write the whole recipe: parents merged, defaults filled in."""
+    show.show(recipe, with_origin, as_json, changes, name)
 
 
 @program.command("compare")

@@ -147,6 +147,12 @@ def convert_pairs(node: yaml.MappingNode, file: str, faults: list[Fault], depth:
         yield key_node.value, Node(convert(value_node, file, faults, depth + 1).value, place)
 
 
+def write_value(value: Any) -> str:
+    """A scalar as YAML writes it."""
+    text: str = yaml.safe_dump(value, default_flow_style=True, width=1 << 20)
+    return text.removesuffix("...\n").strip()
+
+
 def is_text(word: str) -> bool:
     """Whether a word without quotes is text in YAML, and no number, boolean or null."""
     return not any(re.fullmatch(pattern, word) for _, pattern, _ in PATTERNS)

@@ -1,0 +1,62 @@
+"""`gpt2forge diff`: two recipes key by key, and which steps they share."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from gpt2forge import console
+from gpt2forge.comparison import OWN, flatten
+from gpt2forge.plan.plan import PlannedStep, make_plan
+from gpt2forge.plan.reason import compare, show
+from gpt2forge.plan.recipe_job import make_job
+from gpt2forge.progress import Meter
+from gpt2forge.recipe import LoadedRecipe, load_recipe
+from gpt2forge.store.store import Store
+
+
+def diff(references: tuple[str, str], store: Path, as_json: bool, skip: Sequence[str]) -> None:
+    """Write the keys whose values differ, then the steps of which one artifact serves both."""
+    loaded = [load_recipe(reference) for reference in references]
+    jobs = [make_job(each, skip) for each in loaded]
+    with console.RunView() as view:
+        one, other = (make_plan(job, Store(store), Meter("checkpoint", view.show).advance) for job in jobs)
+    shared = find_shared(one, other)
+    keys = find_keys(*(each.recipe.model_dump(mode="json") for each in loaded))
+    if as_json:
+        names = [each.recipe.name for each in loaded]
+        console.write_json({"recipes": names, "keys": keys, "shared": shared})
+        return
+    rows = [[key, *(show(value) for value in values)] for key, values in keys.items()]
+    console.write_rows([["", *(name(each) for each in loaded)], *rows], {})
+    console.write(f"shared steps: {', '.join(shared) or 'none'}\n")
+
+
+def name(loaded: LoadedRecipe) -> str:
+    return loaded.recipe.name
+
+
+def find_keys(one: dict[str, Any], other: dict[str, Any]) -> dict[str, list[Any]]:
+    """The dotted keys that differ, with both values; None where there is no such section."""
+    left, right = dict(flatten(one)), dict(flatten(other))
+    keys = (key for key in dict.fromkeys([*left, *right]) if key not in OWN)
+    return {key: [left.get(key), right.get(key)] for key in keys if left.get(key) != right.get(key)}
+
+
+def find_shared(one: Sequence[PlannedStep], other: Sequence[PlannedStep]) -> list[str]:
+    """The steps with equal pre-images whose inputs come from such steps too, whether they are made yet or not."""
+    steps = {step.stage.name: step for step in other}
+    made = {step.stage.writes for step in (*one, *other)}
+    shared: list[str] = []
+    kinds: set[str] = set()
+    for step in one:
+        twin = steps.get(step.stage.name)
+        if twin and made & set(step.stage.reads) <= kinds and is_equal(step, twin):
+            shared.append(step.stage.name)
+            kinds.add(step.stage.writes)
+    return shared
+
+
+def is_equal(one: PlannedStep, other: PlannedStep) -> bool:
+    """Whether two steps do the same with the same, as far as their inputs are made yet."""
+    found = compare(one.pre_image, other.pre_image)
+    return all(difference.path[0] == "inputs" and None in (difference.old, difference.new) for difference in found)
