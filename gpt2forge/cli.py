@@ -17,6 +17,7 @@ import click
 
 from gpt2forge import __version__, console
 from gpt2forge.commands import build, compare, copy, diff, generate, inspect, plan, schema, show, why
+from gpt2forge.commands import store as stores
 from gpt2forge.errors import MENDABLE, UserError, say_refusal
 from gpt2forge.executor.process import StageCrash
 
@@ -253,3 +254,36 @@ def inspect_command(checkpoint: Path, as_json: bool) -> None:
 def schema_command(as_json: bool) -> None:
     """Write the JSON Schema of a recipe, for editors."""
     schema.schema(as_json)
+
+
+@program.group("store")
+def store_group() -> None:
+    """Look after the store."""
+
+
+@store_group.command("ls")
+@store_option
+@json_option
+def list_command(store: Path, as_json: bool) -> None:
+    """List what lies there: how big, whose, and what it takes to make again."""
+    stores.list_store(store, as_json)
+
+
+@store_group.command("verify")
+@click.option("--repair", is_flag=True, help="Put aside what is damaged: the next build makes it anew.")
+@store_option
+@json_option
+def verify_command(repair: bool, store: Path, as_json: bool) -> None:
+    """Read every byte, and say what is not what it was."""
+    stores.verify_store(store, repair, as_json)
+
+
+@store_group.command("gc")
+@click.option("--max-size", "most", metavar="SIZE", help="How much may be left, as in `20GB`.")
+@click.option("--keep-recipes", is_flag=True, help="Keep every step of each output's last build, not its result alone.")
+@click.option("--dry-run", "dry", is_flag=True, help="Say what would go, and remove nothing.")
+@store_option
+@json_option
+def collect_command(most: str | None, keep_recipes: bool, dry: bool, store: Path, as_json: bool) -> None:
+    """Throw away leftovers and, beyond SIZE, what is cheapest to make again for its size."""
+    stores.collect_store(store, most, keep_recipes, dry, as_json)

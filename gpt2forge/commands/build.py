@@ -20,6 +20,7 @@ from gpt2forge.progress import Emit, RunFinished
 from gpt2forge.recipe import LoadedRecipe, load_recipe
 from gpt2forge.report import make_report, read_report, write_report
 from gpt2forge.stage import PACKAGE
+from gpt2forge.store.roots import register
 from gpt2forge.store.store import Store
 
 
@@ -81,9 +82,11 @@ def build_one(
     check_names(job, rerun, until)
     values = order.loaded.recipe.model_dump(mode="json")
     try:
-        run_job(job, store, emit, outcomes, rerun, until, order.judge)
-        if until is None:
-            publish(output, store.folder(find_package(job, outcomes)))
+        with store.hold():
+            run_job(job, store, emit, outcomes, rerun, until, order.judge)
+            if until is None:
+                publish(output, store.folder(find_package(job, outcomes)))
+                register(store, output, job.name, {each.stage: each.digest for each in outcomes if each.digest})
     except BaseException as error:
         said = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
         warnings = list_warnings(order, outcomes)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpt2forge.artifact import Manifest, list_files, make_manifest, parse_manifest
-from gpt2forge.digest import canonical_json
+from gpt2forge.digest import canonical_json, digest_file
 from gpt2forge.errors import UserError
 from gpt2forge.store.disk import READ_ONLY_FILE, protect_folders, remove_tree, sync, write_whole
 from gpt2forge.store.memo import Memo
@@ -74,11 +74,17 @@ class Store:
         return False
 
     def is_whole(self, digest: str) -> bool:
-        """Whether an artifact holds just what its manifest says."""
+        """Whether an artifact holds just what its manifest says; a file is read only if its stat is new."""
+        return self.holds(digest, self.memo.digest)
+
+    def is_sound(self, digest: str) -> bool:
+        """The same, every byte read: so that what rotted under an unchanged stat is found."""
+        return self.holds(digest, digest_file)
+
+    def holds(self, digest: str, digest_path: Callable[[Path], str]) -> bool:
         folder = self.folder(digest)
         try:
-            manifest = self.read_manifest(digest)
-            return make_manifest(folder, list_files(folder), self.memo.digest) == manifest
+            return make_manifest(folder, list_files(folder), digest_path) == self.read_manifest(digest)
         except (OSError, ValueError, KeyError, TypeError):
             return False
 
@@ -128,6 +134,28 @@ class Store:
                 wait()
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
             yield descriptor
+        finally:
+            os.close(descriptor)
+
+    @contextmanager
+    def hold(self, alone: bool = False) -> Iterator[None]:
+        """Keep what lies here from being thrown away; builds do that together, and collecting wants to be alone.
+
+        Raises UserError when `alone` cannot be, for a build runs. A store that cannot be written loses nothing.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(self.root / "held", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            if alone:
+                raise UserError(f"{self.root}: cannot be written: {error.strerror}") from error
+            yield
+            return
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
+            yield
+        except BlockingIOError as error:
+            raise UserError(f"{self.root}: a build is using it; try again when it has ended") from error
         finally:
             os.close(descriptor)
 

@@ -1,0 +1,83 @@
+"""Throws away what a store need not hold: what is cheapest to make again for its size goes first.
+
+1. While a build runs nothing goes: it holds the store, see Store.hold.
+2. What an output leads to stays; with `keep_recipes` so does every step of that output's last build.
+3. Records stay: they are small, and say why a step is made again and how long that takes.
+"""
+
+import fcntl
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from pathlib import Path
+
+from gpt2forge.store.disk import remove_tree
+from gpt2forge.store.inventory import Item, take_inventory
+from gpt2forge.store.roots import list_roots
+from gpt2forge.store.store import Store
+
+
+def choose(items: Iterable[Item], most: int | None, keep_recipes: bool) -> list[Item]:
+    """What must go so that at most `most` bytes are left, or what nobody can use where that is None."""
+    rest = list(items)
+    left = sum(item.size for item in rest)
+    gone = []
+    for item in sorted(rest, key=lambda item: (item.worth, -item.size)):
+        is_kept = item.published or (keep_recipes and item.recipes)
+        is_useless = item.seconds is None  # no key leads to it
+        if not is_kept and (is_useless or (most is not None and left > most)):
+            gone.append(item)
+            left -= item.size
+    return gone
+
+
+def collect(store: Store, most: int | None, keep_recipes: bool, dry: bool) -> tuple[list[Item], list[Path]]:
+    """Choose and, unless `dry`, remove; gives what goes, and the leftovers of killed builds that go with it.
+
+    Raises UserError while a build runs.
+    """
+    with store.hold(alone=True):
+        gone, leftovers = choose(take_inventory(store), most, keep_recipes), list_leftovers(store)
+        if not dry:
+            for item in gone:
+                remove(store, item.digest)
+            for path in leftovers:
+                remove_tree(path)
+    return gone, leftovers
+
+
+def remove(store: Store, digest: str) -> None:
+    """Take an artifact out in one step, then remove it: what a crash leaves is a leftover."""
+    folder = store.folder(digest)
+    aside = store.root / "damaged" / f"{digest}.gone"
+    remove_tree(aside)
+    aside.parent.mkdir(parents=True, exist_ok=True)
+    folder.chmod(0o755)
+    folder.rename(aside)
+    folder.with_suffix(".json").unlink(missing_ok=True)
+    remove_tree(aside)
+
+
+def list_leftovers(store: Store) -> list[Path]:
+    """Folders that no build works in, damaged artifacts, manifests without one, and notes of outputs that are gone."""
+    making = [
+        path for path in sorted((store.root / "making").glob("*")) if not is_held(store.root / "locks" / path.name)
+    ]
+    manifests = [
+        path for path in sorted((store.root / "artifacts").glob("*.json")) if not path.with_suffix("").is_dir()
+    ]
+    dead = [path for path, root in list_roots(store).items() if not root.is_live]
+    return [*making, *sorted((store.root / "damaged").glob("*")), *manifests, *dead]
+
+
+def is_held(lock: Path) -> bool:
+    """Whether a process holds a lock; one that a killed build has left is held by none."""
+    with suppress(FileNotFoundError):
+        descriptor = os.open(lock, os.O_RDWR)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(descriptor)
+    return False

@@ -1,0 +1,72 @@
+"""What lies in a store: each artifact with what it costs to make again, and who uses it."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from gpt2forge.store.record import Record
+from gpt2forge.store.roots import Root, list_roots
+from gpt2forge.store.store import Store
+
+
+@dataclass(frozen=True)
+class Item:
+    """An artifact. `seconds`: what making it took; None where no record speaks of it. Times since 1970.
+
+    `recipes` are those whose last build used it, `published` whether an output leads to it.
+    """
+
+    digest: str
+    stage: str | None
+    size: int
+    seconds: float | None
+    made: float | None
+    used: float | None
+    recipes: tuple[str, ...]
+    published: bool
+
+    @property
+    def worth(self) -> float:
+        """Seconds that a byte of it saves."""
+        return (self.seconds or 0.0) / max(1, self.size)
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def take_inventory(store: Store) -> list[Item]:
+    """Every artifact that has a manifest, the largest first."""
+    roots = [root for root in list_roots(store).values() if root.is_live]
+    makers: dict[str, list[Record]] = {}
+    for record in list_records(store):
+        makers.setdefault(record.digest, []).append(record)
+    published = {root.find_published(store) for root in roots}
+    items = (
+        describe(store, digest, makers.get(digest, []), roots, digest in published) for digest in list_digests(store)
+    )
+    return sorted(items, key=lambda item: -item.size)
+
+
+def list_digests(store: Store) -> Iterator[str]:
+    """The digests of all artifacts."""
+    for folder in sorted((store.root / "artifacts").glob("*/")):
+        yield folder.name
+
+
+def list_records(store: Store) -> Iterator[Record]:
+    for folder in sorted((store.root / "records").glob("*/")):
+        yield from store.records(folder.name)
+
+
+def describe(store: Store, digest: str, makers: Sequence[Record], roots: Sequence[Root], published: bool) -> Item:
+    users = [root for root in roots if digest in root.steps.values()]
+    return Item(
+        digest,
+        makers[0].stage if makers else None,
+        sum(path.stat().st_size for path in store.folder(digest).rglob("*") if path.is_file()),
+        min((record.seconds for record in makers), default=None),
+        min((record.created for record in makers), default=None),
+        max((root.time for root in users), default=None),
+        tuple(sorted({root.recipe for root in users})),
+        published,
+    )

@@ -1,0 +1,165 @@
+"""`gpt2forge store` on a real store."""
+
+import json
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gpt2forge.digest import digest_file, digest_value
+from gpt2forge.store.collect import choose
+from gpt2forge.store.inventory import Item
+from gpt2forge.store.memo import Memo, identify
+from gpt2forge.store.store import Store
+from tests.workshop import Workshop, make_workshop
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Workshop:
+    made = make_workshop(tmp_path / "here")
+    made.build("nano-cpu-int8")
+    return made
+
+
+def inspect(shop: Workshop) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(shop.run("store", "ls", "--json").stdout)["artifacts"]
+    return found
+
+
+def list_steps(shop: Workshop) -> set[str]:
+    return {item["stage"] for item in inspect(shop)}
+
+
+def test_ls_says_what_is_there_whose_it_is_and_what_it_costs(shop: Workshop) -> None:
+    items = inspect(shop)
+    assert {item["stage"] for item in items} == {"convert", "export", "fuse", "quantize"}
+    assert [item["stage"] for item in items if item["published"]] == ["quantize"]
+    assert all(item["recipes"] == ["nano-cpu-int8"] and item["seconds"] > 0 and item["used"] for item in items)
+    artifacts = shop.store / "artifacts"
+    for item in items:
+        assert item["size"] == sum(path.stat().st_size for path in (artifacts / item["digest"]).iterdir())
+    lines = shop.run("store", "ls").stdout.splitlines()
+    assert lines[-1].endswith("in 4 artifacts")
+    assert sum("nano-cpu-int8 (published)" in line for line in lines) == 1
+
+
+def rot(path: Path, memo: Memo) -> None:
+    """Flip a byte so that the memo, which goes by the stat, does not see it: as a disk does."""
+    digest, data = digest_file(path), bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.chmod(0o644)
+    path.write_bytes(data)
+    path.chmod(0o444)
+    memo.remember(digest_value(asdict(identify(path))), digest)
+
+
+def test_verify_finds_what_rotted_under_an_unchanged_stat_and_repair_makes_it_anew(shop: Workshop) -> None:
+    store = Store(shop.store)
+    good = shop.run("store", "verify").stdout
+    assert good == "4 artifacts read, 0 damaged\n"
+    digest = next(item["digest"] for item in inspect(shop) if item["stage"] == "quantize")
+    before = (store.folder(digest) / "model.onnx_data").read_bytes()
+    rot(store.folder(digest) / "model.onnx_data", store.memo)
+    assert store.is_whole(digest)
+    done = shop.run("store", "verify", code=1)
+    assert done.stderr == (
+        f"error: cache: damaged: `{digest[:12]}`; put aside with `--repair`, and the next build makes it anew\n"
+    )
+    assert shop.run("store", "verify", "--repair").stdout == "4 artifacts read, 1 damaged and put aside\n"
+    report = shop.report("nano-cpu-int8")
+    assert [step["stage"] for step in report["steps"] if step["outcome"] == "built"] == ["quantize"]
+    assert (store.folder(digest) / "model.onnx_data").read_bytes() == before
+    assert shop.run("store", "verify").stdout == good
+
+
+def test_gc_keeps_what_an_output_leads_to(shop: Workshop) -> None:
+    dry = json.loads(shop.run("store", "gc", "--max-size", "0", "--dry-run", "--json").stdout)
+    assert {item["stage"] for item in dry["removed"]} == {"convert", "export", "fuse"}
+    assert list_steps(shop) == {"convert", "export", "fuse", "quantize"}
+    gone = json.loads(shop.run("store", "gc", "--max-size", "0", "--json").stdout)
+    assert gone["bytes"] == dry["bytes"] > 5e6
+    assert list_steps(shop) == {"quantize"}
+    shop.run("generate", "nano-cpu-int8", "-p", "def", "-n", "2")
+    report = shop.report("nano-cpu-int8")
+    assert [step["outcome"] for step in report["steps"]][:4] == ["built", "built", "built", "reused"]
+
+
+def test_gc_keeps_every_step_of_the_recipes_if_told(shop: Workshop) -> None:
+    shop.run("build", "nano-cpu-int8", "--name", "other", "--set", "quantization.granularity=32")
+    gone = json.loads(shop.run("store", "gc", "--max-size", "0", "--keep-recipes", "--json").stdout)
+    assert gone["removed"] == []
+    (shop.folder / "build/other").unlink()
+    gone = json.loads(shop.run("store", "gc", "--max-size", "0", "--keep-recipes", "--json").stdout)
+    assert gone["leftovers"] == 1  # the note of the output that is gone
+    assert [item["stage"] for item in gone["removed"]] == ["quantize"]
+    assert {step["outcome"] for step in shop.report("nano-cpu-int8")["steps"]} == {"reused", "skipped"}
+
+
+def test_gc_knows_the_outputs_of_other_working_directories(shop: Workshop, tmp_path: Path) -> None:
+    other = make_workshop(tmp_path / "other")
+    other.run("build", "nano-cpu-int4", "--store", str(shop.store))
+    shop.run("store", "gc", "--max-size", "0")
+    other.run("generate", "nano-cpu-int4", "-p", "def", "-n", "2")
+    shutil.rmtree(other.folder / "build")
+    shop.run("store", "gc", "--max-size", "0")
+    assert [item["recipes"] for item in inspect(shop)] == [["nano-cpu-int8"]]
+
+
+def test_gc_clears_what_killed_builds_left_and_leaves_what_one_works_in(shop: Workshop) -> None:
+    store = Store(shop.store)
+    for key in ("dead", "alive"):
+        store.make_room(key)
+    (shop.store / "locks/dead").touch()
+    (shop.store / "damaged/old").mkdir(parents=True)
+    with store.lock("alive"):
+        done = shop.run("store", "gc")
+    assert done.stdout.splitlines()[-1] == "0 B in 0 artifacts and 2 leftovers gone"
+    assert [path.name for path in (shop.store / "making").iterdir()] == ["alive"]
+
+
+def test_gc_waits_for_no_build(shop: Workshop) -> None:
+    with Store(shop.store).hold():
+        done = shop.run("store", "gc", "--max-size", "0", code=1)
+    assert done.stderr == "error: cache: a build is using it; try again when it has ended\n"
+    assert len(inspect(shop)) == 4
+
+
+def test_damaged_root_is_one_line(shop: Workshop) -> None:
+    (path,) = (shop.store / "roots").glob("*.json")
+    path.write_text("{}")
+    done = shop.run("store", "gc", code=1)
+    where = path.relative_to(shop.folder)
+    assert done.stderr == f"error: {where}: is damaged; remove it, and build again what is to be kept\n"
+
+
+@pytest.mark.parametrize("size", ["much", "20XB", "-1GB", ""])
+def test_what_is_no_size_is_one_line(shop: Workshop, size: str) -> None:
+    done = shop.run("store", "gc", "--max-size", size, code=1)
+    assert done.stderr == f"error: `{size}`: a size is written as `20GB` or `500MB`\n"
+
+
+def make_item(
+    name: str, size: int, seconds: float | None, recipes: tuple[str, ...] = (), published: bool = False
+) -> Item:
+    return Item(name, None if seconds is None else "fuse", size, seconds, None, None, recipes, published)
+
+
+def test_what_is_cheap_for_its_size_goes_first_and_no_more_than_must() -> None:
+    items = [
+        make_item("slow and small", 10, 100.0),
+        make_item("slow and large", 1000, 100.0),
+        make_item("quick and large", 1000, 1.0),
+        make_item("useless", 5, None),
+        make_item("published", 1000, 0.0, published=True),
+        make_item("of a recipe", 1000, 0.5, recipes=("x",)),
+    ]
+    for most, keep, gone in (
+        (None, False, ["useless"]),
+        (4010, False, ["useless"]),
+        (4009, False, ["useless", "of a recipe"]),
+        (2000, True, ["useless", "quick and large", "slow and large", "slow and small"]),
+        (0, False, ["useless", "of a recipe", "quick and large", "slow and large", "slow and small"]),
+    ):
+        assert [item.digest for item in choose(items, most, keep)] == gone
