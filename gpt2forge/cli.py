@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 import click
 
 from gpt2forge import __version__, console
-from gpt2forge.commands import build, compare, copy, diff, generate, inspect, plan, schema, show, why
+from gpt2forge.commands import build, check, compare, copy, diff, generate, inspect, plan, schema, show, why
 from gpt2forge.commands import store as stores
 from gpt2forge.errors import MENDABLE, UserError, say_refusal
 from gpt2forge.executor.process import StageCrash
@@ -173,6 +173,16 @@ def why_command(
 def diff_command(recipe: str, other: str, store: Path, skip: tuple[str, ...], as_json: bool) -> None:
     """Say in which keys two recipes differ, and which steps they share."""
     diff.diff((recipe, other), store, as_json, split_names(skip))
+
+
+@program.command("check")
+@click.argument("recipe")
+@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a value.")
+@click.option("--name", metavar="NAME", help="What the changed recipe would be published as.")
+@json_option
+def check_command(recipe: str, changes: tuple[str, ...], name: str | None, as_json: bool) -> None:
+    """Build twice from nothing, and say of each step whether the same came out, to the byte."""
+    check.check(recipe, as_json, changes, name)
 
 
 @program.group("recipe")
