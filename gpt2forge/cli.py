@@ -118,6 +118,9 @@ def program() -> None:
 @click.option("--rerun", metavar="STAGE", help="Make this step again even if it is there.")
 @click.option("--until", metavar="STAGE", help="Stop after this step; publish nothing.")
 @skip_option
+@click.option("--locked", is_flag=True, help="Fail where a step comes to anything else than the recipe's lock says.")
+@click.option("--keep-going", is_flag=True, help="Build the other recipes where one fails.")
+@click.option("--write-lock", "relock", is_flag=True, help="Write what each step came to, recipes/NAME.lock.")
 @json_option
 def build_command(
     recipes: tuple[str, ...],
@@ -127,10 +130,14 @@ def build_command(
     rerun: str | None,
     until: str | None,
     skip: tuple[str, ...],
+    locked: bool,
+    relock: bool,
+    keep_going: bool,
     as_json: bool,
 ) -> None:
     """Build recipes into build/NAME; only the steps whose part of the recipe changed run."""
-    build.build(recipes, store, as_json, changes, name, rerun, until, split_names(skip))
+    names = split_names(skip)
+    build.build(build.Request(recipes, store, as_json, changes, name, rerun, until, names, locked, relock, keep_going))
 
 
 @program.command("plan")

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge import console
+from gpt2forge.commands.lock import Lock, name_lock, read_lock, write_lock
 from gpt2forge.commands.output import BUILD
 from gpt2forge.commands.stamp import leave_stamp
 from gpt2forge.commands.worth import describe_fidelity, describe_speed, describe_unmeasured, warn_of_few, warn_of_text
@@ -24,53 +25,101 @@ from gpt2forge.store.roots import register
 from gpt2forge.store.store import Store
 
 
-def build(
-    references: Sequence[str],
-    store: Path,
-    as_json: bool,
-    changes: Sequence[str],
-    name: str | None,
-    rerun: str | None,
-    until: str | None,
-    skip: Sequence[str] = (),
-) -> None:
-    """Build the recipes one after the other; the first that fails ends it."""
-    if changes and name is None:
-        raise UserError("`--set` makes another recipe: say with `--name` what to publish it as")
-    if name is not None and len(references) > 1:
-        raise UserError("`--name` names one result; give one recipe")
-    orders = [make_order(load_recipe(reference, changes, name), skip) for reference in references]
-    is_plain = not (changes or name or skip or until) and store == STORE
-    for order in orders:
-        with console.make_view(as_json) as view:
-            report = build_one(order, Store(store), view.show, rerun, until)
-        printed = describe_result(report)
-        if is_plain:
-            leave_stamp(order.loaded, order.job, Store(store), report["steps"], (report["warnings"], printed))
-        if not as_json and until is None:
-            console.write(printed)
-
-
 STORE = Path("cache")
 
 
 @dataclass(frozen=True)
+class Request:
+    """What a command line asks for."""
+
+    references: Sequence[str]
+    store: Path = STORE
+    as_json: bool = False
+    changes: Sequence[str] = ()
+    name: str | None = None
+    rerun: str | None = None
+    until: str | None = None
+    skip: Sequence[str] = ()
+    locked: bool = False
+    relock: bool = False
+    keep_going: bool = False
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether `gpt2forge build NAME` would ask for the same."""
+        return self.store == STORE and not (self.changes or self.name or self.skip or self.until)
+
+    def check(self) -> None:
+        """Raises UserError for options that make no sense together."""
+        if self.changes and self.name is None:
+            raise UserError("`--set` makes another recipe: say with `--name` what to publish it as")
+        if self.name is not None and len(self.references) > 1:
+            raise UserError("`--name` names one result; give one recipe")
+        if self.relock and (self.locked or self.until or self.name):
+            raise UserError(
+                "`--write-lock` locks what a whole recipe comes to as it stands in its file; leave the rest out"
+            )
+
+
+def build(request: Request) -> None:
+    """Build the recipes one after the other; the first that fails ends it, unless told to keep going."""
+    request.check()
+    loaded = [load_recipe(reference, request.changes, request.name) for reference in request.references]
+    orders = [make_order(each, request.skip, request.locked) for each in loaded]
+    failed: list[str] = []
+    for number, order in enumerate(orders, 1):
+        try:
+            build_and_tell(order, request)
+        except UserError as error:
+            rest = [later.job.name for later in orders[number:]]
+            if rest and not request.keep_going:
+                raise UserError(f"{error}\n{list_names(rest)}: not built after that; `--keep-going` does") from error
+            if len(orders) == 1:
+                raise
+            console.say_error(str(error))
+            failed.append(order.job.name)
+    if failed:
+        raise UserError(f"{list_names(failed)}: failed, as told above")
+
+
+def list_names(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
+def build_and_tell(order: "Order", request: Request) -> None:
+    """Build one recipe, say what came of it, and leave what the next build goes by."""
+    store = Store(request.store)
+    with console.make_view(request.as_json) as view:
+        report = build_one(order, store, view.show, request.rerun, request.until)
+    printed = describe_result(report)
+    if request.relock:
+        write_lock(name_lock(order.loaded.path), report["steps"])
+    if request.is_plain:
+        leave_stamp(order.loaded, order.job, store, report["steps"], (report["warnings"], printed))
+    if not request.as_json and request.until is None:
+        console.write(printed)
+
+
+@dataclass(frozen=True)
 class Order:
-    """A recipe and the job that it asks for."""
+    """A recipe, the job that it asks for, and what it must come to, where that is locked."""
 
     loaded: LoadedRecipe
     job: Job
+    lock: Lock | None = None
 
     def judge(self, outcome: Outcome) -> None:
-        """Raises RecipeError when a step found what the recipe does not allow."""
+        """Raises RecipeError when a step found what the recipe does not allow, or is not what its lock says."""
+        if self.lock:
+            self.lock.check(outcome)
         if "context" in outcome.metrics and any(stage.section == "benchmark" for stage in self.job.stages):
             check_context(self.loaded, outcome.metrics["context"])
         if "verify" in outcome.metrics:
             check_limits(self.loaded, outcome.metrics["verify"])
 
 
-def make_order(loaded: LoadedRecipe, skip: Sequence[str] = ()) -> Order:
-    return Order(loaded, make_job(loaded, skip))
+def make_order(loaded: LoadedRecipe, skip: Sequence[str] = (), locked: bool = False) -> Order:
+    return Order(loaded, make_job(loaded, skip), read_lock(name_lock(loaded.path)) if locked else None)
 
 
 def build_one(

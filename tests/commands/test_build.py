@@ -242,3 +242,23 @@ def test_report_tells_of_a_limit_that_was_edited(fresh: Workshop) -> None:
         fresh.report("nano-cpu-int8", "--set", f"verify.max_kl={limit}", "--name", "edited")
         saved = json.loads((fresh.folder / "build/edited.json").read_text())
         assert saved["values"]["verify"]["max_kl"] == limit
+
+
+def test_recipe_that_fails_ends_it_or_not(fresh: Workshop) -> None:
+    (fresh.folder / "bad.yaml").write_text("name: bad\nsource:\n  checkpoint: nowhere\ntarget:\n  device: cpu\n")
+    strict = fresh.folder / "strict.yaml"
+    strict.write_text("name: strict\nextends: recipes/nano-cpu-int8.yaml\nbenchmark:\n  new_tokens: 300\n")
+    words = ("build", "strict.yaml", "nano-cpu-int4", "--skip", "verify")
+    done = fresh.run(*words, code=1, measured=True)
+    first, second = (line for line in done.stderr.splitlines() if line.startswith("error: "))
+    assert first.startswith("error: strict.yaml:4:3: `benchmark`: 64 prompt tokens and 300 new ones are more")
+    assert second == "error: `nano-cpu-int4`: not built after that; `--keep-going` does"
+    assert not (fresh.folder / "build/nano-cpu-int4").exists()
+    done = fresh.run(*words, "--keep-going", "--skip", "verify", "--set", "x=1", "--name", "y", code=1, measured=True)
+    assert done.stderr == "error: `--name` names one result; give one recipe\n"
+    (fresh.folder / "other.yaml").write_text(
+        "name: other\nsource:\n  checkpoint: examples/nano\ntarget:\n  device: cpu\nquantization:\n  scheme: int8\n"
+    )
+    done = fresh.run("build", "strict.yaml", "other.yaml", "--keep-going", "--skip", "verify", code=1, measured=True)
+    assert done.stderr.splitlines()[-1] == "error: `strict`: failed, as told above"
+    assert (fresh.folder / "build/other/model.onnx").is_file()

@@ -1,0 +1,68 @@
+"""`recipes/NAME.lock`: what each step of a recipe must come to, a line a step: `stage key digest`, sorted.
+
+Steps that measure are left out: what they find holds for one machine.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gpt2forge.errors import Fault, Place, RecipeError, UserError
+from gpt2forge.outcome import Outcome
+from gpt2forge.recipe import STAGES
+from gpt2forge.store.disk import write_whole
+
+LINE = re.compile(r"([a-z_]+) ([0-9a-f]{64}) ([0-9a-f]{64})")
+MEASURING = {stage.name for stage in STAGES if stage.optional}
+
+
+@dataclass(frozen=True)
+class Lock:
+    """The lines of a lock file, by stage: line number, key and digest."""
+
+    path: Path
+    steps: dict[str, tuple[int, str, str]]
+
+    def check(self, outcome: Outcome) -> None:
+        """Raises RecipeError, with the line, when a step came to something else."""
+        if outcome.stage in MEASURING:
+            return
+        line, key, digest = self.steps.get(outcome.stage, (1, "", ""))
+        if (key, digest) == (outcome.key, outcome.digest):
+            return
+        what = "is not in it" if not key else "has another key" if key != outcome.key else "came out different"
+        message = (
+            f"`{outcome.stage}` {what}: {outcome.key} {outcome.digest}; if that is meant, build with `--write-lock`"
+        )
+        raise RecipeError([Fault(Place(str(self.path), line, 1), message)])
+
+
+def name_lock(recipe: Path) -> Path:
+    return recipe.with_suffix(".lock")
+
+
+def read_lock(path: Path) -> Lock:
+    """Raises UserError where there is no such file, or it holds something else."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read; write it with `--write-lock`") from error
+    steps = {}
+    for number, line in enumerate(lines, 1):
+        found = LINE.fullmatch(line)
+        if found is None:
+            raise RecipeError(
+                [Fault(Place(str(path), number, 1), "is not `stage key digest`; write it with `--write-lock`")]
+            )
+        steps[found[1]] = (number, found[2], found[3])
+    return Lock(path, steps)
+
+
+def write_lock(path: Path, steps: Iterable[Mapping[str, Any]]) -> None:
+    """Write what these steps came to, as a report has them."""
+    lines = sorted(
+        f"{step['stage']} {step['key']} {step['digest']}\n" for step in steps if step["stage"] not in MEASURING
+    )
+    write_whole(path, "".join(lines).encode())
