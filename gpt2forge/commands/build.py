@@ -24,7 +24,6 @@ from gpt2forge.stage import PACKAGE
 from gpt2forge.store.roots import register
 from gpt2forge.store.store import Store
 
-
 STORE = Path("cache")
 
 
