@@ -14,9 +14,7 @@ Any difference, and anything that cannot be read, means: build as usual, which f
 
 import os
 import sys
-import time
 
-BEGAN = time.time_ns()
 FORMAT = "gpt2forge stamp 1"
 PACKAGE = os.path.dirname(os.path.abspath(__file__))
 CGROUPS = "/sys/fs/cgroup"
@@ -34,11 +32,15 @@ def name_stamp(name: str) -> str:
 
 def recall(name: str) -> Said | None:
     """What the last build of a recipe said, if nothing has changed since; else None."""
+    if name.endswith((".yaml", ".yml")):  # that is a path
+        return None
     try:
         with open(name_stamp(name), encoding="utf-8") as file:
             head, process, counts, *lines = file.read().split("\n")
         paths, warnings = map(int, counts.split())
         if (head, process) != (FORMAT, describe_process()) or len(lines) < paths + warnings:
+            return None
+        if not lines[0].startswith(f"stat recipes/{name}.yaml\t"):
             return None
         if any(look(line.rpartition("\t")[0]) != line for line in lines[:paths]):
             return None
@@ -56,11 +58,19 @@ def format_stamp(looks: list[str], said: Said) -> str:
 
 
 def look(path: str) -> str:
-    """The path and what changes when anything there changes: `link` before it reads a link, `stat` follows it."""
+    """The path and what changes when anything there changes.
+
+    `link` before it reads a link, `stat` follows it, and so does `may`, where nothing need be.
+    """
     kind, _, place = path.partition(" ")
     if kind == "link":
         return f"{path}\t{os.readlink(place)}"
-    found = os.stat(place)
+    try:
+        found = os.stat(place)
+    except FileNotFoundError:
+        if kind == "stat":
+            raise
+        return f"{path}\tnothing"
     times = f"{found.st_mtime_ns} {found.st_ctime_ns}"
     return f"{path}\t{found.st_dev} {found.st_ino} {found.st_mode} {found.st_size} {times}"
 
@@ -68,7 +78,9 @@ def look(path: str) -> str:
 def describe_process() -> str:
     """The program, where it finds its libraries, and what of the machine the measured numbers depend on."""
     threads = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return repr((PACKAGE, sys.executable, sys.version, list_places(), threads, read_processor(), read_limits()))
+    return repr(
+        (os.getcwd(), PACKAGE, sys.executable, sys.version, list_places(), threads, read_processor(), read_limits())
+    )
 
 
 def list_places() -> list[str]:

@@ -16,13 +16,16 @@ def say_current(words: list[str]) -> bool:
     """Say what a build would say, if nothing has changed since it was made; else nothing."""
     if words[:1] != ["build"] or any(word.startswith("-") or "/" in word for word in words) or sys.stdout is None:
         return False
-    found = {name: recall(name) for name in words[1:]}
-    said = {name: each for name, each in found.items() if each is not None}
+    found = [(name, recall(name)) for name in words[1:]]
+    said = [(name, each) for name, each in found if each is not None]
     if not said or len(said) < len(found):
         return False
-    for name, (warnings, printed) in said.items():
-        print(f"current {name}: nothing changed since it was built", file=sys.stderr)
-        for warning in warnings:
-            print(f"warning: {warning}", file=sys.stderr)
-        print(printed, end="", flush=True)
+    try:
+        print(end="".join(printed for _, (_, printed) in said), flush=True)
+        for name, (warnings, _) in said:
+            print(f"current {name}: nothing changed since it was built", file=sys.stderr)
+            for warning in warnings:
+                print(f"warning: {warning}", file=sys.stderr)
+    except OSError:  # nobody listens, or the disk is full: the command line knows what to say then
+        return False
     return True

@@ -52,15 +52,18 @@ def settle(shop: Workshop) -> None:
     assert build(shop) == [CURRENT]
 
 
-@pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    folder = tmp_path_factory.mktemp("current")
-    (folder / "recipes").mkdir()
+def make_shop(folder: Path) -> Workshop:
+    (folder / "recipes").mkdir(parents=True)
     (folder / "recipes/mine-int8.yaml").write_text(RECIPE)
     (folder / "recipes/parent.yaml").write_text(PARENT)
     shutil.copytree(ROOT / "examples/nano", folder / "mine")
     shutil.copyfile(ROOT / "examples/nano/heldout.txt", folder / "text.txt")
-    made = Workshop(folder)
+    return Workshop(folder)
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    made = make_shop(tmp_path_factory.mktemp("current") / "here")
     settle(made)
     return made
 
@@ -172,20 +175,77 @@ def test_other_libraries_are_noticed(shop: Workshop, tmp_path: Path) -> None:
     assert CURRENT not in done.stderr.splitlines()
 
 
-def test_input_that_changes_after_the_build_began_leaves_no_stamp(shop: Workshop) -> None:
-    """As if an editor had saved while the build was running: what it read may not be what is there now."""
-    program = (
-        "import pathlib, sys\n"
-        "from gpt2forge import current, quick\n"
-        "pathlib.Path('recipes/parent.yaml').touch()\n"
-        "sys.argv = ['gpt2forge', 'build', 'mine-int8']\n"
-        "quick.main()\n"
-    )
+@pytest.mark.parametrize("link", ["mine", "text.txt", "recipes"])
+def test_link_that_leads_elsewhere_while_a_build_runs_leaves_no_stamp(tmp_path: Path, link: str) -> None:
+    """All that it leads to is older than the build: only what the build has read can tell."""
+    shop = make_shop(tmp_path / "here")
+    for name in ("mine", "text.txt", "recipes"):
+        (shop.folder / name).rename(shop.folder / f"{name}.1")
+        (shop.folder / name).symlink_to(f"{name}.1")
+    for name in ("mine", "recipes"):
+        shutil.copytree(shop.folder / f"{name}.1", shop.folder / f"{name}.2")
+    (shop.folder / "text.txt.2").write_text((shop.folder / "text.txt.1").read_text()[1000:])
+    (shop.folder / "mine.2/vocab.bpe").write_text((shop.folder / "mine.1/vocab.bpe").read_text() + "\n")
+    (shop.folder / "recipes.2/mine-int8.yaml").write_text(RECIPE.replace("scheme: int8", "scheme: int4"))
     settle(shop)
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    subprocess.run([sys.executable, "-c", program], cwd=shop.folder, env=environment, capture_output=True, check=False)
+    command = [sys.executable, "-m", "gpt2forge", "build", "mine-int8", "--rerun", "verify"]
+    running = subprocess.Popen(command, cwd=shop.folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not list((shop.store / "making").glob("*")):
+        time.sleep(0.01)
+    aside = shop.folder / "aside"
+    aside.symlink_to(f"{link}.2")
+    aside.replace(shop.folder / link)
+    running.wait()
+    done = subprocess.run(command[:-2], cwd=shop.folder, capture_output=True, text=True, check=False)
+    assert CURRENT not in done.stderr
+
+
+def test_recipe_of_the_same_name_elsewhere_is_another(shop: Workshop) -> None:
+    (shop.folder / "other").mkdir()
+    text = RECIPE.replace("parent.yaml", "../recipes/parent.yaml").replace("scheme: int8", "scheme: int4")
+    (shop.folder / "other/mine-int8.yaml").write_text(text)
+    settle(shop)
+    time.sleep(2 * TICK / 1e9)
+    start(shop, "build", "other/mine-int8.yaml")
     assert not (shop.folder / "build/.mine-int8.stamp").exists()
+    assert CURRENT not in build(shop)
+
+
+def test_working_directory_that_moved_is_looked_at_and_noted_anew(tmp_path: Path) -> None:
+    settle(make_shop(tmp_path / "one"))
+    moved = Workshop((tmp_path / "one").rename(tmp_path / "two"))
+    assert CURRENT not in build(moved)
+    moved.run("store", "gc", "--max-size", "0")
+    assert (moved.folder / "build/mine-int8/model.onnx").is_file()
+
+
+def test_output_that_is_no_longer_noted_in_the_store_is_noted_again(shop: Workshop) -> None:
     settle(shop)
+    for path in (shop.store / "roots").glob("*.json"):
+        path.unlink()
+    assert CURRENT not in build(shop)
+    assert len(list((shop.store / "roots").glob("*.json"))) == 1
+
+
+def test_tool_that_comes_before_the_installed_one_is_noticed(shop: Workshop, tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    time.sleep(2 * TICK / 1e9)
+    start(shop, "build", "mine-int8", env=environment)
+    assert start(shop, "build", "mine-int8", env=environment).stderr.splitlines() == [CURRENT]
+    (tmp_path / "onnx-99.0.0.dist-info").mkdir()
+    (tmp_path / "onnx-99.0.0.dist-info/METADATA").write_text("Metadata-Version: 2.1\nName: onnx\nVersion: 99.0.0\n")
+    assert CURRENT not in start(shop, "build", "mine-int8", env=environment).stderr.splitlines()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full disk at hand")
+def test_output_that_cannot_be_written_is_one_line(shop: Workshop) -> None:
+    settle(shop)
+    command = [sys.executable, "-m", "gpt2forge", "build", "mine-int8"]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, cwd=shop.folder, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode != 0
+    assert "error: the disk: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize("words", [["--set", "quantization.scheme=int4", "--name", "other"], ["--skip", "verify"]])

@@ -94,7 +94,7 @@ def build_and_tell(order: "Order", request: Request) -> None:
     if request.relock:
         write_lock(name_lock(order.loaded.path), report["steps"])
     if request.is_plain:
-        leave_stamp(order.loaded, order.job, store, report["steps"], (report["warnings"], printed))
+        leave_stamp(order.loaded, store, report["steps"], (report["warnings"], printed))
     if not request.as_json and request.until is None:
         console.write(printed)
 
@@ -127,14 +127,15 @@ def build_one(
     """Build one recipe, and write its report whatever comes of it; gives the report."""
     job, output = order.job, BUILD / order.job.name
     outcomes: list[Outcome] = []
+    notes: list[str] = []
     check_names(job, rerun, until)
     values = order.loaded.recipe.model_dump(mode="json")
     try:
         with store.hold():
             run_job(job, store, emit, outcomes, rerun, until, order.judge)
             if until is None:
+                notes += keep(store, output, outcomes)
                 publish(output, store.folder(find_package(job, outcomes)))
-                register(store, output, job.name, {each.stage: each.digest for each in outcomes if each.digest})
     except BaseException as error:
         said = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
         warnings = list_warnings(order, outcomes)
@@ -145,11 +146,20 @@ def build_one(
         emit(RunFinished(report))
         raise
     published = output if until is None else None
-    report = make_report(values, published, outcomes, list_warnings(order, outcomes), None)
+    report = make_report(values, published, outcomes, [*list_warnings(order, outcomes), *notes], None)
     if until is None and not is_unchanged(report):
         save(report)
     emit(RunFinished(report))
     return report
+
+
+def keep(store: Store, output: Path, outcomes: Sequence[Outcome]) -> list[str]:
+    """Note in the store what an output uses; gives a warning where that cannot be."""
+    try:
+        register(store, output, output.name, {each.stage: each.digest for each in outcomes if each.digest})
+    except OSError as error:
+        return [f"{store.root}: {error.strerror}: `gpt2forge store gc` will not know that {output} needs what is there"]
+    return []
 
 
 def list_warnings(order: Order, outcomes: Sequence[Outcome]) -> list[str]:

@@ -1,11 +1,12 @@
 """`gpt2forge diff`: two recipes key by key, and which steps they share."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from gpt2forge import console
-from gpt2forge.comparison import OWN, flatten
+from gpt2forge.commands.show import list_values
+from gpt2forge.comparison import OWN
 from gpt2forge.plan.plan import PlannedStep, make_plan
 from gpt2forge.plan.reason import compare, show
 from gpt2forge.plan.recipe_job import make_job
@@ -21,7 +22,8 @@ def diff(references: tuple[str, str], store: Path, as_json: bool, skip: Sequence
     with console.RunView() as view:
         one, other = (make_plan(job, Store(store), Meter("checkpoint", view.show).advance) for job in jobs)
     shared = find_shared(one, other)
-    keys = find_keys(*(each.recipe.model_dump(mode="json") for each in loaded))
+    one_values, other_values = ({".".join(path): said for path, said, _ in list_said(each)} for each in loaded)
+    keys = find_keys(one_values, other_values)
     if as_json:
         names = [each.recipe.name for each in loaded]
         console.write_json({"recipes": names, "keys": keys, "shared": shared})
@@ -35,9 +37,12 @@ def name(loaded: LoadedRecipe) -> str:
     return loaded.recipe.name
 
 
-def find_keys(one: dict[str, Any], other: dict[str, Any]) -> dict[str, list[Any]]:
-    """The dotted keys that differ, with both values; None where there is no such section."""
-    left, right = dict(flatten(one)), dict(flatten(other))
+def list_said(loaded: LoadedRecipe) -> Iterator[tuple[tuple[str, ...], Any, str]]:
+    return list_values(loaded.recipe, loaded.document, ())
+
+
+def find_keys(left: dict[str, Any], right: dict[str, Any]) -> dict[str, list[Any]]:
+    """The dotted keys that differ, with both values as the recipes say them; None where one has no such value."""
     keys = (key for key in dict.fromkeys([*left, *right]) if key not in OWN)
     return {key: [left.get(key), right.get(key)] for key in keys if left.get(key) != right.get(key)}
 

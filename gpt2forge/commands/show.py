@@ -39,13 +39,17 @@ def write_section(section: Section, node: Node | None, depth: int) -> Iterator[t
 def list_values(
     section: Section, node: Node | None, path: tuple[str, ...]
 ) -> Iterator[tuple[tuple[str, ...], Any, str]]:
-    """Every value with its path and origin."""
+    """The path, the value as it was said, and the origin of each."""
     for key, value in section:
         below = find(node, key)
         if isinstance(value, Section):
             yield from list_values(value, below, (*path, key))
         elif value is not None:
-            yield (*path, key), value, DEFAULT if below is None else str(below.place)
+            yield (
+                (*path, key),
+                value if below is None else below.plain(),
+                DEFAULT if below is None else str(below.place),
+            )
 
 
 def find(node: Node | None, key: str) -> Node | None:

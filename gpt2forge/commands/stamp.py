@@ -1,8 +1,10 @@
 """Writes what `gpt2forge.current` compares: the stat of all that a build read and made.
 
-1. What was read counts only if its last change is older than this process: then the build has read what is there now.
-2. What was made is looked at, found to be what its manifest says, and looked at again.
-3. Where either is in doubt no stamp is left, and the next build finds out for itself.
+1. Everything is looked at, then the recipe is read and planned anew, then everything is looked at again. A stamp is
+   left only if that plan finds every step done, with the key that this build gave it, and the looks are equal: so
+   whatever changed while the build ran, what the stamp shows is what the build is of.
+2. Nothing that changed within a tick of the clock before the first look counts: it might change again unseen.
+3. Where anything is in doubt no stamp is left, and the next build finds out for itself.
 """
 
 import os
@@ -17,34 +19,58 @@ from typing import Any
 from gpt2forge import current
 from gpt2forge.commands.output import BUILD
 from gpt2forge.composition import read_chain
+from gpt2forge.errors import UserError
 from gpt2forge.plan.job import Job
-from gpt2forge.recipe import LoadedRecipe
+from gpt2forge.plan.plan import make_plan
+from gpt2forge.plan.recipe_job import make_job
+from gpt2forge.recipe import RECIPES, LoadedRecipe, load_recipe
 from gpt2forge.store.memo import TICK, identify
+from gpt2forge.store.roots import name_root
 from gpt2forge.store.store import Store
 
 Steps = Sequence[Mapping[str, Any]]
 """As a report has them."""
 
-STARTED = time.monotonic_ns() - (time.time_ns() - current.BEGAN)
 
-
-def leave_stamp(loaded: LoadedRecipe, job: Job, store: Store, steps: Steps, said: current.Said) -> None:
+def leave_stamp(loaded: LoadedRecipe, store: Store, steps: Steps, said: current.Said) -> None:
     """Write the stamp of a build that has just succeeded, or remove the one there is."""
-    place = Path(current.name_stamp(job.name))
+    name = loaded.recipe.name
+    place = Path(current.name_stamp(name))
     try:
-        time.sleep(TICK / 1e9)  # so that whatever changes from here on has another time than what was made
-        read, made = list(list_read(loaded, job)), list(list_made(job, store, steps))
-        looks = [current.look(path) for path in (*read, *made)]
-        text = current.format_stamp(looks, said)
-        if is_settled(read) and is_whole(store, steps) and looks == [current.look(path) for path in (*read, *made)]:
+        text = make_stamp(loaded, store, steps, said) if loaded.path == RECIPES / f"{name}.yaml" else None
+        if text is not None:
             aside = place.with_suffix(f".{os.getpid()}")
             aside.write_text(text, encoding="utf-8")
             aside.replace(place)
             return
-    except (OSError, ValueError):  # something is gone, or named so that no line can hold it
+    except (OSError, ValueError, UserError):  # something is gone, or named so that no line can hold it
         pass
     with suppress(OSError):
         place.unlink(missing_ok=True)
+
+
+def make_stamp(loaded: LoadedRecipe, store: Store, steps: Steps, said: current.Said) -> str | None:
+    """The text of a stamp by rules 1 and 2; None where it would not be true."""
+    time.sleep(TICK / 1e9)
+    began = time.time_ns()
+    job = make_job(loaded)
+    paths = [*list_read(loaded, job), *list_made(job, store, steps)]
+    looks = [current.look(path) for path in paths]
+    again = load_recipe(str(loaded.path))
+    plan = make_plan(make_job(again), store, lambda done, total, unit: None)
+    is_same = again.recipe == loaded.recipe and [(step.stage.name, step.key, step.digest) for step in plan] == [
+        (step["stage"], step["key"], step["digest"]) for step in steps
+    ]
+    is_done = all(step.verdict == "done" for step in plan)
+    if is_same and is_done and is_settled(paths, began) and looks == [current.look(path) for path in paths]:
+        return current.format_stamp(looks, said)
+    return None
+
+
+def is_settled(paths: Sequence[str], began: int) -> bool:
+    """Rule 2."""
+    places = (Path(path.partition(" ")[2]) for path in paths if not path.startswith("link "))
+    return all(identify(place).settles_in(began) == 0 for place in places if place.exists())
 
 
 def list_read(loaded: LoadedRecipe, job: Job) -> Iterator[str]:
@@ -52,11 +78,12 @@ def list_read(loaded: LoadedRecipe, job: Job) -> Iterator[str]:
     yield from (f"stat {file}" for file, _ in read_chain(loaded.path))
     for source in job.sources.values():
         yield f"stat {source.path}"
-        if source.find is not None:
-            yield from (f"stat {source.path / name}" for name in source.find(source.path))
-    for folder, folders, files in os.walk(current.PACKAGE):
+        if source.find is not None:  # all names there have a say in what is found
+            yield from (f"may {source.path / name}" for name in sorted(path.name for path in source.path.iterdir()))
+    for folder, folders, files in os.walk(current.PACKAGE, followlinks=True):
         folders[:] = [name for name in folders if name != "__pycache__"]
-        yield from (f"stat {folder}/{name}" for name in files if name.endswith(".py"))
+        yield from (f"may {folder}/{name}" for name in (*files, *folders) if not name.endswith(".pyc"))
+    yield from (f"may {place}" for place in current.list_places())
     for tool in sorted({tool for stage in job.stages for tool in stage.tools}):
         yield from (f"stat {path}" for path in find_metadata(tool))
 
@@ -76,23 +103,11 @@ def find_metadata(tool: str) -> tuple[Path, Path]:
 
 
 def list_made(job: Job, store: Store, steps: Steps) -> Iterator[str]:
-    """The link, the report, and of each step its record and its artifact."""
-    yield f"link {BUILD / job.name}"
-    yield f"stat {BUILD / job.name}.json"
+    """The link and where it leads, the report, what keeps the output, and of each step its record and its artifact."""
+    output = BUILD / job.name
+    yield from (f"link {output}", f"stat {output}", f"stat {output}.json", f"stat {name_root(store, output)}")
     for step in steps:
         artifact = store.folder(step["digest"])
         yield f"stat {store.root}/records/{step['stage']}/{step['key']}.json"
         yield f"stat {artifact}.json"
         yield from (f"stat {path}" for path in (artifact, *sorted(artifact.rglob("*"))))
-
-
-def is_settled(read: Sequence[str]) -> bool:
-    """Rule 1; a clock that was set meanwhile tells nothing."""
-    drift = time.monotonic_ns() - STARTED - (time.time_ns() - current.BEGAN)
-    return abs(drift) < TICK and all(
-        identify(Path(path.partition(" ")[2])).settles_in(current.BEGAN) == 0 for path in read
-    )
-
-
-def is_whole(store: Store, steps: Steps) -> bool:
-    return all(store.is_whole(step["digest"]) for step in steps)

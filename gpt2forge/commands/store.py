@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from gpt2forge import console
+from gpt2forge.commands.output import BUILD
 from gpt2forge.errors import UserError
 from gpt2forge.progress import Meter
-from gpt2forge.store.collect import collect
+from gpt2forge.store.collect import check_known, collect
 from gpt2forge.store.inventory import Item, list_digests, take_inventory
 from gpt2forge.store.store import Store
 
-SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([kMGT]?)B?", re.ASCII)
-POWERS = {"": 1, "k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)B?", re.ASCII | re.IGNORECASE)
+POWERS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 def read_size(text: str) -> int:
@@ -21,12 +22,18 @@ def read_size(text: str) -> int:
     found = SIZE.fullmatch(text)
     if found is None:
         raise UserError(f"`{text}`: a size is written as `20GB` or `500MB`")
-    return int(float(found[1]) * POWERS[found[2]])
+    return int(float(found[1]) * POWERS[found[2].upper()])
+
+
+def list_outputs() -> list[Path]:
+    """What was published here."""
+    return sorted(BUILD.glob("*"))
 
 
 def list_store(root: Path, as_json: bool) -> None:
     """Write a row for each artifact, the largest first, and the sum."""
-    items = take_inventory(Store(root))
+    check_known(Store(root))
+    items = take_inventory(Store(root), list_outputs())
     if as_json:
         console.write_json({"bytes": sum(item.size for item in items), "artifacts": [item.to_json() for item in items]})
         return
@@ -54,17 +61,19 @@ def verify_store(root: Path, repair: bool, as_json: bool) -> None:
     Raises UserError when something is damaged and was not put aside.
     """
     store = Store(root)
-    digests, damaged = list(list_digests(store)), []
-    with console.RunView() as view:
+    check_known(store)
+    with store.hold(), console.RunView() as view:  # nothing is thrown away meanwhile; builds may go on
+        digests, damaged = list(list_digests(store)), []
         meter = Meter("verify", view.show)
         for done, digest in enumerate(digests):
             meter.advance(done, len(digests), "artifacts")
             if not store.is_sound(digest):
                 damaged.append(digest)
-    if repair:
-        for digest in damaged:
+        for digest in damaged if repair else ():
             with store.lock(digest):
-                store.put_aside(store.folder(digest))
+                # A build may have noticed too, and made it anew.
+                if store.folder(digest).is_dir() and not store.is_sound(digest):
+                    store.put_aside(store.folder(digest))
     if as_json:
         console.write_json({"artifacts": len(digests), "damaged": damaged, "repaired": repair})
     elif not damaged or repair:
@@ -76,7 +85,7 @@ def verify_store(root: Path, repair: bool, as_json: bool) -> None:
 
 def collect_store(root: Path, most: str | None, keep_recipes: bool, dry: bool, as_json: bool) -> None:
     """Throw away leftovers and, beyond a size, what is cheapest to make again for its size."""
-    gone, leftovers = collect(Store(root), None if most is None else read_size(most), keep_recipes, dry)
+    gone, leftovers = collect(Store(root), list_outputs(), None if most is None else read_size(most), keep_recipes, dry)
     freed = sum(item.size for item in gone)
     if as_json:
         removed = [item.to_json() for item in gone]

@@ -53,7 +53,9 @@ def why(
 
 
 def find_before(step: PlannedStep, store: Store) -> Nearest | None:
-    """The nearest record that is older than the step's own, if it has one."""
+    """What the plan speaks of; for a step that is done, the nearest record that is older than its own."""
+    if step.verdict != "done":
+        return step.nearest
     records = store.records(step.stage.name)
     made = next((record.created for record in records if record.key == step.key), math.inf)
     return find_nearest(step.pre_image, [record for record in records if record.created < made])
@@ -83,7 +85,7 @@ def name_value(stage: Stage, difference: Difference) -> str:
     name = ".".join(rest)
     if part in ("section", "target"):
         return f"{stage.section if part == 'section' else part}.{name}"
-    return f"{ORIGINS[part]} {name}" if name else ORIGINS[part]
+    return f"{ORIGINS.get(part, part)} {name}".rstrip()
 
 
 def say_change(stage: Stage, difference: Difference, loaded: LoadedRecipe) -> tuple[str, str]:

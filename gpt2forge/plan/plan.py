@@ -61,7 +61,7 @@ def plan_step(job: Job, stage: Stage, digests: dict[str, str | None], store: Sto
         return PlannedStep(stage, "done", "", pre_image, key, record.digest)
     nearest = find_nearest(pre_image, store.records(stage.name))
     # All but the missing inputs may be as they were: then the step is reused if those come out as they were too.
-    if missing and nearest and not nearest.differences:
+    if missing and nearest and not nearest.differences and store.is_whole(nearest.record.digest):
         reason = f"if {' or '.join(f'`{kind}`' for kind in missing)} comes out different"
         return PlannedStep(stage, "may run", reason, pre_image, nearest=nearest)
     return PlannedStep(stage, "will run", explain(stage, nearest, store.memo), pre_image, key, nearest=nearest)

@@ -1,5 +1,6 @@
 """Why a step is not reused: what differs from the nearest one that was made before."""
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -94,4 +95,4 @@ def show(value: Any) -> str:
     """A value as a recipe writes it."""
     if isinstance(value, bool) or value is None:
         return {True: "true", False: "false", None: "nothing"}[value]
-    return str(value)
+    return json.dumps(value) if isinstance(value, dict | list) else str(value)

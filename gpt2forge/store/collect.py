@@ -7,10 +7,11 @@
 
 import fcntl
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
+from gpt2forge.errors import UserError
 from gpt2forge.store.disk import remove_tree
 from gpt2forge.store.inventory import Item, take_inventory
 from gpt2forge.store.roots import list_roots
@@ -18,32 +19,42 @@ from gpt2forge.store.store import Store
 
 
 def choose(items: Iterable[Item], most: int | None, keep_recipes: bool) -> list[Item]:
-    """What must go so that at most `most` bytes are left, or what nobody can use where that is None."""
+    """What must go so that at most `most` bytes are left; nothing where that is None."""
     rest = list(items)
     left = sum(item.size for item in rest)
     gone = []
     for item in sorted(rest, key=lambda item: (item.worth, -item.size)):
         is_kept = item.published or (keep_recipes and item.recipes)
-        is_useless = item.seconds is None  # no key leads to it
-        if not is_kept and (is_useless or (most is not None and left > most)):
+        if not is_kept and most is not None and left > most:
             gone.append(item)
             left -= item.size
     return gone
 
 
-def collect(store: Store, most: int | None, keep_recipes: bool, dry: bool) -> tuple[list[Item], list[Path]]:
+def collect(
+    store: Store, outputs: Sequence[Path], most: int | None, keep_recipes: bool, dry: bool
+) -> tuple[list[Item], list[Path]]:
     """Choose and, unless `dry`, remove; gives what goes, and the leftovers of killed builds that go with it.
 
-    Raises UserError while a build runs.
+    Raises UserError while a build runs, and where no output was ever noted: then what is in use cannot be told
+    from what is not.
     """
-    with store.hold(alone=True):
-        gone, leftovers = choose(take_inventory(store), most, keep_recipes), list_leftovers(store)
+    check_known(store)
+    with nullcontext() if dry else store.hold(alone=True):
+        gone, leftovers = choose(take_inventory(store, outputs), most, keep_recipes), list_leftovers(store)
         if not dry:
             for item in gone:
                 remove(store, item.digest)
             for path in leftovers:
                 remove_tree(path)
     return gone, leftovers
+
+
+def check_known(store: Store) -> None:
+    if not (store.root / "artifacts").is_dir():
+        raise UserError(f"{store.root}: there is no store; name one with `--store`")
+    if not (store.root / "roots").is_dir():
+        raise UserError(f"{store.root}: does not know which outputs use it; build again what is to be kept")
 
 
 def remove(store: Store, digest: str) -> None:
@@ -66,7 +77,7 @@ def list_leftovers(store: Store) -> list[Path]:
     manifests = [
         path for path in sorted((store.root / "artifacts").glob("*.json")) if not path.with_suffix("").is_dir()
     ]
-    dead = [path for path, root in list_roots(store).items() if not root.is_live]
+    dead = [path for path, root in list_roots(store).items() if root.is_gone]
     return [*making, *sorted((store.root / "damaged").glob("*")), *manifests, *dead]
 
 

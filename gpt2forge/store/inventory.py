@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
+from gpt2forge.store.memo import DIGEST
 from gpt2forge.store.record import Record
-from gpt2forge.store.roots import Root, list_roots
+from gpt2forge.store.roots import Root, find_target, list_roots
 from gpt2forge.store.store import Store
 
 
@@ -34,23 +36,22 @@ class Item:
         return asdict(self)
 
 
-def take_inventory(store: Store) -> list[Item]:
-    """Every artifact that has a manifest, the largest first."""
-    roots = [root for root in list_roots(store).values() if root.is_live]
+def take_inventory(store: Store, outputs: Sequence[Path] = ()) -> list[Item]:
+    """Every artifact, the largest first. `outputs` may be in use too, though no build has noted them."""
+    roots = [root for root in list_roots(store).values() if not root.is_gone]
     makers: dict[str, list[Record]] = {}
     for record in list_records(store):
         makers.setdefault(record.digest, []).append(record)
-    published = {root.find_published(store) for root in roots}
-    items = (
-        describe(store, digest, makers.get(digest, []), roots, digest in published) for digest in list_digests(store)
-    )
+    held = set().union(*(root.list_held(store) for root in roots), *(find_target(store, output) for output in outputs))
+    items = (describe(store, digest, makers.get(digest, []), roots, digest in held) for digest in list_digests(store))
     return sorted(items, key=lambda item: -item.size)
 
 
 def list_digests(store: Store) -> Iterator[str]:
-    """The digests of all artifacts."""
+    """The digests of all artifacts; whatever else lies there is none of ours."""
     for folder in sorted((store.root / "artifacts").glob("*/")):
-        yield folder.name
+        if DIGEST.fullmatch(folder.name) and not folder.is_symlink():
+            yield folder.name
 
 
 def list_records(store: Store) -> Iterator[Record]:

@@ -38,6 +38,10 @@ def parse_record(data: bytes) -> Record | None:
     try:
         value = json.loads(data)
         body = value["record"]
-        return Record(**body) if digest_value(body) == value["sha256"] else None
+        record = Record(**body)
+        words, numbers = (record.key, record.stage, record.digest), (record.seconds, record.created)
+        is_ours = all(isinstance(word, str) for word in words) and all(isinstance(one, int | float) for one in numbers)
+        is_ours = is_ours and isinstance(record.pre_image, dict) and isinstance(record.metrics, dict)
+        return record if is_ours and digest_value(body) == value["sha256"] else None
     except (ValueError, KeyError, TypeError):
         return None

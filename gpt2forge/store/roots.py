@@ -4,9 +4,9 @@ roots/<digest of the output's path>.json    {"output", "recipe", "steps": {stage
 """
 
 import json
+import os
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,25 +25,36 @@ class Root:
     time: float
 
     @property
-    def is_live(self) -> bool:
-        """Whether the output is still there; somebody may have removed it, or its working directory."""
-        return Path(self.output).is_symlink()
+    def is_gone(self) -> bool:
+        """Whether somebody removed the output. One whose folder cannot be seen from here may be there all the same."""
+        return Path(self.output).parent.is_dir() and not Path(self.output).is_symlink()
 
-    def find_published(self, store: Store) -> str | None:
-        """The artifact of this store that the output leads to now; None where it leads elsewhere or is gone."""
-        place = Path(self.output).resolve()
-        return place.name if place.is_dir() and place == store.folder(place.name).resolve() else None
+    def list_held(self, store: Store) -> set[str]:
+        """What must stay: what the output leads to; where that cannot be seen, all that the last build used."""
+        if not Path(self.output).parent.is_dir():
+            return set(self.steps.values())
+        return find_target(store, Path(self.output))
+
+
+def find_target(store: Store, output: Path) -> set[str]:
+    """The artifact of this store that an output leads to; none where it leads elsewhere."""
+    place = output.resolve()
+    return {place.name} if output.is_symlink() and place == store.folder(place.name).resolve() else set()
+
+
+def name_root(store: Store, output: Path) -> Path:
+    whole = output.parent.resolve() / output.name
+    return store.root / "roots" / f"{digest_bytes(str(whole).encode())}.json"
 
 
 def register(store: Store, output: Path, recipe: str, steps: Mapping[str, str]) -> None:
-    """Note an output. On a store that cannot be written nothing can be thrown away either."""
-    whole = output.parent.resolve() / output.name
-    place = store.root / "roots" / f"{digest_bytes(str(whole).encode())}.json"
-    aside = place.with_suffix(".aside")
-    with suppress(OSError):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        aside.write_text(json.dumps(asdict(Root(str(whole), recipe, steps, time.time()))))
-        aside.replace(place)
+    """Note an output, before it is published. Raises OSError where the store cannot be written."""
+    place = name_root(store, output)
+    aside = place.with_suffix(f".{os.getpid()}")
+    place.parent.mkdir(parents=True, exist_ok=True)
+    root = Root(str(output.parent.resolve() / output.name), recipe, steps, time.time())
+    aside.write_text(json.dumps(asdict(root)))
+    aside.replace(place)
 
 
 def list_roots(store: Store) -> dict[Path, Root]:
@@ -53,6 +64,10 @@ def list_roots(store: Store) -> dict[Path, Root]:
 
 def read_root(path: Path) -> Root:
     try:
-        return Root(**json.loads(path.read_bytes()))
-    except (OSError, ValueError, TypeError) as error:
+        root = Root(**json.loads(path.read_bytes()))
+        if not all(isinstance(word, str) for word in (root.output, root.recipe, *root.steps.values())):
+            raise TypeError("a root is made of words")
+        float(root.time)
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{path}: is damaged; remove it, and build again what is to be kept") from error
+    return root

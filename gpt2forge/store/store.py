@@ -14,7 +14,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -144,20 +144,28 @@ class Store:
         Raises UserError when `alone` cannot be, for a build runs. A store that cannot be written loses nothing.
         """
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
-            descriptor = os.open(self.root / "held", os.O_RDWR | os.O_CREAT, 0o644)
+            descriptor = self.open_gate()
         except OSError as error:
             if alone:
                 raise UserError(f"{self.root}: cannot be written: {error.strerror}") from error
             yield
             return
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
+            except BlockingIOError as error:
+                raise UserError(f"{self.root}: a build is using it; try again when it has ended") from error
             yield
-        except BlockingIOError as error:
-            raise UserError(f"{self.root}: a build is using it; try again when it has ended") from error
         finally:
             os.close(descriptor)
+
+    def open_gate(self) -> int:
+        """The file that `hold` locks; to lock it, reading is enough."""
+        gate = self.root / "held"
+        with suppress(FileNotFoundError):
+            return os.open(gate, os.O_RDONLY)
+        self.root.mkdir(parents=True, exist_ok=True)
+        return os.open(gate, os.O_RDONLY | os.O_CREAT, 0o644)
 
     def make_room(self, key: str) -> Path:
         """A fresh folder to make a step in. The caller holds the key's lock."""

@@ -1,13 +1,13 @@
 """`gpt2forge store` on a real store."""
 
 import json
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gpt2forge.commands import store as stores
 from gpt2forge.digest import digest_file, digest_value
 from gpt2forge.store.collect import choose
 from gpt2forge.store.inventory import Item
@@ -102,7 +102,11 @@ def test_gc_knows_the_outputs_of_other_working_directories(shop: Workshop, tmp_p
     other.run("build", "nano-cpu-int4", "--store", str(shop.store))
     shop.run("store", "gc", "--max-size", "0")
     other.run("generate", "nano-cpu-int4", "-p", "def", "-n", "2")
-    shutil.rmtree(other.folder / "build")
+    (other.folder / "build").rename(other.folder / "hidden")
+    shop.run("store", "gc", "--max-size", "0")  # what cannot be seen from here may be there all the same
+    (other.folder / "hidden").rename(other.folder / "build")
+    other.run("generate", "nano-cpu-int4", "-p", "def", "-n", "2")
+    (other.folder / "build/nano-cpu-int4").unlink()
     shop.run("store", "gc", "--max-size", "0")
     assert [item["recipes"] for item in inspect(shop)] == [["nano-cpu-int8"]]
 
@@ -124,6 +128,47 @@ def test_gc_waits_for_no_build(shop: Workshop) -> None:
         done = shop.run("store", "gc", "--max-size", "0", code=1)
     assert done.stderr == "error: cache: a build is using it; try again when it has ended\n"
     assert len(inspect(shop)) == 4
+
+
+def test_output_that_nobody_noted_is_kept_where_it_can_be_seen_and_else_nothing_goes(shop: Workshop) -> None:
+    for path in (shop.store / "roots").glob("*.json"):
+        path.unlink()
+    shop.run("store", "gc", "--max-size", "0")
+    assert list_steps(shop) == {"quantize"}
+    (shop.store / "roots").rmdir()
+    done = shop.run("store", "gc", "--max-size", "0", code=1)
+    assert done.stderr == "error: cache: does not know which outputs use it; build again what is to be kept\n"
+
+
+def test_store_that_is_not_there_is_not_made(shop: Workshop) -> None:
+    for words in (["ls"], ["verify"], ["gc"]):
+        done = shop.run("store", *words, "--store", "typo", code=1)
+        assert done.stderr == "error: typo: there is no store; name one with `--store`\n"
+    assert not (shop.folder / "typo").exists()
+
+
+def test_what_a_build_has_made_anew_meanwhile_is_not_put_aside(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A build that comes between the reading and the putting aside."""
+    store = Store(shop.store)
+    digest = next(item["digest"] for item in inspect(shop) if item["stage"] == "quantize")
+    rot(store.folder(digest) / "model.onnx_data", store.memo)
+    sound = Store.is_sound
+    seen: list[str] = []
+
+    def is_sound(self: Store, name: str) -> bool:
+        found = sound(self, name)
+        if not found and not seen:
+            seen.append(name)
+            (self.folder(name) / "model.onnx_data").touch()  # now a build sees it
+            shop.run("build", "nano-cpu-int8")
+        return found
+
+    monkeypatch.setattr(Store, "is_sound", is_sound)
+    monkeypatch.chdir(shop.folder)
+    stores.verify_store(Path("cache"), repair=True, as_json=False)
+    monkeypatch.undo()
+    assert seen == [digest]
+    assert store.is_sound(digest)
 
 
 def test_damaged_root_is_one_line(shop: Workshop) -> None:
@@ -156,7 +201,8 @@ def test_what_is_cheap_for_its_size_goes_first_and_no_more_than_must() -> None:
         make_item("of a recipe", 1000, 0.5, recipes=("x",)),
     ]
     for most, keep, gone in (
-        (None, False, ["useless"]),
+        (None, False, []),
+        (4015, False, []),
         (4010, False, ["useless"]),
         (4009, False, ["useless", "of a recipe"]),
         (2000, True, ["useless", "quick and large", "slow and large", "slow and small"]),
