@@ -13,7 +13,7 @@ from gpt2forge.store.collect import choose
 from gpt2forge.store.inventory import Item
 from gpt2forge.store.memo import Memo, identify
 from gpt2forge.store.store import Store
-from tests.workshop import Workshop, make_workshop
+from tests.workshop import UNMEASURED, Workshop, make_workshop
 
 
 @pytest.fixture
@@ -82,6 +82,11 @@ def test_gc_keeps_what_an_output_leads_to(shop: Workshop) -> None:
     assert gone["bytes"] == dry["bytes"] > 5e6
     assert list_steps(shop) == {"quantize"}
     shop.run("generate", "nano-cpu-int8", "-p", "def", "-n", "2")
+    planned = [line.split(maxsplit=3) for line in shop.run("plan", "nano-cpu-int8", *UNMEASURED).stdout.splitlines()]
+    assert [words[:3] for words in planned[:3]] == [["will", "run", name] for name in ("convert", "export", "fuse")]
+    assert all(words[3].endswith("its artifact is gone or damaged") for words in planned[:3])
+    asked = shop.run("why", "nano-cpu-int8", "convert", *UNMEASURED).stdout
+    assert ", and is gone or damaged" in asked
     report = shop.report("nano-cpu-int8")
     assert [step["outcome"] for step in report["steps"]][:4] == ["built", "built", "built", "reused"]
 
