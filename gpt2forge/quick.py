@@ -1,5 +1,6 @@
 """Where the `gpt2forge` command begins: a build that has nothing to do ends here, all else goes to the command line."""
 
+import os
 import sys
 
 from gpt2forge.current import recall
@@ -26,6 +27,14 @@ def say_current(words: list[str]) -> bool:
             print(f"current {name}: nothing changed since it was built", file=sys.stderr)
             for warning in warnings:
                 print(f"warning: {warning}", file=sys.stderr)
-    except OSError:  # nobody listens, or the disk is full: the command line knows what to say then
-        return False
+    except OSError as error:
+        give_up(error)
     return True
+
+
+def give_up(error: OSError) -> None:
+    """End where nobody listens, which is no fault, or the disk is full."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in the buffer has nowhere to go
+    if not isinstance(error, BrokenPipeError):
+        print(f"error: the disk: {error.strerror}; mend that and try again", file=sys.stderr)
+    sys.exit(1)
