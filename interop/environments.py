@@ -25,12 +25,12 @@ class EnvironmentFault(Exception):
     """An environment cannot be made; the message is one line that says what failed."""
 
 
-def make_python(name: str, home: Path = HERE) -> Path:
-    """The interpreter of a virtualenv with what `requirements.txt` in the folder `name` of `home` names.
+def make_python(name: str, home: Path | None = None) -> Path:
+    """The interpreter of a virtualenv with what `requirements.txt` in the folder `name` of `home` (here) names.
 
     Raises EnvironmentFault when it cannot be made.
     """
-    wanted = home / name / "requirements.txt"
+    wanted = (home or HERE) / name / "requirements.txt"
     folder = make_once(name, f"{sys.version}\n{wanted.read_text()}", lambda folder: fill_python(folder, wanted))
     return folder / "bin" / "python"
 
