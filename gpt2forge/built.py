@@ -90,8 +90,8 @@ class Model:
         """The tokens that follow a prompt; an empty one begins as a text of its own does."""
         if max_tokens is not None:
             check_argument("max_tokens", max_tokens, Integral)
-        if max_tokens is not None and max_tokens < 1:
-            raise UserError(f"{max_tokens} new tokens were asked for; ask for 1 or more")
+            if max_tokens < 1:
+                raise UserError(f"{max_tokens} new tokens were asked for; ask for 1 or more")
         tokens = self.encode(prompt) or [self.end]
         room = self.context - len(tokens)
         if room < 1:

@@ -73,13 +73,13 @@ def write_log() -> str:
 store_option = click.option(
     "--store",
     type=click.Path(path_type=Path),
-    default=Path("cache"),
+    default=build.STORE,
     show_default=True,
     help="Where artifacts are kept.",
 )
 
 
-def reading_options(command: Command) -> Command:
+def changing_options(command: Command) -> Command:
     """The options of a command that reads a recipe."""
     for option in (
         click.option("--name", metavar="NAME", help="What to publish a changed recipe as."),
@@ -90,10 +90,14 @@ def reading_options(command: Command) -> Command:
             metavar="KEY=VALUE",
             help="Change a value, as in `--set quantization.granularity=32`.",
         ),
-        store_option,
     ):
         command = option(command)
     return command
+
+
+def reading_options(command: Command) -> Command:
+    """The options of a command that reads a recipe and a store."""
+    return changing_options(store_option(command))
 
 
 skip_option = click.option(
@@ -184,8 +188,7 @@ def diff_command(recipe: str, other: str, store: Path, skip: tuple[str, ...], as
 
 @program.command("check")
 @click.argument("recipe")
-@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a value.")
-@click.option("--name", metavar="NAME", help="What the changed recipe would be published as.")
+@changing_options
 @json_option
 def check_command(recipe: str, changes: tuple[str, ...], name: str | None, as_json: bool) -> None:
     """Build twice from nothing, and say of each step whether the same came out, to the byte."""
@@ -199,8 +202,7 @@ def recipe_group() -> None:
 
 @recipe_group.command("show")
 @click.argument("recipe")
-@click.option("--set", "changes", multiple=True, metavar="KEY=VALUE", help="Change a value.")
-@click.option("--name", metavar="NAME", help="What the changed recipe would be published as.")
+@changing_options
 @click.option("--origin", "with_origin", is_flag=True, help="Say behind each value where it was said.")
 @json_option
 def show_command(recipe: str, changes: tuple[str, ...], name: str | None, with_origin: bool, as_json: bool) -> None:

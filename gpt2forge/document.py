@@ -7,7 +7,7 @@ Stricter than YAML 1.1, so that a recipe means what it seems to mean:
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import isfinite, nan
 from pathlib import Path
@@ -57,6 +57,15 @@ class Node:
             if not known and not (isinstance(node.value, list) and isinstance(part, int) and part < len(node.value)):
                 break
             node = node.value[part]
+        return node
+
+    def find(self, path: Sequence[str]) -> "Node | None":
+        """The node at this path of keys; None where nothing is said of it."""
+        node = self
+        for key in path:
+            if not isinstance(node.value, dict) or key not in node.value:
+                return None
+            node = node.value[key]
         return node
 
 

@@ -57,6 +57,8 @@ STAGES: tuple[Stage, ...] = (
     *(convert.STAGE, export.STAGE, fuse.STAGE, quantize.STAGE),
     *(reference.STAGE, verify.STAGE, benchmark.STAGE),
 )
+MEASURING = tuple(stage.name for stage in STAGES if stage.optional)
+"""The stages that tell of a result and make none of it."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,8 @@ def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
     if not saturates():
         return
     for item in items:
-        if "[nano-vnni-int8]" in item.name and item.path.name != "test_web.py":
+        names = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        if "nano-vnni-int8" in names and item.path.name != "test_web.py":
             item.add_marker(pytest.mark.skip(reason="this processor has no VNNI, which `nano-vnni-int8` is made for"))
 
 

@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,15 @@ def ask_python(name: str, folders: Sequence[Path], prompts: Sequence[str], new: 
 def ask_node(name: str, folders: Sequence[Path], prompts: Sequence[str], new: int) -> list[Answer]:
     """What `interop/<name>/generate.mjs` says of each package, in the environment of that name."""
     return ask(("node", str(make_node(name) / "generate.mjs")), folders, prompts, new)
+
+
+HOSTS: dict[str, Callable[[str, Sequence[Path], Sequence[str], int], list[Answer]]] = {
+    "plain": ask_python,
+    "optimum": ask_python,
+    "genai": ask_python,
+    "transformersjs": ask_node,
+}
+"""The hosts that answer so, each by the name of its environment."""
 
 
 def ask(command: Sequence[str], folders: Sequence[Path], prompts: Sequence[str], new: int) -> list[Answer]:

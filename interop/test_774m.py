@@ -4,7 +4,6 @@ In all of them on this machine itself weights are opened by path, and mapped or 
 copied into WebAssembly's 4 GB of addresses: float32 does not fit there, int8 does. The weights come from a seed.
 """
 
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,17 +15,11 @@ from bench.shapes import LARGE
 from gpt2forge.graph.text import read_tokenizer
 from interop.browser import type_prompt
 from interop.checks import check_alone
-from interop.hosts import Answer, ask_node, ask_python
+from interop.hosts import HOSTS
 from interop.prompts import NEW_774M, PROMPT_774M
 from interop.reference import Continuation, continue_prompts
 
 VARIANTS = ("fp32", "int8 blocks of 128")
-HOSTS: dict[str, Callable[..., list[Answer]]] = {
-    "plain": ask_python,
-    "optimum": ask_python,
-    "genai": ask_python,
-    "transformersjs": ask_node,
-}
 
 
 @pytest.fixture(scope="module")

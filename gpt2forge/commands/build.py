@@ -9,7 +9,14 @@ from gpt2forge import console
 from gpt2forge.commands.lock import Lock, name_lock, read_lock, write_lock
 from gpt2forge.commands.output import BUILD
 from gpt2forge.commands.stamp import leave_stamp
-from gpt2forge.commands.worth import describe_fidelity, describe_speed, describe_unmeasured, warn_of_few, warn_of_text
+from gpt2forge.commands.worth import (
+    describe_fidelity,
+    describe_size,
+    describe_speed,
+    describe_unmeasured,
+    warn_of_few,
+    warn_of_text,
+)
 from gpt2forge.errors import UserError
 from gpt2forge.executor.publish import publish
 from gpt2forge.executor.run import check_names, run_job
@@ -18,7 +25,7 @@ from gpt2forge.outcome import Outcome
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.recipe_job import make_job
 from gpt2forge.progress import Emit, RunFinished
-from gpt2forge.recipe import LoadedRecipe, load_recipe
+from gpt2forge.recipe import LoadedRecipe, load_recipe, quote
 from gpt2forge.report import make_report, read_report, write_report
 from gpt2forge.stage import PACKAGE
 from gpt2forge.store.roots import register
@@ -46,7 +53,7 @@ class Request:
     @property
     def is_plain(self) -> bool:
         """Whether `gpt2forge build NAME` would ask for the same."""
-        return self.store == STORE and not (self.changes or self.name or self.skip or self.until)
+        return self.store == STORE and not (self.changes or self.name or self.skip)
 
     def check(self) -> None:
         """Raises UserError for options that make no sense together."""
@@ -72,17 +79,13 @@ def build(request: Request) -> None:
         except UserError as error:
             rest = [later.job.name for later in orders[number:]]
             if rest and not request.keep_going:
-                raise UserError(f"{error}\n{list_names(rest)}: not built after that; `--keep-going` does") from error
+                raise UserError(f"{error}\n{quote(rest)}: not built after that; `--keep-going` does") from error
             if len(orders) == 1:
                 raise
             console.say_error(str(error))
             failed.append(order.job.name)
     if failed:
-        raise UserError(f"{list_names(failed)}: failed, as told above")
-
-
-def list_names(names: Sequence[str]) -> str:
-    return ", ".join(f"`{name}`" for name in names)
+        raise UserError(f"{quote(failed)}: failed, as told above")
 
 
 def build_and_tell(order: "Order", request: Request) -> None:
@@ -90,12 +93,14 @@ def build_and_tell(order: "Order", request: Request) -> None:
     store = Store(request.store)
     with console.make_view(request.as_json) as view:
         report = build_one(order, store, view.show, request.rerun, request.until)
+    if request.until is not None:
+        return
     printed = describe_result(report)
     if request.relock:
         write_lock(name_lock(order.loaded.path), report["steps"])
     if request.is_plain:
-        leave_stamp(order.loaded, store, report["steps"], (report["warnings"], printed))
-    if not request.as_json and request.until is None:
+        leave_stamp(order.loaded, order.job, store, report["steps"], (report["warnings"], printed))
+    if not request.as_json:
         console.write(printed)
 
 
@@ -204,10 +209,7 @@ def list_keys(report: dict[str, Any]) -> dict[Any, Any]:
 
 def describe_result(report: dict[str, Any]) -> str:
     """What was published, and under it what it is worth, as far as that was measured."""
-    share = ""
-    if report["bytes"]:
-        package, whole = report["bytes"]["package"], report["bytes"]["float32"]
-        share = f"  {console.size(package)}, {package / whole:.1%} of float32"
+    share = f"  {describe_size(report)}" if report["bytes"] else ""
     parts = (describe_fidelity, describe_speed, describe_unmeasured)
     rows = [row for part in parts for row in part(report)]
     return f"{report['output']}{share}\n" + console.align(rows)

@@ -12,11 +12,9 @@ from gpt2forge.executor.run import run_job
 from gpt2forge.outcome import Outcome
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.recipe_job import make_job
-from gpt2forge.recipe import STAGES, load_recipe
+from gpt2forge.recipe import MEASURING, load_recipe, quote
 from gpt2forge.store.disk import remove_tree
 from gpt2forge.store.store import Store
-
-MEASURING = tuple(stage.name for stage in STAGES if stage.optional)
 
 
 def check(reference: str, as_json: bool, changes: Sequence[str], name: str | None) -> None:
@@ -36,7 +34,7 @@ def check(reference: str, as_json: bool, changes: Sequence[str], name: str | Non
     else:
         console.write_rows([(say(one, other), stage, str(one)) for stage, one, other in pairs], {"same": "green"})
     if different:
-        raise UserError(f"{job.name}: two builds differ in {', '.join(f'`{stage}`' for stage in different)}")
+        raise UserError(f"{job.name}: two builds differ in {quote(different)}")
 
 
 def say(one: str | None, other: str | None) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from gpt2forge import console
 from gpt2forge.commands.build import build_one, make_order
+from gpt2forge.commands.worth import describe_size
 from gpt2forge.comparison import Comparison, find
 from gpt2forge.errors import RecipeError, UserError
 from gpt2forge.progress import Event, RunFinished, StepFinished
@@ -107,8 +108,7 @@ def write_markdown(rows: Sequence[Sequence[str]]) -> Iterator[str]:
 
 
 def say_size(report: Report) -> str:
-    size = find(report, ("bytes", "package"))
-    return "-" if size is None else f"{console.size(size)}, {size / report['bytes']['float32']:.1%} of float32"
+    return describe_size(report) if find(report, ("bytes", "package")) is not None else "-"
 
 
 def say_memory(report: Report) -> str:

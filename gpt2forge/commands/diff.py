@@ -1,44 +1,33 @@
 """`gpt2forge diff`: two recipes key by key, and which steps they share."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from gpt2forge import console
+from gpt2forge.commands.plan import look_up
 from gpt2forge.commands.show import list_values
 from gpt2forge.comparison import OWN
-from gpt2forge.plan.plan import PlannedStep, make_plan
+from gpt2forge.plan.plan import PlannedStep
 from gpt2forge.plan.reason import compare, show
 from gpt2forge.plan.recipe_job import make_job
-from gpt2forge.progress import Meter
-from gpt2forge.recipe import LoadedRecipe, load_recipe
+from gpt2forge.recipe import load_recipe
 from gpt2forge.store.store import Store
 
 
 def diff(references: tuple[str, str], store: Path, as_json: bool, skip: Sequence[str]) -> None:
     """Write the keys whose values differ, then the steps of which one artifact serves both."""
     loaded = [load_recipe(reference) for reference in references]
-    jobs = [make_job(each, skip) for each in loaded]
-    with console.RunView() as view:
-        one, other = (make_plan(job, Store(store), Meter("checkpoint", view.show).advance) for job in jobs)
+    one, other = (look_up(make_job(each, skip), Store(store)) for each in loaded)
     shared = find_shared(one, other)
-    one_values, other_values = ({".".join(path): said for path, said, _ in list_said(each)} for each in loaded)
-    keys = find_keys(one_values, other_values)
+    keys = find_keys(*({".".join(value.keys): value.said for value in list_values(each)} for each in loaded))
+    names = [each.recipe.name for each in loaded]
     if as_json:
-        names = [each.recipe.name for each in loaded]
         console.write_json({"recipes": names, "keys": keys, "shared": shared})
         return
     rows = [[key, *(show(value) for value in values)] for key, values in keys.items()]
-    console.write_rows([["", *(name(each) for each in loaded)], *rows], {})
+    console.write_rows([["", *names], *rows], {})
     console.write(f"shared steps: {', '.join(shared) or 'none'}\n")
-
-
-def name(loaded: LoadedRecipe) -> str:
-    return loaded.recipe.name
-
-
-def list_said(loaded: LoadedRecipe) -> Iterator[tuple[tuple[str, ...], Any, str]]:
-    return list_values(loaded.recipe, loaded.document, ())
 
 
 def find_keys(left: dict[str, Any], right: dict[str, Any]) -> dict[str, list[Any]]:

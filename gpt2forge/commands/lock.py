@@ -11,11 +11,10 @@ from typing import Any
 
 from gpt2forge.errors import Fault, Place, RecipeError, UserError
 from gpt2forge.outcome import Outcome
-from gpt2forge.recipe import STAGES
+from gpt2forge.recipe import MEASURING
 from gpt2forge.store.disk import write_whole
 
 LINE = re.compile(r"([a-z_]+) ([0-9a-f]{64}) ([0-9a-f]{64})")
-MEASURING = {stage.name for stage in STAGES if stage.optional}
 
 
 @dataclass(frozen=True)

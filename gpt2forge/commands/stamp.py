@@ -24,6 +24,7 @@ from gpt2forge.plan.job import Job
 from gpt2forge.plan.plan import make_plan
 from gpt2forge.plan.recipe_job import make_job
 from gpt2forge.recipe import RECIPES, LoadedRecipe, load_recipe
+from gpt2forge.store.disk import replace_text
 from gpt2forge.store.memo import TICK, identify
 from gpt2forge.store.roots import name_root
 from gpt2forge.store.store import Store
@@ -32,16 +33,14 @@ Steps = Sequence[Mapping[str, Any]]
 """As a report has them."""
 
 
-def leave_stamp(loaded: LoadedRecipe, store: Store, steps: Steps, said: current.Said) -> None:
+def leave_stamp(loaded: LoadedRecipe, job: Job, store: Store, steps: Steps, said: current.Said) -> None:
     """Write the stamp of a build that has just succeeded, or remove the one there is."""
     name = loaded.recipe.name
     place = Path(current.name_stamp(name))
     try:
-        text = make_stamp(loaded, store, steps, said) if loaded.path == RECIPES / f"{name}.yaml" else None
+        text = make_stamp(loaded, job, store, steps, said) if loaded.path == RECIPES / f"{name}.yaml" else None
         if text is not None:
-            aside = place.with_suffix(f".{os.getpid()}")
-            aside.write_text(text, encoding="utf-8")
-            aside.replace(place)
+            replace_text(place, text)
             return
     except (OSError, ValueError, UserError):  # something is gone, or named so that no line can hold it
         pass
@@ -49,11 +48,10 @@ def leave_stamp(loaded: LoadedRecipe, store: Store, steps: Steps, said: current.
         place.unlink(missing_ok=True)
 
 
-def make_stamp(loaded: LoadedRecipe, store: Store, steps: Steps, said: current.Said) -> str | None:
+def make_stamp(loaded: LoadedRecipe, job: Job, store: Store, steps: Steps, said: current.Said) -> str | None:
     """The text of a stamp by rules 1 and 2; None where it would not be true."""
     time.sleep(TICK / 1e9)
     began = time.time_ns()
-    job = make_job(loaded)
     paths = [*list_read(loaded, job), *list_made(job, store, steps)]
     looks = [current.look(path) for path in paths]
     again = load_recipe(str(loaded.path))

@@ -9,11 +9,13 @@ from gpt2forge import console
 from gpt2forge.commands.output import BUILD
 from gpt2forge.errors import UserError
 from gpt2forge.progress import Meter
+from gpt2forge.recipe import quote
 from gpt2forge.store.collect import check_known, collect
 from gpt2forge.store.inventory import Item, list_digests, take_inventory
 from gpt2forge.store.store import Store
 
 SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)B?", re.ASCII | re.IGNORECASE)
+SHORT = 12  # characters of a digest that are shown
 POWERS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
@@ -34,11 +36,12 @@ def list_store(root: Path, as_json: bool) -> None:
     """Write a row for each artifact, the largest first, and the sum."""
     check_known(Store(root))
     items = take_inventory(Store(root), list_outputs())
+    whole = sum(item.size for item in items)
     if as_json:
-        console.write_json({"bytes": sum(item.size for item in items), "artifacts": [item.to_json() for item in items]})
+        console.write_json({"bytes": whole, "artifacts": [item.to_json() for item in items]})
         return
     write_items(items)
-    console.write(f"{console.size(sum(item.size for item in items))} in {len(items)} artifacts\n")
+    console.write(f"{console.size(whole)} in {len(items)} artifacts\n")
 
 
 def write_items(items: Sequence[Item]) -> None:
@@ -52,7 +55,7 @@ def tabulate(item: Item) -> tuple[str, ...]:
     used = "-" if item.used is None else time.strftime("%Y-%m-%d %H:%M", time.localtime(item.used))
     recipes = ", ".join(item.recipes) or "-"
     shown = f"{recipes}{' (published)' if item.published else ''}"
-    return item.digest[:12], item.stage or "-", console.size(item.size), again, used, shown
+    return item.digest[:SHORT], item.stage or "-", console.size(item.size), again, used, shown
 
 
 def verify_store(root: Path, repair: bool, as_json: bool) -> None:
@@ -79,7 +82,7 @@ def verify_store(root: Path, repair: bool, as_json: bool) -> None:
     elif not damaged or repair:
         console.write(f"{len(digests)} artifacts read, {len(damaged)} damaged{' and put aside' if damaged else ''}\n")
     if damaged and not repair:
-        names = ", ".join(f"`{digest[:12]}`" for digest in damaged)
+        names = quote([digest[:SHORT] for digest in damaged])
         raise UserError(f"{root}: damaged: {names}; put aside with `--repair`, and the next build makes it anew")
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge import console
+from gpt2forge.commands.plan import look_up
 from gpt2forge.errors import UserError
-from gpt2forge.plan.plan import PlannedStep, make_plan
+from gpt2forge.plan.plan import PlannedStep
 from gpt2forge.plan.reason import Difference, Nearest, find_nearest, list_files, list_modules, show
 from gpt2forge.plan.recipe_job import make_job
-from gpt2forge.progress import Meter
-from gpt2forge.recipe import LoadedRecipe, load_recipe
+from gpt2forge.recipe import LoadedRecipe, load_recipe, quote
 from gpt2forge.stage import Stage
 from gpt2forge.store.store import Store
 
@@ -34,11 +34,10 @@ def why(
     """Write for each step, or for one, what has changed since the nearest earlier build of it."""
     loaded = load_recipe(reference, changes, name)
     job, room = make_job(loaded, skip), Store(store)
-    with console.RunView() as view:
-        steps = make_plan(job, room, Meter("checkpoint", view.show).advance)
+    steps = look_up(job, room)
     known = [step.stage.name for step in steps]
     if stage is not None and stage not in known:
-        raise UserError(f"`{stage}`: this recipe has no such step; there are {', '.join(f'`{one}`' for one in known)}")
+        raise UserError(f"`{stage}`: this recipe has no such step; there are {quote(known)}")
     chosen = [(step, find_before(step, room)) for step in steps if stage in (None, step.stage.name)]
     if as_json:
         found = [describe(step, nearest, loaded, room) for step, nearest in chosen]
@@ -99,12 +98,8 @@ def say_change(stage: Stage, difference: Difference, loaded: LoadedRecipe) -> tu
 
 def find_origin(loaded: LoadedRecipe, keys: Sequence[str]) -> str:
     """Where a value was said; "the default" where no file says it."""
-    node = loaded.document
-    for key in keys:
-        if not isinstance(node.value, dict) or key not in node.value:
-            return "the default"
-        node = node.value[key]
-    return str(node.place)
+    said = loaded.document.find(keys)
+    return "the default" if said is None else str(said.place)
 
 
 def describe(step: PlannedStep, nearest: Nearest | None, loaded: LoadedRecipe, store: Store) -> dict[str, Any]:

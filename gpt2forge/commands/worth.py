@@ -36,6 +36,12 @@ def warn_of_text(loaded: LoadedRecipe) -> list[str]:
     ]
 
 
+def describe_size(report: Mapping[str, Any]) -> str:
+    """The whole directory, and beside 4 bytes a parameter."""
+    package, whole = report["bytes"]["package"], report["bytes"]["float32"]
+    return f"{console.size(package)}, {package / whole:.1%} of float32"
+
+
 def describe_fidelity(report: Mapping[str, Any]) -> Iterator[Row]:
     """Beside PyTorch in float32."""
     verify = report["verify"]

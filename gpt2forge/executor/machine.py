@@ -1,6 +1,5 @@
 """A lock that all of a machine's users share: what is measured alone is disturbed by nothing of ours."""
 
-import fcntl
 import os
 import tempfile
 from collections.abc import Callable, Iterator
@@ -8,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gpt2forge.errors import UserError
+from gpt2forge.store.locking import acquire
 
 NAME = "gpt2forge-alone.lock"
 SHARED = Path("/tmp")  # not $TMPDIR, which may be one of each user's own
@@ -18,11 +18,7 @@ def hold_machine(wait: Callable[[], None]) -> Iterator[int]:
     """Hold the machine, and give the descriptor that does; `wait` is called before waiting for another that has it."""
     descriptor = open_lock((SHARED if SHARED.is_dir() else Path(tempfile.gettempdir())) / NAME)
     try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            wait()
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        acquire(descriptor, wait)
         yield descriptor
     finally:
         os.close(descriptor)

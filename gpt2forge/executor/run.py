@@ -15,6 +15,7 @@ from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import make_key, make_pre_image
 from gpt2forge.plan.reason import explain, find_nearest
 from gpt2forge.progress import Emit, Meter, StepFinished, StepStarted, StepWaiting
+from gpt2forge.recipe import quote
 from gpt2forge.stage import Stage
 from gpt2forge.store.disk import remove_tree
 from gpt2forge.store.record import Record
@@ -76,8 +77,7 @@ def check_names(job: Job, rerun: str | None, until: str | None) -> None:
         if name in skipped:
             raise UserError(f"`{option} {name}`: `{name}` is skipped; leave out one of the two options")
         if name is not None and name not in known:
-            there_are = ", ".join(f"`{stage}`" for stage in known)
-            raise UserError(f"`{name}`: there is no such stage; there are {there_are}")
+            raise UserError(f"`{name}`: there is no such stage; there are {quote(known)}")
     if rerun and until and known.index(rerun) > known.index(until):
         raise UserError(f"`--rerun {rerun}`: lies behind `--until {until}`, where the run ends")
 

@@ -17,3 +17,8 @@ def log_sum_exp(logits: Array) -> Array:
     """(N, V) float64 to (N,): the logarithm of the sum of the exponentials, whatever their size."""
     largest = logits.max(axis=1)
     return np.asarray(largest + np.log(np.exp(logits - largest[:, None]).sum(axis=1)))
+
+
+def split_rows(count: int, most: int) -> list[slice]:
+    """`count` rows in pieces of at most `most`: float64 rows of a whole vocabulary are large."""
+    return [slice(start, start + most) for start in range(0, count, most)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gpt2forge.errors import UserError
-from gpt2forge.graph.likelihood import Array, log_softmax
+from gpt2forge.graph.likelihood import Array, log_softmax, split_rows
 from gpt2forge.graph.windows import cut_windows
 
 Read = Callable[[Array], Array]
@@ -44,5 +44,5 @@ def score_tokens(read: Read, tokens: Sequence[int], context: int) -> Score:
 def score_window(read: Read, window: Array) -> Array:
     """The log-probabilities (S - 1,) of a window's tokens (S,) but the first, float64."""
     logits = read(window[None])[0, :-1]  # (S - 1, V)
-    pairs = [(logits[start : start + ROWS], window[start + 1 :][:ROWS]) for start in range(0, len(logits), ROWS)]
+    pairs = [(logits[span], window[1:][span]) for span in split_rows(len(logits), ROWS)]
     return np.concatenate([log_softmax(rows)[np.arange(len(rows)), targets] for rows, targets in pairs])

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpt2forge.graph.likelihood import Array, log_softmax
+from gpt2forge.graph.likelihood import Array, log_softmax, split_rows
 from gpt2forge.measure.reference import ROWS, Reference
 
 LEAST = 1e-300  # a share, so that a tail of nothing has a logarithm
@@ -36,7 +36,7 @@ class Divergence:
 def compare_window(logits: Array, reference: Reference) -> Divergence:
     """Compare the logits (L, V) of a window with what the reference says of the same window, some rows at a time."""
     following = reference.tokens[1:]
-    spans = [slice(start, start + ROWS) for start in range(0, len(following), ROWS)]
+    spans = split_rows(len(following), ROWS)
     return join([compare_rows(logits[:-1][span], following[span], reference, span) for span in spans])
 
 

@@ -33,9 +33,9 @@ class Found:
     worst: float
     growth: Sequence[tuple[float, Sequence[int]]]
 
-    def to_json(self) -> dict[str, Any]:
-        growth = [{"difference": value, "tokens": list(tokens)} for value, tokens in self.growth]
-        return {"worst": self.worst, "growth": growth}
+    def list_prompts(self) -> list[dict[str, Any]]:
+        """The growth as JSON."""
+        return [{"difference": value, "tokens": list(tokens)} for value, tokens in self.growth]
 
 
 def try_properties(

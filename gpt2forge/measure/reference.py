@@ -18,11 +18,11 @@ from typing import Any
 
 import numpy as np
 
-from gpt2forge.graph.likelihood import Array, log_softmax, log_sum_exp
+from gpt2forge.graph.likelihood import Array, log_softmax, log_sum_exp, split_rows
 
 TOP = 128
 TAIL = 32
-ROWS = 128  # positions that are worked on at once: float64 rows of a whole vocabulary are large
+ROWS = 128  # positions that are worked on at once
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ def make_window(columns: Sequence[Array], window: Array) -> Reference:
 def summarize_window(logits: Array, window: Sequence[int], random: np.random.Generator) -> Reference:
     """Take the logits (L, V) that a model gave for a window of L tokens, some rows at a time."""
     following = np.asarray(window[1:])
-    spans = [slice(start, start + ROWS) for start in range(0, len(following), ROWS)]
+    spans = split_rows(len(following), ROWS)
     parts = [summarize_rows(logits[:-1][span], following[span], random) for span in spans]
     columns = [np.concatenate(column) for column in zip(*parts, strict=True)]
     return make_window(columns, np.asarray(window, np.int32))

@@ -7,7 +7,7 @@ from pathlib import Path
 from gpt2forge.errors import Fault, RecipeError, UserError
 from gpt2forge.model.checkpoint import find_checkpoint
 from gpt2forge.plan.job import Job, Source
-from gpt2forge.recipe import STAGES, LoadedRecipe, quote
+from gpt2forge.recipe import MEASURING, STAGES, LoadedRecipe, quote
 from gpt2forge.stage import Stage
 from gpt2forge.stages.reference import read_text
 
@@ -32,10 +32,9 @@ def make_job(loaded: LoadedRecipe, skip: Sequence[str] = ()) -> Job:
 
 def leave_out(stages: Sequence[Stage], skip: Sequence[str]) -> list[Stage]:
     """The stages without those that are named, and without those that only they would read."""
-    optional = [stage.name for stage in STAGES if stage.optional]
     for name in skip:
-        if name not in optional:
-            raise UserError(f"`--skip {name}`: only {quote(optional)} can be left out")
+        if name not in MEASURING:
+            raise UserError(f"`--skip {name}`: only {quote(MEASURING)} can be left out")
     kept: list[Stage] = []
     for stage in reversed(stages):
         readers = [later for later in stages if stage.writes in later.reads]

@@ -10,8 +10,6 @@ from pydantic import BeforeValidator, Field
 from gpt2forge.stage import PACKAGE, Inputs, Metrics, Section, Stage, Target
 
 PROMPT = 32  # tokens of each prompt that the properties are tried on
-
-
 PERCENTAGE = r"^(\d+(\.\d*)?|\.\d+)%$"
 
 
@@ -74,7 +72,7 @@ def run(inputs: Inputs, section: None, target: Target, out: Path) -> Metrics:
         "properties": {name: each and each.worst for name, each in properties.items()},
         "text_digest": digest_bytes(reference.tokens.astype("<i4").tobytes()),
         "host": describe_host(),
-        "prompts": {name: each and each.to_json()["growth"] for name, each in properties.items()},
+        "prompts": {name: each and each.list_prompts() for name, each in properties.items()},
     }
     (out / "verify.json").write_text(json.dumps(verify, indent=1) + "\n")
     return {"verify": verify}

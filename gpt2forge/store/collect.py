@@ -59,13 +59,8 @@ def check_known(store: Store) -> None:
 
 def remove(store: Store, digest: str) -> None:
     """Take an artifact out in one step, then remove it: what a crash leaves is a leftover."""
-    folder = store.folder(digest)
-    aside = store.root / "damaged" / f"{digest}.gone"
-    remove_tree(aside)
-    aside.parent.mkdir(parents=True, exist_ok=True)
-    folder.chmod(0o755)
-    folder.rename(aside)
-    folder.with_suffix(".json").unlink(missing_ok=True)
+    aside = store.put_aside(store.folder(digest))
+    store.folder(digest).with_suffix(".json").unlink(missing_ok=True)
     remove_tree(aside)
 
 

@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 READ_ONLY_FILE = 0o444
@@ -25,6 +26,19 @@ def write_whole(path: Path, data: bytes) -> None:
             aside.unlink(missing_ok=True)
             raise
     sync(path.parent)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Make the file hold this text in one step; for what may be lost in a crash, so nothing waits for the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(f".{os.getpid()}")
+    try:
+        aside.write_text(text, encoding="utf-8")
+        aside.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            aside.unlink(missing_ok=True)
+        raise
 
 
 def sync(path: Path) -> None:

@@ -5,7 +5,6 @@ is ever wrong about another file. A file that changed so recently that a further
 (a clock tick is coarse) is not remembered: git's racy-timestamp guard, https://git-scm.com/docs/racy-git.
 """
 
-import os
 import re
 import time
 from collections.abc import Callable
@@ -15,6 +14,7 @@ from pathlib import Path
 
 from gpt2forge.digest import digest_file, digest_value
 from gpt2forge.errors import UserError
+from gpt2forge.store.disk import replace_text
 
 TICK = 20_000_000  # ns; two ticks of a kernel clock that runs at 100 Hz
 DIGEST = re.compile("[0-9a-f]{64}")
@@ -76,12 +76,5 @@ class Memo:
 
     def remember(self, name: str, text: str) -> None:
         """A memo saves time and no more: losing an entry in a crash, or on a full disk, is fine."""
-        entry = self.folder / name[:2] / name[2:]
-        aside = entry.with_suffix(f".{os.getpid()}")
-        try:
-            entry.parent.mkdir(parents=True, exist_ok=True)
-            aside.write_text(text)
-            aside.replace(entry)
-        except OSError:
-            with suppress(OSError):
-                aside.unlink()
+        with suppress(OSError):
+            replace_text(self.folder / name[:2] / name[2:], text)

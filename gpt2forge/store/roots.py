@@ -4,7 +4,6 @@ roots/<digest of the output's path>.json    {"output", "recipe", "steps": {stage
 """
 
 import json
-import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 
 from gpt2forge.digest import digest_bytes
 from gpt2forge.errors import UserError
+from gpt2forge.store.disk import replace_text
 from gpt2forge.store.store import Store
 
 
@@ -42,19 +42,19 @@ def find_target(store: Store, output: Path) -> set[str]:
     return {place.name} if output.is_symlink() and place == store.folder(place.name).resolve() else set()
 
 
+def find_whole(output: Path) -> Path:
+    """The path from the root of the file system, the output itself being a link."""
+    return output.parent.resolve() / output.name
+
+
 def name_root(store: Store, output: Path) -> Path:
-    whole = output.parent.resolve() / output.name
-    return store.root / "roots" / f"{digest_bytes(str(whole).encode())}.json"
+    return store.root / "roots" / f"{digest_bytes(str(find_whole(output)).encode())}.json"
 
 
 def register(store: Store, output: Path, recipe: str, steps: Mapping[str, str]) -> None:
     """Note an output, before it is published. Raises OSError where the store cannot be written."""
-    place = name_root(store, output)
-    aside = place.with_suffix(f".{os.getpid()}")
-    place.parent.mkdir(parents=True, exist_ok=True)
-    root = Root(str(output.parent.resolve() / output.name), recipe, steps, time.time())
-    aside.write_text(json.dumps(asdict(root)))
-    aside.replace(place)
+    root = Root(str(find_whole(output)), recipe, steps, time.time())
+    replace_text(name_root(store, output), json.dumps(asdict(root)))
 
 
 def list_roots(store: Store) -> dict[Path, Root]:

@@ -22,6 +22,7 @@ from gpt2forge.artifact import Manifest, list_files, make_manifest, parse_manife
 from gpt2forge.digest import canonical_json, digest_file
 from gpt2forge.errors import UserError
 from gpt2forge.store.disk import READ_ONLY_FILE, protect_folders, remove_tree, sync, write_whole
+from gpt2forge.store.locking import acquire
 from gpt2forge.store.memo import Memo
 from gpt2forge.store.record import Record, parse_record
 
@@ -105,12 +106,14 @@ class Store:
             raise ValueError(f"the manifest of {digest} is damaged")
         return manifest
 
-    def put_aside(self, folder: Path) -> None:
+    def put_aside(self, folder: Path) -> Path:
+        """Take an artifact out in one step; gives where it lies then."""
         aside = self.root / "damaged" / folder.name
         remove_tree(aside)
         aside.parent.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o755)  # a folder's parent can change only while it is writable
         folder.rename(aside)
+        return aside
 
     @contextmanager
     def lock(self, key: str, wait: Callable[[], None] = lambda: None) -> Iterator[int]:
@@ -128,11 +131,7 @@ class Store:
                 f"{self.root}: cannot be written: {error.strerror}; choose another with `--store`"
             ) from error
         try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                wait()
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            acquire(descriptor, wait)
             yield descriptor
         finally:
             os.close(descriptor)

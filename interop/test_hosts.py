@@ -1,4 +1,4 @@
-"""The published directories in transformers.js on Node."""
+"""The published directories in each host that takes batches."""
 
 from pathlib import Path
 
@@ -6,14 +6,15 @@ import pytest
 
 from interop.checks import check_alone, check_batch
 from interop.conftest import NANO
-from interop.hosts import Answer, ask_node
+from interop.hosts import HOSTS, Answer
 from interop.prompts import NEW, PROMPTS
 from interop.reference import Continuation
 
 
-@pytest.fixture(scope="module")
-def answers(published: dict[str, Path]) -> dict[str, Answer]:
-    return dict(zip(NANO, ask_node("transformersjs", list(published.values()), PROMPTS, NEW), strict=True))
+@pytest.fixture(scope="module", params=HOSTS)
+def answers(request: pytest.FixtureRequest, published: dict[str, Path]) -> dict[str, Answer]:
+    host: str = request.param
+    return dict(zip(NANO, HOSTS[host](host, list(published.values()), PROMPTS, NEW), strict=True))
 
 
 @pytest.mark.parametrize("name", NANO)
