@@ -123,7 +123,8 @@ def program() -> None:
 @click.option("--until", metavar="STAGE", help="Stop after this step; publish nothing.")
 @skip_option
 @click.option("--locked", is_flag=True, help="Fail where a step comes to anything else than the recipe's lock says.")
-@click.option("--keep-going", is_flag=True, help="Build the other recipes where one fails.")
+@click.option("--keep-going", is_flag=True, help="Go on with the other recipes where one fails.")
+@click.option("--jobs", type=click.IntRange(1), help="How many steps run at once; one a processor if not given.")
 @click.option("--write-lock", "relock", is_flag=True, help="Write what each step came to, recipes/NAME.lock.")
 @json_option
 def build_command(
@@ -137,11 +138,15 @@ def build_command(
     locked: bool,
     relock: bool,
     keep_going: bool,
+    jobs: int | None,
     as_json: bool,
 ) -> None:
     """Build recipes into build/NAME; only the steps whose part of the recipe changed run."""
     names = split_names(skip)
-    build.build(build.Request(recipes, store, as_json, changes, name, rerun, until, names, locked, relock, keep_going))
+    request = build.Request(
+        recipes, store, as_json, changes, name, rerun, until, names, locked, relock, keep_going, jobs
+    )
+    build.build(request)
 
 
 @program.command("plan")

@@ -11,7 +11,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from gpt2forge.outcome import Outcome
 from gpt2forge.progress import Event, RunFinished, StepAdvanced, StepFinished, StepStarted, StepWaiting
 
 COLOURS = {"built": "green", "reused": "cyan", "failed": "red", "skipped": "yellow"}
@@ -79,22 +78,30 @@ def amount(count: float, unit: str) -> str:
 
 
 class RunView(AbstractContextManager["RunView"]):
-    """Shows a run on stderr: a line a step, and below it, on a terminal, a bar for the step that runs."""
+    """Shows a run on stderr: a line a step, and below, on a terminal, a row for each step that runs.
 
-    def __init__(self) -> None:
+    Where several recipes are built, `recipes` are their names, and each line says whose step it is. `steps` is how many
+    there are: a row counts them.
+    """
+
+    def __init__(self, recipes: Sequence[str] = (), steps: int = 0) -> None:
         self.terminal = Console(stderr=True, highlight=False)
         self.bars = Progress(
-            TextColumn("{task.description:<10}"),
+            TextColumn("{task.description}"),
             BarColumn(),
             TextColumn("{task.fields[far]}"),
             console=self.terminal,
             transient=True,
             disable=not self.terminal.is_terminal,
         )
-        self.bar: TaskID | None = None
+        self.rows: dict[str, TaskID] = {}
+        self.width = max(map(len, recipes)) if len(recipes) > 1 else 0
+        self.steps = steps
 
     def __enter__(self) -> "RunView":
         self.bars.start()
+        if self.steps:
+            self.count = self.bars.add_task("steps", total=self.steps, far=f"0 of {self.steps}")
         return self
 
     def __exit__(
@@ -104,42 +111,50 @@ class RunView(AbstractContextManager["RunView"]):
 
     def show(self, event: Event) -> None:
         if isinstance(event, StepStarted):
-            self.restart(event.stage)
+            self.open_row(self.name(event.recipe, event.stage))
         elif isinstance(event, StepWaiting):
-            self.terminal.print(f"waiting {event.stage:<10} for {event.what}", soft_wrap=True)
+            self.terminal.print(f"waiting {self.name(event.recipe, event.stage)} for {event.what}", soft_wrap=True)
         elif isinstance(event, StepAdvanced):
             self.advance(event)
         elif isinstance(event, StepFinished):
-            self.remove()
-            self.finish(event.outcome)
+            self.finish(event)
         elif isinstance(event, RunFinished):
             for warning in event.report["warnings"]:
-                say_warning(warning)
+                self.warn(event.report["recipe"], warning)
 
-    def remove(self) -> None:
-        if self.bar is not None:
-            self.bars.remove_task(self.bar)
-            self.bar = None
+    def name(self, recipe: str, stage: str) -> str:
+        return f"{recipe:<{self.width}}  {stage:<10}" if self.width else f"{stage:<10}"
 
-    def restart(self, stage: str) -> None:
-        self.remove()
-        self.bar = self.bars.add_task(stage, total=None, far="")
+    def warn(self, recipe: str, warning: str) -> None:
+        say_warning(f"{recipe}: {warning}" if self.width else warning)
+
+    def open_row(self, name: str) -> None:
+        self.close_row(name)
+        self.rows[name] = self.bars.add_task(name, total=None, far="")
+
+    def close_row(self, name: str) -> None:
+        if name in self.rows:
+            self.bars.remove_task(self.rows.pop(name))
 
     def advance(self, event: StepAdvanced) -> None:
-        if self.bar is None:
-            self.restart(event.stage)
-        assert self.bar is not None
+        name = self.name(event.recipe, event.stage)
+        if name not in self.rows:
+            self.open_row(name)
         left = "" if event.seconds_left is None else f", {event.seconds_left:.0f} s left"
         rate = f"{amount(event.rate, event.unit)}/s"
         far = f"{amount(event.done, event.unit)} of {amount(event.total, event.unit)}, {rate}{left}"
-        self.bars.update(self.bar, description=event.stage, completed=event.done, total=event.total, far=far)
+        self.bars.update(self.rows[name], completed=event.done, total=event.total, far=far)
 
-    def finish(self, outcome: Outcome) -> None:
-        colour = COLOURS[outcome.outcome]
+    def finish(self, event: StepFinished) -> None:
+        outcome, name = event.outcome, self.name(event.recipe, event.outcome.stage)
+        self.close_row(name)
         seconds = "" if outcome.outcome in ("reused", "skipped") else f"{outcome.seconds:.1f} s"
-        line = f"{outcome.stage:<10} {seconds:>8}  {outcome.reason}".rstrip()
-        # In one piece: what has no line end yet would be wiped when the bar below is drawn anew.
-        self.terminal.print(Text(f"{outcome.outcome:<8}", colour) + Text(line), soft_wrap=True)
+        line = f"{name} {seconds:>8}  {outcome.reason}".rstrip()
+        # In one piece: what has no line end yet would be wiped when the rows below are drawn anew.
+        self.terminal.print(Text(f"{outcome.outcome:<8}", COLOURS[outcome.outcome]) + Text(line), soft_wrap=True)
+        if self.steps:
+            self.bars.advance(self.count)
+            self.bars.update(self.count, far=f"{self.bars.tasks[0].completed:.0f} of {self.steps}")
 
 
 class JsonView(AbstractContextManager["JsonView"]):
@@ -154,8 +169,8 @@ class JsonView(AbstractContextManager["JsonView"]):
         write_json(event.to_json())
 
 
-def make_view(as_json: bool) -> RunView | JsonView:
-    return JsonView() if as_json else RunView()
+def make_view(as_json: bool, recipes: Sequence[str] = (), steps: int = 0) -> RunView | JsonView:
+    return JsonView() if as_json else RunView(recipes, steps)
 
 
 Show = Callable[[Event], None]

@@ -1,4 +1,7 @@
-"""What happens in a run, as it happens: the events that an executor emits and a console shows."""
+"""What happens in a run, as it happens: the events that an executor emits and a console shows.
+
+`recipe` is the name of the recipe whose step it is; a step that several share is made for the first of them.
+"""
 
 import time
 from collections.abc import Callable, Mapping
@@ -14,9 +17,10 @@ class StepStarted:
 
     stage: str
     reason: str
+    recipe: str
 
     def to_json(self) -> dict[str, Any]:
-        return {"event": "step_started", "stage": self.stage, "reason": self.reason}
+        return {"event": "step_started", **self.__dict__}
 
 
 @dataclass(frozen=True)
@@ -25,9 +29,10 @@ class StepWaiting:
 
     stage: str
     what: str
+    recipe: str
 
     def to_json(self) -> dict[str, Any]:
-        return {"event": "step_waiting", "stage": self.stage, "what": self.what}
+        return {"event": "step_waiting", **self.__dict__}
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,7 @@ class StepAdvanced:
     unit: str
     rate: float
     seconds_left: float | None
+    recipe: str = ""
 
     def to_json(self) -> dict[str, Any]:
         return {"event": "step_advanced", **self.__dict__}
@@ -50,9 +56,10 @@ class StepFinished:
     """A step has come out."""
 
     outcome: Outcome
+    recipe: str
 
     def to_json(self) -> dict[str, Any]:
-        return {"event": "step_finished", **self.outcome.to_json()}
+        return {"event": "step_finished", "recipe": self.recipe, **self.outcome.to_json()}
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,7 @@ class Meter:
 
     stage: str
     emit: Emit
+    recipe: str = ""
     per_second: float = 10.0
     started: float = field(default_factory=time.monotonic)
     last: float = 0.0
@@ -86,4 +94,4 @@ class Meter:
         self.last = now
         rate = done / (now - self.started) if now > self.started else 0.0
         left = (total - done) / rate if rate else None
-        self.emit(StepAdvanced(self.stage, done, total, unit, rate, left))
+        self.emit(StepAdvanced(self.stage, done, total, unit, rate, left, self.recipe))

@@ -55,7 +55,8 @@ class Stage:
     version its result depends on. `version` is raised when the result changes for a reason that none of these shows.
 
     `optional`: a build may leave it out, for it tells of the result and makes none of it. `on_host`: what it finds
-    holds for this machine only. `alone`: no two of it run on a machine at once.
+    holds for this machine only. `alone`: no two of it run on a machine at once, and nothing else in the same build.
+    `share`: about how many bytes come out for each that is read, given the section.
     """
 
     name: str
@@ -70,6 +71,7 @@ class Stage:
     optional: bool = False
     on_host: bool = False
     alone: bool = False
+    share: Callable[[Any], float] = lambda section: 0.01
 
     @property
     def module(self) -> str:

@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge import console
-from gpt2forge.commands.build import build_one, make_order
+from gpt2forge.commands.order import build_one, make_order
 from gpt2forge.commands.worth import describe_size
 from gpt2forge.comparison import Comparison, find
 from gpt2forge.errors import RecipeError, UserError
+from gpt2forge.executor.run import Options
 from gpt2forge.progress import Event, RunFinished, StepFinished
 from gpt2forge.recipe import load_recipe
 from gpt2forge.report import read_report
@@ -51,7 +52,7 @@ def prepare(reference: str, skip: Sequence[str]) -> Callable[[Store], Report]:
     def take(store: Store) -> Report:
         reports: list[Report] = []
         with console.RunView() as view, suppress(RecipeError):  # what is beyond a limit is shown, and that it is
-            build_one(order, store, lambda event: follow(event, view.show, reports), until=last)
+            build_one(order, store, lambda event: follow(event, view.show, reports), Options(), last)
         return reports[0]
 
     return take

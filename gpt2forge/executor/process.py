@@ -11,6 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from gpt2forge.errors import UserError
@@ -36,13 +37,18 @@ class Ended:
 
 
 def run_worker(
-    stage: str, order: dict[str, Any], log: Path, locks: tuple[int, ...], advance: Callable[[int, int, str], None]
+    stage: str,
+    order: dict[str, Any],
+    log: Path,
+    locks: tuple[int, ...],
+    advance: Callable[[int, int, str], None],
+    stop: Event,
 ) -> Ended:
     """Run one stage in a process of its own.
 
     The worker inherits the descriptors `locks`, so that the step stays locked until the worker has really gone, even
     when this process is killed. Raises UserError for what the stage says a user can mend and when something killed the
-    worker, StageCrash for anything else.
+    worker, StageCrash for anything else, KeyboardInterrupt when `stop` is set.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -54,7 +60,7 @@ def run_worker(
             os.close(theirs)
         try:
             give_order(worker, {**order, "events": theirs})
-            messages, peak = listen(worker.pid, events, advance)
+            messages, peak = listen(worker.pid, events, advance, stop)
             code = worker.wait()
         finally:
             worker.kill()
@@ -85,7 +91,7 @@ def give_order(worker: subprocess.Popen[bytes], order: dict[str, Any]) -> None:
         worker.stdin.flush()
 
 
-def listen(pid: int, events: Any, advance: Callable[[int, int, str], None]) -> tuple[dict[str, Any], int]:
+def listen(pid: int, events: Any, advance: Callable[[int, int, str], None], stop: Event) -> tuple[dict[str, Any], int]:
     """Take messages until the worker closes its end; gives the last of each kind, and the peak of its memory."""
     messages: dict[str, Any] = {}
     peak, pending = 0, b""
@@ -93,6 +99,8 @@ def listen(pid: int, events: Any, advance: Callable[[int, int, str], None]) -> t
         selector.register(events, selectors.EVENT_READ)
         while True:
             ready = selector.select(SAMPLE)
+            if stop.is_set():
+                raise KeyboardInterrupt
             peak = max(peak, measure_anonymous(pid))
             if not ready:
                 continue

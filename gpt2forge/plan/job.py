@@ -19,12 +19,18 @@ class Source:
     path: Path
     find: Callable[[Path], tuple[str, ...]] | None = None
 
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        files = [self.path] if self.find is None else [self.path / name for name in self.find(self.path)]
+        return sum(file.stat().st_size for file in files)
+
     def digest(self, memo: Memo, advance: Advance) -> str:
         """Names the content of what is there now; tells how far it is in bytes, where files must be read."""
         if self.find is None:
             return memo.digest(self.path)
         files = self.find(self.path)
-        total, done = sum((self.path / name).stat().st_size for name in files), 0
+        total, done = self.size, 0
 
         def tell(count: int) -> None:
             nonlocal done
@@ -69,6 +75,18 @@ class Job:
     target: Target
     sources: Mapping[str, Source]
     skipped: tuple[Stage, ...] = ()
+
+    @property
+    def all_stages(self) -> tuple[Stage, ...]:
+        return (*self.stages, *self.skipped)
+
+    def find_maker(self, stage: Stage, kind: str) -> Stage | None:
+        """The stage whose artifact of a kind another one reads: the last before it; None where that is a source."""
+        earlier = self.stages[: self.stages.index(stage)]
+        return next((maker for maker in reversed(earlier) if maker.writes == kind), None)
+
+    def find_section(self, stage: Stage) -> Section | None:
+        return self.sections[stage.section] if stage.section else None
 
     def section_values(self, stage: Stage) -> dict[str, Any]:
         """The values of the section that a stage reads, as JSON; none where it reads none."""

@@ -4,6 +4,7 @@ import os
 import shutil
 import stat
 import tempfile
+import threading
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,7 +32,7 @@ def write_whole(path: Path, data: bytes) -> None:
 def replace_text(path: Path, text: str) -> None:
     """Make the file hold this text in one step; for what may be lost in a crash, so nothing waits for the disk."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(f".{os.getpid()}")
+    aside = path.with_suffix(f".{os.getpid()}-{threading.get_native_id()}")
     try:
         aside.write_text(text, encoding="utf-8")
         aside.replace(path)

@@ -15,7 +15,8 @@ PreImage = Mapping[str, Any]
 class Record:
     """One step that was made. It is written last, and makes its artifact exist.
 
-    `seconds` is wall-clock time, `peak_memory_bytes` anonymous memory, `created` seconds since 1970.
+    `seconds` is wall-clock time, `peak_memory_bytes` anonymous memory, `created` seconds since 1970. What the step read
+    and wrote is None in a record of an earlier version.
     """
 
     key: str
@@ -26,6 +27,8 @@ class Record:
     seconds: float
     peak_memory_bytes: int
     created: float
+    bytes_read: int | None = None
+    bytes_written: int | None = None
 
     def to_bytes(self) -> bytes:
         """JSON that carries its own digest, so that a damaged record is no record."""
@@ -39,7 +42,8 @@ def parse_record(data: bytes) -> Record | None:
         value = json.loads(data)
         body = value["record"]
         record = Record(**body)
-        words, numbers = (record.key, record.stage, record.digest), (record.seconds, record.created)
+        words = (record.key, record.stage, record.digest)
+        numbers = (record.seconds, record.created, record.bytes_read or 0, record.bytes_written or 0)
         is_ours = all(isinstance(word, str) for word in words) and all(isinstance(one, int | float) for one in numbers)
         is_ours = is_ours and isinstance(record.pre_image, dict) and isinstance(record.metrics, dict)
         return record if is_ours and digest_value(body) == value["sha256"] else None

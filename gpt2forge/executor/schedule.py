@@ -1,0 +1,175 @@
+"""Which step of a run is made next, and what comes of it.
+
+1. A step is looked up as soon as its inputs are there. What is made already comes out at once, for every job.
+2. The rest is made by several lanes at once, each step once, however many jobs it belongs to: the first of them has
+   built it, the others reuse it.
+3. Steps that run at once stay within the memory there is, as far as it is foreseen; one step may always run. A step
+   that measures runs alone, when nothing else is left that could run.
+4. A failure ends the jobs that the step belongs to. Nothing new begins after it, unless told to keep going; what runs
+   comes to its end, and is kept.
+"""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from gpt2forge.executor.means import Means
+from gpt2forge.executor.step import Errand, carry_out, make_errand, make_step, tell
+from gpt2forge.executor.track import Track
+from gpt2forge.outcome import Outcome
+from gpt2forge.progress import Emit, StepFinished
+from gpt2forge.stage import Stage
+from gpt2forge.store.store import Store
+
+
+@dataclass
+class Task:
+    """A step that is to be made, or is being made, and the jobs that it belongs to."""
+
+    errand: Errand
+    tracks: list[Track]
+    is_running: bool = False
+
+    @property
+    def stage(self) -> Stage:
+        return self.errand.step.stage
+
+    @property
+    def is_wanted(self) -> bool:
+        return self.is_running or any(track.is_open for track in self.tracks)
+
+
+class Schedule:
+    """The state of a run; the lanes that work on it share it under one lock."""
+
+    def __init__(
+        self, tracks: Sequence[Track], store: Store, emit: Emit, means: Means, rerun: str | None, keep_going: bool
+    ) -> None:
+        self.tracks, self.store, self.means = tracks, store, means
+        self.tell, self.rerun, self.keep_going = emit, rerun, keep_going
+        self.tasks: dict[str, Task] = {}
+        self.made: set[str] = set()
+        self.lanes = 0
+        self.is_ending = False
+        self.stop = threading.Event()
+        self.changed = threading.Condition(threading.RLock())
+
+    def emit(self, event: object) -> None:
+        """One event after the other, whichever lane it comes from."""
+        with self.changed:
+            self.tell(event)  # type: ignore[arg-type]
+
+    def work(self) -> None:
+        """A lane: makes one step after the other, until there is none left."""
+        with self.changed:
+            self.lanes += 1
+        try:
+            while task := self.take():
+                self.bring_about(task)
+        finally:
+            with self.changed:
+                self.lanes -= 1
+                self.changed.notify_all()
+
+    def take(self) -> Task | None:
+        """The next step to make; waits until there is one that fits, None when nothing is left."""
+        with self.changed:
+            while not self.is_ending and self.tasks:
+                task = self.choose()
+                if task:
+                    task.is_running = True
+                    return task
+                self.changed.wait()
+            return None
+
+    def choose(self) -> Task | None:
+        """By rule 3; else first come, first served."""
+        waiting = [task for task in self.tasks.values() if not task.is_running]
+        return next((task for task in sorted(waiting, key=lambda task: task.stage.alone) if self.fits(task)), None)
+
+    def fits(self, task: Task) -> bool:
+        running = [other for other in self.tasks.values() if other.is_running]
+        if not running:
+            return True
+        if any(each.stage.alone for each in (task, *running)):
+            return False
+        return sum(each.errand.estimate.memory for each in (task, *running)) <= self.means.memory
+
+    def bring_about(self, task: Task) -> None:
+        """Make a step, and go on from there; whatever goes wrong is the end of its jobs, not of the lane."""
+        try:
+            outcome, error = carry_out(task.errand, self.emit, self.stop), None
+        except BaseException as caught:
+            step = task.errand.step
+            outcome, error = Outcome(step.stage.name, "failed", task.errand.reason, step.key), caught
+        with self.changed:
+            del self.tasks[task.errand.step.key]
+            self.made.add(task.errand.step.key)
+            for track in task.tracks:
+                self.come_out(track, outcome, error)
+                if outcome.outcome == "built":
+                    outcome = replace(outcome, outcome="reused", reason="")
+            self.advance()
+            self.changed.notify_all()
+
+    def come_out(self, track: Track, outcome: Outcome, error: BaseException | None = None) -> None:
+        """Note what became of a step in one of its jobs, and judge it."""
+        track.found[outcome.stage] = outcome
+        self.emit(StepFinished(outcome, track.job.name))
+        if track.error is not None:
+            return
+        try:
+            if error is not None:
+                raise error
+            track.judge(outcome)
+            if track.is_whole:
+                self.finish(track)
+        except BaseException as caught:
+            self.fail(track, caught)
+
+    def finish(self, track: Track) -> None:
+        for stage in track.job.skipped if track.until is None else ():
+            track.found[stage.name] = Outcome(stage.name, "skipped", "asked for by `--skip`")
+            self.emit(StepFinished(track.found[stage.name], track.job.name))
+        track.finish(track)
+
+    def fail(self, track: Track, error: BaseException) -> None:
+        """By rule 4."""
+        track.error = track.error or error
+        self.is_ending = self.is_ending or not self.keep_going or not isinstance(error, Exception)
+        self.tasks = {key: task for key, task in self.tasks.items() if task.is_wanted}
+
+    def advance(self) -> None:
+        """Look up every step that could go on, by rules 1 and 2, until none is left that comes out at once."""
+        with self.changed:
+            while found := [(track, stage) for track in self.tracks for stage in track.list_startable()]:
+                for track, stage in found:
+                    self.look_up(track, stage)
+
+    def look_up(self, track: Track, stage: Stage) -> None:
+        track.claimed.add(stage.name)
+        try:
+            step = make_step(track.job, stage, self.store, track.list_inputs(stage))
+            task = self.tasks.get(step.key)
+            again = stage.name == self.rerun and step.key not in self.made
+            record = None if again or task else step.find()
+            if record:
+                self.come_out(track, tell(record, "reused", ""))
+            elif task:
+                task.tracks.append(track)
+            else:
+                self.tasks[step.key] = Task(make_errand(step, again), [track])
+        except Exception as error:
+            self.fail(track, error)
+
+    def give_up(self, error: BaseException) -> None:
+        """End what runs, wait until it has, and leave no job open."""
+        self.stop.set()
+        with self.changed:
+            self.is_ending = True
+            self.changed.notify_all()
+            while self.lanes:
+                self.changed.wait()
+            for track in self.tracks:
+                if track.is_open:
+                    self.fail(track, error)

@@ -1,0 +1,176 @@
+"""One step of a run: how it is looked up, and how it is made, checked in and recorded."""
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Event
+from typing import Any, Literal
+
+from gpt2forge.errors import UserError
+from gpt2forge.executor.machine import hold_machine
+from gpt2forge.executor.process import run_worker
+from gpt2forge.outcome import Outcome
+from gpt2forge.plan.estimate import Estimate, estimate, measure_inputs
+from gpt2forge.plan.job import Job
+from gpt2forge.plan.key import make_key, make_pre_image
+from gpt2forge.plan.reason import explain, find_nearest
+from gpt2forge.progress import Emit, Meter, StepStarted, StepWaiting
+from gpt2forge.stage import Stage
+from gpt2forge.store.disk import remove_tree
+from gpt2forge.store.record import Record
+from gpt2forge.store.store import Store
+
+
+@dataclass(frozen=True)
+class Step:
+    """A stage in a run, with all that decides what it makes; `inputs` are digests by kind."""
+
+    job: Job
+    stage: Stage
+    store: Store
+    inputs: Mapping[str, str]
+    pre_image: Mapping[str, Any]
+    key: str
+
+    def find(self) -> Record | None:
+        """What it made earlier, if that is there and whole."""
+        return self.store.find(self.stage.name, self.key)
+
+
+@dataclass(frozen=True)
+class Errand:
+    """A step that must be made: why, and what that will take. `again`: even if it is there."""
+
+    step: Step
+    reason: str
+    estimate: Estimate
+    again: bool = False
+
+
+def make_step(job: Job, stage: Stage, store: Store, inputs: Mapping[str, str]) -> Step:
+    pre_image = make_pre_image(job, stage, inputs, store.memo)
+    return Step(job, stage, store, inputs, pre_image, make_key(pre_image))
+
+
+def make_errand(step: Step, again: bool) -> Errand:
+    """Raises what reading the store raises."""
+    nearest = find_nearest(step.pre_image, step.store.records(step.stage.name))
+    reason = "asked for by `--rerun`" if again else explain(step.stage, nearest, step.store.memo)
+    read = measure_inputs(step.job, step.store, step.inputs)
+    return Errand(step, reason, estimate(step.job, step.stage, nearest, read), again)
+
+
+def carry_out(errand: Errand, emit: Emit, stop: Event) -> Outcome:
+    """Make a step, unless another build has made it meanwhile. Raises what ended it; KeyboardInterrupt on `stop`."""
+    step = errand.step
+    name = step.stage.name
+    waits = Waiting(lambda: emit(StepWaiting(name, "another build that is making it", step.job.name)), stop)
+    with step.store.lock(step.key, waits) as lock:
+        record = None if errand.again else step.find()
+        if record:
+            return tell(record, "reused", "")
+        with take_machine(step, emit, stop) as machine:
+            emit(StepStarted(name, errand.reason, step.job.name))
+            return tell(make(step, (lock, *machine), emit, stop), "built", errand.reason)
+
+
+@dataclass
+class Waiting:
+    """Called again and again while something is waited for: says so once, and ends it when the run is given up."""
+
+    say: Callable[[], None]
+    stop: Event
+    has_said: bool = False
+
+    def __call__(self) -> None:
+        if self.stop.is_set():
+            raise KeyboardInterrupt
+        if not self.has_said:
+            self.has_said = True
+            self.say()
+
+
+@contextmanager
+def take_machine(step: Step, emit: Emit, stop: Event) -> Iterator[tuple[int, ...]]:
+    """Wait until nothing else here runs that must be alone, if this must be; gives what holds the machine."""
+    if not step.stage.alone:
+        yield ()
+        return
+    said = StepWaiting(step.stage.name, "another measurement on this machine", step.job.name)
+    with hold_machine(Waiting(lambda: emit(said), stop)) as descriptor:
+        yield (descriptor,)
+
+
+def tell(record: Record, outcome: Literal["built", "reused"], reason: str) -> Outcome:
+    return Outcome(
+        record.stage,
+        outcome,
+        reason,
+        record.key,
+        record.digest,
+        record.seconds,
+        record.peak_memory_bytes,
+        record.metrics,
+    )
+
+
+def make(step: Step, locks: tuple[int, ...], emit: Emit, stop: Event) -> Record:
+    """Run the stage in its own process, take its folder into the store, write the record last."""
+    started = time.monotonic()
+    out = step.store.make_room(step.key)
+    try:
+        log = step.store.log(step.stage.name, step.key)
+        advance = Meter(step.stage.name, emit, step.job.name).advance
+        ended = run_worker(step.stage.name, make_order(step, out), log, locks, advance, stop)
+        check_sources(step)
+        digest = step.store.commit(out)
+    finally:
+        with suppress(OSError):
+            remove_tree(out)
+    record = Record(
+        step.key,
+        step.stage.name,
+        step.pre_image,
+        digest,
+        ended.metrics,
+        round(time.monotonic() - started, 3),
+        ended.peak_memory_bytes,
+        time.time(),
+        measure_inputs(step.job, step.store, step.inputs),
+        step.store.measure(digest),
+    )
+    step.store.write_record(record)
+    return record
+
+
+def make_order(step: Step, out: Path) -> dict[str, Any]:
+    """What the worker is told, as JSON."""
+    inputs = {
+        kind: {"path": str(locate(step, kind, digest)), "digest": digest, "made": kind not in step.job.sources}
+        for kind, digest in step.inputs.items()
+    }
+    section = step.job.section_values(step.stage)
+    target = step.job.target.model_dump(mode="json")
+    return {
+        "name": step.stage.name,
+        "module": step.stage.module,
+        "section": section,
+        "target": target,
+        "inputs": inputs,
+        "out": str(out),
+    }
+
+
+def locate(step: Step, kind: str, digest: str) -> Path:
+    source = step.job.sources.get(kind)
+    return source.path if source else step.store.folder(digest)
+
+
+def check_sources(step: Step) -> None:
+    """A source that changed while a stage read it has given bytes that no digest names."""
+    for kind, digest in step.inputs.items():
+        source = step.job.sources.get(kind)
+        if source and source.digest(step.store.memo, lambda done, total, unit: None) != digest:
+            raise UserError(f"{source.path}: changed while it was being read; build again when nothing writes to it")

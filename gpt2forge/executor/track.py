@@ -1,0 +1,64 @@
+"""A job on its way through a run: what has come out of it, and which of its stages could go on."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+from gpt2forge.outcome import Outcome
+from gpt2forge.plan.job import Job
+from gpt2forge.stage import Stage
+
+
+def allow(outcome: Outcome) -> None:
+    """Judges nothing."""
+
+
+@dataclass
+class Track:
+    """`judge` looks at each outcome, and ends the job by an error. `finish` is called when every step has come out.
+
+    `until` names the last stage that is wanted. `sources` are the digests of what no step made, by kind.
+    """
+
+    job: Job
+    judge: Callable[[Outcome], None] = allow
+    finish: Callable[["Track"], None] = lambda track: None
+    until: str | None = None
+    sources: dict[str, str] = field(default_factory=dict)
+    found: dict[str, Outcome] = field(default_factory=dict)
+    claimed: set[str] = field(default_factory=set)
+    error: BaseException | None = None
+
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Those that this run reaches."""
+        names = [stage.name for stage in self.job.stages]
+        return self.job.stages if self.until is None else self.job.stages[: names.index(self.until) + 1]
+
+    @property
+    def is_whole(self) -> bool:
+        return all(stage.name in self.found for stage in self.stages)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is more to do."""
+        return self.error is None and not self.is_whole
+
+    @property
+    def outcomes(self) -> list[Outcome]:
+        """What has come out so far, in the order of the stages."""
+        return [self.found[stage.name] for stage in self.job.all_stages if stage.name in self.found]
+
+    def list_startable(self) -> Iterator[Stage]:
+        """The stages whose inputs are there, and that nobody has taken in hand."""
+        for stage in self.stages if self.error is None else ():
+            makers = [maker for kind in stage.reads if (maker := self.job.find_maker(stage, kind))]
+            if stage.name not in self.claimed and all(maker.name in self.found for maker in makers):
+                yield stage
+
+    def list_inputs(self, stage: Stage) -> dict[str, str]:
+        """The digests of what a stage reads, by kind."""
+        makers = {kind: self.job.find_maker(stage, kind) for kind in stage.reads}
+        return {
+            kind: self.sources[kind] if maker is None else str(self.found[maker.name].digest)
+            for kind, maker in makers.items()
+        }
