@@ -55,8 +55,9 @@ class Stage:
     version its result depends on. `version` is raised when the result changes for a reason that none of these shows.
 
     `optional`: a build may leave it out, for it tells of the result and makes none of it. `on_host`: what it finds
-    holds for this machine only. `alone`: no two of it run on a machine at once, and nothing else in the same build.
-    `share`: about how many bytes come out for each that is read, given the section.
+    holds for this machine only. `threaded`: it keeps all processors busy by itself, so that nothing runs beside it in
+    a build. `alone`: the same, and no two of it run on a machine at once. `share`: about how many bytes come out for
+    each that is read, given the section.
     """
 
     name: str
@@ -71,7 +72,13 @@ class Stage:
     optional: bool = False
     on_host: bool = False
     alone: bool = False
+    threaded: bool = False
     share: Callable[[Any], float] = lambda section: 0.01
+
+    @property
+    def takes_all(self) -> bool:
+        """Whether it wants every processor."""
+        return self.threaded or self.alone
 
     @property
     def module(self) -> str:

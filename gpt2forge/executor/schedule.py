@@ -4,7 +4,9 @@
 2. The rest is made by several lanes at once, each step once, however many jobs it belongs to: the first of them has
    built it, the others reuse it.
 3. Steps that run at once stay within the memory there is, as far as it is foreseen; one step may always run. A step
-   that measures runs alone, when nothing else is left that could run.
+   that keeps all processors busy runs with nothing beside it: two of these at once take longer than one after the
+   other (their threads wait for each other by spinning). Such steps wait until nothing else can run, and those that
+   must have the machine to themselves come last.
 4. A failure ends the jobs that the step belongs to. Nothing new begins after it, unless told to keep going; what runs
    comes to its end, and is kept.
 """
@@ -37,6 +39,11 @@ class Task:
     @property
     def is_wanted(self) -> bool:
         return self.is_running or any(track.is_open for track in self.tracks)
+
+
+def rank(task: Task) -> tuple[bool, bool]:
+    """The lower goes first, by rule 3."""
+    return task.stage.alone, task.stage.takes_all
 
 
 class Schedule:
@@ -85,13 +92,13 @@ class Schedule:
     def choose(self) -> Task | None:
         """By rule 3; else first come, first served."""
         waiting = [task for task in self.tasks.values() if not task.is_running]
-        return next((task for task in sorted(waiting, key=lambda task: task.stage.alone) if self.fits(task)), None)
+        return next((task for task in sorted(waiting, key=rank) if self.fits(task)), None)
 
     def fits(self, task: Task) -> bool:
         running = [other for other in self.tasks.values() if other.is_running]
         if not running:
             return True
-        if any(each.stage.alone for each in (task, *running)):
+        if any(each.stage.takes_all for each in (task, *running)):
             return False
         return sum(each.errand.estimate.memory for each in (task, *running)) <= self.means.memory
 

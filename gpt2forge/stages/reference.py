@@ -65,4 +65,5 @@ STAGE = Stage(
     version=1,
     run=run,
     optional=True,
+    threaded=True,
 )

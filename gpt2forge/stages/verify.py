@@ -89,5 +89,6 @@ STAGE = Stage(
     version=1,
     run=run,
     optional=True,
+    threaded=True,
     on_host=True,
 )
