@@ -1,6 +1,5 @@
 """The whole recipe as one class, the stages in order, and how a recipe is found, read and judged."""
 
-import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,9 +8,10 @@ from typing import Annotated, Any, get_args
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from gpt2forge.composition import compose_document
+from gpt2forge.composition import change_document, compose_document
 from gpt2forge.document import Node, is_text
-from gpt2forge.errors import Fault, Place, RecipeError, UserError
+from gpt2forge.errors import Fault, Place, RecipeError, UserError, suggest, suggest_close
+from gpt2forge.errors import quote as quote
 from gpt2forge.stage import Section, Stage, Target
 from gpt2forge.stages import benchmark, convert, export, fuse, quantize, reference, verify
 from gpt2forge.stages.benchmark import Benchmark
@@ -103,7 +103,7 @@ def load_recipe(reference: str, changes: Sequence[str] = (), name: str | None = 
     Raises RecipeError with every fault at once, each with its place.
     """
     path = find_recipe(reference)
-    document = compose_document(path, changes)
+    document = change_document(compose_document(path), changes)
     if name is not None:
         document = Node({**document.value, "name": Node(name, Place("--name"))}, document.place)
     plain = document.plain()
@@ -201,19 +201,3 @@ def show(value: Any) -> str:
     if isinstance(value, str) and not is_text(text):
         text = f'"{text}"'  # the quotes are what is wrong with it
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-
-
-def suggest(word: str, known: Sequence[str]) -> str:
-    """The known name that was meant; all of them when none is near."""
-    return suggest_close(word, known) or (
-        f"; there {'are' if len(known) > 1 else 'is'} {quote(known)}" if known else ""
-    )
-
-
-def suggest_close(word: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean `{close[0]}`?" if close else ""
-
-
-def quote(words: Sequence[str]) -> str:
-    return ", ".join(f"`{word}`" for word in words)
