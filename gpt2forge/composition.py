@@ -22,7 +22,8 @@ DECIDED = {
 
 def compose_document(path: Path) -> Node:
     """Read a recipe file with all it extends; what is deleted is still there as a null."""
-    return reduce(merge, (document for _, document in reversed(read_chain(path))))
+    documents = (document for _, document in reversed(read_chain(path)))
+    return reduce(extend, documents, Node({}, Place(str(path), 1, 1)))
 
 
 def change_document(document: Node, changes: Sequence[str]) -> Node:
@@ -89,6 +90,18 @@ def find_parent(path: Path, entry: Node, children: Sequence[Path]) -> Path:
     if len(children) > DEEPEST:
         raise RecipeError([Fault(entry.place, f"`extends: {entry.value}`: a chain of more than {DEEPEST} files")])
     return parent
+
+
+def extend(below: Node, above: Node) -> Node:
+    """Merge, but raise RecipeError for a variant without a value, where that deletes nothing."""
+    variants, known = above.find(("matrix",)), below.find(("matrix",))
+    if variants and isinstance(variants.value, dict):
+        there = known.value if known and isinstance(known.value, dict) else {}
+        slips = [node.place for key, node in variants.value.items() if node.value is None and key not in there]
+        if slips:
+            message = "deletes a variant that no parent has; for one that changes nothing write `{}` behind it"
+            raise RecipeError([Fault(place, message) for place in slips])
+    return merge(below, above)
 
 
 def merge(below: Node, above: Node) -> Node:

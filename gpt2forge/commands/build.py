@@ -25,7 +25,7 @@ from gpt2forge.outcome import Outcome
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.recipe_job import make_job
 from gpt2forge.progress import Emit, RunFinished
-from gpt2forge.recipe import LoadedRecipe, load_recipe, quote
+from gpt2forge.recipe import LoadedRecipe, load_recipes, quote
 from gpt2forge.report import make_report, read_report, write_report
 from gpt2forge.stage import PACKAGE
 from gpt2forge.store.roots import register
@@ -70,7 +70,7 @@ class Request:
 def build(request: Request) -> None:
     """Build the recipes one after the other; the first that fails ends it, unless told to keep going."""
     request.check()
-    loaded = [load_recipe(reference, request.changes, request.name) for reference in request.references]
+    loaded = load_recipes(request.references, request.changes, request.name)
     orders = [make_order(each, request.skip, request.locked) for each in loaded]
     failed: list[str] = []
     for number, order in enumerate(orders, 1):
