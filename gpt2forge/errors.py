@@ -1,6 +1,8 @@
 """What a user can mend: every such error is one line that says where, what and how."""
 
+import difflib
 import errno
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 MENDABLE = {
@@ -48,3 +50,19 @@ class RecipeError(UserError):
     def __init__(self, faults: list[Fault]) -> None:
         self.faults = sorted(set(faults))
         super().__init__("\n".join(str(fault) for fault in self.faults))
+
+
+def suggest(word: str, known: Sequence[str]) -> str:
+    """The known name that was meant; all of them when none is near."""
+    return suggest_close(word, known) or (
+        f"; there {'are' if len(known) > 1 else 'is'} {quote(known)}" if known else ""
+    )
+
+
+def suggest_close(word: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean `{close[0]}`?" if close else ""
+
+
+def quote(words: Sequence[str]) -> str:
+    return ", ".join(f"`{word}`" for word in words)

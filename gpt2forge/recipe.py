@@ -1,6 +1,5 @@
-"""The whole recipe as one class, the stages in order, and how a recipe is found, read and judged."""
+"""The whole recipe as one class, the stages in order, and how recipes are loaded and judged."""
 
-import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,15 +8,16 @@ from typing import Annotated, Any, get_args
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from gpt2forge.composition import compose_document
+from gpt2forge.composition import change_document
 from gpt2forge.document import Node, is_text
-from gpt2forge.errors import Fault, Place, RecipeError, UserError
+from gpt2forge.errors import Fault, Place, RecipeError, UserError, suggest, suggest_close
+from gpt2forge.errors import quote as quote
+from gpt2forge.references import Found, find_owner, find_recipes, list_names, refuse_several
 from gpt2forge.stage import Section, Stage, Target
 from gpt2forge.stages import benchmark, convert, export, fuse, quantize, reference, verify
 from gpt2forge.stages.benchmark import Benchmark
 from gpt2forge.stages.verify import Verify
 
-RECIPES = Path("recipes")
 NAME = re.compile(r"^[A-Za-z0-9._@-]+$")
 Loc = tuple[str | int, ...]
 
@@ -31,6 +31,7 @@ EXPECTATIONS = {
     "bool_type": "must be `true` or `false`",
     "model_type": "must be a mapping",
     "string_type": "must be text",
+    "string_too_long": "is too long for a file's name",
     "string_pattern_mismatch": "must be made of letters, digits, `.`, `_`, `@` and `-`",
 }
 
@@ -67,67 +68,94 @@ class LoadedRecipe:
 
     recipe: Recipe
     document: Node
-    path: Path
+    found: Found
+
+    @property
+    def path(self) -> Path:
+        """The file that says it."""
+        return self.found.path
+
+    @property
+    def own_name(self) -> str:
+        """What it is published as where `--name` says nothing: `STEM` or `STEM@VARIANT`."""
+        return self.found.name
 
     def place(self, *keys: str) -> Place:
         """Where a value stands, or the nearest section above it that does."""
         return self.document.nearest(keys).place
 
 
-def find_recipe(reference: str) -> Path:
-    """The file of a recipe that is named as `nano-cpu-int8` (under recipes/) or by its path."""
-    named = RECIPES / f"{reference}.yaml"
-    path = Path(reference)
-    if path.suffix in (".yaml", ".yml") or "/" in reference:
-        if path.is_file():
-            return path
-        raise UserError(f"{path}: there is no such recipe{suggest_close(path.stem, list_recipes())}")
-    if named.is_file():
-        return named
-    known = list_recipes()
-    if not known:
-        raise UserError(
-            f"`{reference}`: there is no folder `{RECIPES}/` with recipes here; start where it is, or give a path"
-        )
-    raise UserError(f"`{reference}`: there is no `{named}`{suggest(reference, known)}")
+def load_recipes(references: Sequence[str], changes: Sequence[str] = (), name: str | None = None) -> list[LoadedRecipe]:
+    """Find, read and judge all recipes that are meant, each once; `name` replaces the name of a single one.
 
-
-def list_recipes() -> list[str]:
-    """The names of the recipes here."""
-    return sorted(file.stem for file in RECIPES.glob("*.yaml"))
+    Raises RecipeError with the faults of all at once, each with its place.
+    """
+    faults: list[Fault] = []
+    found = find_recipes(references, faults)
+    if len(found) > 1 and (changes or name is not None):
+        names = list_names([each.name for each in found])
+        raise UserError(f"`{'--set' if changes else '--name'}` is for one recipe, and several are meant{names}")
+    loaded: list[LoadedRecipe] = []
+    for each in found:
+        try:
+            loaded.append(load(each, changes, name))
+        except RecipeError as error:
+            faults += error.faults
+    if faults:
+        raise RecipeError(faults)
+    return loaded
 
 
 def load_recipe(reference: str, changes: Sequence[str] = (), name: str | None = None) -> LoadedRecipe:
-    """Read, compose and judge a recipe; `name` replaces its name.
+    """The same of a reference that must mean one recipe; raises UserError with their names where it means several."""
+    loaded = load_recipes([reference], changes, name)
+    refuse_several(reference, [each.found for each in loaded])
+    return loaded[0]
 
-    Raises RecipeError with every fault at once, each with its place.
-    """
-    path = find_recipe(reference)
-    document = compose_document(path, changes)
+
+def load(found: Found, changes: Sequence[str], name: str | None) -> LoadedRecipe:
+    """Judge a recipe that was found, with its changes."""
+    document = change_document(found.whole, changes)
     if name is not None:
-        document = Node({**document.value, "name": Node(name, Place("--name"))}, document.place)
+        check_name(name, found, changes)
+    faults = list(judge_name(document, found)) if name is None else []
+    document = rename(document, found, name)
     plain = document.plain()
-    if name is not None:
-        check_name(name, path, changes)
-    faults = [Fault(document.nearest(loc).place, message) for loc, message in judge(plain)]
-    if name is None and NAME.fullmatch(str(plain.get("name", ""))) and plain["name"] != path.stem:
-        message = f"`name: {plain['name']}` must be the file's, `{path.stem}`"
-        faults.append(Fault(document.nearest(("name",)).place, message))
+    faults += (Fault(document.nearest(loc).place, message) for loc, message in judge(plain))
     try:
         recipe = Recipe.model_validate(plain)
     except ValidationError as error:
-        found = (explain(dict(detail), document, path) for detail in error.errors(include_url=False))
-        raise RecipeError([*faults, *found]) from error
+        told = (explain(dict(detail), document, found.path) for detail in error.errors(include_url=False))
+        raise RecipeError([*faults, *told]) from error
     if faults:
         raise RecipeError(faults)
-    return LoadedRecipe(recipe, document, path)
+    return LoadedRecipe(recipe, document, found)
 
 
-def check_name(name: str, path: Path, changes: Sequence[str]) -> None:
+def check_name(name: str, found: Found, changes: Sequence[str]) -> None:
     """Raises UserError when another recipe is published under this name, or this one as it stands in its file."""
-    owner = RECIPES / f"{name}.yaml"
-    if owner.is_file() and (changes or not owner.samefile(path)):
+    owner = find_owner(name)
+    if owner and (changes or name != found.name or not owner.samefile(found.path)):
         raise UserError(f"--name: `{name}` is what `{owner}` is published as; choose another name")
+
+
+def judge_name(document: Node, found: Found) -> Iterator[Fault]:
+    """A recipe's name in its file is the file's; other faults of it are told elsewhere."""
+    said = document.find(("name",))
+    if said and isinstance(said.value, str) and said.value != found.path.stem and NAME.fullmatch(said.value):
+        yield Fault(said.place, f"`name: {said.value}` must be the file's, `{found.path.stem}`")
+
+
+def rename(document: Node, found: Found, name: str | None) -> Node:
+    """Put in the name that is published: `--name`, or that of the variant, if the file has its own name right."""
+    said = document.find(("name",))
+    if name is not None:
+        renamed = Node(name, Place("--name"))
+    elif found.variant and said and said.value == found.path.stem:
+        renamed = Node(found.name, found.variant.changes.place)
+    else:
+        return document
+    return Node({**document.value, "name": renamed}, document.place)
 
 
 def judge(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
@@ -171,7 +199,7 @@ def section_fields(loc: Loc) -> Sequence[str]:
     fields: Any = Recipe
     for part in loc:
         fields = find_section(fields.model_fields[part].annotation)
-    return [*fields.model_fields, *(() if loc else ("extends",))]
+    return [*fields.model_fields, *(() if loc else ("extends", "matrix"))]
 
 
 def find_section(annotation: Any) -> Any:
@@ -201,19 +229,3 @@ def show(value: Any) -> str:
     if isinstance(value, str) and not is_text(text):
         text = f'"{text}"'  # the quotes are what is wrong with it
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
-
-
-def suggest(word: str, known: Sequence[str]) -> str:
-    """The known name that was meant; all of them when none is near."""
-    return suggest_close(word, known) or (
-        f"; there {'are' if len(known) > 1 else 'is'} {quote(known)}" if known else ""
-    )
-
-
-def suggest_close(word: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean `{close[0]}`?" if close else ""
-
-
-def quote(words: Sequence[str]) -> str:
-    return ", ".join(f"`{word}`" for word in words)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from gpt2forge.errors import RecipeError, UserError
-from gpt2forge.recipe import load_recipe
+from gpt2forge.recipe import load_recipe, load_recipes
 from tests.workshop import SHIPPED
 
 ROOT = Path(__file__).parents[1]
@@ -211,3 +211,103 @@ def test_name_of_another_recipe_is_not_taken(folder: Path) -> None:
     with pytest.raises(UserError) as error:
         load_recipe("mine", ["quantization.scheme=int4"], "other")
     assert str(error.value) == "--name: `other` is what `recipes/other.yaml` is published as; choose another name"
+
+
+MATRIX = """\
+matrix:
+  - int8: {quantization: {scheme: int8}}
+    int4: {quantization: {scheme: int4}}
+  - 32: {quantization: {granularity: 32}}
+    128: {quantization: {granularity: 128}}
+"""
+BARE = GOOD.partition("quantization")[0]
+
+
+def test_recipe_with_a_matrix_is_its_variants(folder: Path) -> None:
+    write(BARE + MATRIX)
+    loaded = load_recipes(["mine"])
+    found = [
+        (each.recipe.name, each.recipe.quantization.scheme, each.recipe.quantization.granularity) for each in loaded
+    ]
+    assert found == [
+        ("mine@int8-32", "int8", 32),
+        ("mine@int8-128", "int8", 128),
+        ("mine@int4-32", "int4", 32),
+        ("mine@int4-128", "int4", 128),
+    ]
+    assert {each.path for each in loaded} == {Path("recipes/mine.yaml")}
+    assert str(loaded[1].place("quantization", "granularity")) == "recipes/mine.yaml:10:26"
+
+
+def test_variants_may_give_what_the_recipe_lacks(folder: Path) -> None:
+    source = "matrix:\n  a: {source: {checkpoint: a}}\n  b: {source: {checkpoint: b}}\n"
+    write("name: mine\ntarget:\n  device: cpu\n" + source)
+    assert [each.recipe.source.checkpoint for each in load_recipes(["mine"])] == ["a", "b"]
+    write("name: mine\ntarget:\n  device: cpu\n" + source + "  c: {}\n")
+    with pytest.raises(RecipeError) as error:
+        load_recipes(["mine"])
+    assert str(error.value) == "recipes/mine.yaml:1:1: the key `source` is missing"
+
+
+def test_fault_that_several_variants_share_is_told_once(folder: Path) -> None:
+    text = MATRIX.replace("int4}", "int9}").replace("32}}", "33}, fusion: {gelo: true}}")
+    write(BARE + text)
+    with pytest.raises(RecipeError) as error:
+        load_recipes(["mine"])
+    assert str(error.value).splitlines() == [
+        "recipes/mine.yaml:8:27: `quantization.scheme: int9` must be one of `none`, `int8`, `int4`; did you mean `int8`?",
+        "recipes/mine.yaml:9:25: `quantization.granularity: 33` must be one of `16`, `32`, `64`, `128`, `256`, `channel`; "
+        "did you mean `32`?",
+        "recipes/mine.yaml:9:54: unknown key `fusion.gelo`; did you mean `gelu`?",
+    ]
+
+
+def test_faults_of_all_recipes_are_told_at_once(folder: Path) -> None:
+    write(GOOD.replace("int8", "int9"))
+    (folder / "recipes/broken.yaml").write_text("{")
+    (folder / "recipes/other.yaml").write_text(
+        BARE.replace("mine", "other") + "matrix: {a/b: {}, c: {fusion: {gelo: 1}}}\n"
+    )
+    with pytest.raises(RecipeError) as error:
+        load_recipes(["mine", "broken", "other"])
+    assert [line.partition(": ")[0] for line in str(error.value).splitlines()] == [
+        "recipes/broken.yaml:1:2",
+        "recipes/mine.yaml:7:3",
+        "recipes/other.yaml:6:10",
+        "recipes/other.yaml:6:32",
+    ]
+
+
+@pytest.mark.parametrize("name", ["other", "a/b", "3"])
+def test_wrong_name_of_a_recipe_with_a_matrix_is_told_once(folder: Path, name: str) -> None:
+    (fault,) = faults(BARE.replace("name: mine", f"name: {name}") + MATRIX)
+    assert fault.startswith(f"recipes/mine.yaml:1:1: `name: {name}` must be ")
+
+
+def test_name_of_a_variant_has_its_length_too(folder: Path) -> None:
+    name = "v" * 200
+    (fault,) = faults(f"{BARE}matrix:\n  {name}: {{}}\n")
+    assert fault == f"recipes/mine.yaml:7:3: `name: mine@{'v' * 55}...` is too long for a file's name"
+
+
+def test_one_variant_takes_changes_and_a_name_and_several_do_not(folder: Path) -> None:
+    write(BARE + MATRIX)
+    loaded = load_recipe("mine@int4-32", ["~quantization.granularity", "quantization.scheme=int8"], "new")
+    assert (loaded.recipe.name, loaded.own_name) == ("new", "mine@int4-32")
+    assert loaded.recipe.quantization.granularity == 128
+    names = "`mine@int8-32`, `mine@int8-128`, `mine@int4-32`, `mine@int4-128`"
+    for changes, name, option in ((["fusion.gelu=false"], None, "--set"), ([], "new", "--name")):
+        with pytest.raises(UserError) as error:
+            load_recipes(["mine"], changes, name)
+        assert str(error.value) == f"`{option}` is for one recipe, and several are meant; there are {names}"
+    with pytest.raises(UserError) as error:
+        load_recipe("mine")
+    assert str(error.value) == f"`mine`: means several recipes, and one is needed; there are {names}"
+
+
+@pytest.mark.parametrize("name", ["mine", "mine@int8-32"])
+def test_name_that_a_variant_or_its_recipe_has_is_not_taken(folder: Path, name: str) -> None:
+    write(BARE + MATRIX)
+    with pytest.raises(UserError) as error:
+        load_recipe("mine@int4-32", [], name)
+    assert str(error.value) == f"--name: `{name}` is what `recipes/mine.yaml` is published as; choose another name"

@@ -13,7 +13,7 @@ from gpt2forge.commands.worth import describe_fidelity, describe_size, describe_
 from gpt2forge.errors import UserError
 from gpt2forge.executor.means import find_means
 from gpt2forge.executor.run import Options
-from gpt2forge.recipe import load_recipe, quote
+from gpt2forge.recipe import load_recipes, quote
 from gpt2forge.store.store import Store
 
 STORE = Path("cache")
@@ -61,7 +61,7 @@ class Request:
 def build(request: Request) -> None:
     """Build the recipes in one run: a step that several share is made once, and each is published when it is ready."""
     request.check()
-    loaded = [load_recipe(reference, request.changes, request.name) for reference in request.references]
+    loaded = load_recipes(request.references, request.changes, request.name)
     orders = [make_order(each, request.skip, request.locked) for each in loaded]
     store = Store(request.store)
     with make_view(orders, request.as_json) as view:

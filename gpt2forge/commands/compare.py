@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from gpt2forge import console
-from gpt2forge.commands.order import build_one, make_order
+from gpt2forge.commands.order import Order, build_one, make_order
 from gpt2forge.commands.worth import describe_size
 from gpt2forge.comparison import Comparison, find
 from gpt2forge.errors import RecipeError, UserError
 from gpt2forge.executor.run import Options
 from gpt2forge.progress import Event, RunFinished, StepFinished
-from gpt2forge.recipe import load_recipe
+from gpt2forge.recipe import load_recipes
 from gpt2forge.report import read_report
 from gpt2forge.store.store import Store
 
@@ -20,13 +21,17 @@ Report = Mapping[str, Any]
 Show = Callable[[Report], str]
 """Takes a report, gives what stands in the table."""
 
+Take = Callable[[Store], Report]
+"""Gives a report once there is a store."""
+
 
 def compare(references: Sequence[str], store: Path, skip: Sequence[str], as_json: bool, as_markdown: bool) -> None:
     """Write a table with a column for each result: a recipe, or a report that was saved, perhaps on another machine."""
-    if len(references) < 2:
-        raise UserError("one result has nothing to stand beside; name two or more")
     # Every fault of a recipe shows before the first build begins.
-    takes = [prepare(reference, skip) for reference in references]
+    groups = groupby(references, lambda reference: reference.endswith(".json"))
+    takes = [take for is_saved, group in groups for take in prepare(list(group), is_saved, skip)]
+    if len(takes) < 2:
+        raise UserError("one result has nothing to stand beside; name two or more")
     comparison = Comparison([take(Store(store)) for take in takes])
     if as_json:
         console.write_json(comparison.to_json())
@@ -41,12 +46,19 @@ def compare(references: Sequence[str], store: Path, skip: Sequence[str], as_json
         console.say_warning(remark)
 
 
-def prepare(reference: str, skip: Sequence[str]) -> Callable[[Store], Report]:
-    """What gives the report once there is a store."""
-    if reference.endswith(".json"):
-        saved = read_saved(Path(reference))
-        return lambda store: saved
-    order = make_order(load_recipe(reference), skip)
+def prepare(references: Sequence[str], is_saved: bool, skip: Sequence[str]) -> list[Take]:
+    """What gives the saved reports, or builds the recipes, one after the other."""
+    if is_saved:
+        return [prepare_saved(Path(reference)) for reference in references]
+    return [prepare_build(make_order(loaded, skip), skip) for loaded in load_recipes(references)]
+
+
+def prepare_saved(path: Path) -> Take:
+    saved = read_saved(path)
+    return lambda store: saved
+
+
+def prepare_build(order: Order, skip: Sequence[str]) -> Take:
     last = order.job.stages[-1].name if skip else None  # what is not measured is looked at, not published
 
     def take(store: Store) -> Report:

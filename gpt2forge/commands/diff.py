@@ -8,16 +8,22 @@ from gpt2forge import console
 from gpt2forge.commands.plan import look_up
 from gpt2forge.commands.show import list_values
 from gpt2forge.comparison import OWN
+from gpt2forge.errors import UserError
 from gpt2forge.plan.plan import PlannedStep
 from gpt2forge.plan.reason import compare, show
 from gpt2forge.plan.recipe_job import make_job
-from gpt2forge.recipe import load_recipe
+from gpt2forge.recipe import load_recipes
+from gpt2forge.references import list_names
 from gpt2forge.store.store import Store
 
 
 def diff(references: tuple[str, str], store: Path, as_json: bool, skip: Sequence[str]) -> None:
     """Write the keys whose values differ, then the steps of which one artifact serves both."""
-    loaded = [load_recipe(reference) for reference in references]
+    loaded = load_recipes(references)
+    if len(loaded) != 2:
+        raise UserError(
+            f"two recipes are needed, and {len(loaded)} are meant{list_names([each.own_name for each in loaded])}"
+        )
     one, other = (look_up(make_job(each, skip), Store(store)) for each in loaded)
     shared = find_shared(one, other)
     keys = find_keys(*({".".join(value.keys): value.said for value in list_values(each)} for each in loaded))

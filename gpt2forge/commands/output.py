@@ -1,5 +1,6 @@
 """Where the result of a recipe is."""
 
+import re
 from pathlib import Path
 
 from gpt2forge.errors import UserError
@@ -23,8 +24,8 @@ def find_output(reference: str) -> Path:
     A word without `/` is a recipe's name first, and a directory only where nothing was built under that name.
     """
     path = Path(reference)
-    is_recipe = path.suffix in (".yaml", ".yml")
-    published = BUILD / (path.stem if is_recipe else path.name)
+    is_recipe = re.search(r"\.ya?ml(@[^/]*)?$", reference) is not None
+    published = BUILD / (re.sub(r"\.ya?ml(?=@|$)", "", path.name) if is_recipe else path.name)
     is_place = "/" in reference and not is_recipe
     for output in (path,) if is_place else (published, path):
         if (output / "model.onnx").is_file():
@@ -35,7 +36,15 @@ def find_output(reference: str) -> Path:
     if is_place or (path.exists() and not is_recipe):
         what = "has no `model.onnx`" if path.is_dir() else "is a file" if path.exists() else "there is no such folder"
         raise UserError(f"{path}: {what}; name a recipe, or a directory that was built or copied")
-    from gpt2forge.recipe import find_recipe  # only here: it imports what a deployed model has no use for
+    return find_meant(reference)
 
-    find_recipe(reference)
-    raise UserError(f"`{reference}` is not built; run `gpt2forge build {reference}`")
+
+def find_meant(reference: str) -> Path:
+    """The published directory of the one recipe that a reference means."""
+    from gpt2forge.references import find_one  # only here: it imports what a deployed model has no use for
+
+    output = BUILD / find_one(reference).name
+    if not (output / "model.onnx").is_file():
+        raise UserError(f"`{reference}` is not built; run `gpt2forge build {reference}`")
+    check_whole(output, output.name)
+    return output

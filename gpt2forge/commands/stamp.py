@@ -23,7 +23,8 @@ from gpt2forge.errors import UserError
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.plan import make_plan
 from gpt2forge.plan.recipe_job import make_job
-from gpt2forge.recipe import RECIPES, LoadedRecipe, load_recipe
+from gpt2forge.recipe import LoadedRecipe, load_recipe
+from gpt2forge.references import RECIPES
 from gpt2forge.store.disk import replace_text
 from gpt2forge.store.memo import TICK, identify
 from gpt2forge.store.roots import name_root
