@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from gpt2forge import worker
-from gpt2forge.errors import UserError
+from gpt2forge.errors import MENDABLE, UserError
 from gpt2forge.executor.publish import publish
 from gpt2forge.store.collect import collect
 from gpt2forge.store.roots import register
@@ -109,8 +109,10 @@ def carry_out(folder: Path, source: str = "source", collects: bool = False, time
             publish(output, store.folder(str(outcomes[-1].digest)))
         if collects:
             collect(store, [], None, False, False)
-    except UserError as error:
-        (folder / "said").write_text(str(error))
+    except (UserError, OSError) as error:
+        assert isinstance(error, UserError) or error.errno in MENDABLE, error
+        with suppress(OSError):  # the disk may be full
+            (folder / "said").write_text(str(error))
         return 1
     found = {each.stage: [each.outcome, each.key, each.digest] for each in outcomes}
     (folder / "said").write_text(json.dumps(found))
