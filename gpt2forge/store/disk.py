@@ -57,12 +57,17 @@ def protect_folders(folder: Path) -> None:
             path.chmod(READ_ONLY_FOLDER)
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder, and not a link to one."""
+    return path.is_dir() and not path.is_symlink()
+
+
 def remove_tree(folder: Path) -> None:
     """Remove a tree, read-only folders included; nothing there is fine."""
-    if not folder.is_dir() or folder.is_symlink():
+    if not is_folder(folder):
         folder.unlink(missing_ok=True)
         return
     for path in (folder, *folder.rglob("*")):
-        if path.is_dir() and not path.is_symlink():
+        if is_folder(path):
             path.chmod(stat.S_IRWXU)
     shutil.rmtree(folder)

@@ -90,7 +90,7 @@ def fails(shop: Workshop, limit: str) -> bool:
         said = [
             line
             for line in done.stderr.splitlines()
-            if not line.startswith(("built ", "reused ", "skipped ", "failed "))
+            if not line.startswith(("built ", "reused ", "skipped ", "failed ", "warning: "))
         ]
         assert len(said) == 1, f"{limit}: {done.stderr}"
         assert re.fullmatch("error: .+", said[0]), f"{limit}: {done.stderr}"
