@@ -43,15 +43,19 @@ class Workshop:
     def run(
         self, *words: str, code: int = 0, stdin: str = "", measured: bool = False
     ) -> subprocess.CompletedProcess[str]:
-        """Run `gpt2forge` with these words; any other exit code than `code` fails the test.
+        """Run `gpt2forge` with these words; any other exit code than `code` fails the test."""
+        done = self.start(*words, stdin=stdin, measured=measured)
+        assert done.returncode == code, f"{words}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    def start(self, *words: str, stdin: str = "", measured: bool = False) -> subprocess.CompletedProcess[str]:
+        """Run `gpt2forge` with these words, whatever comes of it.
 
         A build leaves the measuring steps out, which take their time, unless `measured`.
         """
         skip = UNMEASURED if words[:1] == ("build",) and not measured else ()
         command = [sys.executable, "-m", "gpt2forge", *words, *skip]
-        done = subprocess.run(command, cwd=self.folder, capture_output=True, text=True, input=stdin, check=False)
-        assert done.returncode == code, f"{words}: exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
-        return done
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, input=stdin, check=False)
 
     def report(self, *words: str, code: int = 0, measured: bool = False) -> dict[str, Any]:
         """Run `gpt2forge build --json` with these words; gives the report that its last line holds."""

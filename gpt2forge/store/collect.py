@@ -12,7 +12,7 @@ from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from gpt2forge.errors import UserError
-from gpt2forge.store.disk import remove_tree
+from gpt2forge.store.disk import ASIDE, remove_tree
 from gpt2forge.store.inventory import Item, take_inventory
 from gpt2forge.store.roots import list_roots
 from gpt2forge.store.store import Store
@@ -65,7 +65,7 @@ def remove(store: Store, digest: str) -> None:
 
 
 def list_leftovers(store: Store) -> list[Path]:
-    """Folders that no build works in, damaged artifacts, manifests without one, and notes of outputs that are gone."""
+    """What killed builds left, damaged artifacts, manifests without one, and notes of outputs that are gone."""
     making = [
         path for path in sorted((store.root / "making").glob("*")) if not is_held(store.root / "locks" / path.name)
     ]
@@ -73,7 +73,13 @@ def list_leftovers(store: Store) -> list[Path]:
         path for path in sorted((store.root / "artifacts").glob("*.json")) if not path.with_suffix("").is_dir()
     ]
     dead = [path for path, root in list_roots(store).items() if root.is_gone]
-    return [*making, *sorted((store.root / "damaged").glob("*")), *manifests, *dead]
+    aside = [path for folder in ("artifacts", "records/*", "memo/*", "roots") for path in list_aside(store, folder)]
+    return [*making, *sorted((store.root / "damaged").glob("*")), *manifests, *dead, *aside]
+
+
+def list_aside(store: Store, folder: str) -> list[Path]:
+    """Files that were never put into their place."""
+    return sorted(store.root.glob(f"{folder}/{ASIDE}*"))
 
 
 def is_held(lock: Path) -> bool:

@@ -4,42 +4,41 @@ import os
 import shutil
 import stat
 import tempfile
-import threading
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+ASIDE = ".aside-"  # how the name of a file begins that is not yet in its place
 READ_ONLY_FILE = 0o444
 READ_ONLY_FOLDER = 0o555
 
 
 def write_whole(path: Path, data: bytes) -> None:
     """Make the file hold exactly these bytes, or leave it as it was."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=".aside-", delete=False) as file:
-        aside = Path(file.name)
-        try:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-            aside.chmod(0o644)
-            aside.replace(path)
-        except BaseException:
-            aside.unlink(missing_ok=True)
-            raise
+    replace(path, data, os.fsync)
     sync(path.parent)
 
 
 def replace_text(path: Path, text: str) -> None:
     """Make the file hold this text in one step; for what may be lost in a crash, so nothing waits for the disk."""
+    replace(path, text.encode(), lambda descriptor: None)
+
+
+def replace(path: Path, data: bytes, settle: Callable[[int], None]) -> None:
+    """Write aside, then into place; `settle` is given the open file before that. A kill leaves the file aside."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_suffix(f".{os.getpid()}-{threading.get_native_id()}")
-    try:
-        aside.write_text(text, encoding="utf-8")
-        aside.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            aside.unlink(missing_ok=True)
-        raise
+    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=ASIDE, delete=False) as file:
+        aside = Path(file.name)
+        try:
+            file.write(data)
+            file.flush()
+            settle(file.fileno())
+            aside.chmod(0o644)
+            aside.replace(path)
+        except BaseException:
+            with suppress(OSError):
+                aside.unlink(missing_ok=True)
+            raise
 
 
 def sync(path: Path) -> None:
@@ -58,12 +57,17 @@ def protect_folders(folder: Path) -> None:
             path.chmod(READ_ONLY_FOLDER)
 
 
+def is_folder(path: Path) -> bool:
+    """Whether there is a folder, and not a link to one."""
+    return path.is_dir() and not path.is_symlink()
+
+
 def remove_tree(folder: Path) -> None:
     """Remove a tree, read-only folders included; nothing there is fine."""
-    if not folder.is_dir() or folder.is_symlink():
+    if not is_folder(folder):
         folder.unlink(missing_ok=True)
         return
     for path in (folder, *folder.rglob("*")):
-        if path.is_dir() and not path.is_symlink():
+        if is_folder(path):
             path.chmod(stat.S_IRWXU)
     shutil.rmtree(folder)

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gpt2forge.digest import digest_file, digest_value
+from gpt2forge.digest import digest_bytes, digest_file, digest_value
 from gpt2forge.errors import UserError
 from gpt2forge.store.disk import replace_text
 
@@ -69,12 +69,19 @@ class Memo:
         return digest
 
     def recall(self, name: str) -> str | None:
+        """What was remembered under a name; None where that is not known, or the entry is not as it was written."""
         try:
-            return (self.folder / name[:2] / name[2:]).read_text()
+            seal, _, text = (self.folder / name[:2] / name[2:]).read_text().partition("\n")
         except (OSError, UnicodeDecodeError):
             return None
+        return text if seal == make_seal(name, text) else None
 
     def remember(self, name: str, text: str) -> None:
         """A memo saves time and no more: losing an entry in a crash, or on a full disk, is fine."""
         with suppress(OSError):
-            replace_text(self.folder / name[:2] / name[2:], text)
+            replace_text(self.folder / name[:2] / name[2:], f"{make_seal(name, text)}\n{text}")
+
+
+def make_seal(name: str, text: str) -> str:
+    """What an entry begins with: a digit that flips would else name other bytes than those that were read."""
+    return digest_bytes(f"{name} {text}".encode())

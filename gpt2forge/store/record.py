@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gpt2forge.digest import digest_value
+from gpt2forge.store.memo import DIGEST
 
 PreImage = Mapping[str, Any]
 """Everything that decides what a step makes, as JSON: see gpt2forge.plan.key."""
@@ -45,7 +46,8 @@ def parse_record(data: bytes) -> Record | None:
         words = (record.key, record.stage, record.digest)
         numbers = (record.seconds, record.created, record.bytes_read or 0, record.bytes_written or 0)
         is_ours = all(isinstance(word, str) for word in words) and all(isinstance(one, int | float) for one in numbers)
+        is_ours = is_ours and DIGEST.fullmatch(record.digest) is not None  # it becomes part of a path
         is_ours = is_ours and isinstance(record.pre_image, dict) and isinstance(record.metrics, dict)
         return record if is_ours and digest_value(body) == value["sha256"] else None
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None

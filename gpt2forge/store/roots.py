@@ -4,6 +4,7 @@ roots/<digest of the output's path>.json    {"output", "recipe", "steps": {stage
 """
 
 import json
+import os
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -27,18 +28,23 @@ class Root:
     @property
     def is_gone(self) -> bool:
         """Whether somebody removed the output. One whose folder cannot be seen from here may be there all the same."""
-        return Path(self.output).parent.is_dir() and not Path(self.output).is_symlink()
+        return can_see(Path(self.output).parent) and not Path(self.output).is_symlink()
 
     def list_held(self, store: Store) -> set[str]:
         """What must stay: what the output leads to; where that cannot be seen, all that the last build used."""
-        if not Path(self.output).parent.is_dir():
+        if not can_see(Path(self.output).parent):
             return set(self.steps.values())
         return find_target(store, Path(self.output))
 
 
+def can_see(folder: Path) -> bool:
+    """Whether there is a folder whose links can be read; that of another user may be closed to this one."""
+    return os.access(folder, os.X_OK) and folder.is_dir()
+
+
 def find_target(store: Store, output: Path) -> set[str]:
     """The artifact of this store that an output leads to; none where it leads elsewhere."""
-    place = output.resolve()
+    place = Path(os.path.realpath(output))  # unlike Path.resolve, it takes a link that leads to itself
     return {place.name} if output.is_symlink() and place == store.folder(place.name).resolve() else set()
 
 
@@ -68,6 +74,6 @@ def read_root(path: Path) -> Root:
         if not all(isinstance(word, str) for word in (root.output, root.recipe, *root.steps.values())):
             raise TypeError("a root is made of words")
         float(root.time)
-    except (OSError, ValueError, TypeError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{path}: is damaged; remove it, and build again what is to be kept") from error
     return root

@@ -21,7 +21,7 @@ from pathlib import Path
 from gpt2forge.artifact import Manifest, list_files, make_manifest, parse_manifest
 from gpt2forge.digest import canonical_json, digest_file
 from gpt2forge.errors import UserError
-from gpt2forge.store.disk import READ_ONLY_FILE, protect_folders, remove_tree, sync, write_whole
+from gpt2forge.store.disk import READ_ONLY_FILE, is_folder, protect_folders, remove_tree, sync, write_whole
 from gpt2forge.store.locking import acquire
 from gpt2forge.store.memo import Memo
 from gpt2forge.store.record import Record, parse_record
@@ -69,7 +69,7 @@ class Store:
         """Whether an artifact is there and whole. One that is damaged is put aside, never served."""
         if self.is_whole(digest):
             return True
-        if self.folder(digest).is_dir():
+        if os.path.lexists(self.folder(digest)):
             with self.lock(digest):
                 return self.settle(digest)
         return False
@@ -84,9 +84,11 @@ class Store:
 
     def holds(self, digest: str, digest_path: Callable[[Path], str]) -> bool:
         folder = self.folder(digest)
+        if folder.is_symlink():  # what it leads to is not ours to keep as it is
+            return False
         try:
             return make_manifest(folder, list_files(folder), digest_path) == self.read_manifest(digest)
-        except (OSError, ValueError, KeyError, TypeError):
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return False
 
     def settle(self, digest: str) -> bool:
@@ -95,7 +97,7 @@ class Store:
         It is looked at again, because another process may have put it aside, or made it anew, in between.
         """
         whole, folder = self.is_whole(digest), self.folder(digest)
-        if not whole and folder.is_dir():
+        if not whole and os.path.lexists(folder):
             self.put_aside(folder)
         return whole
 
@@ -114,11 +116,12 @@ class Store:
             return 0
 
     def put_aside(self, folder: Path) -> Path:
-        """Take an artifact out in one step; gives where it lies then."""
+        """Take an artifact, or what stands in the place of something, out in one step; gives where it lies then."""
         aside = self.root / "damaged" / folder.name
         remove_tree(aside)
         aside.parent.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o755)  # a folder's parent can change only while it is writable
+        if is_folder(folder):
+            folder.chmod(0o755)  # a folder's parent can change only while it is writable
         folder.rename(aside)
         return aside
 
@@ -199,7 +202,7 @@ class Store:
 
     def move_in(self, folder: Path, manifest: Manifest) -> None:
         place = self.folder(manifest.digest)
-        write_whole(place.with_suffix(".json"), canonical_json(manifest.to_json()))
+        self.write(place.with_suffix(".json"), canonical_json(manifest.to_json()))
         for path in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
             sync(path)
         folder.rename(place)
@@ -208,4 +211,10 @@ class Store:
 
     def write_record(self, record: Record) -> None:
         """Make the step exist."""
-        write_whole(self.root / "records" / record.stage / f"{record.key}.json", record.to_bytes())
+        self.write(self.root / "records" / record.stage / f"{record.key}.json", record.to_bytes())
+
+    def write(self, path: Path, data: bytes) -> None:
+        """Write a file of the store; a folder that stands in its place is put aside."""
+        if is_folder(path):
+            self.put_aside(path)
+        write_whole(path, data)

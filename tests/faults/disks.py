@@ -1,0 +1,38 @@
+"""File systems of a test's own; a test is skipped where they cannot be mounted."""
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+
+@contextmanager
+def mount(folder: Path, *words: str) -> Iterator[Path]:
+    """Mount what these words of mount(8) say; gives the folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        subprocess.run(["mount", *words, str(folder)], capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        why = getattr(error, "stderr", None) or str(error)
+        pytest.skip(f"needs to mount a file system, as root or in `unshare -rm`: {why.strip()}")
+    try:
+        yield folder
+    finally:
+        run("umount", "--lazy", str(folder))
+
+
+@contextmanager
+def small_disk(folder: Path, limit: str) -> Iterator[Path]:
+    """A disk in memory with a limit, as in `size=1m` and `nr_inodes=50`."""
+    with mount(folder, "-t", "tmpfs", "-o", limit, "tmpfs") as disk:
+        yield disk
+
+
+def enlarge(folder: Path) -> None:
+    run("mount", "-o", "remount,size=1g,nr_inodes=100000", str(folder))
+
+
+def run(*command: str) -> None:
+    subprocess.run(command, check=True, capture_output=True)

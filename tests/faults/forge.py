@@ -1,0 +1,138 @@
+"""Toy builds in processes that can be killed: forked from a prepared one, as starting interpreters takes too long.
+
+The prepared process reads an order a line, and answers with the build's process id, then with its exit code.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import traceback
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from gpt2forge import worker
+from gpt2forge.errors import MENDABLE, UserError
+from gpt2forge.executor.publish import publish
+from gpt2forge.store.collect import collect
+from gpt2forge.store.roots import register
+from gpt2forge.store.store import Store
+from tests.toy.job import make_job, run
+from tests.workshop import ROOT
+
+MOST = 256  # descriptors that a build may have open
+
+
+class Forge:
+    """The prepared process, as the tests see it."""
+
+    def __enter__(self) -> "Forge":
+        command = [sys.executable, "-m", "tests.faults.forge"]
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        )
+        return self
+
+    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.process.communicate()
+
+    def begin(self, folder: Path, **order: Any) -> int:
+        """Start a build in a folder; gives its process id. The orders: see carry_out."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps({"folder": str(folder), **order}) + "\n")
+        self.process.stdin.flush()
+        return self.hear()
+
+    def hear(self) -> int:
+        """The next number that the process says; after `begin` the exit code, when the build has ended."""
+        assert self.process.stdout is not None
+        return int(self.process.stdout.readline())
+
+    def build(self, folder: Path, **order: Any) -> dict[str, list[str]]:
+        """Build to the end, which must be a good one; gives outcome, key and digest by stage."""
+        self.begin(folder, **order)
+        code = self.hear()
+        said = (folder / "said").read_text()
+        assert code == 0, said
+        found: dict[str, list[str]] = json.loads(said)
+        return found
+
+
+class Forked:
+    """What gpt2forge asks of subprocess.Popen, by fork alone. What runs in it is the real worker."""
+
+    def __init__(self, command: Sequence[str], stdout: int, pass_fds: Sequence[int], **rest: Any) -> None:
+        order, stdin = os.pipe()
+        self.code: int | None = None
+        self.pid = os.fork()
+        if self.pid == 0:
+            os._exit(work(order, stdout, pass_fds))
+        os.close(order)
+        self.stdin = os.fdopen(stdin, "wb")
+
+    def wait(self) -> int:
+        if self.code is None:
+            self.code = os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
+        return self.code
+
+    def kill(self) -> None:
+        if self.code is None:
+            os.kill(self.pid, 9)
+
+
+def work(order: int, output: int, kept: Sequence[int]) -> int:
+    """Be a worker that has the same descriptors as one that was started."""
+    for number, place in ((order, 0), (output, 1), (output, 2)):
+        os.dup2(number, place)
+    for number in range(3, MOST):
+        if number not in kept:
+            with suppress(OSError):
+                os.close(number)
+    sys.stdin = os.fdopen(0, closefd=False)
+    try:
+        return worker.main()
+    except BaseException:
+        traceback.print_exc()
+        return 1
+
+
+def carry_out(folder: Path, source: str = "source", collects: bool = False, times: int = 2) -> int:
+    """Build and publish as the command does; with `collects` then throw leftovers away as `store gc` does."""
+    store, output = Store(folder / "cache"), folder / "build/toy"
+    try:
+        with store.hold():
+            outcomes = run(make_job(folder / source, times), store)
+            register(store, output, "toy", {each.stage: str(each.digest) for each in outcomes})
+            publish(output, store.folder(str(outcomes[-1].digest)))
+        if collects:
+            collect(store, [], None, False, False)
+    except (UserError, OSError) as error:
+        assert isinstance(error, UserError) or error.errno in MENDABLE, error
+        with suppress(OSError):  # the disk may be full
+            (folder / "said").write_text(str(error))
+        return 1
+    found = {each.stage: [each.outcome, each.key, each.digest] for each in outcomes}
+    (folder / "said").write_text(json.dumps(found))
+    return 0
+
+
+def main() -> None:
+    subprocess.Popen = Forked  # type: ignore[assignment, misc]
+    for line in sys.stdin:
+        order = json.loads(line)
+        pid = os.fork()
+        if pid == 0:
+            code = 3
+            try:
+                code = carry_out(Path(order.pop("folder")), **order)
+            finally:
+                os._exit(code)
+        print(pid, flush=True)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""What a store holds is damaged: noticed, made anew, never served."""
+
+import itertools
+import random
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from tests.faults.conftest import Note
+from tests.faults.forge import Forge
+from tests.faults.harm import HURTS, copy_anew, hurt, hurt_folder
+from tests.faults.state import State, list_debris, read_tree, take_state
+from tests.workshop import make_workshop
+
+
+def find_victims(store: Path, steps: Mapping[str, tuple[str, str]]) -> dict[str, list[Path]]:
+    """The files of a store by what they are: the files of artifacts, their manifests, the records, all of the memo."""
+    artifacts = store / "artifacts"
+    victims = {"manifest": sorted(artifacts.glob("*.json")), "record": sorted(store.glob("records/*/*"))}
+    for stage, (_, digest) in steps.items():
+        for path in sorted((artifacts / digest).rglob("*")):
+            victims[f"{path.name} of {stage}"] = [path]
+    return victims | {"memo": sorted(store.glob("memo/*/*"))}
+
+
+def test_whatever_is_hurt_in_a_store_of_toys_is_made_anew(
+    tmp_path: Path, forge: Forge, rounds: Callable[[int], int], draw: random.Random, note: Note
+) -> None:
+    expected = {stage: made[1:] for stage, made in forge.build(tmp_path).items()}
+    files = read_tree(tmp_path / "build/toy")
+    tried = 0
+    for _ in range(max(1, rounds(1) // 10)):
+        kinds = find_victims(tmp_path / "cache", {stage: (key, digest) for stage, (key, digest) in expected.items()})
+        for kind, how in itertools.product(kinds, HURTS):
+            found = find_victims(
+                tmp_path / "cache", {stage: (key, digest) for stage, (key, digest) in expected.items()}
+            )
+            for path in found[kind]:
+                if not path.is_dir():
+                    hurt(path, how, draw)
+            said = f"{kind}: {how.__name__}"
+            made = forge.build(tmp_path, collects=True)
+            assert {stage: each[1:] for stage, each in made.items()} == expected, said
+            assert read_tree(tmp_path / "build/toy") == files, said
+            tried += 1
+    note(
+        "each kind of file in a store of toy stages: cut off, deleted, exchanged, one bit flipped, emptied, made a folder or a link",
+        tried,
+        "each next build made the same keys and bytes",
+    )
+
+
+def test_whatever_is_hurt_in_a_real_store_is_made_anew(
+    tmp_path: Path, undisturbed: State, rounds: Callable[[int], int], draw: random.Random, note: Note
+) -> None:
+    shop = make_workshop(tmp_path / "here")
+    assert take_state(shop, "nano-cpu-int8") == undisturbed
+    for _ in range(count := rounds(6)):
+        kind, paths = draw.choice(sorted(find_victims(shop.store, undisturbed.steps).items()))
+        path, how = draw.choice([path for path in paths if not path.is_dir()]), draw.choice(HURTS)
+        said = f"{kind} {path.relative_to(shop.folder)}: {how.__name__}"
+        hurt(path, how, draw)
+        report = shop.report("nano-cpu-int8")
+        stages = [step["stage"] for step in report["steps"] if step["outcome"] == "built"]
+        assert stages == [kind.rpartition(" ")[2]] if " of " in kind else len(stages) < 2, said
+        assert take_state(shop, "nano-cpu-int8") == undisturbed, said
+        shop.run("store", "gc")
+        assert "0 damaged" in shop.run("store", "verify").stdout, said
+    note(
+        "a graph, weights, JSON, a manifest, a record or a memo entry of a real store, hurt in one of these ways",
+        count,
+        "its step alone was made anew; the published files are the same bytes",
+    )
+
+
+def test_artifact_that_is_gone_or_something_else_is_made_anew(
+    tmp_path: Path, forge: Forge, rounds: Callable[[int], int], draw: random.Random, note: Note
+) -> None:
+    expected = {stage: made[1:] for stage, made in forge.build(tmp_path).items()}
+    for _ in range(count := rounds(20)):
+        _, digest = expected[draw.choice(sorted(expected))]
+        hurt_folder(tmp_path / "cache/artifacts" / digest, draw)
+        made = forge.build(tmp_path, collects=True)
+        assert {stage: each[1:] for stage, each in made.items()} == expected
+        assert not (tmp_path / "cache/artifacts" / digest).is_symlink()
+    note("an artifact's whole folder: gone, a file, a link", count, "made anew; the same bytes")
+
+
+def test_restored_cache_is_a_hit(tmp_path: Path, undisturbed: State, note: Note) -> None:
+    shop, other = make_workshop(tmp_path / "here"), make_workshop(tmp_path / "other")
+    assert take_state(shop, "nano-cpu-int8") == undisturbed
+    copy_anew(shop.store, other.store)
+    report = other.report("nano-cpu-int8")
+    assert {step["outcome"] for step in report["steps"]} == {"reused", "skipped"}
+    assert take_state(other, "nano-cpu-int8") == undisturbed
+    assert list_debris(other.store) == []
+    note("a store that was copied without its times, as a CI cache comes back", 1, "every step was reused")

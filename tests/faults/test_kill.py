@@ -1,0 +1,99 @@
+"""A build, or its worker, is killed at any moment: the next one goes on, and makes the same."""
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from tests.faults.conftest import Note
+from tests.faults.forge import Forge
+from tests.faults.state import State, list_debris, read_tree, take_state
+from tests.workshop import UNMEASURED, make_workshop
+
+
+def test_toy_build_that_was_killed_is_finished_by_the_next(
+    tmp_path: Path, forge: Forge, rounds: Callable[[int], int], draw: random.Random, note: Note
+) -> None:
+    started = time.monotonic()
+    expected = forge.build(tmp_path / "undisturbed")
+    whole = time.monotonic() - started
+    struck = 0
+    for number in range(count := max(100, rounds(100))):
+        folder = tmp_path / "killed"
+        folder.mkdir()
+        moment = draw.uniform(0, whole)
+        pid = forge.begin(folder)
+        time.sleep(moment)
+        kill(pid, its_worker=draw.random() < 0.3)
+        struck += forge.hear() != 0
+        found = forge.build(folder, collects=True)
+        said = f"round {number}, killed after {moment:.4f} s"
+        assert {stage: made[1:] for stage, made in found.items()} == {
+            stage: made[1:] for stage, made in expected.items()
+        }, said
+        assert read_tree(folder / "build/toy") == read_tree(tmp_path / "undisturbed/build/toy"), said
+        assert list_debris(folder / "cache") == [], said
+        clear(folder)
+    assert struck > count // 2
+    note(
+        "kill -9 of a build of toy stages, or of its worker, at a random moment; then a build and `store gc`",
+        count,
+        "each next build made the same keys and bytes; nothing was left behind",
+    )
+
+
+def test_real_build_that_was_killed_is_finished_by_the_next(
+    tmp_path: Path, undisturbed: State, rounds: Callable[[int], int], draw: random.Random, note: Note
+) -> None:
+    whole = measure_build(tmp_path / "measured")
+    for number in range(count := rounds(4)):
+        shop = make_workshop(tmp_path / "killed")
+        moment = draw.uniform(0, whole)
+        build = subprocess.Popen(
+            [sys.executable, "-m", "gpt2forge", "build", "nano-cpu-int8", *UNMEASURED],
+            cwd=shop.folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        time.sleep(moment)
+        kill(build.pid, its_worker=number % 2 == 1)
+        build.wait()
+        said = f"round {number}, killed after {moment:.3f} s"
+        assert take_state(shop, "nano-cpu-int8") == undisturbed, said
+        shop.run("store", "gc")
+        assert list_debris(shop.store) == [], said
+        assert "0 damaged" in shop.run("store", "verify").stdout, said
+        clear(shop.folder)
+    note(
+        "kill -9 of `build nano-cpu-int8`, or of its worker, at a random moment; then a build and `store gc`",
+        count,
+        "each next build made the same keys and bytes; nothing was left behind",
+    )
+
+
+def measure_build(folder: Path) -> float:
+    shop = make_workshop(folder)
+    started = time.monotonic()
+    shop.run("build", "nano-cpu-int8")
+    return time.monotonic() - started
+
+
+def kill(pid: int, its_worker: bool) -> None:
+    """Kill a build without a warning, or what it has started; the build itself where it has not started anything."""
+    with suppress(ProcessLookupError, psutil.NoSuchProcess):
+        workers = psutil.Process(pid).children() if its_worker else []
+        os.kill(workers[0].pid if workers else pid, signal.SIGKILL)
+
+
+def clear(folder: Path) -> None:
+    for path in folder.glob("cache/artifacts/*/"):
+        path.chmod(0o755)
+    shutil.rmtree(folder)
