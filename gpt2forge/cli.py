@@ -106,6 +106,15 @@ skip_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Data on stdout as JSON.")
 
 
+assume_option = click.option(
+    "--assume-equivalent",
+    "assumed",
+    metavar="TOOL",
+    multiple=True,
+    help="Keep what another version of TOOL made; forge.json says so.",
+)
+
+
 def split_names(texts: tuple[str, ...]) -> list[str]:
     return [name.strip() for text in texts for name in text.split(",") if name.strip()]
 
@@ -124,6 +133,7 @@ def program() -> None:
 @skip_option
 @click.option("--locked", is_flag=True, help="Fail where a step comes to anything else than the recipe's lock says.")
 @click.option("--keep-going", is_flag=True, help="Go on with the other recipes where one fails.")
+@assume_option
 @click.option("--jobs", type=click.IntRange(1), help="How many steps run at once; one a processor if not given.")
 @click.option("--write-lock", "relock", is_flag=True, help="Write what each step came to, recipes/NAME.lock.")
 @json_option
@@ -139,26 +149,34 @@ def build_command(
     relock: bool,
     keep_going: bool,
     jobs: int | None,
+    assumed: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Build recipes into build/NAME; only the steps whose part of the recipe changed run."""
     names = split_names(skip)
     request = build.Request(
-        recipes, store, as_json, changes, name, rerun, until, names, locked, relock, keep_going, jobs
+        recipes, store, as_json, changes, name, rerun, until, names, locked, relock, keep_going, jobs, None, assumed
     )
     build.build(request)
 
 
 @program.command("plan")
-@click.argument("recipe")
+@click.argument("recipes", metavar="RECIPE...", nargs=-1, required=True)
 @reading_options
 @skip_option
+@assume_option
 @json_option
 def plan_command(
-    recipe: str, store: Path, changes: tuple[str, ...], name: str | None, skip: tuple[str, ...], as_json: bool
+    recipes: tuple[str, ...],
+    store: Path,
+    changes: tuple[str, ...],
+    name: str | None,
+    skip: tuple[str, ...],
+    assumed: tuple[str, ...],
+    as_json: bool,
 ) -> None:
     """Say what a build would do, and why."""
-    plan.plan(recipe, store, as_json, changes, name, split_names(skip))
+    plan.plan(recipes, store, as_json, changes, name, split_names(skip), assumed)
 
 
 @program.command("why")

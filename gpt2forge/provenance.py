@@ -1,7 +1,8 @@
 """forge.json, which lies in every artifact: how it was made. It holds nothing that differs between hosts.
 
 {"sections": {"target": {...}, "fusion": {...}}, "inputs": {"convert": {"checkpoint": digest}, ...},
- and in a package "tools": {...versions}, and what the stage itself left there, such as "tensors"}
+ and in a package "tools": {...versions}, and what the stage itself left there, such as "tensors";
+ "assumed": {tool: [version that made it, version that was taken to make the same]}}
 """
 
 import json
@@ -38,8 +39,12 @@ def write_provenance(
     story["inputs"][stage.name] = {kind: source["digest"] for kind, source in inputs.items()}
     if stage.writes == PACKAGE:
         story["tools"] = stage.tool_versions()
-    own = read_story(out)
-    (out / NAME).write_text(json.dumps({**story, **own}, indent=1, sort_keys=True) + "\n")
+    add_story(out, {**story, **read_story(out)})
+
+
+def add_story(out: Path, more: Mapping[str, Any]) -> None:
+    """Say more, of a folder that may have its story already."""
+    (out / NAME).write_text(json.dumps({**read_story(out), **more}, indent=1, sort_keys=True) + "\n")
 
 
 def read_story(folder: Path) -> dict[str, Any]:

@@ -36,11 +36,12 @@ class Request:
     keep_going: bool = False
     jobs: int | None = None
     memory: float | None = None
+    assumed: Sequence[str] = ()
 
     @property
     def is_plain(self) -> bool:
         """Whether `gpt2forge build NAME` would ask for the same."""
-        return self.store == STORE and not (self.changes or self.name or self.skip)
+        return self.store == STORE and not (self.changes or self.name or self.skip or self.assumed)
 
     @property
     def options(self) -> Options:
@@ -62,7 +63,7 @@ def build(request: Request) -> None:
     """Build the recipes in one run: a step that several share is made once, and each is published when it is ready."""
     request.check()
     loaded = load_recipes(request.references, request.changes, request.name)
-    orders = [make_order(each, request.skip, request.locked) for each in loaded]
+    orders = [make_order(each, request.skip, request.locked, request.assumed) for each in loaded]
     store = Store(request.store)
     with make_view(orders, request.as_json) as view:
         runs = build_orders(orders, store, view.show, request.options, request.until)

@@ -10,7 +10,7 @@ from gpt2forge.commands.show import list_values
 from gpt2forge.comparison import OWN
 from gpt2forge.errors import UserError
 from gpt2forge.plan.plan import PlannedStep
-from gpt2forge.plan.reason import compare, show
+from gpt2forge.plan.reason import show
 from gpt2forge.plan.recipe_job import make_job
 from gpt2forge.recipe import load_recipes
 from gpt2forge.references import list_names
@@ -43,20 +43,6 @@ def find_keys(left: dict[str, Any], right: dict[str, Any]) -> dict[str, list[Any
 
 
 def find_shared(one: Sequence[PlannedStep], other: Sequence[PlannedStep]) -> list[str]:
-    """The steps with equal pre-images whose inputs come from such steps too, whether they are made yet or not."""
-    steps = {step.stage.name: step for step in other}
-    made = {step.stage.writes for step in (*one, *other)}
-    shared: list[str] = []
-    kinds: set[str] = set()
-    for step in one:
-        twin = steps.get(step.stage.name)
-        if twin and made & set(step.stage.reads) <= kinds and is_equal(step, twin):
-            shared.append(step.stage.name)
-            kinds.add(step.stage.writes)
-    return shared
-
-
-def is_equal(one: PlannedStep, other: PlannedStep) -> bool:
-    """Whether two steps do the same with the same, as far as their inputs are made yet."""
-    found = compare(one.pre_image, other.pre_image)
-    return all(difference.path[0] == "inputs" and None in (difference.old, difference.new) for difference in found)
+    """The steps that are the same, whether they are made yet or not."""
+    identities = {step.identity for step in other}
+    return [step.stage.name for step in one if step.identity in identities]

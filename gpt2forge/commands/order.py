@@ -48,8 +48,10 @@ class Order:
             check_limits(self.loaded, outcome.metrics["verify"])
 
 
-def make_order(loaded: LoadedRecipe, skip: Sequence[str] = (), locked: bool = False) -> Order:
-    return Order(loaded, make_job(loaded, skip), read_lock(name_lock(loaded.path)) if locked else None)
+def make_order(
+    loaded: LoadedRecipe, skip: Sequence[str] = (), locked: bool = False, assumed: Sequence[str] = ()
+) -> Order:
+    return Order(loaded, make_job(loaded, skip, assumed), read_lock(name_lock(loaded.path)) if locked else None)
 
 
 @dataclass

@@ -1,29 +1,42 @@
 """`gpt2forge plan`: what a build would do, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from gpt2forge import console
+from gpt2forge.plan.assume import list_tools
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.plan import PlannedStep, make_plan
 from gpt2forge.plan.recipe_job import make_job
 from gpt2forge.progress import Meter
-from gpt2forge.recipe import load_recipe
+from gpt2forge.recipe import load_recipes, quote
 from gpt2forge.store.store import Store
+
+Plan = tuple[Job, Sequence[PlannedStep]]
 
 
 def plan(
-    reference: str, store: Path, as_json: bool, changes: Sequence[str], name: str | None, skip: Sequence[str]
+    references: Sequence[str],
+    store: Path,
+    as_json: bool,
+    changes: Sequence[str],
+    name: str | None,
+    skip: Sequence[str],
+    assumed: Sequence[str],
 ) -> None:
-    """Write one line a step on stdout: done, will run or may run, and why."""
-    job = make_job(load_recipe(reference, changes, name), skip)
-    steps = look_up(job, Store(store))
+    """Write one line a step on stdout: done, will run or may run, and why; as JSON one object a recipe."""
+    jobs = [make_job(loaded, skip, assumed) for loaded in load_recipes(references, changes, name)]
+    plans = [(job, look_up(job, Store(store))) for job in jobs]
+    owners = find_owners(plans)
     if as_json:
-        console.write_json({"recipe": job.name, "steps": [step.to_json() for step in steps]})
+        for job, steps in plans:
+            console.write_json({"recipe": job.name, "steps": [describe(job, step, owners) for step in steps]})
         return
     console.write_rows(
-        [(step.verdict, step.stage.name, foretell(step), step.reason) for step in steps], console.VERDICTS
+        [tell(job, step, owners, len(plans)) for job, steps in plans for step in steps], console.VERDICTS
     )
+    for line in sum_up(plans):
+        console.say(line)
 
 
 def look_up(job: Job, store: Store) -> tuple[PlannedStep, ...]:
@@ -32,9 +45,52 @@ def look_up(job: Job, store: Store) -> tuple[PlannedStep, ...]:
         return make_plan(job, store, Meter("checkpoint", view.show).advance)
 
 
+def find_owners(plans: Sequence[Plan]) -> dict[str, str]:
+    """The first recipe that each step belongs to, by the step's identity."""
+    return {step.identity: job.name for job, steps in reversed(plans) for step in steps}
+
+
+def find_owner(job: Job, step: PlannedStep, owners: dict[str, str]) -> str | None:
+    """The recipe whose step this one is too; None where it is its own."""
+    owner = owners[step.identity]
+    return None if owner == job.name else owner
+
+
+def describe(job: Job, step: PlannedStep, owners: dict[str, str]) -> dict[str, object]:
+    return {**step.to_json(), "shared_with": find_owner(job, step, owners)}
+
+
+def tell(job: Job, step: PlannedStep, owners: dict[str, str], count: int) -> tuple[str, ...]:
+    owner = find_owner(job, step, owners)
+    is_shared = owner is not None and step.verdict != "done"
+    recipe = (job.name,) if count > 1 else ()
+    cells = ("", f"shared with `{owner}`") if is_shared else (foretell(step), step.reason)
+    return (step.verdict, *recipe, step.stage.name, *cells)
+
+
 def foretell(step: PlannedStep) -> str:
-    """How long a step that is not done takes, and how much memory, as the nearest one did."""
-    if step.nearest is None:
+    """How long a step that is not done takes, what it leaves on the disk, and how much memory it needs."""
+    if step.estimate is None:
         return ""
-    record = step.nearest.record
-    return f"~{record.seconds:.1f} s, {console.size(record.peak_memory_bytes)}"
+    seconds = "" if step.estimate.seconds is None else f"~{step.estimate.seconds:.1f} s, "
+    return f"{seconds}{console.size(step.estimate.written)}, {console.size(step.estimate.memory)} of memory"
+
+
+def sum_up(plans: Sequence[Plan]) -> Iterator[str]:
+    """What all of it takes, each step once, and what an upgrade makes anew."""
+    steps = {step.identity: step for _, steps in plans for step in steps if step.verdict == "will run"}.values()
+    expected = [step.estimate for step in steps if step.estimate]
+    if expected:
+        seconds = sum(each.seconds or 0 for each in expected)
+        about = f"{seconds:.1f} s or more" if any(each.seconds is None for each in expected) else f"~{seconds:.1f} s"
+        size = console.size(sum(each.written for each in expected))
+        yield f"{len(expected)} step{'s' * (len(expected) > 1)} will run: {about}, {size} on the disk"
+    upgraded = {tool for step in steps if not step.stage.optional for tool in find_upgraded(step)}
+    if upgraded:
+        options = " ".join(f"--assume-equivalent {tool}" for tool in sorted(upgraded))
+        yield f"{quote(sorted(upgraded))}: only the version changed; `{options}` keeps what the earlier one made"
+
+
+def find_upgraded(step: PlannedStep) -> list[str]:
+    """The tools that are the only reason why a step is not reused."""
+    return list(list_tools(step.nearest.record.pre_image, step.pre_image)) if step.nearest else []

@@ -4,7 +4,6 @@ import shutil
 from collections.abc import Iterable, Sequence
 
 from gpt2forge import console
-from gpt2forge.digest import digest_value
 from gpt2forge.errors import UserError
 from gpt2forge.executor.track import Track
 from gpt2forge.plan.plan import PlannedStep, make_plan
@@ -31,5 +30,5 @@ def list_steps(tracks: Sequence[Track], store: Store, emit: Emit) -> Iterable[Pl
         names = [stage.name for stage in track.stages]
         for step in make_plan(track.job, store, Meter("checkpoint", emit, track.job.name).advance):
             if step.verdict == "will run" and step.stage.name in names:
-                steps[digest_value(step.pre_image)] = step
+                steps[step.identity] = step
     return steps.values()

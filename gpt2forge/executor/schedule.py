@@ -161,7 +161,7 @@ class Schedule:
             again = stage.name == self.rerun and step.key not in self.made
             record = None if again or task else step.find()
             if record:
-                self.come_out(track, tell(record, "reused", ""))
+                self.come_out(track, tell(record, "reused", step.kept.reason if step.kept else ""))
             elif task:
                 task.tracks.append(track)
             else:

@@ -1,5 +1,6 @@
 """One step of a run: how it is looked up, and how it is made, checked in and recorded."""
 
+import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -10,13 +11,15 @@ from typing import Any, Literal
 
 from gpt2forge.errors import UserError
 from gpt2forge.executor.machine import hold_machine
-from gpt2forge.executor.process import run_worker
+from gpt2forge.executor.process import Ended, run_worker
 from gpt2forge.outcome import Outcome
+from gpt2forge.plan.assume import Kept, find_kept, revise
 from gpt2forge.plan.estimate import Estimate, estimate, measure_inputs
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import make_key, make_pre_image
 from gpt2forge.plan.reason import explain, find_nearest
 from gpt2forge.progress import Emit, Meter, StepStarted, StepWaiting
+from gpt2forge.provenance import add_story
 from gpt2forge.stage import Stage
 from gpt2forge.store.disk import remove_tree
 from gpt2forge.store.record import Record
@@ -25,7 +28,10 @@ from gpt2forge.store.store import Store
 
 @dataclass(frozen=True)
 class Step:
-    """A stage in a run, with all that decides what it makes; `inputs` are digests by kind."""
+    """A stage in a run, with all that decides what it makes; `inputs` are digests by kind.
+
+    `kept` is what an earlier version made, and stands for what this one would make.
+    """
 
     job: Job
     stage: Stage
@@ -33,6 +39,7 @@ class Step:
     inputs: Mapping[str, str]
     pre_image: Mapping[str, Any]
     key: str
+    kept: Kept | None = None
 
     def find(self) -> Record | None:
         """What it made earlier, if that is there and whole."""
@@ -50,14 +57,18 @@ class Errand:
 
 
 def make_step(job: Job, stage: Stage, store: Store, inputs: Mapping[str, str]) -> Step:
-    pre_image = make_pre_image(job, stage, inputs, store.memo)
-    return Step(job, stage, store, inputs, pre_image, make_key(pre_image))
+    pre_image: Mapping[str, Any] = make_pre_image(job, stage, inputs, store.memo)
+    kept = find_kept(job, stage, pre_image, store)
+    if kept:
+        pre_image = revise(stage, pre_image, kept)
+    return Step(job, stage, store, inputs, pre_image, make_key(pre_image), kept)
 
 
 def make_errand(step: Step, again: bool) -> Errand:
     """Raises what reading the store raises."""
     nearest = find_nearest(step.pre_image, step.store.records(step.stage.name))
-    reason = "asked for by `--rerun`" if again else explain(step.stage, nearest, step.store.memo)
+    reason = step.kept.reason if step.kept else explain(step.stage, nearest, step.store.memo)
+    reason = "asked for by `--rerun`" if again else reason
     read = measure_inputs(step.job, step.store, step.inputs)
     return Errand(step, reason, estimate(step.job, step.stage, nearest, read), again)
 
@@ -121,9 +132,7 @@ def make(step: Step, locks: tuple[int, ...], emit: Emit, stop: Event) -> Record:
     started = time.monotonic()
     out = step.store.make_room(step.key)
     try:
-        log = step.store.log(step.stage.name, step.key)
-        advance = Meter(step.stage.name, emit, step.job.name).advance
-        ended = run_worker(step.stage.name, make_order(step, out), log, locks, advance, stop)
+        ended = copy_kept(step, step.kept, out) if step.kept else run(step, locks, out, emit, stop)
         check_sources(step)
         digest = step.store.commit(out)
     finally:
@@ -143,6 +152,21 @@ def make(step: Step, locks: tuple[int, ...], emit: Emit, stop: Event) -> Record:
     )
     step.store.write_record(record)
     return record
+
+
+def run(step: Step, locks: tuple[int, ...], out: Path, emit: Emit, stop: Event) -> Ended:
+    log = step.store.log(step.stage.name, step.key)
+    advance = Meter(step.stage.name, emit, step.job.name).advance
+    return run_worker(step.stage.name, make_order(step, out), log, locks, advance, stop)
+
+
+def copy_kept(step: Step, kept: Kept, out: Path) -> Ended:
+    """What an earlier version made, and in it that it was kept."""
+    shutil.copytree(step.store.folder(kept.record.digest), out, dirs_exist_ok=True)
+    for path in (out, *out.rglob("*")):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    add_story(out, {"assumed": step.pre_image["assumed"]})
+    return Ended(dict(kept.record.metrics), kept.record.seconds, kept.record.peak_memory_bytes)
 
 
 def make_order(step: Step, out: Path) -> dict[str, Any]:

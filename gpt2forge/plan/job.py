@@ -66,7 +66,8 @@ def name_files(digest: str) -> str:
 class Job:
     """The stages in order, the sections and target they read, and the sources by kind.
 
-    `skipped` are the stages that would belong to it and were left out.
+    `skipped` are the stages that would belong to it and were left out, `assumed` the tools of which another version is
+    taken to make the same.
     """
 
     name: str
@@ -75,6 +76,7 @@ class Job:
     target: Target
     sources: Mapping[str, Source]
     skipped: tuple[Stage, ...] = ()
+    assumed: tuple[str, ...] = ()
 
     @property
     def all_stages(self) -> tuple[Stage, ...]:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from gpt2forge.plan.assume import find_kept, revise
 from gpt2forge.plan.estimate import Estimate, estimate
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import make_key, make_pre_image
@@ -19,12 +20,14 @@ class PlannedStep:
     """A verdict with its reason; `key` is None while an input is not made yet.
 
     `nearest` is the earlier one that the reason speaks of, `estimate` what making it will take; None where it is done.
+    Steps of equal `identity` are one: it is the key, or what the key will depend on.
     """
 
     stage: Stage
     verdict: Verdict
     reason: str
     pre_image: Mapping[str, Any]
+    identity: str
     key: str | None = None
     digest: str | None = None
     nearest: Nearest | None = None
@@ -45,31 +48,48 @@ class PlannedStep:
 
 def make_plan(job: Job, store: Store, advance: Advance) -> tuple[PlannedStep, ...]:
     """Look every step up, changing nothing; `advance` is told of source bytes that must be hashed."""
-    digests: dict[str, str | None] = {kind: source.digest(store.memo, advance) for kind, source in job.sources.items()}
-    sizes = {kind: source.size for kind, source in job.sources.items()}
+    inputs = {
+        kind: Input(digest, digest, source.size)
+        for kind, source in job.sources.items()
+        for digest in [source.digest(store.memo, advance)]
+    }
     steps = []
     for stage in job.stages:
-        step = plan_step(job, stage, digests, sizes, store)
-        digests[stage.writes] = step.digest
-        sizes[stage.writes] = step.estimate.written if step.estimate else store.measure(str(step.digest))
+        step = plan_step(job, stage, inputs, store)
+        size = step.estimate.written if step.estimate else store.measure(str(step.digest))
+        inputs[stage.writes] = Input(step.digest, step.digest or step.identity, size)
         steps.append(step)
     return tuple(steps)
 
 
-def plan_step(
-    job: Job, stage: Stage, digests: Mapping[str, str | None], sizes: Mapping[str, int], store: Store
-) -> PlannedStep:
-    pre_image = make_pre_image(job, stage, digests, store.memo)
-    missing = [kind for kind in stage.reads if digests[kind] is None]
-    key = None if missing else make_key(pre_image)
+@dataclass(frozen=True)
+class Input:
+    """What a step reads: its digest, None while it is not made; what tells it from all others; its bytes."""
+
+    digest: str | None
+    identity: str
+    size: int
+
+
+def plan_step(job: Job, stage: Stage, inputs: Mapping[str, Input], store: Store) -> PlannedStep:
+    pre_image: Mapping[str, Any] = make_pre_image(
+        job, stage, {kind: each.digest for kind, each in inputs.items()}, store.memo
+    )
+    missing = [kind for kind in stage.reads if inputs[kind].digest is None]
+    identity = make_key({**pre_image, "inputs": {kind: inputs[kind].identity for kind in stage.reads}})
+    kept = None if missing else find_kept(job, stage, pre_image, store)
+    if kept:
+        pre_image = revise(stage, pre_image, kept)
+        identity = make_key(pre_image)
+    key = None if missing else identity
     record = store.find(stage.name, key) if key else None
     if record:
-        return PlannedStep(stage, "done", "", pre_image, key, record.digest)
+        return PlannedStep(stage, "done", kept.reason if kept else "", pre_image, identity, key, record.digest)
     nearest = find_nearest(pre_image, store.records(stage.name))
-    expected = estimate(job, stage, nearest, sum(sizes[kind] for kind in stage.reads))
+    expected = estimate(job, stage, nearest, sum(inputs[kind].size for kind in stage.reads))
     # All but the missing inputs may be as they were: then the step is reused if those come out as they were too.
     if missing and nearest and not nearest.differences and store.is_whole(nearest.record.digest):
         reason = f"if {' or '.join(f'`{kind}`' for kind in missing)} comes out different"
-        return PlannedStep(stage, "may run", reason, pre_image, nearest=nearest, estimate=expected)
-    reason = explain(stage, nearest, store.memo)
-    return PlannedStep(stage, "will run", reason, pre_image, key, nearest=nearest, estimate=expected)
+        return PlannedStep(stage, "may run", reason, pre_image, identity, nearest=nearest, estimate=expected)
+    reason = kept.reason if kept else explain(stage, nearest, store.memo)
+    return PlannedStep(stage, "will run", reason, pre_image, identity, key, nearest=nearest, estimate=expected)

@@ -69,6 +69,8 @@ def say(stage: Stage, difference: Difference, memo: Memo) -> str:
         return f"{name} changed" + (f": {enumerate_few(files)}" if files else "")
     if part == "tools":
         return f"{name} {change}"
+    if part == "assumed":
+        return "what an earlier version made was kept" if difference.new is None else f"assumed: {change}"
     if part == "version":
         return f"version of the stage {change}"
     return f"`{'.'.join((stage.section or '' if part == 'section' else part, *rest))}` {change}"

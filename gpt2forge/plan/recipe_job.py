@@ -6,13 +6,14 @@ from pathlib import Path
 
 from gpt2forge.errors import Fault, RecipeError, UserError
 from gpt2forge.model.checkpoint import find_checkpoint
+from gpt2forge.plan.assume import check_assumed
 from gpt2forge.plan.job import Job, Source
 from gpt2forge.recipe import MEASURING, STAGES, LoadedRecipe, quote
 from gpt2forge.stage import Stage
 from gpt2forge.stages.reference import read_text
 
 
-def make_job(loaded: LoadedRecipe, skip: Sequence[str] = ()) -> Job:
+def make_job(loaded: LoadedRecipe, skip: Sequence[str] = (), assumed: Sequence[str] = ()) -> Job:
     """The stages whose section the recipe has, without those in `skip`.
 
     Raises RecipeError, with the recipe's place that names it, when a file is not there; UserError when a stage cannot
@@ -23,11 +24,12 @@ def make_job(loaded: LoadedRecipe, skip: Sequence[str] = ()) -> Job:
     asked = [stage for stage in STAGES if stage.section is None or sections[stage.section] is not None]
     kept = leave_out(asked, skip)
     check_tools(kept)
+    check_assumed(kept, assumed)
     sources = {"checkpoint": find_source(loaded)}
     if recipe.verify and any("text" in stage.reads for stage in kept):
         sources["text"] = find_text(loaded, recipe.verify.text)
     skipped = tuple(stage for stage in asked if stage not in kept)
-    return Job(recipe.name, tuple(kept), sections, recipe.target, sources, skipped)
+    return Job(recipe.name, tuple(kept), sections, recipe.target, sources, skipped, tuple(assumed))
 
 
 def leave_out(stages: Sequence[Stage], skip: Sequence[str]) -> list[Stage]:

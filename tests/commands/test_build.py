@@ -9,6 +9,7 @@ import onnxruntime
 import pytest
 
 from gpt2forge.recipe import STAGES
+from tests.faults.disks import small_disk
 from tests.workshop import ROOT, Workshop, make_workshop
 
 ALL = [stage.name for stage in STAGES if not stage.optional]
@@ -262,3 +263,31 @@ def test_recipe_that_fails_ends_it_or_not(fresh: Workshop) -> None:
     done = fresh.run("build", "strict.yaml", "other.yaml", "--keep-going", "--skip", "verify", code=1, measured=True)
     assert done.stderr.splitlines()[-1] == "error: `strict`: failed, as told above"
     assert (fresh.folder / "build/other/model.onnx").is_file()
+
+
+def test_recipes_of_one_build_share_their_steps(fresh: Workshop) -> None:
+    lines = fresh.run("build", "--json", "nano-cpu-int8", "nano-cpu-int4").stdout.splitlines()
+    events = [json.loads(line) for line in lines]
+    built = [(each["recipe"], each["stage"]) for each in events if each.get("outcome") == "built"]
+    assert sorted(stage for _, stage in built) == sorted([*ALL, "quantize"])
+    reports = {each["report"]["recipe"]: each["report"] for each in events if each["event"] == "run_finished"}
+    assert sorted(reports) == ["nano-cpu-int4", "nano-cpu-int8"]
+    for name, report in reports.items():
+        assert [step["stage"] for step in report["steps"]] == [stage.name for stage in STAGES]
+        assert (fresh.folder / "build" / name / "model.onnx").is_file()
+
+
+def test_lines_of_several_recipes_say_whose_step_it_is(fresh: Workshop) -> None:
+    done = fresh.run("build", "nano-cpu-int8", "nano-cpu-int4", "--jobs", "2")
+    lines = [line.split()[:3] for line in done.stderr.splitlines()]
+    assert ["built", "nano-cpu-int8", "convert"] in lines
+    assert ["reused", "nano-cpu-int4", "convert"] in lines
+    assert ["built", "nano-cpu-int4", "quantize"] in lines
+
+
+def test_build_that_cannot_fit_does_not_begin(fresh: Workshop) -> None:
+    with small_disk(fresh.folder / "cache", "size=3m"):
+        done = fresh.run("build", "nano-cpu-int8", code=1)
+        assert len(done.stderr.splitlines()) == 1
+        assert done.stderr.startswith("error: cache: this build leaves about ")
+        assert list((fresh.folder / "cache").glob("artifacts/*")) == []

@@ -1,0 +1,48 @@
+"""A toy stage that ends well only where others run beside it, or only where none does."""
+
+import time
+from pathlib import Path
+from typing import Literal
+
+from gpt2forge.errors import UserError
+from gpt2forge.stage import Inputs, Metrics, Section, Stage, Target
+
+PATIENCE = 60.0  # seconds
+
+
+class Meeting(Section):
+    """`place` is a folder that all share, `name` this one's own in it."""
+
+    place: str
+    name: str
+    wants: Literal["company", "solitude"]
+
+
+def run(inputs: Inputs, section: Meeting, target: Target, out: Path) -> Metrics:
+    place = Path(section.place)
+    (place / section.name).touch()
+    if section.wants == "company":
+        wait_for_company(place)
+    else:
+        stay_alone(place)
+        (place / section.name).unlink()
+    (out / "text").write_text(section.name)
+    return {}
+
+
+def wait_for_company(place: Path) -> None:
+    began = time.monotonic()
+    while len(list(place.iterdir())) < 2:
+        if time.monotonic() - began > PATIENCE:
+            raise UserError("nobody came")
+        time.sleep(0.01)
+
+
+def stay_alone(place: Path) -> None:
+    for _ in range(30):
+        if len(list(place.iterdir())) > 1:
+            raise UserError("somebody is here")
+        time.sleep(0.01)
+
+
+STAGE = Stage("meet", "meeting", (), ("text",), "package", (), 1, run)
