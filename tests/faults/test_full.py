@@ -31,7 +31,8 @@ def test_toy_build_on_a_disk_of_every_size(
     limits = [f"size={PAGE * pages},nr_inodes=100000" for pages in range(1, size // PAGE + 1)]
     limits += [f"size=1g,nr_inodes={count}" for count in range(2, inodes + 1)]
     failed = 0
-    for limit in limits if rounds(20) >= 100 else draw.sample(limits, rounds(20)):
+    chosen = limits if rounds(20) >= 100 else draw.sample(limits, rounds(20))
+    for limit in chosen:
         with small_disk(tmp_path / "small", limit) as disk:
             forge.begin(disk)
             code = forge.hear()
@@ -42,7 +43,7 @@ def test_toy_build_on_a_disk_of_every_size(
             assert [made[1:] for made in found.values()] == [made[1:] for made in expected.values()], limit
             assert read_tree(disk / "build/toy") == files, limit
             assert list_debris(disk / "cache") == [], limit
-    assert failed > 10
+    assert failed > len(chosen) // 4  # what is lost of the memo is no failure
     note(
         "builds of toy stages on a disk of every size, in bytes and in files; then with space",
         failed,
