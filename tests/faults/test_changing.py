@@ -41,7 +41,7 @@ def test_toy_build_of_a_source_that_changes(
         known[key] = read_tree(tmp_path / name / "build/toy")
         whole = time.monotonic() - started
     refused = 0
-    for number in range(count := rounds(30)):
+    for number in range(count := rounds(12)):
         folder = tmp_path / f"{number}"
         (folder / "source").mkdir(parents=True)
         (folder / "source/a").write_bytes(ONE)
@@ -83,7 +83,7 @@ def test_real_conversion_of_a_checkpoint_that_changes(
         hparams.write_bytes(data)
         (step,) = shop.report(*words, "--store", "known")["steps"]
         known[step["key"]] = step["digest"]
-    for number in range(count := rounds(4)):
+    for number in range(count := rounds(2)):
         exchange(hparams, one)
         build = subprocess.Popen(
             [sys.executable, "-m", "gpt2forge", "build", *words, "--store", f"store-{number}"],

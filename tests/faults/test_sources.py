@@ -140,7 +140,7 @@ def test_clock_that_was_set_back_gives_the_same_keys(
     earlier = ("-c", EARLIER)
     shop.run("build", "nano-cpu-int8", *WORDS, "--until", "convert")
     assert plan(shop, "cache", earlier) == plan(shop, "fresh")
-    for number in range(count := rounds(2)):
+    for number in range(count := rounds(1)):
         draw.choice(WAYS)(shop.folder / "mine", draw)
         assert plan(shop, "cache", earlier) == plan(shop, f"fresh-{number}") == plan(shop, "cache")
     note(
