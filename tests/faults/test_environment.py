@@ -18,7 +18,16 @@ from tests.workshop import UNMEASURED, Workshop, make_workshop
 
 HELD_TO_PERMISSIONS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")  # else they do not bind root
 OTHER = ("nano-cpu-int8", "--set", "quantization.granularity=64", "--name", "x")
-ODD = ("with space", "Ünï ćødé 模型 🦊", "a\nb", "'quoted' \"twice\" $HOME `id` \\", "-dash", "x" * 200, "100%s {0}")
+ODD = (
+    "with space",
+    "Ünï ćødé 模型 🦊",
+    "a\nb",
+    "'quoted' \"twice\" $HOME `id` \\",
+    "-dash",
+    "x" * 200,
+    "100%s {0}",
+    "/".join(["d" * 200] * 15),
+)
 
 
 @pytest.fixture
@@ -105,7 +114,7 @@ def test_working_directories_with_odd_names(
         assert read_tree(odd.folder / "build/nano-cpu-int8") == undisturbed.files, name
     note(
         "working directories with spaces, a newline, quotes, other scripts, 200 characters, and 3000 in all",
-        len(ODD) + 1,
+        count,
         "the same bytes",
     )
 
