@@ -12,7 +12,7 @@ CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install build plan why compare test check test-interop bench clean
+.PHONY: help install build plan why compare test check test-faults test-interop bench clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -40,6 +40,9 @@ check: $(VENV)/installed-dev ## ruff, mypy --strict, import-linter, then the tes
 	@$(BIN)/mypy --strict
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest
+
+test-faults: $(VENV)/installed-dev ## kill, fill, damage and deceive builds a hundred times each: up to 40 minutes [ARGS=--seed=1]
+	@$(BIN)/python -m pytest tests/faults --rounds 100 $(ARGS)
 
 test-interop: $(VENV)/installed-dev ## run what is published in the programs of others, in environments made for it [ARGS=-k optimum]
 	@$(BIN)/python -m pytest interop $(ARGS)

@@ -13,7 +13,20 @@ from packaging.version import Version
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-TARGETS = ["help", "install", "build", "plan", "why", "compare", "test", "check", "test-interop", "bench", "clean"]
+TARGETS = [
+    "help",
+    "install",
+    "build",
+    "plan",
+    "why",
+    "compare",
+    "test",
+    "check",
+    "test-faults",
+    "test-interop",
+    "bench",
+    "clean",
+]
 
 
 def read_pins() -> dict[str, Version]:

@@ -54,7 +54,7 @@ def test_whatever_is_hurt_in_a_real_store_is_made_anew(
 ) -> None:
     shop = make_workshop(tmp_path / "here")
     assert take_state(shop, "nano-cpu-int8") == undisturbed
-    for _ in range(count := rounds(6)):
+    for _ in range(count := rounds(3)):
         kind, paths = draw.choice(sorted(find_victims(shop.store, undisturbed.steps).items()))
         path, how = draw.choice([path for path in paths if not path.is_dir()]), draw.choice(HURTS)
         said = f"{kind} {path.relative_to(shop.folder)}: {how.__name__}"

@@ -31,7 +31,8 @@ def test_toy_build_on_a_disk_of_every_size(
     limits = [f"size={PAGE * pages},nr_inodes=100000" for pages in range(1, size // PAGE + 1)]
     limits += [f"size=1g,nr_inodes={count}" for count in range(2, inodes + 1)]
     failed = 0
-    for limit in limits if rounds(20) >= 100 else draw.sample(limits, rounds(20)):
+    chosen = limits if rounds(20) >= 100 else draw.sample(limits, rounds(20))
+    for limit in chosen:
         with small_disk(tmp_path / "small", limit) as disk:
             forge.begin(disk)
             code = forge.hear()
@@ -42,7 +43,7 @@ def test_toy_build_on_a_disk_of_every_size(
             assert [made[1:] for made in found.values()] == [made[1:] for made in expected.values()], limit
             assert read_tree(disk / "build/toy") == files, limit
             assert list_debris(disk / "cache") == [], limit
-    assert failed > 10
+    assert failed > len(chosen) // 4  # what is lost of the memo is no failure
     note(
         "builds of toy stages on a disk of every size, in bytes and in files; then with space",
         failed,
@@ -56,13 +57,12 @@ def test_real_build_on_a_disk_that_is_too_small(
     with small_disk(tmp_path / "large", "size=1g,nr_inodes=100000") as disk:
         make_workshop(disk).build("nano-cpu-int8")
         size, inodes = count_used(disk)
-    limits = [f"size={draw.randrange(PAGE, size)},nr_inodes=100000" for _ in range(rounds(2))]
-    limits += [f"size=1g,nr_inodes={draw.randrange(4, inodes)}" for _ in range(rounds(2) // 2)]
+    limits = [f"size={draw.randrange(PAGE, size)},nr_inodes=100000" for _ in range(rounds(1))]
+    limits += [f"size=1g,nr_inodes={draw.randrange(4, inodes)}" for _ in range(rounds(1) // 2)]
     # The last that a build writes: records, the note of the output, the link, the report.
-    limits += [f"size=1g,nr_inodes={inodes - few}" for few in range(min(rounds(2), 12))]
-    limits += [f"size={size - PAGE * few},nr_inodes=100000" for few in range(min(rounds(1), 12))]
+    limits += [f"size=1g,nr_inodes={inodes - few}" for few in range(1, 1 + min(rounds(1), 12))]
     failed = sum(build_on_small_disk(tmp_path / "small", limit, undisturbed) for limit in limits)
-    assert failed >= rounds(2)
+    assert failed >= rounds(1)
     note(
         "`build nano-cpu-int8` on a disk of any size, in bytes and in files; then with space",
         failed,

@@ -1,0 +1,32 @@
+"""docs/reliability.md tells of every fault test, and of no other."""
+
+import ast
+import re
+from pathlib import Path
+
+from tests.workshop import ROOT
+
+HERE = Path(__file__)
+PAGE = (ROOT / "docs/reliability.md").read_text(encoding="utf-8")
+
+
+def list_tests() -> set[str]:
+    files = [path for path in HERE.parent.glob("test_*.py") if path != HERE]
+    trees = [(path.stem, ast.parse(path.read_text(encoding="utf-8"))) for path in files]
+    return {
+        f"{stem}::{node.name}"
+        for stem, tree in trees
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")
+    }
+
+
+def test_every_fault_test_has_one_row_and_each_row_names_one() -> None:
+    rows = re.findall(r"^\| `(test_\w+::test_\w+)` \|", PAGE, re.MULTILINE)
+    assert sorted(rows) == sorted(list_tests())
+
+
+def test_every_row_says_how_often_it_was_tried() -> None:
+    counts = re.findall(r"^\| `test_\w+::test_\w+` \| .+ \| (\d+) \| .+ \|$", PAGE, re.MULTILINE)
+    assert len(counts) == len(list_tests())
+    assert min(map(int, counts)) > 0

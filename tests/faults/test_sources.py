@@ -1,0 +1,167 @@
+"""A source changes in ways that its size and its times do not show: the key is always the one that a fresh store gives."""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import Note
+from tests.workshop import ROOT, UNMEASURED, Workshop, make_workshop
+
+WORDS = ("--set", "source.checkpoint=mine", "--name", "mine")
+DAY = 86400 * 10**9  # ns
+EARLIER = (  # the real command, whose clock was set back
+    "import time, sys; now, now_ns = time.time, time.time_ns; "
+    f"time.time, time.time_ns = lambda: now() - {DAY // 10**9}, lambda: now_ns() - {DAY}; "
+    "from gpt2forge.cli import main; main()"
+)
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Workshop:
+    made = make_workshop(tmp_path / "here")
+    shutil.copytree(ROOT / "examples/nano", made.folder / "mine")
+    return made
+
+
+def plan(shop: Workshop, store: str, program: tuple[str, ...] = ("-m", "gpt2forge")) -> str:
+    """The key of convert."""
+    command = [sys.executable, *program, "plan", "nano-cpu-int8", "--json", "--store", store, *WORDS, *UNMEASURED]
+    done = subprocess.run(command, cwd=shop.folder, capture_output=True, text=True, check=True)
+    key: str = json.loads(done.stdout)["steps"][0]["key"]
+    return key
+
+
+def edit(path: Path, draw: random.Random) -> None:
+    """Give hparams.json other bytes, as many, that say the same."""
+    before = path.read_bytes()
+    while path.read_bytes() == before:
+        pairs = list(json.loads(before).items())
+        draw.shuffle(pairs)
+        path.write_text(json.dumps(dict(pairs)) + "\n" * before.endswith(b"\n"))
+    assert path.stat().st_size == len(before)
+
+
+def edit_at_once(folder: Path, draw: random.Random) -> None:
+    edit(folder / "hparams.json", draw)
+
+
+def edit_and_restore_time(folder: Path, draw: random.Random) -> None:
+    before = (folder / "hparams.json").stat()
+    edit(folder / "hparams.json", draw)
+    os.utime(folder / "hparams.json", ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def exchange(folder: Path, draw: random.Random) -> None:
+    """Another file of the same size and time, as `cp -p` and `mv` or rsync put it there."""
+    other = folder.with_name("other")
+    other.mkdir(exist_ok=True)
+    shutil.copy2(folder / "hparams.json", other)
+    edit_and_restore_time(other, draw)
+    (other / "hparams.json").replace(folder / "hparams.json")
+
+
+def exchange_folder(folder: Path, draw: random.Random) -> None:
+    """Another checkpoint under the same name, of the same sizes and times."""
+    aside = folder.with_name(f"aside-{draw.randrange(1 << 30)}")
+    folder.rename(aside)
+    shutil.copytree(aside, folder, symlinks=True)
+    edit_and_restore_time(folder, draw)
+
+
+def lead_link_elsewhere(folder: Path, draw: random.Random) -> None:
+    """The checkpoint is a link, which leads to another of the same sizes and times then."""
+    aside, other = (folder.with_name(f"{name}-{draw.randrange(1 << 30)}") for name in ("real", "other"))
+    if folder.is_symlink():
+        aside = folder.resolve()
+        folder.unlink()
+    else:
+        folder.rename(aside)
+    shutil.copytree(aside, other, symlinks=True)
+    edit_and_restore_time(other, draw)
+    folder.symlink_to(other)
+
+
+def lead_link_of_a_file_elsewhere(folder: Path, draw: random.Random) -> None:
+    path, other = folder / "hparams.json", folder.with_name(f"file-{draw.randrange(1 << 30)}")
+    other.mkdir()
+    shutil.copy2(path, other)
+    edit_and_restore_time(other, draw)
+    path.unlink()
+    path.symlink_to(other / "hparams.json")
+
+
+def edit_in_the_future(folder: Path, draw: random.Random) -> None:
+    edit(folder / "hparams.json", draw)
+    os.utime(folder / "hparams.json", ns=(time.time_ns() + DAY,) * 2)
+
+
+def edit_in_whole_seconds(folder: Path, draw: random.Random) -> None:
+    """As file systems keep times that have no more."""
+    edit(folder / "hparams.json", draw)
+    os.utime(folder / "hparams.json", (int(time.time()),) * 2)
+
+
+WAYS = (
+    *(edit_at_once, edit_and_restore_time, exchange, exchange_folder, lead_link_elsewhere),
+    *(lead_link_of_a_file_elsewhere, edit_in_the_future, edit_in_whole_seconds),
+)
+
+
+def test_every_change_of_a_source_is_another_key(
+    shop: Workshop, rounds: Callable[[int], int], draw: random.Random, note: Note
+) -> None:
+    before = plan(shop, "cache")
+    for number in range(count := max(len(WAYS), rounds(1))):
+        way = WAYS[number % len(WAYS)]
+        way(shop.folder / "mine", draw)
+        key = plan(shop, "cache")
+        assert key != before, way.__name__
+        assert key == plan(shop, f"fresh-{number}"), way.__name__
+        before = key
+    note(
+        "a source of the same size that is edited within a tick, has its old time, is exchanged, renamed, linked, or of the future",
+        count,
+        "the key was that of a fresh store",
+    )
+
+
+def test_clock_that_was_set_back_gives_the_same_keys(
+    shop: Workshop, rounds: Callable[[int], int], draw: random.Random, note: Note
+) -> None:
+    """Everything is of the future then: the store, its memo, the source and each later edit."""
+    earlier = ("-c", EARLIER)
+    shop.run("build", "nano-cpu-int8", *WORDS, "--until", "convert")
+    assert plan(shop, "cache", earlier) == plan(shop, "fresh")
+    for number in range(count := rounds(1)):
+        draw.choice(WAYS)(shop.folder / "mine", draw)
+        assert plan(shop, "cache", earlier) == plan(shop, f"fresh-{number}") == plan(shop, "cache")
+    note(
+        "the clock is set back by a day, behind a store and sources of the future, which are edited",
+        count,
+        "the key was that of a fresh store",
+    )
+
+
+def test_stamp_of_a_build_sees_the_same_changes(
+    shop: Workshop, rounds: Callable[[int], int], draw: random.Random, note: Note
+) -> None:
+    """`gpt2forge build NAME` compares stats alone where nothing changed, so it must see what the memo sees."""
+    (shop.folder / "recipes").unlink()
+    (shop.folder / "recipes").mkdir()
+    text = "name: plain\nsource:\n  checkpoint: mine\ntarget:\n  device: cpu\n"
+    (shop.folder / "recipes/plain.yaml").write_text(text)
+    for number in range(count := min(rounds(1), 20)):
+        shop.run("build", "plain", measured=True)
+        assert "nothing changed since it was built" in shop.run("build", "plain", measured=True).stderr
+        way = WAYS[1:][number % (len(WAYS) - 1)]
+        way(shop.folder / "mine", draw)
+        assert shop.report("plain", measured=True)["steps"][0]["outcome"] == "built", way.__name__
+    note("the same edits after a build that left a stamp", count, "the next build saw each")
