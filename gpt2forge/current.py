@@ -30,17 +30,33 @@ def name_stamp(name: str) -> str:
     return f"build/.{name}.stamp"
 
 
-def recall(name: str) -> Said | None:
-    """What the last build of a recipe said, if nothing has changed since; else None."""
+def name_variants(name: str) -> str:
+    """Where the stamp lies of which variants a recipe has: their names are its warnings, and nothing was printed."""
+    return f"build/.{name}.variants"
+
+
+def recall(name: str) -> dict[str, Said] | None:
+    """What the last build of a recipe, or of each of its variants, said, if nothing has changed since; else None."""
     if name.endswith((".yaml", ".yml")):  # that is a path
         return None
+    alone = read_stamp(name_stamp(name), name)
+    if alone is not None:
+        return {name: alone}
+    variants = read_stamp(name_variants(name), name) or ([], "")
+    found = {variant: read_stamp(name_stamp(variant), variant) for variant in variants[0]}
+    said = {variant: each for variant, each in found.items() if each is not None}
+    return said if said and len(said) == len(found) else None
+
+
+def read_stamp(place: str, name: str) -> Said | None:
+    """What a stamp holds, if it is of this name, whose file is the first that it looks at, and nothing has changed."""
     try:
-        with open(name_stamp(name), encoding="utf-8") as file:
+        with open(place, encoding="utf-8") as file:
             head, process, counts, *lines = file.read().split("\n")
         paths, warnings = map(int, counts.split())
         if (head, process) != (FORMAT, describe_process()) or len(lines) < paths + warnings:
             return None
-        if not lines[0].startswith(f"stat recipes/{name}.yaml\t"):
+        if not lines[0].partition(" ")[2].startswith(f"recipes/{name}.yaml\t"):
             return None
         if any(look(line.rpartition("\t")[0]) != line for line in lines[:paths]):
             return None

@@ -3,7 +3,7 @@
 import os
 import sys
 
-from gpt2forge.current import recall
+from gpt2forge.current import Said, recall
 
 
 def main() -> None:
@@ -17,13 +17,17 @@ def say_current(words: list[str]) -> bool:
     """Say what a build would say, if nothing has changed since it was made; else nothing."""
     if words[:1] != ["build"] or any(word.startswith("-") or "/" in word for word in words) or sys.stdout is None:
         return False
-    found = [(name, recall(name)) for name in words[1:]]
-    said = [(name, each) for name, each in found if each is not None]
-    if not said or len(said) < len(found):
+    said: dict[str, Said] = {}
+    for name in words[1:]:
+        found = recall(name)
+        if found is None:
+            return False
+        said |= found
+    if not said:
         return False
     try:
-        print(end="".join(printed for _, (_, printed) in said), flush=True)
-        for name, (warnings, _) in said:
+        print(end="".join(printed for _, printed in said.values()), flush=True)
+        for name, (warnings, _) in said.items():
             print(f"current {name}: nothing changed since it was built", file=sys.stderr)
             for warning in warnings:
                 print(f"warning: {warning}", file=sys.stderr)

@@ -275,3 +275,96 @@ def test_warning_is_said_again(shop: Workshop) -> None:
 def test_path_of_two_lines_cannot_be_in_a_stamp() -> None:
     with pytest.raises(ValueError, match="several lines"):
         current.format_stamp(["stat a\nb\t1"], ([], ""))
+
+
+VARIANTS = """\
+name: mine
+extends: parent.yaml
+source:
+  checkpoint: mine
+verify: null
+matrix:
+  int8: {quantization: {scheme: int8}}
+  int4: {quantization: {scheme: int4}}
+"""
+NOTHING = "nothing changed since it was built"
+BOTH = [f"current mine@int8: {NOTHING}", f"current mine@int4: {NOTHING}"]
+
+
+def make_variants(shop: Workshop) -> Path:
+    """A recipe with two variants, both built until nothing is left to do; gives its path."""
+    recipe = shop.folder / "recipes/mine.yaml"
+    recipe.write_text(VARIANTS)
+    time.sleep(2 * TICK / 1e9)
+    start(shop, "build", "mine")
+    assert start(shop, "build", "mine").stderr.splitlines() == BOTH
+    return recipe
+
+
+def say(shop: Workshop, *names: str) -> list[str]:
+    return start(shop, "build", *names).stderr.splitlines()
+
+
+def test_variants_have_stamps_of_their_own(shop: Workshop) -> None:
+    make_variants(shop)
+    assert say(shop, "mine@int4") == BOTH[1:]
+    assert say(shop, "mine@int4", "mine") == BOTH[::-1]
+    quick, whole = start(shop, "build", "mine"), start(shop, "build", "mine", "--store", "cache")
+    assert quick.stdout == whole.stdout
+    first = [line.split()[0] for line in quick.stdout.splitlines() if line.startswith("build/")]
+    assert first == ["build/mine@int8", "build/mine@int4"]
+
+
+def test_variant_that_is_added_is_built_though_the_others_are_current(shop: Workshop) -> None:
+    recipe = make_variants(shop)
+    recipe.write_text(VARIANTS + "  fp32: {}\n")
+    time.sleep(2 * TICK / 1e9)
+    stamp = (shop.folder / "build/.mine.variants").read_bytes()
+    start(shop, "build", "mine@int8", "mine@int4")
+    assert say(shop, "mine@int8", "mine@int4") == BOTH
+    for _ in range(2):
+        assert BOTH[0] not in say(shop, "mine")
+        assert (shop.folder / "build/mine@fp32/model.onnx").is_file()
+        (shop.folder / "build/.mine.variants").write_bytes(stamp)  # an old one says nothing
+
+
+@pytest.mark.parametrize("name", ["mine@int8", "mine"])
+def test_file_of_a_variants_name_comes_first_as_soon_as_it_is_there(shop: Workshop, name: str) -> None:
+    make_variants(shop)
+    own = shop.folder / "recipes/mine@int8.yaml"
+    own.write_text(VARIANTS.partition("matrix")[0].replace("name: mine", "name: mine@int8"))
+    try:
+        assert BOTH[0] not in say(shop, name)
+        values = json.loads((shop.folder / "build/mine@int8.json").read_text())["values"]
+        assert values["quantization"]["scheme"] == "none"
+        time.sleep(2 * TICK / 1e9)
+        say(shop, "mine@int8")
+        assert say(shop, "mine@int8") == BOTH[:1]
+    finally:
+        own.unlink()
+    assert BOTH[0] not in say(shop, "mine@int8")
+
+
+@pytest.mark.parametrize("change", ["gpt2forge.yaml", "recipes/mine.yaml", "recipes/parent.yaml"])
+def test_variants_are_looked_at_where_a_file_has_changed(shop: Workshop, change: str) -> None:
+    make_variants(shop)
+    path = shop.folder / change
+    before = path.read_text() if path.exists() else None
+    path.write_text((before or "") + "# a remark\n")
+    try:
+        for names in (["mine@int8"], ["mine"]):
+            assert BOTH[0] not in say(shop, *names)
+    finally:
+        path.unlink() if before is None else path.write_text(before)
+
+
+def test_variant_that_a_file_comes_before_leaves_no_stamp(shop: Workshop) -> None:
+    make_variants(shop)
+    own = shop.folder / "recipes/mine@int8.yaml"
+    own.write_text(VARIANTS.partition("matrix")[0].replace("name: mine", "name: mine@int8"))
+    time.sleep(2 * TICK / 1e9)
+    try:
+        start(shop, "build", "recipes/mine.yaml@int8")
+        assert BOTH[0] not in say(shop, "mine@int8")
+    finally:
+        own.unlink()

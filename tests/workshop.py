@@ -24,7 +24,7 @@ LITTLE = tuple(
 
 # Not all that lies under recipes/: somebody's own lie there too.
 SHIPPED = (
-    *("nano-cpu-fp32", "nano-cpu-int8", "nano-cpu-int4", "nano-vnni-int8"),
+    *("nano-cpu", "nano-cpu-fp32", "nano-cpu-int8", "nano-cpu-int4", "nano-vnni-int8"),
     *("124m-cpu-int8", "355m-cpu-int8", "774m-cpu-int8", "1558m-cpu-int8"),
     *("774m-vnni-int8", "774m-cpu-fp32", "774m-cpu-int4"),
 )

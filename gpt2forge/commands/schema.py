@@ -4,7 +4,16 @@ import json
 from typing import Any
 
 from gpt2forge import console
+from gpt2forge.matrix import NAME
 from gpt2forge.recipe import Recipe
+
+NULL = {"type": "null"}
+PATH = {"type": "string"}
+EXTENDS = {
+    "description": "another recipe, which this one changes, or several, of which later ones win; "
+    "each path starts at this file's folder",
+    "anyOf": [PATH, {"type": "array", "items": PATH, "minItems": 1}, NULL],
+}
 
 
 def schema(as_json: bool) -> None:
@@ -16,15 +25,28 @@ def schema(as_json: bool) -> None:
 
 
 def make_schema() -> dict[str, Any]:
-    """The schema of a recipe file: that of a whole recipe, where a parent may say what the file leaves out."""
+    """The schema of a recipe file: that of a whole recipe, where a parent or a variant may say what is left out."""
     made = Recipe.model_json_schema()
-    extends = {
-        "type": "string",
-        "description": "another recipe, which this one changes; its path starts at this file's folder",
-    }
-    made["properties"] = {**made["properties"], "extends": extends}
     for section in (made, *made["$defs"].values()):
         section.pop("required", None)  # what a file leaves out, its parent may say
         for key, value in section["properties"].items():
-            section["properties"][key] = {"anyOf": [value, {"type": "null"}]}  # null deletes what a parent says
+            section["properties"][key] = {"anyOf": [value, NULL]}  # null deletes what a parent says
+    changed = {key: value for key, value in made["properties"].items() if key != "name"}
+    made["$defs"]["Variant"] = {"type": "object", "properties": changed, "additionalProperties": False}
+    made["properties"] = {**made["properties"], "extends": EXTENDS, "matrix": make_matrix()}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+
+
+def make_matrix() -> dict[str, Any]:
+    """A mapping of variants, in which null deletes one of a parent's, or a list of mappings, in which nothing can."""
+    variant = {"$ref": "#/$defs/Variant"}
+    names = {"type": "object", "propertyNames": {"pattern": f"^{NAME.pattern}$"}}
+    axis = {**names, "minProperties": 1, "additionalProperties": variant}
+    return {
+        "description": "variants by name, each what it changes; of a list of such mappings every combination",
+        "anyOf": [
+            {**names, "minProperties": 1, "additionalProperties": {"anyOf": [variant, NULL]}},
+            {"type": "array", "items": axis, "minItems": 1},
+            NULL,
+        ],
+    }

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpt2forge import console
-from gpt2forge.document import write_value
-from gpt2forge.recipe import LoadedRecipe, load_recipe
+from gpt2forge.document import Node, write_value
+from gpt2forge.recipe import LoadedRecipe, load_recipes
 from gpt2forge.stage import Section
 
 INDENT = "  "
@@ -14,8 +14,42 @@ DEFAULT = "default"
 
 
 def show(reference: str, with_origin: bool, as_json: bool, changes: Sequence[str], name: str | None) -> None:
-    """Write a recipe that stands by itself, as YAML; with `with_origin` a comment behind each value says its place."""
-    loaded = load_recipe(reference, changes, name)
+    """Write a recipe that stands by itself, as YAML; of one with several variants, which they are.
+
+    With `with_origin` a comment behind each value says its place.
+    """
+    found = load_recipes([reference], changes, name)
+    if len(found) > 1:
+        show_several(found, with_origin, as_json)
+    else:
+        show_one(found[0], with_origin, as_json)
+
+
+def show_several(found: Sequence[LoadedRecipe], with_origin: bool, as_json: bool) -> None:
+    """Write a line for each variant: its name and what it changes, as `--set` would."""
+    variants = [(each.recipe.name, each.found.variant.changes if each.found.variant else None) for each in found]
+    if as_json:
+        console.write_json({"recipes": {name: node.plain() if node else {} for name, node in variants}})
+        return
+    rows = [
+        (name, " ".join(say_changes(node, ())) if node else "", f"# {node.place}" if node and with_origin else "")
+        for name, node in variants
+    ]
+    console.write(console.align(rows))
+
+
+def say_changes(node: Node, path: tuple[str, ...]) -> Iterator[str]:
+    """Each value as the words behind a `--set`."""
+    if isinstance(node.value, dict) and node.value:
+        for key, child in node.value.items():
+            yield from say_changes(child, (*path, key))
+    elif node.value is None:
+        yield f"~{'.'.join(path)}"
+    elif path:
+        yield f"{'.'.join(path)}={write_value(node.plain())}"
+
+
+def show_one(loaded: LoadedRecipe, with_origin: bool, as_json: bool) -> None:
     values = list(list_values(loaded))
     if as_json:
         origins = {".".join(value.keys): value.origin for value in values}

@@ -19,16 +19,18 @@ from typing import Any
 from gpt2forge import current
 from gpt2forge.commands.output import BUILD
 from gpt2forge.composition import read_chain
-from gpt2forge.errors import UserError
+from gpt2forge.errors import Fault, UserError
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.plan import make_plan
 from gpt2forge.plan.recipe_job import make_job
 from gpt2forge.recipe import LoadedRecipe, load_recipe
-from gpt2forge.references import RECIPES
+from gpt2forge.references import RECIPES, find_recipes
 from gpt2forge.store.disk import replace_text
 from gpt2forge.store.memo import TICK, identify
 from gpt2forge.store.roots import name_root
 from gpt2forge.store.store import Store
+
+SETTINGS = "gpt2forge.yaml"
 
 Steps = Sequence[Mapping[str, Any]]
 """As a report has them."""
@@ -38,15 +40,32 @@ def leave_stamp(loaded: LoadedRecipe, job: Job, store: Store, steps: Steps, said
     """Write the stamp of a build that has just succeeded, or remove the one there is."""
     name = loaded.recipe.name
     place = Path(current.name_stamp(name))
+    is_named = name == loaded.own_name and loaded.path == RECIPES / f"{loaded.path.stem}.yaml"
     try:
-        text = make_stamp(loaded, job, store, steps, said) if loaded.path == RECIPES / f"{name}.yaml" else None
+        text = make_stamp(loaded, job, store, steps, said) if is_named else None
         if text is not None:
             replace_text(place, text)
+            if loaded.found.variant:
+                leave_variants(loaded.path)
             return
     except (OSError, ValueError, UserError):  # something is gone, or named so that no line can hold it
         pass
     with suppress(OSError):
         place.unlink(missing_ok=True)
+
+
+def leave_variants(recipe: Path) -> None:
+    """Write which variants a recipe has, in the form of a stamp of the files that say so: rules 1 and 2."""
+    faults: list[Fault] = []
+    paths, began = list_files(recipe), time.time_ns()
+    looks = [current.look(path) for path in paths]
+    names = [found.name for found in find_recipes([recipe.stem], faults)]
+    if not faults and is_settled(paths, began) and looks == [current.look(path) for path in paths]:
+        replace_text(Path(current.name_variants(recipe.stem)), current.format_stamp(looks, (names, "")))
+
+
+def list_files(recipe: Path) -> list[str]:
+    return [f"stat {file}" for file, _ in read_chain(recipe)]
 
 
 def make_stamp(loaded: LoadedRecipe, job: Job, store: Store, steps: Steps, said: current.Said) -> str | None:
@@ -55,11 +74,11 @@ def make_stamp(loaded: LoadedRecipe, job: Job, store: Store, steps: Steps, said:
     began = time.time_ns()
     paths = [*list_read(loaded, job), *list_made(job, store, steps)]
     looks = [current.look(path) for path in paths]
-    again = load_recipe(str(loaded.path))
+    again = load_recipe(loaded.own_name)
     plan = make_plan(make_job(again), store, lambda done, total, unit: None)
-    is_same = again.recipe == loaded.recipe and [(step.stage.name, step.key, step.digest) for step in plan] == [
-        (step["stage"], step["key"], step["digest"]) for step in steps
-    ]
+    is_same = (again.recipe, again.path) == (loaded.recipe, loaded.path) and [
+        (step.stage.name, step.key, step.digest) for step in plan
+    ] == [(step["stage"], step["key"], step["digest"]) for step in steps]
     is_done = all(step.verdict == "done" for step in plan)
     if is_same and is_done and is_settled(paths, began) and looks == [current.look(path) for path in paths]:
         return current.format_stamp(looks, said)
@@ -73,8 +92,11 @@ def is_settled(paths: Sequence[str], began: int) -> bool:
 
 
 def list_read(loaded: LoadedRecipe, job: Job) -> Iterator[str]:
-    """The recipe with its parents, the sources, our own code, and what says which tools are installed."""
-    yield from (f"stat {file}" for file, _ in read_chain(loaded.path))
+    """The recipe with its parents, the settings, the sources, our own code, and what says which tools are installed."""
+    if loaded.found.variant:
+        yield f"may {RECIPES / loaded.own_name}.yaml"  # a file of its name would come first
+    yield from list_files(loaded.path)
+    yield f"may {SETTINGS}"
     for source in job.sources.values():
         yield f"stat {source.path}"
         if source.find is not None:  # all names there have a say in what is found

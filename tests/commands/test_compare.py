@@ -110,3 +110,19 @@ def test_what_is_beyond_its_limit_is_shown_as_not_published(proven: Workshop) ->
     assert front.split()[-2:] == ["yes", "no"]
     assert "warning: refused: was not published: " in done.stderr
     assert not (proven.folder / "build/refused").exists()
+
+
+def test_variants_stand_side_by_side_each_once(workshop: Workshop) -> None:
+    words = (
+        "compare",
+        "nano-cpu@int4-*",
+        "nano-cpu@int8-32",
+        "nano-cpu@int?-32",
+        "--skip",
+        "verify,benchmark",
+        "--json",
+    )
+    found = json.loads(workshop.run(*words).stdout)
+    assert [report["recipe"] for report in found["reports"]] == ["nano-cpu@int4-32", "nano-cpu@int8-32"]
+    done = workshop.run("compare", "nano-cpu@int4-*", code=1)
+    assert done.stderr == "error: one result has nothing to stand beside; name two or more\n"

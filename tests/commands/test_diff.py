@@ -41,7 +41,7 @@ def test_other_checkpoint_shares_nothing_that_reads_it(workshop: Workshop) -> No
     assert found["shared"] == []
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", [name if name != "nano-cpu" else "nano-cpu@int4-32" for name in SHIPPED])
 def test_shown_recipe_stands_by_itself_and_means_the_same(
     workshop: Workshop, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -62,3 +62,45 @@ def test_origin_is_the_line_that_sets_a_value(workshop: Workshop) -> None:
     found = json.loads(workshop.run(*words, "--json").stdout)
     assert found["origins"]["verify.max_kl"] == "--set verify.max_kl=1e-3"
     assert found["recipe"]["verify"]["max_kl"] == 0.001
+
+
+def test_recipe_with_a_matrix_lists_its_variants_and_what_they_change(workshop: Workshop) -> None:
+    lines = workshop.run("recipe", "show", "nano-cpu@int8-*").stdout.splitlines()
+    limits = "verify.max_perplexity_increase=0.2% verify.max_kl=0.002"
+    assert [line.split(maxsplit=1) for line in lines] == [
+        ["nano-cpu@int8-32", f"quantization.scheme=int8 quantization.granularity=32 {limits}"],
+        ["nano-cpu@int8-128", f"quantization.scheme=int8 quantization.granularity=128 {limits}"],
+    ]
+    lines = workshop.run("recipe", "show", "nano-cpu", "--origin").stdout.splitlines()
+    assert [line.rpartition("# ")[2] for line in lines][:2] == [
+        "recipes/nano-cpu.yaml:11:3",
+        "recipes/nano-cpu.yaml:14:3",
+    ]
+    found = json.loads(workshop.run("recipe", "show", "nano-cpu", "--json").stdout)["recipes"]
+    assert list(found) == [f"nano-cpu@{variant}" for variant in ("fp32", "int8-32", "int8-128", "int4-32")]
+    assert found["nano-cpu@fp32"]["quantization"] == {"scheme": "none"}
+
+
+def test_deletion_in_a_variant_is_shown_as_a_change(workshop: Workshop) -> None:
+    (workshop.folder / "fewer.yaml").write_text(
+        "name: fewer\nextends: recipes/nano-cpu-int8.yaml\nmatrix: {a: {}, b: {verify: null, fusion: {gelu: false}}}\n"
+    )
+    lines = workshop.run("recipe", "show", "fewer.yaml").stdout.splitlines()
+    assert [line.split() for line in lines] == [["fewer@a"], ["fewer@b", "~verify", "fusion.gelu=false"]]
+
+
+def test_origin_of_a_variants_value_is_in_the_matrix(workshop: Workshop) -> None:
+    lines = workshop.run("recipe", "show", "nano-cpu@int8-32", "--origin").stdout.splitlines()
+    origins = {line.partition("#")[0].strip(): line.rpartition("# ")[2] for line in lines}
+    assert origins["granularity: 32"] == "recipes/nano-cpu.yaml:15:34"
+    assert origins["name: nano-cpu@int8-32"] == "recipes/nano-cpu.yaml:14:3"
+    assert origins["checkpoint: examples/nano"] == "recipes/nano-cpu.yaml:7:3"
+
+
+def test_pattern_of_two_and_a_name_make_three(workshop: Workshop) -> None:
+    found = json.loads(workshop.run("diff", "nano-cpu@int8-32", "nano-cpu@int8-128", "--json").stdout)
+    assert found["recipes"] == ["nano-cpu@int8-32", "nano-cpu@int8-128"]
+    assert found["keys"] == {"quantization.granularity": [32, 128]}
+    done = workshop.run("diff", "nano-cpu@int8-*", "nano-cpu-int8", code=1)
+    names = "`nano-cpu@int8-32`, `nano-cpu@int8-128`, `nano-cpu-int8`"
+    assert done.stderr == f"error: two recipes are needed, and 3 are meant; there are {names}\n"

@@ -35,3 +35,31 @@ def test_schema_is_one_line_of_json_on_request(workshop: Workshop, schema: dict[
 def test_bad_recipe_does_not_fit(schema: dict[str, object], text: str) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(yaml.safe_load(text), schema)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{extends: [a.yaml, b.yaml]}",
+        "{matrix: {a: {quantization: {scheme: int8}}, b: {verify: null}, c: {}}}",
+        "{matrix: [{int8: {quantization: {scheme: int8}}}, {'32': {quantization: {granularity: 32}}}]}",
+        "{extends: a.yaml, matrix: null}",
+        "{extends: a.yaml, matrix: {a: null}}",
+    ],
+)
+def test_recipe_with_parents_and_variants_fits(schema: dict[str, object], text: str) -> None:
+    jsonschema.validate(yaml.safe_load(text), schema)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("{extends: []}", "{extends: [3]}", "{matrix: {}}", "{matrix: []}", "{matrix: int8}", "{matrix: [{}]}"),
+        *("{matrix: {a: {name: b}}}", "{matrix: {a: {extends: b}}}", "{matrix: {a: {matrix: {}}}}"),
+        *("{matrix: {a/b: {}}}", "{matrix: {'..': {}}}", "{matrix: {a: 3}}", "{matrix: [{a: null}]}"),
+        "{matrix: {a: {quantization: {scheme: int9}}}}",
+    ],
+)
+def test_bad_matrix_or_parent_does_not_fit(schema: dict[str, object], text: str) -> None:
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(yaml.safe_load(text), schema)
