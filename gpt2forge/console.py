@@ -95,6 +95,7 @@ class RunView(AbstractContextManager["RunView"]):
             disable=not self.terminal.is_terminal,
         )
         self.rows: dict[str, TaskID] = {}
+        self.sources: set[str] = set()
         self.width = max(map(len, recipes)) if len(recipes) > 1 else 0
         self.steps = steps
 
@@ -140,10 +141,13 @@ class RunView(AbstractContextManager["RunView"]):
         name = self.name(event.recipe, event.stage)
         if name not in self.rows:
             self.open_row(name)
+            self.sources.add(name)
         left = "" if event.seconds_left is None else f", {event.seconds_left:.0f} s left"
         rate = f"{amount(event.rate, event.unit)}/s"
         far = f"{amount(event.done, event.unit)} of {amount(event.total, event.unit)}, {rate}{left}"
         self.bars.update(self.rows[name], completed=event.done, total=event.total, far=far)
+        if name in self.sources and event.done >= event.total:  # a source has been read; no step comes to its end
+            self.close_row(name)
 
     def finish(self, event: StepFinished) -> None:
         outcome, name = event.outcome, self.name(event.recipe, event.outcome.stage)
