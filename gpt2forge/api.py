@@ -39,7 +39,7 @@ def build(
     called with the events of gpt2forge.progress as they happen.
     Raises UserError with the lines that the command would print.
     """
-    from gpt2forge.commands.order import build_one, make_order
+    from gpt2forge.commands.order import build_one, choose_means, make_order
     from gpt2forge.executor.run import Options
     from gpt2forge.recipe import load_recipe
     from gpt2forge.store.store import Store
@@ -52,7 +52,7 @@ def build(
         raise UserError("`changes` make another recipe: say with `name` what to publish it as")
     try:
         order = make_order(load_recipe(os.fspath(recipe), changes, name), skip)
-        report = build_one(order, Store(Path(store)), progress or ignore, Options(rerun))
+        report = build_one(order, Store(Path(store)), progress or ignore, Options(choose_means(), rerun))
     except OSError as error:
         if error.errno in MENDABLE:
             raise UserError(say_refusal(error)) from error

@@ -155,7 +155,7 @@ def build_command(
     """Build recipes into build/NAME; only the steps whose part of the recipe changed run."""
     names = split_names(skip)
     request = build.Request(
-        recipes, store, as_json, changes, name, rerun, until, names, locked, relock, keep_going, jobs, None, assumed
+        recipes, store, as_json, changes, name, rerun, until, names, locked, relock, keep_going, jobs, assumed
     )
     build.build(request)
 
@@ -292,10 +292,11 @@ def inspect_command(checkpoint: Path, as_json: bool) -> None:
 
 
 @program.command("schema")
+@click.option("--settings", "of_settings", is_flag=True, help="Of gpt2forge.yaml instead.")
 @json_option
-def schema_command(as_json: bool) -> None:
+def schema_command(of_settings: bool, as_json: bool) -> None:
     """Write the JSON Schema of a recipe, for editors."""
-    schema.schema(as_json)
+    schema.schema(as_json, of_settings)
 
 
 @program.group("store")
@@ -321,7 +322,9 @@ def verify_command(repair: bool, store: Path, as_json: bool) -> None:
 
 
 @store_group.command("gc")
-@click.option("--max-size", "most", metavar="SIZE", help="How much may be left, as in `20GB`.")
+@click.option(
+    "--max-size", "most", metavar="SIZE", help="How much may be left, as in `20GB`; else what gpt2forge.yaml says."
+)
 @click.option("--keep-recipes", is_flag=True, help="Keep every step of each output's last build, not its result alone.")
 @click.option("--dry-run", "dry", is_flag=True, help="Say what would go, and remove nothing.")
 @store_option

@@ -89,8 +89,8 @@ for tag, pattern, first in PATTERNS:
     StrictLoader.add_implicit_resolver(tag, re.compile(f"^(?:{pattern})$"), list(first))
 
 
-def read_document(path: Path) -> Node:
-    """Read a YAML file whose top is a mapping.
+def read_document(path: Path, what: str = "a recipe", like: str = "`name: ...`, `source: ...`, `target: ...`") -> Node:
+    """Read a YAML file whose top is a mapping; `what` and `like` say in errors what it should be.
 
     Raises UserError when it can't be read, RecipeError when it isn't such a document.
     """
@@ -100,12 +100,10 @@ def read_document(path: Path) -> Node:
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if len(data) > LARGEST:
-        raise UserError(f"{path}: {len(data)} bytes are too many for a recipe")
+        raise UserError(f"{path}: {len(data)} bytes are too many for {what}")
     document = parse(text, str(path))
     if not isinstance(document.value, dict):
-        raise RecipeError(
-            [Fault(Place(str(path), 1, 1), "a recipe is a mapping: `name: ...`, `source: ...`, `target: ...`")]
-        )
+        raise RecipeError([Fault(Place(str(path), 1, 1), f"{what} is a mapping: {like}")])
     return document
 
 

@@ -1,7 +1,7 @@
 """The whole recipe as one class, the stages in order, and how recipes are loaded and judged."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, get_args
@@ -171,14 +171,19 @@ def judge(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
         yield (("name",), f"`name: {plain['name']}` would take the place of something else in `build/`")
 
 
-def explain(detail: dict[str, Any], document: Node, path: Path) -> Fault:
-    """Say one of pydantic's findings in a recipe's words, at its place in the file."""
+def explain(
+    detail: dict[str, Any], document: Node, path: Path, keys: Callable[[Loc], Sequence[str]] | None = None
+) -> Fault:
+    """Say one of pydantic's findings in a recipe's words, at its place in the file.
+
+    `keys`: what the mapping at a path may have, where that is no recipe.
+    """
     # pydantic adds its own steps (`int`, `literal[...]`) behind the path where a value may be of several types.
     loc = known_part(detail["loc"], document)
     node = document.nearest(loc)
     dotted = ".".join(str(part) for part in loc)
     if detail["type"] == "extra_forbidden":
-        known = list(section_fields(loc[:-1]))
+        known = list((keys or section_fields)(loc[:-1]))
         return Fault(node.place, f"unknown key `{dotted}`{suggest(str(loc[-1]), known)}")
     if detail["type"] == "missing":
         dotted = ".".join(str(part) for part in detail["loc"])

@@ -7,13 +7,14 @@ from typing import Any
 
 from gpt2forge import console
 from gpt2forge.commands.lock import name_lock, write_lock
-from gpt2forge.commands.order import Order, Run, build_orders, make_order
+from gpt2forge.commands.order import Order, Run, build_orders, choose_means, make_order
 from gpt2forge.commands.stamp import leave_stamp
+from gpt2forge.commands.store import list_outputs, shrink
 from gpt2forge.commands.worth import describe_fidelity, describe_size, describe_speed, describe_unmeasured
 from gpt2forge.errors import UserError
-from gpt2forge.executor.means import find_means
 from gpt2forge.executor.run import Options
 from gpt2forge.recipe import load_recipes, quote
+from gpt2forge.settings import load_settings
 from gpt2forge.store.store import Store
 
 STORE = Path("cache")
@@ -35,7 +36,6 @@ class Request:
     relock: bool = False
     keep_going: bool = False
     jobs: int | None = None
-    memory: float | None = None
     assumed: Sequence[str] = ()
 
     @property
@@ -45,7 +45,7 @@ class Request:
 
     @property
     def options(self) -> Options:
-        return Options(self.rerun, self.keep_going, find_means(self.jobs, self.memory))
+        return Options(choose_means(self.jobs), self.rerun, self.keep_going)
 
     def check(self) -> None:
         """Raises UserError for options that make no sense together."""
@@ -67,6 +67,9 @@ def build(request: Request) -> None:
     store = Store(request.store)
     with make_view(orders, request.as_json) as view:
         runs = build_orders(orders, store, view.show, request.options, request.until)
+    shrunk = shrink(store, list_outputs(), load_settings())
+    if shrunk:
+        console.say(shrunk)
     for run in runs if request.until is None else ():
         if run.report and run.track.error is None:
             leave_result(run.order, run.report, store, request)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge import console
-from gpt2forge.commands.order import Order, build_one, make_order
+from gpt2forge.commands.order import Order, build_one, choose_means, make_order
 from gpt2forge.commands.worth import describe_size
 from gpt2forge.comparison import Comparison, find
 from gpt2forge.errors import RecipeError, UserError
@@ -64,7 +64,7 @@ def prepare_build(order: Order, skip: Sequence[str]) -> Take:
     def take(store: Store) -> Report:
         reports: list[Report] = []
         with console.RunView() as view, suppress(RecipeError):  # what is beyond a limit is shown, and that it is
-            build_one(order, store, lambda event: follow(event, view.show, reports), Options(), last)
+            build_one(order, store, lambda event: follow(event, view.show, reports), Options(choose_means()), last)
         return reports[0]
 
     return take

@@ -10,6 +10,7 @@ from gpt2forge.commands.lock import Lock, name_lock, read_lock
 from gpt2forge.commands.output import BUILD
 from gpt2forge.commands.room import check_room
 from gpt2forge.commands.worth import warn_of_few, warn_of_text
+from gpt2forge.executor.means import Means, count_processors, find_memory
 from gpt2forge.executor.publish import publish
 from gpt2forge.executor.run import Options, check_names, run_tracks
 from gpt2forge.executor.track import Track
@@ -20,6 +21,7 @@ from gpt2forge.plan.recipe_job import make_job
 from gpt2forge.progress import Emit, RunFinished
 from gpt2forge.recipe import LoadedRecipe
 from gpt2forge.report import make_report, read_report, write_report
+from gpt2forge.settings import load_settings
 from gpt2forge.stage import PACKAGE
 from gpt2forge.store.roots import register
 from gpt2forge.store.store import Store
@@ -61,6 +63,12 @@ class Run:
     order: Order
     track: Track
     report: dict[str, Any] | None = None
+
+
+def choose_means(jobs: int | None = None) -> Means:
+    """What `jobs` says, else the settings, else the machine."""
+    settings = load_settings().build
+    return Means(jobs or settings.jobs or count_processors(), settings.grant(find_memory()))
 
 
 def build_one(order: Order, store: Store, emit: Emit, options: Options, until: str | None = None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""`gpt2forge schema`: JSON Schema of a recipe, for editors."""
+"""`gpt2forge schema`: JSON Schema of a recipe, or of the settings, for editors."""
 
 import json
 from typing import Any
@@ -6,6 +6,9 @@ from typing import Any
 from gpt2forge import console
 from gpt2forge.matrix import NAME
 from gpt2forge.recipe import Recipe
+from gpt2forge.settings import Settings
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 NULL = {"type": "null"}
 PATH = {"type": "string"}
@@ -16,25 +19,33 @@ EXTENDS = {
 }
 
 
-def schema(as_json: bool) -> None:
+def schema(as_json: bool, of_settings: bool) -> None:
     """Write the schema on stdout, as JSON in any case: on one line with `as_json`."""
+    made = allow_null(Settings.model_json_schema()) if of_settings else make_recipe_schema()
     if as_json:
-        console.write_json(make_schema())
+        console.write_json(made)
     else:
-        console.write(json.dumps(make_schema(), indent=2) + "\n")
+        console.write(json.dumps(made, indent=2) + "\n")
 
 
-def make_schema() -> dict[str, Any]:
+def make_recipe_schema() -> dict[str, Any]:
     """The schema of a recipe file: that of a whole recipe, where a parent or a variant may say what is left out."""
     made = Recipe.model_json_schema()
     for section in (made, *made["$defs"].values()):
         section.pop("required", None)  # what a file leaves out, its parent may say
-        for key, value in section["properties"].items():
-            section["properties"][key] = {"anyOf": [value, NULL]}  # null deletes what a parent says
+    made = allow_null(made)
     changed = {key: value for key, value in made["properties"].items() if key != "name"}
     made["$defs"]["Variant"] = {"type": "object", "properties": changed, "additionalProperties": False}
     made["properties"] = {**made["properties"], "extends": EXTENDS, "matrix": make_matrix()}
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **made}
+    return made
+
+
+def allow_null(made: dict[str, Any]) -> dict[str, Any]:
+    """The schema where every value may be null: that deletes what a parent says, and else means the default."""
+    for section in (made, *made["$defs"].values()):
+        for key, value in section["properties"].items():
+            section["properties"][key] = {"anyOf": [value, NULL]}
+    return {"$schema": DIALECT, **made}
 
 
 def make_matrix() -> dict[str, Any]:

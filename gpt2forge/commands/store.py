@@ -1,6 +1,5 @@
 """`gpt2forge store`: what lies in the store, whether it is sound, and how to make it smaller."""
 
-import re
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,21 +9,23 @@ from gpt2forge.commands.output import BUILD
 from gpt2forge.errors import UserError
 from gpt2forge.progress import Meter
 from gpt2forge.recipe import quote
+from gpt2forge.settings import Settings, load_settings
+from gpt2forge.sizes import parse_size
 from gpt2forge.store.collect import check_known, collect
-from gpt2forge.store.inventory import Item, list_digests, take_inventory
-from gpt2forge.store.store import Store
+from gpt2forge.store.inventory import Item, list_digests, measure, take_inventory
+from gpt2forge.store.store import Store, StoreBusy
 
-SIZE = re.compile(r"(\d+(?:\.\d+)?) ?([KMGT]?)B?", re.ASCII | re.IGNORECASE)
 SHORT = 12  # characters of a digest that are shown
-POWERS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
-def read_size(text: str) -> int:
-    """`20GB` in bytes; raises UserError for what is no size."""
-    found = SIZE.fullmatch(text)
-    if found is None:
-        raise UserError(f"`{text}`: a size is written as `20GB` or `500MB`")
-    return int(float(found[1]) * POWERS[found[2].upper()])
+def choose_limit(text: str | None) -> int | None:
+    """How many bytes may be left: what a command line says, or else the settings. Raises UserError for no size."""
+    if text is None:
+        return load_settings().store.max_size
+    try:
+        return parse_size(text)
+    except ValueError as error:
+        raise UserError(f"`{text}`: a size is written as `20GB` or `500MB`") from error
 
 
 def list_outputs() -> list[Path]:
@@ -33,15 +34,30 @@ def list_outputs() -> list[Path]:
 
 
 def list_store(root: Path, as_json: bool) -> None:
-    """Write a row for each artifact, the largest first, and the sum."""
+    """Write a row for each artifact, the largest first, and the sum beside what it may be."""
     check_known(Store(root))
-    items = take_inventory(Store(root), list_outputs())
-    whole = sum(item.size for item in items)
+    items, whole = take_inventory(Store(root), list_outputs()), measure(Store(root))
+    most = load_settings().store.max_size
     if as_json:
-        console.write_json({"bytes": whole, "artifacts": [item.to_json() for item in items]})
+        console.write_json({"bytes": whole, "max_size": most, "artifacts": [item.to_json() for item in items]})
         return
     write_items(items)
-    console.write(f"{console.size(whole)} in {len(items)} artifacts\n")
+    console.write(f"{console.size(whole)} in {count(len(items), 'artifact')}{describe_budget(whole, most)}\n")
+
+
+def sum_up(items: Sequence[Item]) -> str:
+    return f"{console.size(sum(item.size for item in items))} in {count(len(items), 'artifact')}"
+
+
+def count(number: int, word: str) -> str:
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def describe_budget(whole: int, most: int | None) -> str:
+    if most is None:
+        return ""
+    share = f"{whole / most:.1%} of " if most else ""
+    return f", {share}`store.max_size` {console.size(most)}"
 
 
 def write_items(items: Sequence[Item]) -> None:
@@ -88,12 +104,30 @@ def verify_store(root: Path, repair: bool, as_json: bool) -> None:
 
 def collect_store(root: Path, most: str | None, keep_recipes: bool, dry: bool, as_json: bool) -> None:
     """Throw away leftovers and, beyond a size, what is cheapest to make again for its size."""
-    gone, leftovers = collect(Store(root), list_outputs(), None if most is None else read_size(most), keep_recipes, dry)
-    freed = sum(item.size for item in gone)
+    gone, leftovers = collect(Store(root), list_outputs(), choose_limit(most), keep_recipes, dry)
     if as_json:
-        removed = [item.to_json() for item in gone]
+        freed, removed = sum(item.size for item in gone), [item.to_json() for item in gone]
         console.write_json({"bytes": freed, "removed": removed, "leftovers": len(leftovers), "dry_run": dry})
         return
     write_items(gone)
-    what = "would go" if dry else "gone"
-    console.write(f"{console.size(freed)} in {len(gone)} artifacts and {len(leftovers)} leftovers {what}\n")
+    console.write(f"{sum_up(gone)} and {count(len(leftovers), 'leftover')} {'would go' if dry else 'gone'}\n")
+
+
+def shrink(store: Store, outputs: Sequence[Path], settings: Settings) -> str | None:
+    """Bring a store down to what the settings allow, and say in one line what went; None where nothing did.
+
+    It fails no build that went well: while another one uses the store nothing goes, in silence; and what else is in the
+    way is told in the line.
+    """
+    most = settings.store.max_size
+    if most is None or measure(store) <= most:
+        return None
+    try:
+        gone, _ = collect(store, outputs, most, keep_recipes=False, dry=False)
+    except StoreBusy:
+        return None
+    except UserError as error:
+        return str(error)
+    except OSError as error:
+        return f"{error.filename or store.root}: {error.strerror}; the store stays above `store.max_size`"
+    return f"{store.root}: {sum_up(gone)} gone, for `store.max_size` is {console.size(most)}" if gone else None

@@ -8,7 +8,6 @@ import psutil
 
 CGROUPS = Path("/sys/fs/cgroup")
 GROUP = Path("/proc/self/cgroup")
-SHARE = 0.8  # of the memory there is
 UNBOUND = 1 << 60  # a limit above this is none
 
 
@@ -21,12 +20,6 @@ class Means:
 
     jobs: int
     memory: int
-
-
-def find_means(jobs: int | None = None, memory: float | None = None) -> Means:
-    """`memory` is a share of what there is up to 1, else bytes; None leaves it to us."""
-    memory = SHARE if memory is None else memory
-    return Means(jobs or count_processors(), int(memory * find_memory() if memory <= 1 else memory))
 
 
 def count_processors() -> int:

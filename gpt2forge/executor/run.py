@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gpt2forge.errors import UserError
-from gpt2forge.executor.means import Means, find_means
+from gpt2forge.executor.means import Means, count_processors, find_memory
 from gpt2forge.executor.schedule import Schedule
 from gpt2forge.executor.track import Track, allow
 from gpt2forge.outcome import Outcome
@@ -16,11 +16,11 @@ from gpt2forge.store.store import Store
 
 @dataclass(frozen=True)
 class Options:
-    """`rerun` names a stage that is made again even if it is there. `means` None: what the machine has."""
+    """`rerun` names a stage that is made again even if it is there."""
 
+    means: Means
     rerun: str | None = None
     keep_going: bool = False
-    means: Means | None = None
 
 
 def run_tracks(tracks: Sequence[Track], store: Store, emit: Emit, options: Options) -> None:
@@ -28,14 +28,13 @@ def run_tracks(tracks: Sequence[Track], store: Store, emit: Emit, options: Optio
 
     Raises KeyboardInterrupt when the run is given up; every job that was open then has that as its error.
     """
-    means = options.means or find_means()
-    schedule = Schedule(tracks, store, emit, means, options.rerun, options.keep_going)
+    schedule = Schedule(tracks, store, emit, options.means, options.rerun, options.keep_going)
     try:
         for track in tracks:
             find_sources(track, store, schedule.emit)
         schedule.advance()
         if schedule.tasks:
-            start_lanes(schedule.work, means.jobs)
+            start_lanes(schedule.work, options.means.jobs)
     except BaseException as error:
         schedule.give_up(error)
         raise
@@ -66,11 +65,14 @@ def run_job(
     until: str | None = None,
     judge: Callable[[Outcome], None] = allow,
 ) -> None:
-    """Run a job that stands alone: fills `outcomes` in the order of the stages, and raises what ended it."""
+    """Run a job that stands alone, with all of the machine.
+
+    Fills `outcomes` in the order of the stages, and raises what ended it.
+    """
     check_names(job, rerun, until)
     track = Track(job, judge, until=until)
     try:
-        run_tracks([track], store, emit, Options(rerun))
+        run_tracks([track], store, emit, Options(Means(count_processors(), find_memory()), rerun))
     finally:
         outcomes.extend(track.outcomes)
     if track.error is not None:

@@ -15,6 +15,7 @@ from gpt2forge.errors import UserError
 from gpt2forge.store.disk import ASIDE, remove_tree
 from gpt2forge.store.inventory import Item, take_inventory
 from gpt2forge.store.roots import list_roots
+from gpt2forge.store.stale import list_stale
 from gpt2forge.store.store import Store
 
 
@@ -34,14 +35,15 @@ def choose(items: Iterable[Item], most: int | None, keep_recipes: bool) -> list[
 def collect(
     store: Store, outputs: Sequence[Path], most: int | None, keep_recipes: bool, dry: bool
 ) -> tuple[list[Item], list[Path]]:
-    """Choose and, unless `dry`, remove; gives what goes, and the leftovers of killed builds that go with it.
+    """Choose and, unless `dry`, remove; gives what goes, and the leftovers that go with it.
 
-    Raises UserError while a build runs, and where no output was ever noted: then what is in use cannot be told
-    from what is not.
+    Raises StoreBusy while a build runs; UserError where the note of an output is damaged, and where no output was ever
+    noted: then what is in use cannot be told from what is not.
     """
     check_known(store)
     with nullcontext() if dry else store.hold(alone=True):
-        gone, leftovers = choose(take_inventory(store, outputs), most, keep_recipes), list_leftovers(store)
+        gone = choose(take_inventory(store, outputs), most, keep_recipes)
+        leftovers = [*list_leftovers(store), *list_stale(store, {item.digest for item in gone})]
         if not dry:
             for item in gone:
                 remove(store, item.digest)

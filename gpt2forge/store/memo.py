@@ -42,6 +42,10 @@ def identify(path: Path) -> Identity:
     return Identity(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
+def name_file(identity: Identity) -> str:
+    return digest_value(asdict(identity))
+
+
 @dataclass(frozen=True)
 class Memo:
     """A folder of small files, each named by a digest of what it speaks of."""
@@ -54,7 +58,7 @@ class Memo:
         Raises UserError when the file changes while it is being read.
         """
         before = identify(path)
-        name = digest_value(asdict(before))
+        name = name_file(before)
         known = self.recall(name)
         if known is not None and DIGEST.fullmatch(known):
             return known
@@ -71,7 +75,7 @@ class Memo:
     def recall(self, name: str) -> str | None:
         """What was remembered under a name; None where that is not known, or the entry is not as it was written."""
         try:
-            seal, _, text = (self.folder / name[:2] / name[2:]).read_text().partition("\n")
+            seal, _, text = self.place(name).read_text().partition("\n")
         except (OSError, UnicodeDecodeError):
             return None
         return text if seal == make_seal(name, text) else None
@@ -79,7 +83,14 @@ class Memo:
     def remember(self, name: str, text: str) -> None:
         """A memo saves time and no more: losing an entry in a crash, or on a full disk, is fine."""
         with suppress(OSError):
-            replace_text(self.folder / name[:2] / name[2:], f"{make_seal(name, text)}\n{text}")
+            replace_text(self.place(name), f"{make_seal(name, text)}\n{text}")
+
+    def place(self, name: str) -> Path:
+        return self.folder / name[:2] / name[2:]
+
+    def place_of(self, path: Path) -> Path:
+        """Where the entry of a file is, if it has one."""
+        return self.place(name_file(identify(path)))
 
 
 def make_seal(name: str, text: str) -> str:

@@ -27,6 +27,10 @@ from gpt2forge.store.memo import Memo
 from gpt2forge.store.record import Record, parse_record
 
 
+class StoreBusy(UserError):
+    """A build is using the store."""
+
+
 @dataclass(frozen=True)
 class Store:
     """A store in a folder, which need not exist yet."""
@@ -150,7 +154,7 @@ class Store:
     def hold(self, alone: bool = False) -> Iterator[None]:
         """Keep what lies here from being thrown away; builds do that together, and collecting wants to be alone.
 
-        Raises UserError when `alone` cannot be, for a build runs. A store that cannot be written loses nothing.
+        Raises StoreBusy when `alone` cannot be, for a build runs. A store that cannot be written loses nothing.
         """
         try:
             descriptor = self.open_gate()
@@ -163,7 +167,7 @@ class Store:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB if alone else fcntl.LOCK_SH)
             except BlockingIOError as error:
-                raise UserError(f"{self.root}: a build is using it; try again when it has ended") from error
+                raise StoreBusy(f"{self.root}: a build is using it; try again when it has ended") from error
             yield
         finally:
             os.close(descriptor)

@@ -1,6 +1,8 @@
 """`gpt2forge store` on a real store."""
 
 import json
+import os
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -9,9 +11,11 @@ import pytest
 
 from gpt2forge.commands import store as stores
 from gpt2forge.digest import digest_file, digest_value
+from gpt2forge.settings import Settings, StoreSettings
 from gpt2forge.store.collect import choose
-from gpt2forge.store.inventory import Item
+from gpt2forge.store.inventory import Item, list_records, measure
 from gpt2forge.store.memo import Memo, identify
+from gpt2forge.store.stale import OLD
 from gpt2forge.store.store import Store
 from tests.workshop import UNMEASURED, Workshop, make_workshop
 
@@ -97,7 +101,7 @@ def test_gc_keeps_every_step_of_the_recipes_if_told(shop: Workshop) -> None:
     assert gone["removed"] == []
     (shop.folder / "build/other").unlink()
     gone = json.loads(shop.run("store", "gc", "--max-size", "0", "--keep-recipes", "--json").stdout)
-    assert gone["leftovers"] == 1  # the note of the output that is gone
+    assert gone["leftovers"] == 2  # the note of the output that is gone, and the log of the step that made it
     assert [item["stage"] for item in gone["removed"]] == ["quantize"]
     assert {step["outcome"] for step in shop.report("nano-cpu-int8")["steps"]} == {"reused", "skipped"}
 
@@ -188,6 +192,107 @@ def test_damaged_root_is_one_line(shop: Workshop) -> None:
 def test_what_is_no_size_is_one_line(shop: Workshop, size: str) -> None:
     done = shop.run("store", "gc", "--max-size", size, code=1)
     assert done.stderr == f"error: `{size}`: a size is written as `20GB` or `500MB`\n"
+
+
+def list_published(shop: Workshop) -> list[Path]:
+    return sorted((shop.folder / "build").glob("*"))
+
+
+def shrink(shop: Workshop, most: int | None, store: Path | None = None) -> str | None:
+    settings = Settings(store=StoreSettings(max_size=most))
+    return stores.shrink(Store(store or shop.store), list_published(shop), settings)
+
+
+def test_shrinking_throws_away_what_is_cheapest_and_says_so(shop: Workshop) -> None:
+    whole = measure(Store(shop.store))
+    assert whole == sum(item["size"] for item in inspect(shop))
+    assert shrink(shop, None) is None
+    assert shrink(shop, whole) is None
+    assert len(inspect(shop)) == 4
+    assert shrink(shop, 6_000_000) == f"{shop.store}: 5.6 MB in 1 artifact gone, for `store.max_size` is 6.0 MB"
+    assert list_steps(shop) == {"export", "fuse", "quantize"}
+    assert " kB in 2 artifacts gone, for `store.max_size` is 0 B" in str(shrink(shop, 0))
+    assert list_steps(shop) == {"quantize"}
+    assert shrink(shop, 0) is None  # an output leads to all that is left
+    shop.run("generate", "nano-cpu-int8", "-p", "def", "-n", "2")
+
+
+def test_shrinking_leaves_a_store_alone_that_a_build_uses(shop: Workshop) -> None:
+    with Store(shop.store).hold():
+        assert shrink(shop, 0) is None
+    assert len(inspect(shop)) == 4
+
+
+def test_shrinking_keeps_what_outputs_elsewhere_lead_to(shop: Workshop, tmp_path: Path) -> None:
+    other = make_workshop(tmp_path / "other")
+    other.run("build", "nano-cpu-int4", "--store", str(shop.store))
+    assert shrink(shop, 0)
+    assert {recipe for item in inspect(shop) for recipe in item["recipes"]} == {"nano-cpu-int4", "nano-cpu-int8"}
+    other.run("generate", "nano-cpu-int4", "-p", "def", "-n", "2")
+
+
+def test_what_is_in_the_way_of_shrinking_is_a_line_and_no_error(shop: Workshop) -> None:
+    (path,) = (shop.store / "roots").glob("*.json")
+    path.write_text("{}")
+    assert shrink(shop, 0) == f"{path}: is damaged; remove it, and build again what is to be kept"
+    assert len(inspect_steps(shop)) == 4
+
+
+def inspect_steps(shop: Workshop) -> list[Path]:
+    return [path for path in (shop.store / "artifacts").iterdir() if path.is_dir()]
+
+
+def test_settings_are_the_limit_where_no_size_is_given(shop: Workshop) -> None:
+    (shop.folder / "gpt2forge.yaml").write_text("store:\n  max_size: 6MB\n")
+    listed = shop.run("store", "ls").stdout.splitlines()[-1]
+    assert listed.endswith(f" in 4 artifacts, {measure(Store(shop.store)) / 6e6:.1%} of `store.max_size` 6.0 MB")
+    assert json.loads(shop.run("store", "ls", "--json").stdout)["max_size"] == 6_000_000
+    assert shop.run("store", "gc", "--max-size", "1GB", "--dry-run").stdout.startswith("0 B in 0 artifacts and 0 ")
+    assert shop.run("store", "gc").stdout.splitlines()[-1] == "5.6 MB in 1 artifact and 1 leftover gone"
+    assert list_steps(shop) == {"export", "fuse", "quantize"}
+
+
+def test_damaged_settings_are_one_line(shop: Workshop) -> None:
+    (shop.folder / "gpt2forge.yaml").write_text("store:\n  max_size: much\n")
+    for words in (["ls"], ["gc"]):
+        done = shop.run("store", *words, code=1)
+        assert done.stderr == (
+            "error: gpt2forge.yaml:2:3: `store.max_size: much` must be a size, as in `20GB` or `500MB`\n"
+        )
+
+
+def age(path: Path) -> None:
+    os.utime(path, (time.time() - OLD - 60,) * 2)
+
+
+def test_logs_go_with_their_artifacts_and_those_of_failed_steps_when_they_are_old(shop: Workshop) -> None:
+    logs = shop.store / "logs"
+    for name in ("fuse-new", "fuse-old"):
+        (logs / f"{name}.log").write_text("it failed")
+    for path in logs.iterdir():
+        if path.name != "fuse-new.log":
+            age(path)
+    shop.run("store", "gc", "--max-size", "6MB")
+    assert sorted(path.name.partition("-")[0] for path in logs.iterdir()) == ["export", "fuse", "fuse", "quantize"]
+    assert (logs / "fuse-new.log").exists()
+    record = next(record for record in list_records(Store(shop.store)) if record.stage == "export")
+    Store(shop.store).put_aside(Store(shop.store).folder(record.digest))
+    shop.run("store", "gc")
+    assert sorted(path.name.partition("-")[0] for path in logs.iterdir()) == ["fuse", "fuse", "quantize"]
+
+
+def test_old_notes_go_unless_they_are_of_what_lies_in_the_store(shop: Workshop) -> None:
+    memo = shop.store / "memo"
+    files = [path for folder in inspect_steps(shop) for path in folder.iterdir()]
+    before = set(memo.glob("*/*"))
+    shop.run("store", "gc")
+    assert set(memo.glob("*/*")) >= before
+    for path in memo.glob("*/*"):
+        age(path)
+    shop.run("store", "gc")
+    left = set(memo.glob("*/*"))
+    assert left == {Store(shop.store).memo.place_of(path) for path in files}
+    assert {step["outcome"] for step in shop.report("nano-cpu-int8")["steps"]} == {"reused", "skipped"}
 
 
 def make_item(

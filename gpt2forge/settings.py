@@ -1,0 +1,107 @@
+"""`gpt2forge.yaml` in the working directory: what the store, and the steps of a build, may take of a machine.
+
+Nothing in it changes what is made, so it is in no key.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationError
+
+from gpt2forge.composition import drop_nulls
+from gpt2forge.document import Node, read_document
+from gpt2forge.errors import RecipeError
+from gpt2forge.recipe import Loc, explain
+from gpt2forge.sizes import PATTERN, parse_size
+from gpt2forge.stage import Section
+
+FILE = Path("gpt2forge.yaml")
+PERCENTAGE = r"(\d{1,3}(?:\.\d{1,9})?)%"
+WRITTEN = Annotated[str, Field(pattern=f"^({PATTERN})$")] | Annotated[int, Field(ge=0)]
+SHARED = Annotated[str, Field(pattern=f"^({PERCENTAGE})$")] | WRITTEN
+
+
+def write_plain(value: Any) -> Any:
+    """A bare number as the text that it stands for: so many bytes."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+def read_size(value: Any) -> int:
+    return parse_size(text if isinstance(text := write_plain(value), str) else "")
+
+
+def read_share(text: str) -> float | None:
+    """`80%` as 0.8; None for what is no percentage."""
+    found = re.fullmatch(PERCENTAGE, text, re.ASCII)
+    return float(found[1]) / 100 if found else None
+
+
+def check_memory(value: Any) -> str:
+    """Raises ValueError unless it is a share from 1 to 100 per cent, or a size above nothing."""
+    text = write_plain(value)
+    try:
+        share = read_share(text)
+        fits = parse_size(text) > 0 if share is None else 0.01 <= share <= 1
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise ValueError("must be a percentage from `1%` to `100%`, or a size, as in `12GB`")
+    return str(text)
+
+
+Size = Annotated[int, BeforeValidator(read_size, json_schema_input_type=WRITTEN)]
+Memory = Annotated[str, BeforeValidator(check_memory, json_schema_input_type=SHARED)]
+
+
+class StoreSettings(Section):
+    """`store:`, what is kept of what was made."""
+
+    max_size: Size | None = Field(
+        default=None,
+        description="how large the store may be after a build, as in `20GB`; what is cheapest to make again goes",
+    )
+
+
+class BuildSettings(Section):
+    """`build:`, what the steps that run at once may take."""
+
+    jobs: Annotated[int, Field(ge=1)] | None = Field(default=None, description="how many steps run at once, at most")
+    memory: Memory = Field(default="80%", description="of the machine's memory, as in `80%`, or a size, as in `12GB`")
+
+    def grant(self, total: int) -> int:
+        """Bytes that the steps that run at once may take, of a machine that has `total`."""
+        share = read_share(self.memory)
+        return parse_size(self.memory) if share is None else int(share * total)
+
+
+class Settings(Section):
+    """The whole file; every key has a default."""
+
+    store: StoreSettings = Field(default=StoreSettings(), description="what is kept of what was made")
+    build: BuildSettings = Field(default=BuildSettings(), description="what the steps that run at once may take")
+
+
+def load_settings(path: Path = FILE) -> Settings:
+    """The settings, all defaults where there is no such file.
+
+    Raises RecipeError with every fault at once, each with its place; UserError when the file can't be read.
+    """
+    if not path.exists():
+        return Settings()
+    return judge(drop_nulls(read_document(path, "this file", "`store: ...`, `build: ...`")), path)
+
+
+def judge(document: Node, path: Path) -> Settings:
+    try:
+        return Settings.model_validate(document.plain())
+    except ValidationError as error:
+        found = [explain(dict(detail), document, path, list_keys) for detail in error.errors(include_url=False)]
+        raise RecipeError(found) from error
+
+
+def list_keys(loc: Loc) -> Sequence[str]:
+    """The keys that the file, or a section of it, may have."""
+    section: Any = Settings.model_fields[str(loc[0])].annotation if loc else Settings
+    return list(section.model_fields)
