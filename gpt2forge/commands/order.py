@@ -8,7 +8,7 @@ from typing import Any
 
 from gpt2forge.commands.lock import Lock, name_lock, read_lock
 from gpt2forge.commands.output import BUILD
-from gpt2forge.commands.room import check_room
+from gpt2forge.commands.room import prepare
 from gpt2forge.commands.worth import warn_of_few, warn_of_text
 from gpt2forge.executor.means import Means, count_processors, find_memory
 from gpt2forge.executor.publish import publish
@@ -89,7 +89,7 @@ def build_orders(
     runs = [begin(order, store, emit, until) for order in orders]
     try:
         with store.hold():
-            check_room([run.track for run in runs], store, emit)
+            prepare([run.track for run in runs], store, emit, options.rerun)
             run_tracks([run.track for run in runs], store, emit, options)
     except BaseException as error:
         for run in runs:

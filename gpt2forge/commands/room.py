@@ -1,7 +1,7 @@
-"""Foretells a full disk: a build that cannot fit does not begin."""
+"""What is known of a build before it begins: what it need not make again, and whether it fits on the disk."""
 
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from gpt2forge import console
 from gpt2forge.errors import UserError
@@ -11,9 +11,21 @@ from gpt2forge.progress import Emit, Meter
 from gpt2forge.store.store import Store
 
 
-def check_room(tracks: Sequence[Track], store: Store, emit: Emit) -> None:
-    """Raises UserError where the steps that will run leave more than there is room for."""
-    needed = sum(step.estimate.written for step in list_steps(tracks, store, emit) if step.estimate)
+def prepare(tracks: Sequence[Track], store: Store, emit: Emit, rerun: str | None) -> None:
+    """Tell each track which artifacts it can do without.
+
+    Raises UserError where the steps that will run leave more than there is room for.
+    """
+    ahead: dict[str, PlannedStep] = {}
+    for track in tracks:
+        steps = make_plan(track.job, store, Meter("checkpoint", emit, track.job.name).advance, rerun)
+        track.evicted = frozenset(step.stage.name for step in steps if step.is_evicted)
+        wanted = [step for step in steps if step.stage in track.stages]
+        ahead |= {step.identity: step for step in wanted if step.verdict == "will run"}
+    check_room(store, sum(step.estimate.written for step in ahead.values() if step.estimate))
+
+
+def check_room(store: Store, needed: int) -> None:
     place = next(folder for folder in (store.root.absolute(), *store.root.absolute().parents) if folder.is_dir())
     free = shutil.disk_usage(place).free
     if needed > free:
@@ -21,14 +33,3 @@ def check_room(tracks: Sequence[Track], store: Store, emit: Emit) -> None:
             f"{store.root}: this build leaves about {console.size(needed)} there, and {console.size(free)} are free; "
             "make room, or throw away what can be made again: `gpt2forge store gc --max-size SIZE`"
         )
-
-
-def list_steps(tracks: Sequence[Track], store: Store, emit: Emit) -> Iterable[PlannedStep]:
-    """Every step that will run, once however many recipes share it."""
-    steps = {}
-    for track in tracks:
-        names = [stage.name for stage in track.stages]
-        for step in make_plan(track.job, store, Meter("checkpoint", emit, track.job.name).advance):
-            if step.verdict == "will run" and step.stage.name in names:
-                steps[step.identity] = step
-    return steps.values()

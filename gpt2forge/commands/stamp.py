@@ -130,5 +130,8 @@ def list_made(job: Job, store: Store, steps: Steps) -> Iterator[str]:
     for step in steps:
         artifact = store.folder(step["digest"])
         yield f"stat {store.root}/records/{step['stage']}/{step['key']}.json"
+        if store.is_evicted(step["digest"]):
+            yield from (f"may {artifact}", f"stat {store.name_evicted(step['digest'])}")
+            continue
         yield f"stat {artifact}.json"
         yield from (f"stat {path}" for path in (artifact, *sorted(artifact.rglob("*"))))

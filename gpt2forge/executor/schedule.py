@@ -16,11 +16,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gpt2forge.executor.means import Means
-from gpt2forge.executor.step import Errand, carry_out, make_errand, make_step, tell
+from gpt2forge.executor.step import Errand, Step, carry_out, make_errand, make_step, tell
 from gpt2forge.executor.track import Track
 from gpt2forge.outcome import Outcome
 from gpt2forge.progress import Emit, StepFinished
 from gpt2forge.stage import Stage
+from gpt2forge.store.record import Record
 from gpt2forge.store.store import Store
 
 
@@ -44,6 +45,11 @@ class Task:
 def rank(task: Task) -> tuple[bool, bool]:
     """The lower goes first, by rule 3."""
     return task.stage.alone, task.stage.takes_all
+
+
+def find_record(track: Track, step: Step) -> Record | None:
+    """What is made already; its artifact may be gone where the plan of the job needs it no more."""
+    return step.find() or (step.find_evicted() if step.stage.name in track.evicted else None)
 
 
 class Schedule:
@@ -159,7 +165,7 @@ class Schedule:
             step = make_step(track.job, stage, self.store, track.list_inputs(stage))
             task = self.tasks.get(step.key)
             again = stage.name == self.rerun and step.key not in self.made
-            record = None if again or task else step.find()
+            record = None if again or task else find_record(track, step)
             if record:
                 self.come_out(track, tell(record, "reused", step.kept.reason if step.kept else ""))
             elif task:

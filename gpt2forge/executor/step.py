@@ -45,6 +45,10 @@ class Step:
         """What it made earlier, if that is there and whole."""
         return self.store.find(self.stage.name, self.key)
 
+    def find_evicted(self) -> Record | None:
+        """What it made earlier, if that was thrown away to make room."""
+        return self.store.find_evicted(self.stage.name, self.key)
+
 
 @dataclass(frozen=True)
 class Errand:
@@ -73,10 +77,18 @@ def make_errand(step: Step, again: bool) -> Errand:
     return Errand(step, reason, estimate(step.job, step.stage, nearest, read), again)
 
 
+def check_inputs(step: Step) -> None:
+    """Raises UserError where something to read is not there: it went after the plan was made."""
+    for kind, digest in step.inputs.items():
+        if kind not in step.job.sources and not step.store.folder(digest).is_dir():
+            raise UserError(f"{step.store.folder(digest)}: is gone, and `{step.stage.name}` reads it; build again")
+
+
 def carry_out(errand: Errand, emit: Emit, stop: Event) -> Outcome:
     """Make a step, unless another build has made it meanwhile. Raises what ended it; KeyboardInterrupt on `stop`."""
     step = errand.step
     name = step.stage.name
+    check_inputs(step)
     waits = Waiting(lambda: emit(StepWaiting(name, "another build that is making it", step.job.name)), stop)
     with step.store.lock(step.key, waits) as lock:
         record = None if errand.again else step.find()

@@ -16,13 +16,15 @@ def allow(outcome: Outcome) -> None:
 class Track:
     """`judge` looks at each outcome, and ends the job by an error. `finish` is called when every step has come out.
 
-    `until` names the last stage that is wanted. `sources` are the digests of what no step made, by kind.
+    `until` names the last stage that is wanted, `evicted` the stages whose artifacts need not be there. `sources` are the
+    digests of what no step made, by kind.
     """
 
     job: Job
     judge: Callable[[Outcome], None] = allow
     finish: Callable[["Track"], None] = lambda track: None
     until: str | None = None
+    evicted: frozenset[str] = frozenset()
     sources: dict[str, str] = field(default_factory=dict)
     found: dict[str, Outcome] = field(default_factory=dict)
     claimed: set[str] = field(default_factory=set)

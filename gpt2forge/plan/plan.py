@@ -1,7 +1,7 @@
 """What a build would do: each step done, to run, or to run if the one before it comes out different."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from gpt2forge.plan.assume import find_kept, revise
@@ -9,7 +9,7 @@ from gpt2forge.plan.estimate import Estimate, estimate
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import make_key, make_pre_image
 from gpt2forge.plan.reason import Nearest, explain, find_nearest
-from gpt2forge.stage import Advance, Stage
+from gpt2forge.stage import PACKAGE, Advance, Stage
 from gpt2forge.store.store import Store
 
 Verdict = Literal["done", "will run", "may run"]
@@ -20,6 +20,7 @@ class PlannedStep:
     """A verdict with its reason; `key` is None while an input is not made yet.
 
     `nearest` is the earlier one that the reason speaks of, `estimate` what making it will take; None where it is done.
+    `is_evicted`: it is done, its artifact was thrown away, and nothing needs to read that.
     Steps of equal `identity` are one: it is the key, or what the key will depend on.
     """
 
@@ -32,6 +33,7 @@ class PlannedStep:
     digest: str | None = None
     nearest: Nearest | None = None
     estimate: Estimate | None = None
+    is_evicted: bool = False
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -46,8 +48,11 @@ class PlannedStep:
         }
 
 
-def make_plan(job: Job, store: Store, advance: Advance) -> tuple[PlannedStep, ...]:
-    """Look every step up, changing nothing; `advance` is told of source bytes that must be hashed."""
+def make_plan(job: Job, store: Store, advance: Advance, rerun: str | None = None) -> tuple[PlannedStep, ...]:
+    """Look every step up, changing nothing; `advance` is told of source bytes that must be hashed.
+
+    `rerun` names a stage that will be made again.
+    """
     inputs = {
         kind: Input(digest, digest, source.size)
         for kind, source in job.sources.items()
@@ -59,7 +64,21 @@ def make_plan(job: Job, store: Store, advance: Advance) -> tuple[PlannedStep, ..
         size = step.estimate.written if step.estimate else store.measure(str(step.digest))
         inputs[stage.writes] = Input(step.digest, step.digest or step.identity, size)
         steps.append(step)
-    return tuple(steps)
+    return restore_needed(job, steps, rerun)
+
+
+def restore_needed(job: Job, steps: Sequence[PlannedStep], rerun: str | None) -> tuple[PlannedStep, ...]:
+    """What was thrown away will be made again where a step that runs reads it, or it is what is published."""
+    needed = {stage.name for stage in job.stages if stage.writes == PACKAGE}
+    settled: list[PlannedStep] = []
+    for step in reversed(steps):
+        if step.is_evicted and step.stage.name in needed:
+            step = replace(step, verdict="will run", reason="its artifact was thrown away", is_evicted=False)
+        if step.verdict != "done" or step.stage.name == rerun:
+            makers = (job.find_maker(step.stage, kind) for kind in step.stage.reads)
+            needed |= {maker.name for maker in makers if maker}
+        settled.insert(0, step)
+    return tuple(settled)
 
 
 @dataclass(frozen=True)
@@ -87,6 +106,10 @@ def plan_step(job: Job, stage: Stage, inputs: Mapping[str, Input], store: Store)
         return PlannedStep(stage, "done", kept.reason if kept else "", pre_image, identity, key, record.digest)
     nearest = find_nearest(pre_image, store.records(stage.name))
     expected = estimate(job, stage, nearest, sum(inputs[kind].size for kind in stage.reads))
+    evicted = store.find_evicted(stage.name, key) if key else None
+    if evicted:
+        reason = "its artifact was thrown away, and nothing needs it"
+        return PlannedStep(stage, "done", reason, pre_image, identity, key, evicted.digest, nearest, expected, True)
     # All but the missing inputs may be as they were: then the step is reused if those come out as they were too.
     if missing and nearest and not nearest.differences and store.is_whole(nearest.record.digest):
         reason = f"if {' or '.join(f'`{kind}`' for kind in missing)} comes out different"

@@ -2,7 +2,8 @@
 
 1. While a build runs nothing goes: it holds the store, see Store.hold.
 2. What an output leads to stays; with `keep_recipes` so does every step of that output's last build.
-3. Records stay: they are small, and say why a step is made again and how long that takes.
+3. Records stay: they are small, and say what came out, so that a step whose artifact is gone is made again only where
+   another one needs to read it.
 """
 
 import fcntl
@@ -46,7 +47,7 @@ def collect(
         leftovers = [*list_leftovers(store), *list_stale(store, {item.digest for item in gone})]
         if not dry:
             for item in gone:
-                remove(store, item.digest)
+                store.evict(item.digest)
             for path in leftovers:
                 remove_tree(path)
     return gone, leftovers
@@ -57,13 +58,6 @@ def check_known(store: Store) -> None:
         raise UserError(f"{store.root}: there is no store; name one with `--store`")
     if not (store.root / "roots").is_dir():
         raise UserError(f"{store.root}: does not know which outputs use it; build again what is to be kept")
-
-
-def remove(store: Store, digest: str) -> None:
-    """Take an artifact out in one step, then remove it: what a crash leaves is a leftover."""
-    aside = store.put_aside(store.folder(digest))
-    store.folder(digest).with_suffix(".json").unlink(missing_ok=True)
-    remove_tree(aside)
 
 
 def list_leftovers(store: Store) -> list[Path]:

@@ -3,6 +3,7 @@
 records/<stage>/<key>.json     what a step made; written last
 artifacts/<digest>/            its files, read-only; one folder however many keys lead to it
 artifacts/<digest>.json        the manifest
+artifacts/<digest>.evicted     says that it was thrown away to make room: it is made anew only where it is needed
 locks/<key>                    held while the step is made
 making/<key>/                  where it is made; what is left of a killed build is cleared by the next
 damaged/                       artifacts that no longer hold what their manifest says
@@ -57,6 +58,24 @@ class Store:
         """The record of a step whose artifact is there and whole, else None."""
         record = self.read_record(self.root / "records" / stage / f"{key}.json")
         return record if record and record.key == key and self.check(record.digest) else None
+
+    def find_evicted(self, stage: str, key: str) -> Record | None:
+        """The record of a step whose artifact was thrown away to make room."""
+        record = self.read_record(self.root / "records" / stage / f"{key}.json")
+        return record if record and record.key == key and self.is_evicted(record.digest) else None
+
+    def is_evicted(self, digest: str) -> bool:
+        return self.name_evicted(digest).is_file() and not self.folder(digest).exists()
+
+    def name_evicted(self, digest: str) -> Path:
+        return self.folder(digest).with_suffix(".evicted")
+
+    def evict(self, digest: str) -> None:
+        """Throw an artifact away. It goes in one step: what a crash leaves is a leftover."""
+        write_whole(self.name_evicted(digest), b"")
+        aside = self.put_aside(self.folder(digest))
+        self.folder(digest).with_suffix(".json").unlink(missing_ok=True)
+        remove_tree(aside)
 
     def records(self, stage: str) -> list[Record]:
         """Every record of a stage, newest first; whether the artifacts are still there is not looked at."""
@@ -212,6 +231,7 @@ class Store:
         folder.rename(place)
         protect_folders(place)
         sync(place.parent)
+        self.name_evicted(manifest.digest).unlink(missing_ok=True)
 
     def write_record(self, record: Record) -> None:
         """Make the step exist."""

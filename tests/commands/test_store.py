@@ -95,6 +95,24 @@ def test_gc_keeps_what_an_output_leads_to(shop: Workshop) -> None:
     assert [step["outcome"] for step in report["steps"]][:4] == ["built", "built", "built", "reused"]
 
 
+def test_what_gc_threw_away_is_made_again_only_where_it_is_needed(shop: Workshop) -> None:
+    before = {step["stage"]: step["digest"] for step in shop.report("nano-cpu-int8")["steps"] if step["digest"]}
+    shop.run("store", "gc", "--max-size", "1MB")
+    assert [path.name for path in (shop.store / "artifacts").glob("*/")] == [before["quantize"]]
+    plan = json.loads(shop.run("plan", "nano-cpu-int8", "--json", *UNMEASURED).stdout)["steps"]
+    assert [step["verdict"] for step in plan] == ["done"] * 4
+    assert plan[0]["reason"] == "its artifact was thrown away, and nothing needs it"
+    assert {step["outcome"] for step in shop.report("nano-cpu-int8")["steps"]} == {"reused", "skipped"}
+    edited = shop.report("nano-cpu-int8", "--set", "quantization.granularity=64", "--name", "edited")["steps"]
+    assert [(step["stage"], step["outcome"]) for step in edited[:4]] == [
+        ("convert", "built"),
+        ("export", "reused"),
+        ("fuse", "built"),
+        ("quantize", "built"),
+    ]
+    assert {step["stage"]: step["digest"] for step in edited[:3]}.items() <= before.items()
+
+
 def test_gc_keeps_every_step_of_the_recipes_if_told(shop: Workshop) -> None:
     shop.run("build", "nano-cpu-int8", "--name", "other", "--set", "quantization.granularity=32")
     gone = json.loads(shop.run("store", "gc", "--max-size", "0", "--keep-recipes", "--json").stdout)
