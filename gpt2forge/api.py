@@ -32,8 +32,9 @@ def build(
     skip: Sequence[str] = (),
     progress: "Emit | None" = None,
 ) -> Built:
-    """Build a recipe, which is named under `recipes/` or by its path, into `build/<name>`, as `gpt2forge build` does.
+    """Build a recipe into `build/<name>`, as `gpt2forge build` does.
 
+    It is named as `NAME` or `NAME@VARIANT` under `recipes/`, or by its path.
     `changes` are as for `--set`: "quantization.granularity=32"; they need a `name` to publish under. `rerun` names a
     stage to make again, `skip` measuring stages to leave out: ["verify", "benchmark"]. Prints nothing; `progress` is
     called with the events of gpt2forge.progress as they happen.

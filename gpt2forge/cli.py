@@ -88,7 +88,7 @@ def changing_options(command: Command) -> Command:
             "changes",
             multiple=True,
             metavar="KEY=VALUE",
-            help="Change a value, as in `--set quantization.granularity=32`.",
+            help="Change a value, as in `--set quantization.granularity=32`; `~KEY` deletes it.",
         ),
     ):
         command = option(command)
@@ -122,7 +122,8 @@ def split_names(texts: tuple[str, ...]) -> list[str]:
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, message="gpt2forge %(version)s")
 def program() -> None:
-    """Turn a fine-tuned GPT-2 into a small, fast ONNX directory. RECIPE is a name under recipes/ or a path."""
+    """Turn a fine-tuned GPT-2 into a small, fast ONNX directory. RECIPE is a name under recipes/,
+    NAME@VARIANT, a pattern of names, or a path."""
 
 
 @program.command("build")

@@ -85,7 +85,7 @@ def leave_result(order: Order, report: dict[str, Any], store: Store, request: Re
     """Say what came of a recipe, and leave what the next build goes by."""
     printed = describe_result(report)
     if request.relock:
-        write_lock(name_lock(order.loaded.path), report["steps"])
+        write_lock(name_lock(order.loaded), report["steps"])
     if request.is_plain:
         leave_stamp(order.loaded, order.job, store, report["steps"], (report["warnings"], printed))
     if not request.as_json:

@@ -11,7 +11,7 @@ from typing import Any
 
 from gpt2forge.errors import Fault, Place, RecipeError, UserError
 from gpt2forge.outcome import Outcome
-from gpt2forge.recipe import MEASURING
+from gpt2forge.recipe import MEASURING, LoadedRecipe
 from gpt2forge.store.disk import write_whole
 
 LINE = re.compile(r"([a-z_]+) ([0-9a-f]{64}) ([0-9a-f]{64})")
@@ -38,8 +38,9 @@ class Lock:
         raise RecipeError([Fault(Place(str(self.path), line, 1), message)])
 
 
-def name_lock(recipe: Path) -> Path:
-    return recipe.with_suffix(".lock")
+def name_lock(loaded: LoadedRecipe) -> Path:
+    """Beside the recipe; a variant has its own."""
+    return loaded.path.with_name(f"{loaded.own_name}.lock")
 
 
 def read_lock(path: Path) -> Lock:

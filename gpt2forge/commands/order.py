@@ -10,6 +10,7 @@ from gpt2forge.commands.lock import Lock, name_lock, read_lock
 from gpt2forge.commands.output import BUILD
 from gpt2forge.commands.room import prepare
 from gpt2forge.commands.worth import warn_of_few, warn_of_text
+from gpt2forge.errors import UserError
 from gpt2forge.executor.means import Means, count_processors, find_memory
 from gpt2forge.executor.publish import publish
 from gpt2forge.executor.run import Options, check_names, run_tracks
@@ -53,7 +54,7 @@ class Order:
 def make_order(
     loaded: LoadedRecipe, skip: Sequence[str] = (), locked: bool = False, assumed: Sequence[str] = ()
 ) -> Order:
-    return Order(loaded, make_job(loaded, skip, assumed), read_lock(name_lock(loaded.path)) if locked else None)
+    return Order(loaded, make_job(loaded, skip, assumed), read_lock(name_lock(loaded)) if locked else None)
 
 
 @dataclass
@@ -84,6 +85,7 @@ def build_orders(
     orders: Sequence[Order], store: Store, emit: Emit, options: Options, until: str | None = None
 ) -> list[Run]:
     """Build recipes in one run. What ended one stands in its track; raises what ended all of them."""
+    check_outputs(orders)
     for order in orders:
         check_names(order.job, options.rerun, until)
     runs = [begin(order, store, emit, until) for order in orders]
@@ -101,6 +103,15 @@ def build_orders(
                 run.report = report_failure(run)
                 emit(RunFinished(run.report))
     return runs
+
+
+def check_outputs(orders: Sequence[Order]) -> None:
+    """Raises UserError where two recipes would be published as one."""
+    places: dict[str, Path] = {}
+    for order in orders:
+        other = places.setdefault(order.job.name, order.loaded.path)
+        if other != order.loaded.path:
+            raise UserError(f"{order.loaded.path}: is published as `{order.job.name}`, and so is {other}; build one")
 
 
 def begin(order: Order, store: Store, emit: Emit, until: str | None) -> Run:

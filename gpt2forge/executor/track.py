@@ -16,8 +16,8 @@ def allow(outcome: Outcome) -> None:
 class Track:
     """`judge` looks at each outcome, and ends the job by an error. `finish` is called when every step has come out.
 
-    `until` names the last stage that is wanted, `evicted` the stages whose artifacts need not be there. `sources` are the
-    digests of what no step made, by kind.
+    `until` names the last stage that is wanted, `evicted` the stages whose artifacts need not be there. `sources` are
+    the digests of what no step made, by kind.
     """
 
     job: Job

@@ -29,14 +29,14 @@ def list_keys(section: Any, prefix: str = "") -> Iterator[str]:
             yield prefix + name
 
 
-@pytest.mark.parametrize("key", [*list_keys(Recipe), "extends"])
+@pytest.mark.parametrize("key", [*list_keys(Recipe), "extends", "matrix"])
 def test_every_key_of_a_recipe_has_its_line(key: str) -> None:
     assert f"\n| `{key}` |" in RECIPES
 
 
 @pytest.mark.parametrize("key", re.findall(r"^\| `([a-z_.0-9]+)` \| ", RECIPES, re.MULTILINE))
 def test_every_line_is_of_a_key_that_there_is(key: str) -> None:
-    assert key in [*list_keys(Recipe), "extends"]
+    assert key in [*list_keys(Recipe), "extends", "matrix"]
 
 
 @pytest.mark.parametrize("name", sorted(program.commands))
