@@ -51,7 +51,7 @@ def read_header(path: Path) -> dict[str, Tensor]:
         if size < 8 or length > min(size - 8, LARGEST_HEADER):
             raise UserError(f"{path}: not a safetensors file: the header does not fit into it")
         try:
-            header = json.loads(file.read(length))
+            header = json.loads(file.read(length), object_pairs_hook=refuse_twins)
             header.pop("__metadata__", None)
             tensors = [locate(name, entry, 8 + length) for name, entry in header.items()]
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
@@ -61,6 +61,14 @@ def read_header(path: Path) -> dict[str, Tensor]:
         if tensor.offset < 8 + length or tensor.offset + tensor.nbytes > size:
             raise UserError(f"{path}: tensor {quote(tensor.name)} lies outside the file; is the download complete?")
     return {tensor.name: tensor for tensor in tensors}
+
+
+def refuse_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object of a header; the format forbids a name that stands twice, of which readers take one or the other."""
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a name stands twice")
+    return found
 
 
 def locate(name: str, entry: Mapping[str, Any], start: int) -> Tensor:

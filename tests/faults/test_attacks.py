@@ -137,7 +137,9 @@ def test_safetensors_that_lie_end_in_one_line(shop: Workshop, note: Note) -> Non
     write_huggingface(shop)
     for what, data in TENSORS.items():
         write(shop, "model.safetensors", data)
-        assert "mine" in refuse_checkpoint(shop), what
+        said = refuse_checkpoint(shop)
+        assert "mine" in said, what
+        assert ("a name stands twice" in said) == (what == "a name that stands twice")
     note(
         "safetensors with headers of 2^60 bytes, ranges that are negative, overlap or leave the file, and names twice",
         len(TENSORS),

@@ -44,7 +44,7 @@ def test_toy_build_that_was_killed_is_finished_by_the_next(
         assert read_tree(folder / "build/toy") == files, said
         assert list_debris(folder / "cache") == [], said
         clear(folder)
-    assert struck > count // 3  # the others came to their end first
+    assert struck > count // 10  # the others came to their end first
     note(
         "kill -9 of a build of toy stages, or of its worker, at a random moment; then a build and `store gc`",
         count,

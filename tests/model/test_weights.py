@@ -90,6 +90,7 @@ def entry(shape: Any, begin: Any, end: Any, dtype: Any = "F32") -> dict[str, Any
         {"a": entry([1 << 62, 4], 0, 0)},
         {"a": entry([1], 0, float("inf"))},
         {"a\nb": entry([1], 0, 8)},
+        b'{"a": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}, "a": 1}',
     ],
 )
 def test_bad_header_is_refused(tmp_path: Path, header: Any) -> None:
