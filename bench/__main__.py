@@ -21,9 +21,10 @@ from bench.shapes import LARGE, NANO
 from bench.sizes import measure_sizes
 from bench.speed import measure_speed
 from bench.tables import print_results
+from bench.variants import measure_variants
 from gpt2forge.measure.bandwidth import ROWS, Bandwidth
 
-PARTS = ("builds", "sizes", "speed", "fidelity", "idle")
+PARTS = ("builds", "sizes", "speed", "fidelity", "variants", "idle")
 WIDTH = 150  # columns where no terminal says how many there are: in a file, nothing is cut off
 NOTE = """Works in bench/work: 12 GB of disk (checkpoint, store), made once and kept. The largest moment holds two
 float32 models, PyTorch's and onnxruntime's, and three small ones: 11 GB of memory. `make clean` removes all of it."""
@@ -34,7 +35,7 @@ def measure(plan: Plan, small: Plan, parts: list[str], bandwidth_rows: int = ROW
     results: dict[str, Any] = {"host": describe_host(), "model": plan.model, "prompt": plan.prompt}
     link_examples(plan.work)
     link_examples(small.work)
-    if set(parts) - {"fidelity", "idle"}:
+    if set(parts) - {"fidelity", "variants", "idle"}:
         say(f"the checkpoint of {plan.model}")
         prepare_checkpoint(plan)
     if "builds" in parts:
@@ -52,6 +53,9 @@ def measure(plan: Plan, small: Plan, parts: list[str], bandwidth_rows: int = ROW
     if "fidelity" in parts:
         say(f"what {small.model}'s builds cost in accuracy")
         results["fidelity"] = measure_fidelity(small)
+    if "variants" in parts:
+        say(f"{small.model}'s variants, one after the other and at once")
+        results["variants"] = measure_variants(small, plan.rounds)
     if "idle" in parts:
         say("builds that have nothing to do, beside other build systems")
         results["idle"] = measure_idle(plan.work / "idle", 3 * plan.rounds)

@@ -135,6 +135,12 @@ def tabulate_idle(idle: Mapping[str, Any]) -> Table:
     return make_table(title, ("command", "ms", "ratio"), rows)
 
 
+def tabulate_variants(variants: Mapping[str, Any]) -> Table:
+    slowest = max(spread["median"] for spread in variants.values())
+    rows = [(name, show_spread(spread), f"{spread['median'] / slowest:.2f}") for name, spread in variants.items()]
+    return make_table("Four variants from an empty store, in turns", ("", "s", "ratio"), rows)
+
+
 def print_results(console: Console, results: Mapping[str, Any], verdicts: Sequence[Verdict]) -> None:
     """Print the parts that were measured."""
     host = results["host"]
@@ -156,6 +162,8 @@ def print_results(console: Console, results: Mapping[str, Any], verdicts: Sequen
         console.print(tabulate_memory(results["speed"]["memory_gb_s"]))
     if "fidelity" in results:
         console.print(tabulate_fidelity(results["fidelity"]))
+    if "variants" in results:
+        console.print(tabulate_variants(results["variants"]))
     if "idle" in results:
         console.print(tabulate_idle(results["idle"]))
     console.print(tabulate_verdicts(verdicts))

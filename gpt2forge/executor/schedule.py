@@ -12,6 +12,7 @@
 """
 
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -110,14 +111,15 @@ class Schedule:
 
     def bring_about(self, task: Task) -> None:
         """Make a step, and go on from there; whatever goes wrong is the end of its jobs, not of the lane."""
+        step, began = task.errand.step, time.monotonic()
         try:
             outcome, error = carry_out(task.errand, self.emit, self.stop), None
         except BaseException as caught:
-            step = task.errand.step
-            outcome, error = Outcome(step.stage.name, "failed", task.errand.reason, step.key), caught
+            seconds = round(time.monotonic() - began, 3)
+            outcome, error = Outcome(step.stage.name, "failed", task.errand.reason, step.key, seconds=seconds), caught
         with self.changed:
-            del self.tasks[task.errand.step.key]
-            self.made.add(task.errand.step.key)
+            del self.tasks[step.key]
+            self.made.add(step.key)
             for track in task.tracks:
                 self.come_out(track, outcome, error)
                 if outcome.outcome == "built":

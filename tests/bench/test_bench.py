@@ -25,7 +25,7 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     work = tmp_path_factory.mktemp("work")
     plan = Plan("nano", NANO, EXAMPLE, work, rounds=2, builds=1, prompt=20, new=5)
     small = Plan("nano", NANO, EXAMPLE, work / "nano", rounds=2, builds=1)
-    return measure(plan, small, ["builds", "sizes", "speed", "fidelity"], bandwidth_rows=256)
+    return measure(plan, small, ["builds", "sizes", "speed", "fidelity", "variants"], bandwidth_rows=256)
 
 
 def test_every_system_is_timed_and_float32_writes_what_pytorch_writes(results: dict[str, Any]) -> None:
@@ -54,7 +54,7 @@ def test_results_are_json_and_print_as_tables(results: dict[str, Any]) -> None:
     console = Console(record=True, width=200, file=None, quiet=False)
     with console.capture() as printed:
         print_results(console, results, list(judge(results)))
-    for word in ("PyTorch fp32", "int8 per channel", "GB/s", "cold build of nano-cpu-int8", "at most"):
+    for word in ("PyTorch fp32", "int8 per channel", "GB/s", "one command", "cold build of nano-cpu-int8", "at most"):
         assert word in printed.get()
 
 

@@ -2,6 +2,9 @@
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import onnx
@@ -10,7 +13,7 @@ import pytest
 
 from gpt2forge.recipe import STAGES
 from tests.faults.disks import small_disk
-from tests.workshop import ROOT, Workshop, make_workshop
+from tests.workshop import ROOT, UNMEASURED, Workshop, make_workshop
 
 ALL = [stage.name for stage in STAGES if not stage.optional]
 SKIPPED = [stage.name for stage in STAGES if stage.optional]
@@ -291,3 +294,25 @@ def test_build_that_cannot_fit_does_not_begin(fresh: Workshop) -> None:
         assert len(done.stderr.splitlines()) == 1
         assert done.stderr.startswith("error: cache: this build leaves about ")
         assert list((fresh.folder / "cache").glob("artifacts/*")) == []
+
+
+def test_interrupted_build_of_several_recipes_tells_it_of_each_and_keeps_what_is_finished(fresh: Workshop) -> None:
+    command = [sys.executable, "-m", "gpt2forge", "build", "--json", "nano-cpu-int8", "nano-cpu-int4", *UNMEASURED]
+    with subprocess.Popen(
+        command, cwd=fresh.folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as build:
+        assert build.stdout is not None
+        for line in build.stdout:
+            event = json.loads(line)
+            if (event["event"], event.get("stage")) == ("step_started", "quantize"):
+                build.send_signal(signal.SIGINT)
+                break
+        rest, said = build.communicate()
+    assert build.returncode == 130
+    assert said.splitlines()[-1] == "error: interrupted; what is finished is kept"
+    told = [json.loads(line) for line in rest.splitlines()]
+    errors = {each["report"]["recipe"]: each["report"]["error"] for each in told if each["event"] == "run_finished"}
+    assert set(errors.values()) == {"interrupted"}
+    for name in errors:
+        assert json.loads((fresh.folder / f"build/{name}.json").read_text())["error"] == "interrupted"
+    assert [step["outcome"] for step in fresh.report("nano-cpu-int8")["steps"]][:3] == ["reused"] * 3
