@@ -95,12 +95,13 @@ def read_document(path: Path, what: str = "a recipe", like: str = "`name: ...`, 
     Raises UserError when it can't be read, RecipeError when it isn't such a document.
     """
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(LARGEST + 1)  # and no more: a file may be larger than the memory
+        if len(data) > LARGEST:
+            raise UserError(f"{path}: more than {LARGEST} bytes are too many for {what}")
         text = data.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
-    if len(data) > LARGEST:
-        raise UserError(f"{path}: {len(data)} bytes are too many for {what}")
     document = parse(text, str(path))
     if not isinstance(document.value, dict):
         raise RecipeError([Fault(Place(str(path), 1, 1), f"{what} is a mapping: {like}")])

@@ -164,7 +164,7 @@ class Schedule:
     def look_up(self, track: Track, stage: Stage) -> None:
         track.claimed.add(stage.name)
         try:
-            step = make_step(track.job, stage, self.store, track.list_inputs(stage))
+            step = make_step(track, stage, self.store)
             task = self.tasks.get(step.key)
             again = stage.name == self.rerun and step.key not in self.made
             record = None if again or task else find_record(track, step)

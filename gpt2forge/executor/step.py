@@ -12,6 +12,7 @@ from typing import Any, Literal
 from gpt2forge.errors import UserError
 from gpt2forge.executor.machine import hold_machine
 from gpt2forge.executor.process import Ended, run_worker
+from gpt2forge.executor.track import Look, Track
 from gpt2forge.outcome import Outcome
 from gpt2forge.plan.assume import Kept, find_kept, revise
 from gpt2forge.plan.estimate import Estimate, estimate, measure_inputs
@@ -30,6 +31,7 @@ from gpt2forge.store.store import Store
 class Step:
     """A stage in a run, with all that decides what it makes; `inputs` are digests by kind.
 
+    `looks` are what the sources among them were before their digests were made.
     `kept` is what an earlier version made, and stands for what this one would make.
     """
 
@@ -39,6 +41,7 @@ class Step:
     inputs: Mapping[str, str]
     pre_image: Mapping[str, Any]
     key: str
+    looks: Mapping[str, Look]
     kept: Kept | None = None
 
     def find(self) -> Record | None:
@@ -60,12 +63,13 @@ class Errand:
     again: bool = False
 
 
-def make_step(job: Job, stage: Stage, store: Store, inputs: Mapping[str, str]) -> Step:
+def make_step(track: Track, stage: Stage, store: Store) -> Step:
+    job, inputs = track.job, track.list_inputs(stage)
     pre_image: Mapping[str, Any] = make_pre_image(job, stage, inputs, store.memo)
     kept = find_kept(job, stage, pre_image, store)
     if kept:
         pre_image = revise(stage, pre_image, kept)
-    return Step(job, stage, store, inputs, pre_image, make_key(pre_image), kept)
+    return Step(job, stage, store, inputs, pre_image, make_key(pre_image), track.looks, kept)
 
 
 def make_errand(step: Step, again: bool) -> Errand:
@@ -205,8 +209,8 @@ def locate(step: Step, kind: str, digest: str) -> Path:
 
 
 def check_sources(step: Step) -> None:
-    """A source that changed while a stage read it has given bytes that no digest names."""
-    for kind, digest in step.inputs.items():
+    """A source that changed while a stage read it, though it be back now, has given bytes that no digest names."""
+    for kind in step.inputs:
         source = step.job.sources.get(kind)
-        if source and source.digest(step.store.memo, lambda done, total, unit: None) != digest:
+        if source and source.look() != step.looks[kind]:
             raise UserError(f"{source.path}: changed while it was being read; build again when nothing writes to it")

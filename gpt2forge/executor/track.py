@@ -1,11 +1,15 @@
 """A job on its way through a run: what has come out of it, and which of its stages could go on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from gpt2forge.outcome import Outcome
 from gpt2forge.plan.job import Job
 from gpt2forge.stage import Stage
+from gpt2forge.store.memo import Identity
+
+Look = Mapping[Path, Identity]
 
 
 def allow(outcome: Outcome) -> None:
@@ -17,7 +21,7 @@ class Track:
     """`judge` looks at each outcome, and ends the job by an error. `finish` is called when every step has come out.
 
     `until` names the last stage that is wanted, `evicted` the stages whose artifacts need not be there. `sources` are
-    the digests of what no step made, by kind.
+    the digests of what no step made, by kind, `looks` what it was before it was read.
     """
 
     job: Job
@@ -26,6 +30,7 @@ class Track:
     until: str | None = None
     evicted: frozenset[str] = frozenset()
     sources: dict[str, str] = field(default_factory=dict)
+    looks: dict[str, Look] = field(default_factory=dict)
     found: dict[str, Outcome] = field(default_factory=dict)
     claimed: set[str] = field(default_factory=set)
     error: BaseException | None = None

@@ -9,7 +9,7 @@ from typing import Any
 from gpt2forge.artifact import Manifest, make_manifest
 from gpt2forge.digest import digest_bytes
 from gpt2forge.stage import Advance, Section, Stage, Target
-from gpt2forge.store.memo import Memo
+from gpt2forge.store.memo import Identity, Memo, identify
 
 
 @dataclass(frozen=True)
@@ -20,10 +20,17 @@ class Source:
     find: Callable[[Path], tuple[str, ...]] | None = None
 
     @property
+    def files(self) -> list[Path]:
+        return [self.path] if self.find is None else [self.path / name for name in self.find(self.path)]
+
+    @property
     def size(self) -> int:
         """Bytes."""
-        files = [self.path] if self.find is None else [self.path / name for name in self.find(self.path)]
-        return sum(file.stat().st_size for file in files)
+        return sum(file.stat().st_size for file in self.files)
+
+    def look(self) -> dict[Path, Identity]:
+        """What changes when anything is written there, even what was there before."""
+        return {file: identify(file) for file in self.files}
 
     def digest(self, memo: Memo, advance: Advance) -> str:
         """Names the content of what is there now; tells how far it is in bytes, where files must be read."""

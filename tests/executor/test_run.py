@@ -137,6 +137,22 @@ def test_file_that_appears_in_a_source_while_it_is_read_is_an_error(store: Store
     assert words(run(make_job(source), store)) == ["built"] * 3
 
 
+def test_source_that_changes_and_changes_back_while_it_is_read_is_an_error(store: Store, source: Path) -> None:
+    job = make_job(source)
+    events: list[Event] = []
+
+    def change(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, StepStarted):
+            for text in ("HELLO ", "hello "):
+                (source / "a").write_text(text)
+
+    with pytest.raises(UserError, match="changed while it was being read; build again when nothing writes to it$"):
+        run_job(job, store, change, [])
+    assert store.records("gather") == []
+    assert words(run(make_job(source), store)) == ["built"] * 3
+
+
 def test_worker_that_dies_at_once_is_named(store: Store, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", "/bin/false")
     with pytest.raises(StageCrash, match="`gather` failed inside gpt2forge: exit code 1; its log is "):
