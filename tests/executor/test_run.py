@@ -147,7 +147,7 @@ def test_source_that_changes_and_changes_back_while_it_is_read_is_an_error(store
             for text in ("HELLO ", "hello "):
                 (source / "a").write_text(text)
 
-    with pytest.raises(UserError, match="changed while it was being read; build again when nothing writes to it$"):
+    with pytest.raises(UserError, match=r"changed while it was being read; build again when nothing writes to it$"):
         run_job(job, store, change, [])
     assert store.records("gather") == []
     assert words(run(make_job(source), store)) == ["built"] * 3
