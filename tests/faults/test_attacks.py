@@ -2,7 +2,6 @@
 
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -27,6 +26,15 @@ GOOD = "name: {name}\nsource:\n  checkpoint: {checkpoint}\ntarget:\n  device: cp
 INDEX, SHARD = "model.ckpt.index", "model.ckpt.data-00000-of-00001"
 PICKLE = b"cos\nsystem\n(S'touch pwned'\ntR."  # os.system("touch pwned")
 
+# In a process between: what a process that was forked from this one is said to have held counts what this one holds.
+MEASURED = f"""
+import resource, subprocess, sys
+resource.setrlimit(resource.RLIMIT_AS, ({LIMIT}, {LIMIT}))
+code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+sys.exit(code)
+"""
+
 
 @pytest.fixture
 def shop(tmp_path: Path) -> Workshop:
@@ -36,22 +44,13 @@ def shop(tmp_path: Path) -> Workshop:
 def refuse(shop: Workshop, *words: str) -> str:
     """Run what must be refused in one line, in little memory, with nothing left where it may not be; gives the line."""
     before = list_outside(shop)
-    build = subprocess.Popen(
-        [sys.executable, "-m", "gpt2forge", "build", *words, *UNMEASURED],
-        cwd=shop.folder,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT)),
-    )
-    assert build.stderr is not None
-    said = [line for line in build.stderr.read().splitlines() if not line.startswith(("failed ", "warning: "))]
-    _, status, usage = os.wait4(build.pid, 0)
-    build.returncode = os.waitstatus_to_exitcode(status)
+    command = [sys.executable, "-c", MEASURED, sys.executable, "-m", "gpt2forge", "build", *words, *UNMEASURED]
+    build = subprocess.run(command, cwd=shop.folder, capture_output=True, text=True, check=False)
+    said = [line for line in build.stderr.splitlines() if not line.startswith(("failed ", "warning: "))]
     assert build.returncode == 1, f"{words}: exit code {build.returncode}: {said}"
     assert len(said) == 1, said
     assert said[0].startswith("error: "), said
-    assert usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024) < PEAK, f"{words}: {usage.ru_maxrss} KB"
+    assert int(build.stdout) * (1 if sys.platform == "darwin" else 1024) < PEAK, f"{words}: {build.stdout} KB"
     assert list_outside(shop) == before, words
     return said[0]
 
@@ -101,9 +100,12 @@ def test_recipes_that_mean_harm_end_in_one_line(shop: Workshop, note: Note) -> N
         refuse(shop, write(shop, name, text))
     for name in ("../x", "/tmp/x", "..", ".", ""):
         refuse(shop, "nano-cpu-int8", "--name", name)
+    large = write(shop, "large.yaml", "")
+    os.truncate(shop.folder / large, 1 << 33)
+    refuse(shop, large)
     note(
-        "recipes with names and parents that climb, tags that call, billion laughs, deep nesting, bytes",
-        len(recipes) + 5,
+        "recipes with names and parents that climb, tags that call, billion laughs, deep nesting, bytes, 8 GB",
+        len(recipes) + 6,
         "one line each; nothing was written elsewhere",
     )
 
