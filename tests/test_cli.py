@@ -34,7 +34,10 @@ def test_every_command_has_help(workshop: Workshop, command: str) -> None:
     [
         (["biuld", "x"], "error: No such command 'biuld'. Did you mean 'build'?"),
         (["build"], "error: Missing argument 'RECIPE...'."),
-        (["build", "nano-cpu-int8", "--jason"], "error: No such option '--jason'. Did you mean '--json'?"),
+        (
+            ["build", "nano-cpu-int8", "--jason"],
+            "error: No such option '--jason'. (Did you mean one of: '--jobs', '--json'?)",
+        ),
         (
             ["build", "nano-cpu-in8"],
             "error: `nano-cpu-in8`: there is no `recipes/nano-cpu-in8.yaml`; did you mean `nano-cpu-int8`?",

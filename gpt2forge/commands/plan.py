@@ -70,7 +70,7 @@ def tell(job: Job, step: PlannedStep, owners: dict[str, str], count: int) -> tup
 
 def foretell(step: PlannedStep) -> str:
     """How long a step that is not done takes, what it leaves on the disk, and how much memory it needs."""
-    if step.estimate is None:
+    if step.estimate is None or step.verdict == "done":
         return ""
     seconds = "" if step.estimate.seconds is None else f"~{step.estimate.seconds:.1f} s, "
     return f"{seconds}{console.size(step.estimate.written)}, {console.size(step.estimate.memory)} of memory"

@@ -61,7 +61,7 @@ def find_before(step: PlannedStep, store: Store) -> Nearest | None:
 
 
 def say_before(step: PlannedStep, nearest: Nearest | None) -> str:
-    if step.verdict == "may run":
+    if step.verdict == "may run" or step.is_evicted:
         return step.reason
     if nearest is None:
         return "not built before" if step.verdict == "will run" else "made once, and nothing before it"

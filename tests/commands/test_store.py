@@ -86,13 +86,11 @@ def test_gc_keeps_what_an_output_leads_to(shop: Workshop) -> None:
     assert gone["bytes"] == dry["bytes"] > 5e6
     assert list_steps(shop) == {"quantize"}
     shop.run("generate", "nano-cpu-int8", "-p", "def", "-n", "2")
-    planned = [line.split(maxsplit=3) for line in shop.run("plan", "nano-cpu-int8", *UNMEASURED).stdout.splitlines()]
-    assert [words[:3] for words in planned[:3]] == [["will", "run", name] for name in ("convert", "export", "fuse")]
-    assert all(words[3].endswith("its artifact is gone or damaged") for words in planned[:3])
+    planned = [line.split(maxsplit=2) for line in shop.run("plan", "nano-cpu-int8", *UNMEASURED).stdout.splitlines()]
+    said = "its artifact was thrown away, and nothing needs it"
+    assert planned == [*(["done", name, said] for name in ("convert", "export", "fuse")), ["done", "quantize"]]
     asked = shop.run("why", "nano-cpu-int8", "convert", *UNMEASURED).stdout
-    assert ", and is gone or damaged" in asked
-    report = shop.report("nano-cpu-int8")
-    assert [step["outcome"] for step in report["steps"]][:4] == ["built", "built", "built", "reused"]
+    assert asked.split(maxsplit=2)[2] == f"{said}\n"
 
 
 def test_what_gc_threw_away_is_made_again_only_where_it_is_needed(shop: Workshop) -> None:
@@ -104,12 +102,7 @@ def test_what_gc_threw_away_is_made_again_only_where_it_is_needed(shop: Workshop
     assert plan[0]["reason"] == "its artifact was thrown away, and nothing needs it"
     assert {step["outcome"] for step in shop.report("nano-cpu-int8")["steps"]} == {"reused", "skipped"}
     edited = shop.report("nano-cpu-int8", "--set", "quantization.granularity=64", "--name", "edited")["steps"]
-    assert [(step["stage"], step["outcome"]) for step in edited[:4]] == [
-        ("convert", "built"),
-        ("export", "reused"),
-        ("fuse", "built"),
-        ("quantize", "built"),
-    ]
+    assert [step["outcome"] for step in edited[:4]] == ["built"] * 4
     assert {step["stage"]: step["digest"] for step in edited[:3]}.items() <= before.items()
 
 
