@@ -25,7 +25,17 @@ def replace_text(path: Path, text: str) -> None:
 
 
 def replace(path: Path, data: bytes, settle: Callable[[int], None]) -> None:
-    """Write aside, then into place; `settle` is given the open file before that. A kill leaves the file aside."""
+    """Write aside, then into place; `settle` is given the open file before that. A kill leaves the file aside.
+
+    Raises OSError that names `path`, for nobody knows the file aside.
+    """
+    try:
+        write_aside(path, data, settle)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def write_aside(path: Path, data: bytes, settle: Callable[[int], None]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=ASIDE, delete=False) as file:
         aside = Path(file.name)

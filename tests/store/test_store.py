@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from gpt2forge.artifact import parse_manifest
 from gpt2forge.errors import UserError
+from gpt2forge.store.disk import write_whole
 from gpt2forge.store.record import Record, parse_record
 from gpt2forge.store.store import Store
 
@@ -154,3 +155,11 @@ def test_store_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error, Store(tmp_path / "file").lock(KEY):
         pass
     assert str(error.value) == f"{tmp_path / 'file'}: cannot be written: Not a directory; choose another with `--store`"
+
+
+def test_refusal_to_write_names_the_file_that_was_meant(tmp_path: Path) -> None:
+    place = tmp_path / "folder"
+    place.write_text("")
+    with pytest.raises(OSError) as error:
+        write_whole(place / "report.json", b"{}")
+    assert error.value.filename == str(place / "report.json")
