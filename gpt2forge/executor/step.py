@@ -18,7 +18,7 @@ from gpt2forge.plan.assume import Kept, find_kept, revise
 from gpt2forge.plan.estimate import Estimate, estimate, measure_inputs
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import make_key, make_pre_image
-from gpt2forge.plan.reason import explain, find_nearest
+from gpt2forge.plan.reason import THROWN_AWAY, Nearest, explain, find_nearest
 from gpt2forge.progress import Emit, Meter, StepStarted, StepWaiting
 from gpt2forge.provenance import add_story
 from gpt2forge.stage import Stage
@@ -75,10 +75,17 @@ def make_step(track: Track, stage: Stage, store: Store) -> Step:
 def make_errand(step: Step, again: bool) -> Errand:
     """Raises what reading the store raises."""
     nearest = find_nearest(step.pre_image, step.store.records(step.stage.name))
-    reason = step.kept.reason if step.kept else explain(step.stage, nearest, step.store.memo)
-    reason = "asked for by `--rerun`" if again else reason
+    reason = explain_step(step, nearest, again)
     read = measure_inputs(step.job, step.store, step.inputs)
     return Errand(step, reason, estimate(step.job, step.stage, nearest, read), again)
+
+
+def explain_step(step: Step, nearest: Nearest | None, again: bool) -> str:
+    if again:
+        return "asked for by `--rerun`"
+    if step.find_evicted():
+        return THROWN_AWAY
+    return step.kept.reason if step.kept else explain(step.stage, nearest, step.store.memo)
 
 
 def check_inputs(step: Step) -> None:

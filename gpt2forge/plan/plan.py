@@ -8,7 +8,7 @@ from gpt2forge.plan.assume import find_kept, revise
 from gpt2forge.plan.estimate import Estimate, estimate
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import make_key, make_pre_image
-from gpt2forge.plan.reason import Nearest, explain, find_nearest
+from gpt2forge.plan.reason import THROWN_AWAY, Nearest, explain, find_nearest
 from gpt2forge.stage import PACKAGE, Advance, Stage
 from gpt2forge.store.store import Store
 
@@ -73,7 +73,7 @@ def restore_needed(job: Job, steps: Sequence[PlannedStep], rerun: str | None) ->
     settled: list[PlannedStep] = []
     for step in reversed(steps):
         if step.is_evicted and step.stage.name in needed:
-            step = replace(step, verdict="will run", reason="its artifact was thrown away", is_evicted=False)
+            step = replace(step, verdict="will run", reason=THROWN_AWAY, is_evicted=False)
         if step.verdict != "done" or step.stage.name == rerun:
             makers = (job.find_maker(step.stage, kind) for kind in step.stage.reads)
             needed |= {maker.name for maker in makers if maker}
@@ -108,7 +108,7 @@ def plan_step(job: Job, stage: Stage, inputs: Mapping[str, Input], store: Store)
     expected = estimate(job, stage, nearest, sum(inputs[kind].size for kind in stage.reads))
     evicted = store.find_evicted(stage.name, key) if key else None
     if evicted:
-        reason = "its artifact was thrown away, and nothing needs it"
+        reason = f"{THROWN_AWAY}, and nothing needs it"
         return PlannedStep(stage, "done", reason, pre_image, identity, key, evicted.digest, nearest, expected, True)
     # All but the missing inputs may be as they were: then the step is reused if those come out as they were too.
     if missing and nearest and not nearest.differences and store.is_whole(nearest.record.digest):

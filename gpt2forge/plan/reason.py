@@ -10,6 +10,7 @@ from gpt2forge.stage import Stage
 from gpt2forge.store.memo import Memo
 from gpt2forge.store.record import Record
 
+THROWN_AWAY = "its artifact was thrown away"
 FEW = 3  # names in a sentence; the rest is counted
 
 

@@ -103,6 +103,7 @@ def test_what_gc_threw_away_is_made_again_only_where_it_is_needed(shop: Workshop
     assert {step["outcome"] for step in shop.report("nano-cpu-int8")["steps"]} == {"reused", "skipped"}
     edited = shop.report("nano-cpu-int8", "--set", "quantization.granularity=64", "--name", "edited")["steps"]
     assert [step["outcome"] for step in edited[:4]] == ["built"] * 4
+    assert [step["reason"] for step in edited[:3]] == ["its artifact was thrown away"] * 3
     assert {step["stage"]: step["digest"] for step in edited[:3]}.items() <= before.items()
 
 
