@@ -32,14 +32,14 @@ compare: named $(VENV)/installed ## put results side by side: make compare RECIP
 	@$(BIN)/gpt2forge compare $(RECIPE) $(ARGS)
 
 test: $(VENV)/installed-dev ## run the tests [ARGS=tests/model]
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 check: $(VENV)/installed-dev ## ruff, mypy --strict, import-linter, then the tests, those of the docs too
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --strict
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2
 
 test-faults: $(VENV)/installed-dev ## kill, fill, damage and deceive builds a hundred times each: up to 40 minutes [ARGS=--seed=1]
 	@$(BIN)/python -m pytest tests/faults --rounds 100 $(ARGS)

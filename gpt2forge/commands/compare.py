@@ -60,11 +60,12 @@ def prepare_saved(path: Path) -> Take:
 
 def prepare_build(order: Order, skip: Sequence[str]) -> Take:
     last = order.job.stages[-1].name if skip else None  # what is not measured is looked at, not published
+    options = Options(choose_means())
 
     def take(store: Store) -> Report:
         reports: list[Report] = []
         with console.RunView() as view, suppress(RecipeError):  # what is beyond a limit is shown, and that it is
-            build_one(order, store, lambda event: follow(event, view.show, reports), Options(choose_means()), last)
+            build_one(order, store, lambda event: follow(event, view.show, reports), options, last)
         return reports[0]
 
     return take

@@ -66,7 +66,7 @@ def say_before(step: PlannedStep, nearest: Nearest | None) -> str:
     if nearest is None:
         return "not built before" if step.verdict == "will run" else "made once, and nothing before it"
     made = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(nearest.record.created))
-    return f"beside what was made {made}:" if nearest.differences else f"as it was made {made}, and is gone or damaged"
+    return f"beside what was made {made}:" if nearest.differences else f"as it was made {made}: {step.reason}"
 
 
 def tabulate(stage: Stage, nearest: Nearest, loaded: LoadedRecipe, store: Store) -> Iterator[Row]:

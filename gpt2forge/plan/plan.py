@@ -67,6 +67,11 @@ def make_plan(job: Job, store: Store, advance: Advance, rerun: str | None = None
     return restore_needed(job, steps, rerun)
 
 
+def is_there(store: Store, digest: str) -> bool:
+    """Whether what came out is whole, or was thrown away, so that what came out is known."""
+    return store.is_whole(digest) or store.is_evicted(digest)
+
+
 def restore_needed(job: Job, steps: Sequence[PlannedStep], rerun: str | None) -> tuple[PlannedStep, ...]:
     """What was thrown away will be made again where a step that runs reads it, or it is what is published."""
     needed = {stage.name for stage in job.stages if stage.writes == PACKAGE}
@@ -111,7 +116,7 @@ def plan_step(job: Job, stage: Stage, inputs: Mapping[str, Input], store: Store)
         reason = f"{THROWN_AWAY}, and nothing needs it"
         return PlannedStep(stage, "done", reason, pre_image, identity, key, evicted.digest, nearest, expected, True)
     # All but the missing inputs may be as they were: then the step is reused if those come out as they were too.
-    if missing and nearest and not nearest.differences and store.is_whole(nearest.record.digest):
+    if missing and nearest and not nearest.differences and is_there(store, nearest.record.digest):
         reason = f"if {' or '.join(f'`{kind}`' for kind in missing)} comes out different"
         return PlannedStep(stage, "may run", reason, pre_image, identity, nearest=nearest, estimate=expected)
     reason = kept.reason if kept else explain(stage, nearest, store.memo)

@@ -1,10 +1,11 @@
 """`gpt2forge compare` on real results."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from tests.workshop import Workshop
+from tests.workshop import Workshop, make_workshop
 
 PROVEN = ("build/nano-cpu-fp32-proven.json", "build/nano-cpu-int8-proven.json")
 
@@ -126,3 +127,10 @@ def test_variants_stand_side_by_side_each_once(workshop: Workshop) -> None:
     assert [report["recipe"] for report in found["reports"]] == ["nano-cpu@int4-32", "nano-cpu@int8-32"]
     done = workshop.run("compare", "nano-cpu@int4-*", code=1)
     assert done.stderr == "error: one result has nothing to stand beside; name two or more\n"
+
+
+def test_damaged_settings_are_one_line(tmp_path: Path) -> None:
+    shop = make_workshop(tmp_path)
+    (shop.folder / "gpt2forge.yaml").write_text("stoer: 1\n")
+    done = shop.run("compare", "nano-cpu-int8", "nano-cpu-int4", code=1)
+    assert done.stderr == "error: gpt2forge.yaml:1:1: unknown key `stoer`; did you mean `store`?\n"

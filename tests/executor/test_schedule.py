@@ -122,6 +122,7 @@ def test_interrupt_ends_every_worker_and_keeps_what_is_finished(tmp_path: Path, 
     cache = tmp_path / "cache"
     make_job(source)
     program = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "  # a shell may have it ignored
         "from pathlib import Path; from tests.toy.job import *; from tests.executor.test_schedule import *; "
         f"jobs = [make_job(Path({str(source)!r}), times=n, end='sleep') for n in range(1, 5)]; "
         f"run_all(jobs, Store(Path({str(cache)!r})), {lanes})"
