@@ -18,7 +18,7 @@ import click
 from gpt2forge import __version__, console
 from gpt2forge.commands import build, check, compare, copy, diff, generate, inspect, plan, schema, show, why
 from gpt2forge.commands import store as stores
-from gpt2forge.errors import MENDABLE, UserError, say_refusal
+from gpt2forge.errors import UserError, is_mendable, say_refusal
 from gpt2forge.executor.process import StageCrash
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -54,7 +54,7 @@ def run(words: list[str]) -> int:
         console.say_error(f"{error}: please report it")
         return BUG
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in MENDABLE:
+        if isinstance(error, OSError) and is_mendable(error):
             console.say_error(say_refusal(error))
             return MEND
         console.say_error(f"a bug in gpt2forge; please report it with `{write_log()}`")

@@ -27,12 +27,12 @@ def compose_document(path: Path) -> Node:
 
 
 def change_document(document: Node, changes: Sequence[str]) -> Node:
-    """Apply the changes in order, then leave out what is deleted."""
+    """Apply the changes in order; what is deleted is still there as a null."""
     for change in changes:
         addition = parse_change(change)
         check_deletion(document, addition)
         document = merge(document, addition)
-    return drop_nulls(document)
+    return document
 
 
 def check_deletion(document: Node, addition: Node) -> None:

@@ -80,8 +80,9 @@ def amount(count: float, unit: str) -> str:
 class RunView(AbstractContextManager["RunView"]):
     """Shows a run on stderr: a line a step, and below, on a terminal, a row for each step that runs.
 
-    Where several recipes are built, `recipes` are their names, and each line says whose step it is. `steps` is how many
-    there are: a row counts them.
+    Where several recipes are built, `recipes` are their names, and each line says whose step it is; what several warn
+    of is said once, and a recipe of which nothing is made has one line for all of its steps. `steps` is how many there
+    are: a row counts them.
     """
 
     def __init__(self, recipes: Sequence[str] = (), steps: int = 0) -> None:
@@ -96,6 +97,8 @@ class RunView(AbstractContextManager["RunView"]):
         )
         self.rows: dict[str, TaskID] = {}
         self.sources: set[str] = set()
+        self.idle: dict[str, list[Text]] = {name: [] for name in recipes if len(recipes) > 1}
+        self.warnings: set[str] = set()
         self.width = max(map(len, recipes)) if len(recipes) > 1 else 0
         self.steps = steps
 
@@ -120,14 +123,19 @@ class RunView(AbstractContextManager["RunView"]):
         elif isinstance(event, StepFinished):
             self.finish(event)
         elif isinstance(event, RunFinished):
-            for warning in event.report["warnings"]:
-                self.warn(event.report["recipe"], warning)
+            self.end(event.report["recipe"], event.report["warnings"])
 
     def name(self, recipe: str, stage: str) -> str:
         return f"{recipe:<{self.width}}  {stage:<10}" if self.width else f"{stage:<10}"
 
-    def warn(self, recipe: str, warning: str) -> None:
-        say_warning(f"{recipe}: {warning}" if self.width else warning)
+    def end(self, recipe: str, warnings: Sequence[str]) -> None:
+        lines = self.idle.pop(recipe, [])
+        if lines:
+            self.terminal.print(Text("reused  ", "cyan") + Text(f"{recipe:<{self.width}}  all steps"), soft_wrap=True)
+        for warning in warnings:
+            if warning not in self.warnings:
+                say_warning(f"{recipe}: {warning}" if self.width else warning)
+            self.warnings.add(warning)
 
     def open_row(self, name: str) -> None:
         self.close_row(name)
@@ -154,11 +162,20 @@ class RunView(AbstractContextManager["RunView"]):
         self.close_row(name)
         seconds = "" if outcome.outcome in ("reused", "skipped") else f"{outcome.seconds:.1f} s"
         line = f"{name} {seconds:>8}  {outcome.reason}".rstrip()
-        # In one piece: what has no line end yet would be wiped when the rows below are drawn anew.
-        self.terminal.print(Text(f"{outcome.outcome:<8}", COLOURS[outcome.outcome]) + Text(line), soft_wrap=True)
+        self.write(event, Text(f"{outcome.outcome:<8}", COLOURS[outcome.outcome]) + Text(line))
         if self.steps:
             self.bars.advance(self.count)
             self.bars.update(self.count, far=f"{self.bars.tasks[0].completed:.0f} of {self.steps}")
+
+    def write(self, event: StepFinished, line: Text) -> None:
+        """A step's line, unless it may become one with those of all others of its recipe."""
+        lines = self.idle.get(event.recipe)
+        if lines is not None and event.outcome.outcome in ("reused", "skipped") and not event.outcome.reason:
+            lines.append(line)
+            return
+        for each in (*self.idle.pop(event.recipe, ()), line):
+            # In one piece: what has no line end yet would be wiped when the rows below are drawn anew.
+            self.terminal.print(each, soft_wrap=True)
 
 
 class JsonView(AbstractContextManager["JsonView"]):

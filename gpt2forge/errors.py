@@ -28,6 +28,11 @@ class UserError(Exception):
     """A fault that the user can mend. The message is one line: where, what, how to mend."""
 
 
+def is_mendable(error: BaseException) -> bool:
+    """Whether a user can mend it: then it is told in one line."""
+    return isinstance(error, UserError) or (isinstance(error, OSError) and error.errno in MENDABLE)
+
+
 def say_refusal(error: OSError) -> str:
     """The one line for a MENDABLE error of the operating system."""
     return f"{error.filename or 'the disk'}: {error.strerror}; mend that and try again; finished steps are kept"

@@ -7,10 +7,14 @@ from gpt2forge.current import Said, recall
 
 
 def main() -> None:
-    if not say_current(sys.argv[1:]):
-        from gpt2forge.cli import main as begin  # only where it is needed: it takes a fifth of a second
+    try:
+        if not say_current(sys.argv[1:]):
+            from gpt2forge.cli import main as begin  # only where it is needed: it takes a fifth of a second
 
-        begin()
+            begin()
+    except KeyboardInterrupt:  # before the command line listens for it, or when that has ended
+        print("error: interrupted", file=sys.stderr)
+        sys.exit(130)
 
 
 def say_current(words: list[str]) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, get_args
 
 from pydantic import Field, StringConstraints, ValidationError
 
-from gpt2forge.composition import change_document
+from gpt2forge.composition import change_document, drop_nulls
 from gpt2forge.document import Node, is_text
 from gpt2forge.errors import Fault, Place, RecipeError, UserError, suggest, suggest_close
 from gpt2forge.errors import quote as quote
@@ -96,14 +96,33 @@ def load_recipes(references: Sequence[str], changes: Sequence[str] = (), name: s
         names = list_names([each.name for each in found])
         raise UserError(f"`{'--set' if changes else '--name'}` is for one recipe, and several are meant{names}")
     loaded: list[LoadedRecipe] = []
+    told: dict[Fault, list[Found]] = {}
     for each in found:
         try:
             loaded.append(load(each, changes, name))
         except RecipeError as error:
-            faults += error.faults
+            for fault in dict.fromkeys(error.faults):
+                told.setdefault(fault, []).append(each)
+    faults += [name_variants(fault, having, found) for fault, having in told.items()]
     if faults:
         raise RecipeError(faults)
     return loaded
+
+
+def name_variants(fault: Fault, having: Sequence[Found], found: Sequence[Found]) -> Fault:
+    """A fault that not all variants of a file have, and that does not stand in one, is told with their names."""
+    path, changes = having[0].path, [each.variant.changes for each in having if each.variant]
+    is_common = len(having) == len([each for each in found if each.path == path])
+    if is_common or any(fault.place in list_places(node) for node in changes):
+        return fault
+    return Fault(fault.place, f"{fault.message} (in {quote([each.name for each in having])})")
+
+
+def list_places(node: Node) -> Iterator[Place]:
+    """Where a value stands, and all that it holds."""
+    yield node.place
+    for child in node.value.values() if isinstance(node.value, dict) else ():
+        yield from list_places(child)
 
 
 def load_recipe(reference: str, changes: Sequence[str] = (), name: str | None = None) -> LoadedRecipe:
@@ -115,10 +134,11 @@ def load_recipe(reference: str, changes: Sequence[str] = (), name: str | None = 
 
 def load(found: Found, changes: Sequence[str], name: str | None) -> LoadedRecipe:
     """Judge a recipe that was found, with its changes."""
-    document = change_document(found.whole, changes)
+    whole = change_document(found.whole, changes)
+    document = drop_nulls(whole)
     if name is not None:
         check_name(name, found, changes)
-    faults = list(judge_name(document, found)) if name is None else []
+    faults = [*judge_nulls(whole, ()), *(judge_name(document, found) if name is None else ())]
     document = rename(document, found, name)
     plain = document.plain()
     faults += (Fault(document.nearest(loc).place, message) for loc, message in judge(plain))
@@ -137,6 +157,17 @@ def check_name(name: str, found: Found, changes: Sequence[str]) -> None:
     owner = find_owner(name)
     if owner and (changes or name != found.name or not owner.samefile(found.path)):
         raise UserError(f"--name: `{name}` is what `{owner}` is published as; choose another name")
+
+
+def judge_nulls(node: Node, loc: Loc) -> Iterator[Fault]:
+    """A null that deletes a key which there is not: a slip of the pen that would else pass in silence."""
+    known = section_fields(loc)
+    for key, child in node.value.items():
+        if child.value is None and key not in known:
+            dotted = ".".join(map(str, (*loc, key)))
+            yield Fault(child.place, f"unknown key `{dotted}`{suggest(key, known)}")
+        elif isinstance(child.value, dict) and key in known and has_section((*loc, key)):
+            yield from judge_nulls(child, (*loc, key))
 
 
 def judge_name(document: Node, found: Found) -> Iterator[Fault]:
@@ -199,11 +230,21 @@ def known_part(loc: Loc, document: Node) -> Loc:
     return loc
 
 
-def section_fields(loc: Loc) -> Sequence[str]:
-    """The keys that the mapping at this path may have."""
+def locate_section(loc: Loc) -> Any:
+    """What stands at this path of a recipe: a section class, or the type of a value."""
     fields: Any = Recipe
     for part in loc:
         fields = find_section(fields.model_fields[part].annotation)
+    return fields
+
+
+def has_section(loc: Loc) -> bool:
+    return hasattr(locate_section(loc), "model_fields")
+
+
+def section_fields(loc: Loc) -> Sequence[str]:
+    """The keys that the mapping at this path may have."""
+    fields = locate_section(loc)
     return [*fields.model_fields, *(() if loc else ("extends", "matrix"))]
 
 

@@ -1,7 +1,7 @@
 """The report of this host's last run, `build/<name>.json`."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,18 @@ def make_report(
     }
 
 
-def write_report(path: Path, report: dict[str, Any]) -> None:
-    write_whole(path, (json.dumps(report, indent=2) + "\n").encode())
+def write_report(path: Path, report: dict[str, Any], publish: Callable[[], None] | None = None) -> None:
+    """Write a report, and publish what it tells of: no report ever lies beside what another one tells of.
+
+    What the report needs of the disk is there before anything is published, and in between there is none.
+    """
+
+    def exchange() -> None:
+        if publish:
+            path.unlink(missing_ok=True)
+            publish()
+
+    write_whole(path, (json.dumps(report, indent=2) + "\n").encode(), exchange)
 
 
 def refuse_constant(name: str) -> None:

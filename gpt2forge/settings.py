@@ -3,6 +3,7 @@
 Nothing in it changes what is made, so it is in no key.
 """
 
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -88,7 +89,7 @@ def load_settings(path: Path = FILE) -> Settings:
 
     Raises RecipeError with every fault at once, each with its place; UserError when the file can't be read.
     """
-    if not path.exists():
+    if not os.path.lexists(path):
         return Settings()
     return judge(drop_nulls(read_document(path, "this file", "`store: ...`, `build: ...`")), path)
 

@@ -56,8 +56,8 @@ class Stage:
 
     `optional`: a build may leave it out, for it tells of the result and makes none of it. `on_host`: what it finds
     holds for this machine only. `threaded`: it keeps all processors busy by itself, so that nothing runs beside it in
-    a build. `alone`: the same, and no two of it run on a machine at once. `share`: about how many bytes come out for
-    each that is read, given the section.
+    a build. `alone`: the same, and no two of it run on a machine at once. `guess`: about how many bytes come
+    out, given the section and the bytes that are read; `libraries`: bytes of memory that it takes before it reads any.
     """
 
     name: str
@@ -73,7 +73,8 @@ class Stage:
     on_host: bool = False
     alone: bool = False
     threaded: bool = False
-    share: Callable[[Any], float] = lambda section: 0.01
+    guess: Callable[[Any, int], float] = lambda section, read: 0.01 * read
+    libraries: int = 300 << 20
 
     @property
     def takes_all(self) -> bool:

@@ -74,7 +74,7 @@ def write(folder: Path, name: str, text: str) -> Path:
 
 
 def compose(path: Path, *changes: str) -> Any:
-    return change_document(compose_document(path), changes).plain()
+    return drop_nulls(change_document(compose_document(path), changes)).plain()
 
 
 def refuse(path: Path, *changes: str) -> str:

@@ -246,7 +246,7 @@ def test_variants_may_give_what_the_recipe_lacks(folder: Path) -> None:
     write("name: mine\ntarget:\n  device: cpu\n" + source + "  c: {}\n")
     with pytest.raises(RecipeError) as error:
         load_recipes(["mine"])
-    assert str(error.value) == "recipes/mine.yaml:1:1: the key `source` is missing"
+    assert str(error.value) == "recipes/mine.yaml:1:1: the key `source` is missing (in `mine@c`)"
 
 
 def test_fault_that_several_variants_share_is_told_once(folder: Path) -> None:
@@ -310,3 +310,18 @@ def test_name_that_a_variant_or_its_recipe_has_is_not_taken(folder: Path, name: 
     with pytest.raises(UserError) as error:
         load_recipe("mine@int4-32", [], name)
     assert str(error.value) == f"--name: `{name}` is what `recipes/mine.yaml` is published as; choose another name"
+
+
+def test_null_on_an_unknown_key_is_a_fault(folder: Path) -> None:
+    assert faults(GOOD + "  granularty: null\nbenchmrk: null\n") == [
+        "recipes/mine.yaml:8:3: unknown key `quantization.granularty`; did you mean `granularity`?",
+        "recipes/mine.yaml:9:1: unknown key `benchmrk`; did you mean `benchmark`?",
+    ]
+
+
+def test_fault_of_some_variants_names_them(folder: Path) -> None:
+    told = faults(f"{GOOD}  granularity: 128\nmatrix:\n  a: {{}}\n  b: {{quantization: {{scheme: none}}}}\n")
+    assert told == [
+        "recipes/mine.yaml:8:3: `quantization.granularity: 128` means nothing where `scheme` is `none`; remove it "
+        "(in `mine@b`)"
+    ]

@@ -1,6 +1,6 @@
 """`gpt2forge build`: run what must run, publish, report."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,9 +11,9 @@ from gpt2forge.commands.order import Order, Run, build_orders, choose_means, mak
 from gpt2forge.commands.stamp import leave_stamp
 from gpt2forge.commands.store import list_outputs, shrink
 from gpt2forge.commands.worth import describe_fidelity, describe_size, describe_speed, describe_unmeasured
-from gpt2forge.errors import UserError
+from gpt2forge.errors import UserError, is_mendable, say_refusal
 from gpt2forge.executor.run import Options
-from gpt2forge.recipe import load_recipes, quote
+from gpt2forge.recipe import LoadedRecipe, load_recipes, quote
 from gpt2forge.settings import load_settings
 from gpt2forge.store.store import Store
 
@@ -53,7 +53,9 @@ class Request:
             raise UserError("`--set` makes another recipe: say with `--name` what to publish it as")
         if self.name is not None and len(self.references) > 1:
             raise UserError("`--name` names one result; give one recipe")
-        if self.relock and (self.locked or self.until or self.name):
+        if self.locked and self.assumed:
+            raise UserError("`--locked` and `--assume-equivalent`: what is assumed has other keys; leave out one")
+        if self.relock and (self.locked or self.until or self.name or self.assumed):
             raise UserError(
                 "`--write-lock` locks what a whole recipe comes to as it stands in its file; leave the rest out"
             )
@@ -63,17 +65,36 @@ def build(request: Request) -> None:
     """Build the recipes in one run: a step that several share is made once, and each is published when it is ready."""
     request.check()
     loaded = load_recipes(request.references, request.changes, request.name)
-    orders = [make_order(each, request.skip, request.locked, request.assumed) for each in loaded]
+    orders, refused = take_orders(loaded, request)
     store = Store(request.store)
     with make_view(orders, request.as_json) as view:
         runs = build_orders(orders, store, view.show, request.options, request.until)
-    shrunk = shrink(store, list_outputs(), load_settings())
+    is_well = not refused and all(run.track.is_whole and run.track.error is None for run in runs)
+    shrunk = shrink(store, list_outputs(), load_settings()) if is_well and request.until is None else None
     if shrunk:
         console.say(shrunk)
     for run in runs if request.until is None else ():
         if run.report and run.track.error is None:
             leave_result(run.order, run.report, store, request)
-    say_failures(runs)
+    if request.until is not None and any(run.track.is_whole for run in runs):
+        console.say(f"`--until {request.until}`: nothing was published")
+    say_failures(runs, refused)
+
+
+def take_orders(loaded: Sequence[LoadedRecipe], request: Request) -> tuple[list[Order], dict[str, UserError]]:
+    """The orders, and by name the recipes that cannot begin, for their checkpoint is not there, say.
+
+    Raises what is wrong with those, of all at once, unless others can be built and the request is to keep going.
+    """
+    orders, refused = [], {}
+    for each in loaded:
+        try:
+            orders.append(make_order(each, request.skip, request.locked, request.assumed))
+        except UserError as error:
+            refused[each.recipe.name] = error
+    if refused and not (orders and request.keep_going):
+        raise UserError("\n".join(list_messages(refused)))
+    return orders, refused
 
 
 def make_view(orders: Sequence[Order], as_json: bool) -> console.RunView | console.JsonView:
@@ -92,19 +113,32 @@ def leave_result(order: Order, report: dict[str, Any], store: Store, request: Re
         console.write(printed)
 
 
-def say_failures(runs: Sequence[Run]) -> None:
+def say_failures(runs: Sequence[Run], refused: Mapping[str, UserError]) -> None:
     """Raise what ended a build; of several recipes tell each failure, and which were not built after it."""
-    errors = list({id(run.track.error): run.track.error for run in runs if run.track.error is not None}.values())
-    for error in errors:
-        if len(runs) == 1 or not isinstance(error, UserError):
+    failed = {**refused, **{run.order.job.name: run.track.error for run in runs if run.track.error is not None}}
+    if failed and len(runs) + len(refused) == 1:
+        raise next(iter(failed.values()))
+    for message in list_messages(failed):
+        console.say_error(message)
+    for error in failed.values():
+        if not is_mendable(error):
             raise error
-        console.say_error(str(error))
-    unbuilt = [run.order.job.name for run in runs if run.report is None]
+    unbuilt = [run.order.job.name for run in runs if run.track.is_open]
     if unbuilt:
         raise UserError(f"{quote(unbuilt)}: not built after that; `--keep-going` does")
-    if errors:
-        failed = [run.order.job.name for run in runs if run.track.error is not None]
-        raise UserError(f"{quote(failed)}: failed, as told above")
+    if failed:
+        raise UserError(f"{quote(list(failed))}: failed, as told above")
+
+
+def list_messages(failed: Mapping[str, BaseException]) -> list[str]:
+    """Each line of what a user can mend once, though several recipes met it; what names no place names the recipe."""
+    lines: dict[str, None] = {}
+    for name, error in failed.items():
+        if isinstance(error, UserError):
+            lines |= dict.fromkeys(str(error).splitlines())
+        elif isinstance(error, OSError) and is_mendable(error):
+            lines[f"{name}: {say_refusal(error)}"] = None
+    return list(lines)
 
 
 def describe_result(report: dict[str, Any]) -> str:

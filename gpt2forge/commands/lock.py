@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge.errors import Fault, Place, RecipeError, UserError
+from gpt2forge.executor.step import Step
 from gpt2forge.outcome import Outcome
+from gpt2forge.plan.reason import Nearest, compare, explain
 from gpt2forge.recipe import MEASURING, LoadedRecipe
 from gpt2forge.store.disk import write_whole
 
+SHORT = 12  # digits of a key or digest that are shown
 LINE = re.compile(r"([a-z_]+) ([0-9a-f]{64}) ([0-9a-f]{64})")
 
 
@@ -24,18 +27,30 @@ class Lock:
     path: Path
     steps: dict[str, tuple[int, str, str]]
 
+    def admit(self, step: Step) -> None:
+        """Raises RecipeError, with the line and what changed, when a step is another than the locked one."""
+        name = step.stage.name
+        line, key, _ = self.steps.get(name, (1, "", ""))
+        if name in MEASURING or key == step.key:
+            return
+        if not key:
+            raise self.refuse(line, f"`{name}` is not in it")
+        record = step.store.read_made(name, key)
+        if record is None:
+            raise self.refuse(line, f"`{name}` has another key, {step.key[:SHORT]}.., than the locked {key[:SHORT]}..")
+        nearest = Nearest(record, tuple(compare(record.pre_image, step.pre_image)))
+        raise self.refuse(line, f"`{name}` is not as it was locked: {explain(step.stage, nearest, step.store.memo)}")
+
     def check(self, outcome: Outcome) -> None:
-        """Raises RecipeError, with the line, when a step came to something else."""
-        if outcome.stage in MEASURING:
-            return
-        line, key, digest = self.steps.get(outcome.stage, (1, "", ""))
-        if (key, digest) == (outcome.key, outcome.digest):
-            return
-        what = "is not in it" if not key else "has another key" if key != outcome.key else "came out different"
-        message = (
-            f"`{outcome.stage}` {what}: {outcome.key} {outcome.digest}; if that is meant, build with `--write-lock`"
-        )
-        raise RecipeError([Fault(Place(str(self.path), line, 1), message)])
+        """Raises RecipeError, with the line, when a step that was admitted came to something else."""
+        line, _, digest = self.steps.get(outcome.stage, (1, "", ""))
+        if outcome.stage not in MEASURING and digest != outcome.digest:
+            came = str(outcome.digest)[:SHORT]
+            raise self.refuse(line, f"`{outcome.stage}` came out as {came}.., and {digest[:SHORT]}.. is locked")
+
+    def refuse(self, line: int, what: str) -> RecipeError:
+        message = f"{what}; if that is meant, build with `--write-lock`"
+        return RecipeError([Fault(Place(str(self.path), line, 1), message)])
 
 
 def name_lock(loaded: LoadedRecipe) -> Path:
@@ -47,8 +62,10 @@ def read_lock(path: Path) -> Lock:
     """Raises UserError where there is no such file, or it holds something else."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: there is no such lock; write it with `--write-lock`") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read; write it with `--write-lock`") from error
+        raise UserError(f"{path}: cannot be read; write it anew with `--write-lock`") from error
     steps = {}
     for number, line in enumerate(lines, 1):
         found = LINE.fullmatch(line)

@@ -1,6 +1,6 @@
 """Orders: recipes that are built in one run, each published, reported and noted as soon as it is finished."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +14,7 @@ from gpt2forge.errors import UserError
 from gpt2forge.executor.means import Means, count_processors, find_memory
 from gpt2forge.executor.publish import publish
 from gpt2forge.executor.run import Options, check_names, run_tracks
+from gpt2forge.executor.step import Step
 from gpt2forge.executor.track import Track
 from gpt2forge.limits import check_context, check_limits
 from gpt2forge.outcome import Outcome
@@ -41,8 +42,13 @@ class Order:
         """The whole recipe, as JSON."""
         return self.loaded.recipe.model_dump(mode="json")
 
+    def admit(self, step: Step) -> None:
+        """Raises RecipeError when a step that is to be made is another than its lock says."""
+        if self.lock:
+            self.lock.admit(step)
+
     def judge(self, outcome: Outcome) -> None:
-        """Raises RecipeError when a step found what the recipe does not allow, or is not what its lock says."""
+        """Raises RecipeError when a step found what the recipe does not allow, or came out other than it is locked."""
         if self.lock:
             self.lock.check(outcome)
         if "context" in outcome.metrics and any(stage.section == "benchmark" for stage in self.job.stages):
@@ -59,11 +65,12 @@ def make_order(
 
 @dataclass
 class Run:
-    """An order on its way; `report` is there once it has ended, well or badly."""
+    """An order on its way; `report` is there once it has ended, well or badly, or the run has ended before it."""
 
     order: Order
     track: Track
     report: dict[str, Any] | None = None
+    is_published: bool = False
 
 
 def choose_means(jobs: int | None = None) -> Means:
@@ -99,7 +106,7 @@ def build_orders(
         raise
     finally:
         for run in runs:
-            if run.track.error is not None:
+            if run.report is None or run.track.error is not None:
                 run.report = report_failure(run)
                 emit(RunFinished(run.report))
     return runs
@@ -119,7 +126,7 @@ def begin(order: Order, store: Store, emit: Emit, until: str | None) -> Run:
         run.report = report_success(run, store)
         emit(RunFinished(run.report))
 
-    run = Run(order, Track(order.job, order.judge, finish, until))
+    run = Run(order, Track(order.job, order.judge, order.admit, finish, until))
     return run
 
 
@@ -127,27 +134,40 @@ def report_success(run: Run, store: Store) -> dict[str, Any]:
     """Publish what came out, unless the run ends before that; write the report if it tells anything new."""
     order, outcomes = run.order, run.track.outcomes
     output = BUILD / order.job.name
-    warnings = list_warnings(order, outcomes)
+    warnings = list_warnings(order, run.track)
     if run.track.until is not None:
         return make_report(order.values, None, outcomes, warnings, None)
     warnings += keep(store, output, outcomes)
-    publish(output, store.folder(find_package(order.job, outcomes)))
     report = make_report(order.values, output, outcomes, warnings, None)
-    if not is_unchanged(report):
-        save(report)
+
+    def put_out() -> None:
+        publish(output, store.folder(find_package(order.job, outcomes)))
+        run.is_published = True
+
+    if is_unchanged(report):
+        put_out()
+    else:
+        save(report, put_out)
     return report
 
 
 def report_failure(run: Run) -> dict[str, Any]:
-    error, outcomes = run.track.error, run.track.outcomes
-    said = "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
-    warnings, output = list_warnings(run.order, outcomes), BUILD / run.order.job.name
-    if output.is_symlink():
+    outcomes, output = run.track.outcomes, BUILD / run.order.job.name
+    said = say_end(run.track.error)
+    warnings = list_warnings(run.order, run.track)
+    if output.is_symlink() and not run.is_published:
         warnings.append(f"{output}: still is what an earlier build published")
     report = make_report(run.order.values, None, outcomes, warnings, said)
     with suppress(OSError):  # what ended the build says more than a disk that has no room for the report
         save(report)
     return report
+
+
+def say_end(error: BaseException | None) -> str:
+    """What ended a recipe's build; None: another recipe's failure did."""
+    if error is None:
+        return "not built after another recipe had failed; `--keep-going` does"
+    return "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
 
 
 def keep(store: Store, output: Path, outcomes: Sequence[Outcome]) -> list[str]:
@@ -159,11 +179,11 @@ def keep(store: Store, output: Path, outcomes: Sequence[Outcome]) -> list[str]:
     return []
 
 
-def list_warnings(order: Order, outcomes: Sequence[Outcome]) -> list[str]:
-    """What makes the numbers say little."""
-    if "text" not in order.job.sources:
+def list_warnings(order: Order, track: Track) -> list[str]:
+    """What makes the numbers say little, where any are measured."""
+    if not any("text" in stage.reads for stage in track.stages):
         return []
-    measured = [outcome.metrics["verify"]["positions"] for outcome in outcomes if "verify" in outcome.metrics]
+    measured = [outcome.metrics["verify"]["positions"] for outcome in track.outcomes if "verify" in outcome.metrics]
     return [
         *warn_of_text(order.loaded),
         *(warning for count in measured for warning in warn_of_few(order.loaded, count)),
@@ -176,8 +196,8 @@ def find_package(job: Job, outcomes: Sequence[Outcome]) -> str:
     return str(next(outcome.digest for outcome in outcomes if outcome.stage == stage))
 
 
-def save(report: dict[str, Any]) -> None:
-    write_report(BUILD / f"{report['recipe']}.json", report)
+def save(report: dict[str, Any], publish: Callable[[], None] | None = None) -> None:
+    write_report(BUILD / f"{report['recipe']}.json", report, publish)
 
 
 def is_unchanged(report: dict[str, Any]) -> bool:

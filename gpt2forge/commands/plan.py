@@ -6,7 +6,7 @@ from pathlib import Path
 from gpt2forge import console
 from gpt2forge.plan.assume import list_tools
 from gpt2forge.plan.job import Job
-from gpt2forge.plan.plan import PlannedStep, make_plan
+from gpt2forge.plan.plan import PlannedStep, make_plan, unite
 from gpt2forge.plan.recipe_job import make_job
 from gpt2forge.progress import Meter
 from gpt2forge.recipe import load_recipes, quote
@@ -26,7 +26,7 @@ def plan(
 ) -> None:
     """Write one line a step on stdout: done, will run or may run, and why; as JSON one object a recipe."""
     jobs = [make_job(loaded, skip, assumed) for loaded in load_recipes(references, changes, name)]
-    plans = [(job, look_up(job, Store(store))) for job in jobs]
+    plans = list(zip(jobs, unite([look_up(job, Store(store)) for job in jobs]), strict=True))
     owners = find_owners(plans)
     if as_json:
         for job, steps in plans:
@@ -78,11 +78,15 @@ def foretell(step: PlannedStep) -> str:
 
 def sum_up(plans: Sequence[Plan]) -> Iterator[str]:
     """What all of it takes, each step once, and what an upgrade makes anew."""
+    if all(step.verdict == "done" for _, steps in plans for step in steps):
+        yield "nothing to make: every step is done"
     steps = {step.identity: step for _, steps in plans for step in steps if step.verdict == "will run"}.values()
     expected = [step.estimate for step in steps if step.estimate]
     if expected:
-        seconds = sum(each.seconds or 0 for each in expected)
-        about = f"{seconds:.1f} s or more" if any(each.seconds is None for each in expected) else f"~{seconds:.1f} s"
+        known = [each.seconds for each in expected if each.seconds is not None]
+        about = f"~{sum(known):.1f} s" if known else "time unknown"
+        if known and len(known) < len(expected):
+            about += f" and what {len(expected) - len(known)} of them take that were never made"
         size = console.size(sum(each.written for each in expected))
         yield f"{len(expected)} step{'s' * (len(expected) > 1)} will run: {about}, {size} on the disk"
     upgraded = {tool for step in steps if not step.stage.optional for tool in find_upgraded(step)}

@@ -31,5 +31,5 @@ def check_room(store: Store, needed: int) -> None:
     if needed > free:
         raise UserError(
             f"{store.root}: this build leaves about {console.size(needed)} there, and {console.size(free)} are free; "
-            "make room, or throw away what can be made again: `gpt2forge store gc --max-size SIZE`"
+            "make room, or throw away leftovers, and what can be made again: `gpt2forge store gc --max-size SIZE`"
         )

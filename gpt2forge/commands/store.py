@@ -11,7 +11,7 @@ from gpt2forge.progress import Meter
 from gpt2forge.recipe import quote
 from gpt2forge.settings import Settings, load_settings
 from gpt2forge.sizes import parse_size
-from gpt2forge.store.collect import check_known, collect
+from gpt2forge.store.collect import check_known, collect, knows_outputs
 from gpt2forge.store.inventory import Item, list_digests, measure, take_inventory
 from gpt2forge.store.store import Store, StoreBusy
 
@@ -104,13 +104,26 @@ def verify_store(root: Path, repair: bool, as_json: bool) -> None:
 
 def collect_store(root: Path, most: str | None, keep_recipes: bool, dry: bool, as_json: bool) -> None:
     """Throw away leftovers and, beyond a size, what is cheapest to make again for its size."""
-    gone, leftovers = collect(Store(root), list_outputs(), choose_limit(most), keep_recipes, dry)
+    store, limit = Store(root), choose_limit(most)
+    gone, leftovers = collect(store, list_outputs(), limit, keep_recipes, dry)
+    freed = sum(item.size for item in gone)
     if as_json:
-        freed, removed = sum(item.size for item in gone), [item.to_json() for item in gone]
+        removed = [item.to_json() for item in gone]
         console.write_json({"bytes": freed, "removed": removed, "leftovers": len(leftovers), "dry_run": dry})
         return
     write_items(gone)
     console.write(f"{sum_up(gone)} and {count(len(leftovers), 'leftover')} {'would go' if dry else 'gone'}\n")
+    excess = describe_excess(measure(store) - (freed if dry else 0), limit)
+    if excess:
+        console.say(f"{root}: {excess}")
+
+
+def describe_excess(left: int, limit: int | None) -> str:
+    """Why a store stays above its limit; empty where it does not."""
+    if limit is None or left <= limit:
+        return ""
+    what = f"{console.size(left)} are left, above {console.size(limit)}"
+    return f"{what}: what is published, here or elsewhere, is kept; remove outputs from `{BUILD}/` that nobody needs"
 
 
 def shrink(store: Store, outputs: Sequence[Path], settings: Settings) -> str | None:
@@ -120,7 +133,7 @@ def shrink(store: Store, outputs: Sequence[Path], settings: Settings) -> str | N
     way is told in the line.
     """
     most = settings.store.max_size
-    if most is None or measure(store) <= most:
+    if most is None or measure(store) <= most or not knows_outputs(store):
         return None
     try:
         gone, _ = collect(store, outputs, most, keep_recipes=False, dry=False)
@@ -130,4 +143,7 @@ def shrink(store: Store, outputs: Sequence[Path], settings: Settings) -> str | N
         return str(error)
     except OSError as error:
         return f"{error.filename or store.root}: {error.strerror}; the store stays above `store.max_size`"
-    return f"{store.root}: {sum_up(gone)} gone, for `store.max_size` is {console.size(most)}" if gone else None
+    excess = describe_excess(measure(store), most)
+    went = f"{sum_up(gone)} gone, for `store.max_size` is {console.size(most)}" if gone else ""
+    said = "; ".join(part for part in (went, excess) if part)
+    return f"{store.root}: {said}" if said else None

@@ -34,7 +34,8 @@ def run_tracks(tracks: Sequence[Track], store: Store, emit: Emit, options: Optio
             find_sources(track, store, schedule.emit)
         schedule.advance()
         if schedule.tasks:
-            start_lanes(schedule.work, options.means.jobs)
+            most = sum(len(track.stages) for track in tracks)
+            start_lanes(schedule.work, min(options.means.jobs, most))
     except BaseException as error:
         schedule.give_up(error)
         raise
@@ -88,6 +89,6 @@ def check_names(job: Job, rerun: str | None, until: str | None) -> None:
         if name in skipped:
             raise UserError(f"`{option} {name}`: `{name}` is skipped; leave out one of the two options")
         if name is not None and name not in known:
-            raise UserError(f"`{name}`: there is no such stage; there are {quote(known)}")
+            raise UserError(f"`{option} {name}`: `{job.name}` has no such stage; it has {quote(known)}")
     if rerun and until and known.index(rerun) > known.index(until):
         raise UserError(f"`--rerun {rerun}`: lies behind `--until {until}`, where the run ends")

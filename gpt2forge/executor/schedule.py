@@ -116,7 +116,8 @@ class Schedule:
             outcome, error = carry_out(task.errand, self.emit, self.stop), None
         except BaseException as caught:
             seconds = round(time.monotonic() - began, 3)
-            outcome, error = Outcome(step.stage.name, "failed", task.errand.reason, step.key, seconds=seconds), caught
+            why = "interrupted" if isinstance(caught, KeyboardInterrupt) else task.errand.reason
+            outcome, error = Outcome(step.stage.name, "failed", why, step.key, seconds=seconds), caught
         with self.changed:
             del self.tasks[step.key]
             self.made.add(step.key)
@@ -165,6 +166,7 @@ class Schedule:
         track.claimed.add(stage.name)
         try:
             step = make_step(track, stage, self.store)
+            track.admit(step)
             task = self.tasks.get(step.key)
             again = stage.name == self.rerun and step.key not in self.made
             record = None if again or task else find_record(track, step)

@@ -3,22 +3,27 @@
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gpt2forge.outcome import Outcome
 from gpt2forge.plan.job import Job
 from gpt2forge.stage import Stage
 from gpt2forge.store.memo import Identity
 
+if TYPE_CHECKING:
+    from gpt2forge.executor.step import Step
+
 Look = Mapping[Path, Identity]
 
 
-def allow(outcome: Outcome) -> None:
+def allow(what: object) -> None:
     """Judges nothing."""
 
 
 @dataclass
 class Track:
-    """`judge` looks at each outcome, and ends the job by an error. `finish` is called when every step has come out.
+    """`admit` looks at each step before it is made, `judge` at each outcome, and both may end the job by an error.
+    `finish` is called when every step has come out.
 
     `until` names the last stage that is wanted, `evicted` the stages whose artifacts need not be there. `sources` are
     the digests of what no step made, by kind, `looks` what it was before it was read.
@@ -26,6 +31,7 @@ class Track:
 
     job: Job
     judge: Callable[[Outcome], None] = allow
+    admit: Callable[["Step"], None] = allow
     finish: Callable[["Track"], None] = lambda track: None
     until: str | None = None
     evicted: frozenset[str] = frozenset()

@@ -12,7 +12,6 @@ from gpt2forge.stage import Stage
 from gpt2forge.store.store import Store
 
 DECIDING = ("section", "target")  # the parts of a pre-image that say how much comes out
-LIBRARIES = 300 << 20  # bytes of memory that a stage takes before it reads anything
 
 
 @dataclass(frozen=True)
@@ -30,12 +29,12 @@ class Estimate:
 
 def estimate(job: Job, stage: Stage, nearest: Nearest | None, read: int) -> Estimate:
     """What to expect of a stage that reads so many bytes."""
-    written = int(stage.share(job.find_section(stage)) * read)
+    written = int(stage.guess(job.find_section(stage), read))
     if nearest is None:
-        return Estimate(None, read, written, LIBRARIES + read)
+        return Estimate(None, read, written, stage.libraries + read)
     record = nearest.record
     if not record.bytes_read or record.bytes_written is None:
-        return Estimate(record.seconds, read, written, LIBRARIES + read)
+        return Estimate(record.seconds, read, written, stage.libraries + read)
     scale = read / record.bytes_read
     if not any(difference.path[0] in DECIDING for difference in nearest.differences):
         written = int(record.bytes_written * scale)

@@ -86,6 +86,12 @@ def restore_needed(job: Job, steps: Sequence[PlannedStep], rerun: str | None) ->
     return tuple(settled)
 
 
+def unite(plans: Sequence[Sequence[PlannedStep]]) -> list[tuple[PlannedStep, ...]]:
+    """Plans that are carried out as one: what was thrown away, and one of them makes again, is made for all."""
+    made = {step.identity: step for plan in plans for step in plan if step.verdict == "will run"}
+    return [tuple(made.get(step.identity, step) if step.is_evicted else step for step in plan) for plan in plans]
+
+
 @dataclass(frozen=True)
 class Input:
     """What a step reads: its digest, None while it is not made; what tells it from all others; its bytes."""

@@ -42,4 +42,5 @@ STAGE = Stage(
     optional=True,
     on_host=True,
     alone=True,
+    libraries=1200 << 20,
 )

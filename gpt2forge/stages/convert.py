@@ -30,5 +30,5 @@ STAGE = Stage(
     tools=("tokenizers",),
     version=1,
     run=run,
-    share=lambda section: 1.0,
+    guess=lambda section, read: read,
 )

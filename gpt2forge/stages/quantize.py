@@ -125,5 +125,5 @@ STAGE = Stage(
     tools=("numpy", "onnx", "onnx-ir"),
     version=1,
     run=run,
-    share=lambda section: SHARES[section.scheme],
+    guess=lambda section, read: SHARES[section.scheme] * read,
 )

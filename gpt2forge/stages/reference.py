@@ -6,6 +6,8 @@ from typing import Protocol
 from gpt2forge.errors import UserError
 from gpt2forge.stage import Inputs, Metrics, Stage, Target
 
+POSITION = 1300  # bytes that are kept of each
+
 
 class TextLimit(Protocol):
     """What this step reads of `verify:`."""
@@ -66,4 +68,6 @@ STAGE = Stage(
     run=run,
     optional=True,
     threaded=True,
+    guess=lambda section, read: section.tokens * POSITION,
+    libraries=400 << 20,
 )

@@ -38,26 +38,34 @@ def collect(
 ) -> tuple[list[Item], list[Path]]:
     """Choose and, unless `dry`, remove; gives what goes, and the leftovers that go with it.
 
-    Raises StoreBusy while a build runs; UserError where the note of an output is damaged, and where no output was ever
-    noted: then what is in use cannot be told from what is not.
+    Raises StoreBusy while a build runs; UserError where the note of an output is damaged, and, when leftovers are gone,
+    where no output was ever noted: then what is in use cannot be told from what is not.
     """
     check_known(store)
     with nullcontext() if dry else store.hold(alone=True):
-        gone = choose(take_inventory(store, outputs), most, keep_recipes)
+        gone = choose(take_inventory(store, outputs), most, keep_recipes) if knows_outputs(store) else []
         leftovers = [*list_leftovers(store), *list_stale(store, {item.digest for item in gone})]
         if not dry:
             for item in gone:
                 store.evict(item.digest)
             for path in leftovers:
                 remove_tree(path)
+    if most is not None and not knows_outputs(store):
+        raise UserError(
+            f"{store.root}: does not know which outputs use it, so only leftovers go; build again what is to be kept"
+        )
     return gone, leftovers
 
 
 def check_known(store: Store) -> None:
-    if not (store.root / "artifacts").is_dir():
+    """Raises UserError where no build was ever begun."""
+    if not any((store.root / part).is_dir() for part in ("artifacts", "making")):
         raise UserError(f"{store.root}: there is no store; name one with `--store`")
-    if not (store.root / "roots").is_dir():
-        raise UserError(f"{store.root}: does not know which outputs use it; build again what is to be kept")
+
+
+def knows_outputs(store: Store) -> bool:
+    """Whether anything was ever published from here."""
+    return (store.root / "roots").is_dir()
 
 
 def list_leftovers(store: Store) -> list[Path]:

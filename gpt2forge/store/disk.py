@@ -13,9 +13,17 @@ READ_ONLY_FILE = 0o444
 READ_ONLY_FOLDER = 0o555
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Make the file hold exactly these bytes, or leave it as it was."""
-    replace(path, data, os.fsync)
+def write_whole(path: Path, data: bytes, meanwhile: Callable[[], None] = lambda: None) -> None:
+    """Make the file hold exactly these bytes, or leave it as it was.
+
+    `meanwhile` is called when the bytes are on the disk, before they take their place.
+    """
+
+    def settle(descriptor: int) -> None:
+        os.fsync(descriptor)
+        meanwhile()
+
+    replace(path, data, settle)
     sync(path.parent)
 
 

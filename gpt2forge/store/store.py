@@ -61,8 +61,13 @@ class Store:
 
     def find_evicted(self, stage: str, key: str) -> Record | None:
         """The record of a step whose artifact was thrown away to make room."""
+        record = self.read_made(stage, key)
+        return record if record and self.is_evicted(record.digest) else None
+
+    def read_made(self, stage: str, key: str) -> Record | None:
+        """The record of a step; whether its artifact is still there is not looked at."""
         record = self.read_record(self.root / "records" / stage / f"{key}.json")
-        return record if record and record.key == key and self.is_evicted(record.digest) else None
+        return record if record and record.key == key else None
 
     def is_evicted(self, digest: str) -> bool:
         return self.name_evicted(digest).is_file() and not self.folder(digest).exists()

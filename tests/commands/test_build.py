@@ -258,6 +258,8 @@ def test_recipe_that_fails_ends_it_or_not(fresh: Workshop) -> None:
     assert first.startswith("error: strict.yaml:4:3: `benchmark`: 64 prompt tokens and 300 new ones are more")
     assert second == "error: `nano-cpu-int4`: not built after that; `--keep-going` does"
     assert not (fresh.folder / "build/nano-cpu-int4").exists()
+    report = json.loads((fresh.folder / "build/nano-cpu-int4.json").read_text())
+    assert report["error"] == "not built after another recipe had failed; `--keep-going` does"
     done = fresh.run(*words, "--keep-going", "--skip", "verify", "--set", "x=1", "--name", "y", code=1, measured=True)
     assert done.stderr == "error: `--name` names one result; give one recipe\n"
     (fresh.folder / "other.yaml").write_text(
@@ -266,6 +268,29 @@ def test_recipe_that_fails_ends_it_or_not(fresh: Workshop) -> None:
     done = fresh.run("build", "strict.yaml", "other.yaml", "--keep-going", "--skip", "verify", code=1, measured=True)
     assert done.stderr.splitlines()[-1] == "error: `strict`: failed, as told above"
     assert (fresh.folder / "build/other/model.onnx").is_file()
+
+
+def test_checkpoints_that_are_not_there_are_all_named_and_others_are_built(fresh: Workshop) -> None:
+    for name in ("lost", "gone"):
+        (fresh.folder / f"{name}.yaml").write_text(
+            f"name: {name}\nsource:\n  checkpoint: {name}/here\ntarget:\n  device: cpu\n"
+        )
+    words = ("build", "lost.yaml", "nano-cpu-int8", "gone.yaml")
+    done = fresh.run(*words, code=1)
+    places = [line.split(": ")[1] for line in done.stderr.splitlines()]
+    assert places == ["lost.yaml:3:3", "gone.yaml:3:3"]
+    assert not (fresh.folder / "build").exists()
+    done = fresh.run(*words, "--keep-going", code=1)
+    *_, lost, gone, last = done.stderr.splitlines()
+    assert lost.startswith("error: lost.yaml:3:3: ") and gone.startswith("error: gone.yaml:3:3: ")
+    assert last == "error: `lost`, `gone`: failed, as told above"
+    assert (fresh.folder / "build/nano-cpu-int8/model.onnx").is_file()
+
+
+def test_build_until_a_step_says_that_nothing_was_published(fresh: Workshop) -> None:
+    done = fresh.run("build", "nano-cpu-int8", "--until", "convert")
+    assert done.stderr.splitlines()[-1] == "`--until convert`: nothing was published"
+    assert not (fresh.folder / "build/nano-cpu-int8").exists()
 
 
 def test_recipes_of_one_build_share_their_steps(fresh: Workshop) -> None:
@@ -316,3 +341,31 @@ def test_interrupted_build_of_several_recipes_tells_it_of_each_and_keeps_what_is
     for name in errors:
         assert json.loads((fresh.folder / f"build/{name}.json").read_text())["error"] == "interrupted"
     assert [step["outcome"] for step in fresh.report("nano-cpu-int8")["steps"]][:3] == ["reused"] * 3
+
+
+def test_nothing_is_published_beside_the_report_of_something_else(fresh: Workshop) -> None:
+    """A report that cannot be written keeps what it tells of from being published."""
+    report = fresh.folder / "build/nano-cpu-int8.json"
+    fresh.build("nano-cpu-int8")
+    before = (fresh.folder / "build/nano-cpu-int8").readlink()
+    report.unlink()
+    report.mkdir()
+    edited = ("--rerun", "quantize", "--until", "quantize")
+    fresh.run("build", "nano-cpu-int8", *edited)
+    assert "build/nano-cpu-int8.json" in fresh.run("build", "nano-cpu-int8", code=1).stderr
+    assert (fresh.folder / "build/nano-cpu-int8").readlink() == before
+    (fresh.folder / "build/nano-cpu-int8").unlink()
+    done = fresh.run("build", "nano-cpu-int8", code=1)
+    assert "an earlier build published" not in done.stderr
+    assert not (fresh.folder / "build/nano-cpu-int8").exists()
+
+
+def test_more_jobs_than_steps_are_as_many_as_steps(fresh: Workshop) -> None:
+    fresh.run("build", "nano-cpu-int8", "--jobs", "100000", "--until", "convert")
+
+
+@pytest.mark.parametrize("word", ["--locked", "--write-lock"])
+def test_lock_assumes_nothing(fresh: Workshop, word: str) -> None:
+    done = fresh.run("build", "nano-cpu-int8", word, "--assume-equivalent", "onnx", code=1)
+    assert word in done.stderr and len(done.stderr.splitlines()) == 1
+    assert not (fresh.folder / "recipes/nano-cpu-int8.lock").exists()

@@ -33,18 +33,25 @@ def test_lock_is_a_sorted_line_a_step_and_equal_each_time(shop: Workshop, lock: 
     assert lock.read_text() == text
 
 
-def test_step_that_comes_to_something_else_is_named_with_its_line(shop: Workshop, lock: Path) -> None:
+def test_step_that_is_another_is_named_with_its_line_and_what_changed_before_it_is_made(
+    shop: Workshop, lock: Path
+) -> None:
     (shop.folder / "build/nano-cpu-int8").unlink()
     recipe = shop.folder / "recipes/nano-cpu-int8.yaml"
     text = recipe.read_text()
     recipe.write_text(text.replace("granularity: 128", "granularity: 64"))
     try:
         done = shop.run("build", "nano-cpu-int8", "--locked", code=1)
+        elsewhere = shop.run("build", "nano-cpu-int8", "--locked", "--store", "empty", code=1)
     finally:
         recipe.write_text(text)
-    line = done.stderr.splitlines()[-1]
-    assert line.startswith("error: recipes/nano-cpu-int8.lock:4:1: `quantize` has another key: ")
-    assert line.endswith("; if that is meant, build with `--write-lock`")
+    start, end = "error: recipes/nano-cpu-int8.lock:4:1: `quantize` ", "; if that is meant, build with `--write-lock`"
+    change = "is not as it was locked: `quantization.granularity` 128 -> 64"
+    assert done.stderr.splitlines()[-1] == f"{start}{change}{end}"
+    assert "built" not in done.stderr
+    line = elsewhere.stderr.splitlines()[-1]  # where nothing is known of what was locked
+    assert line.startswith(f"{start}has another key, ") and line.endswith(end) and len(line) < 200
+    assert not [row for row in elsewhere.stderr.splitlines() if row.startswith("built   quantize")]
     assert not (shop.folder / "build/nano-cpu-int8").exists()
 
 
@@ -52,14 +59,14 @@ def test_another_result_under_the_same_key_is_noticed(shop: Workshop, lock: Path
     lines = lock.read_text().splitlines()
     lock.write_text("\n".join([f"{lines[0][:-1]}{'0' if lines[0][-1] != '0' else '1'}", *lines[1:]]) + "\n")
     line = shop.run("build", "nano-cpu-int8", "--locked", code=1).stderr.splitlines()[-1]
-    assert line.startswith("error: recipes/nano-cpu-int8.lock:1:1: `convert` came out different: ")
+    assert line.startswith("error: recipes/nano-cpu-int8.lock:1:1: `convert` came out as ")
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("convert\n", "recipes/nano-cpu-int8.lock:1:1: is not `stage key digest`; write it with `--write-lock`"),
-        (None, "recipes/nano-cpu-int8.lock: cannot be read; write it with `--write-lock`"),
+        (None, "recipes/nano-cpu-int8.lock: there is no such lock; write it with `--write-lock`"),
     ],
 )
 def test_lock_that_cannot_be_read_is_one_line(shop: Workshop, lock: Path, text: str | None, message: str) -> None:

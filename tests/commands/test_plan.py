@@ -48,3 +48,21 @@ def test_plan_foretells_what_a_step_leaves_on_the_disk(tmp_path: Path) -> None:
     words = ("--set", "quantization.granularity=64", "--name", "x", "--json", "--skip", "verify,benchmark")
     (step,) = (each for each in json.loads(shop.run("plan", "nano-cpu-int8", *words).stdout)["steps"] if each["bytes"])
     assert step["seconds"] == report["steps"][3]["seconds"]
+
+
+def test_what_one_of_several_recipes_makes_again_is_made_again_for_all(tmp_path: Path) -> None:
+    shop = make_workshop(tmp_path)
+    shop.build("nano-cpu-int8")
+    shop.run("store", "gc", "--max-size", "0")
+    words = ("nano-cpu-int8", "nano-cpu-int4", "--skip", "verify,benchmark")
+    lines = shop.run("plan", *words).stdout.splitlines()
+    assert [line[:8].strip() for line in lines] == ["will run"] * 3 + ["done"] + ["will run"] * 4
+    assert not [line for line in lines if "nothing needs it" in line]
+    built = [each for each in shop.run("build", *words[:2]).stderr.splitlines() if each.startswith("built")]
+    assert len(built) == 4
+
+
+def test_plan_with_nothing_to_make_says_so(workshop: Workshop) -> None:
+    workshop.build("nano-cpu-int8")
+    done = workshop.run("plan", "nano-cpu-int8", "--skip", "verify,benchmark")
+    assert done.stderr == "nothing to make: every step is done\n"

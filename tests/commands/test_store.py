@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gpt2forge import console
 from gpt2forge.commands import store as stores
 from gpt2forge.digest import digest_file, digest_value
 from gpt2forge.settings import Settings, StoreSettings
@@ -157,8 +158,23 @@ def test_output_that_nobody_noted_is_kept_where_it_can_be_seen_and_else_nothing_
     shop.run("store", "gc", "--max-size", "0")
     assert list_steps(shop) == {"quantize"}
     (shop.store / "roots").rmdir()
+    Store(shop.store).make_room("dead")
     done = shop.run("store", "gc", "--max-size", "0", code=1)
-    assert done.stderr == "error: cache: does not know which outputs use it; build again what is to be kept\n"
+    mend = "so only leftovers go; build again what is to be kept"
+    assert done.stderr == f"error: cache: does not know which outputs use it, {mend}\n"
+    assert not list((shop.store / "making").iterdir())
+    assert list_steps(shop) == {"quantize"}
+    assert shop.run("store", "verify").stdout == "1 artifacts read, 0 damaged\n"
+
+
+def test_build_that_fails_or_stops_early_throws_nothing_away(shop: Workshop) -> None:
+    (shop.folder / "gpt2forge.yaml").write_text("store:\n  max_size: 0.1MB\n")
+    shop.run("build", "nano-cpu-int8", "--rerun", "convert", "--until", "convert")
+    assert list_steps(shop) == {"convert", "export", "fuse", "quantize"}
+    (shop.folder / "build/blocked").mkdir()
+    shop.run("build", "nano-cpu-int8", "--set", "quantization.scheme=int4", "--name", "blocked", code=1)
+    assert len(inspect(shop)) == 5
+    assert " gone, for `store.max_size`" in shop.run("build", "nano-cpu-int8", "--rerun", "convert").stderr
 
 
 def test_store_that_is_not_there_is_not_made(shop: Workshop) -> None:
@@ -225,7 +241,12 @@ def test_shrinking_throws_away_what_is_cheapest_and_says_so(shop: Workshop) -> N
     assert list_steps(shop) == {"export", "fuse", "quantize"}
     assert " kB in 2 artifacts gone, for `store.max_size` is 0 B" in str(shrink(shop, 0))
     assert list_steps(shop) == {"quantize"}
-    assert shrink(shop, 0) is None  # an output leads to all that is left
+    left = (
+        f"{console.size(measure(Store(shop.store)))} are left, above 0 B: what is published, here or elsewhere, is kept"
+    )
+    assert str(shrink(shop, 0)).startswith(f"{shop.store}: {left}")
+    for words in (("--max-size", "0"), ("--max-size", "0", "--dry-run")):
+        assert shop.run("store", "gc", *words).stderr.startswith(f"cache: {left}")
     shop.run("generate", "nano-cpu-int8", "-p", "def", "-n", "2")
 
 

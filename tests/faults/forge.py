@@ -111,12 +111,15 @@ def carry_out(folder: Path, source: str = "source", collects: bool = False, time
             collect(store, [], None, False, False)
     except (UserError, OSError) as error:
         assert isinstance(error, UserError) or error.errno in MENDABLE, error
-        with suppress(OSError):  # the disk may be full
-            (folder / "said").write_text(str(error))
+        say(folder, str(error))
         return 1
-    found = {each.stage: [each.outcome, each.key, each.digest] for each in outcomes}
-    (folder / "said").write_text(json.dumps(found))
+    say(folder, json.dumps({each.stage: [each.outcome, each.key, each.digest] for each in outcomes}))
     return 0
+
+
+def say(folder: Path, text: str) -> None:
+    with suppress(OSError):  # a build may have left no room for it
+        (folder / "said").write_text(text)
 
 
 def main() -> None:

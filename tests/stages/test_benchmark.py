@@ -93,7 +93,7 @@ def test_skipped_measurements_are_said_and_the_rest_is_published(workshop: Works
         ("benchmark --rerun verify --until fuse", "`--rerun verify`: lies behind `--until fuse`, where the run ends"),
         (
             "verify --rerun nosuch --skip benchmark",
-            "`nosuch`: there is no such stage; there are `convert`, `export`, `fuse`, `quantize`",
+            "`--rerun nosuch`: `nano-cpu-int8` has no such stage; it has `convert`, `export`, `fuse`, `quantize`",
         ),
         ("reference", "`--skip reference`: `verify` needs it; skip `verify`, and both are left out"),
     ],
