@@ -69,14 +69,14 @@ def build(request: Request) -> None:
     store = Store(request.store)
     with make_view(orders, request.as_json) as view:
         runs = build_orders(orders, store, view.show, request.options, request.until)
-    is_well = not refused and all(run.track.is_whole and run.track.error is None for run in runs)
+    is_well = not refused and all(run.ended_well for run in runs)
     shrunk = shrink(store, list_outputs(), load_settings()) if is_well and request.until is None else None
     if shrunk:
         console.say(shrunk)
     for run in runs if request.until is None else ():
-        if run.report and run.track.error is None:
+        if run.report and run.ended_well:
             leave_result(run.order, run.report, store, request)
-    if request.until is not None and any(run.track.is_whole for run in runs):
+    if request.until is not None and any(run.ended_well for run in runs):
         console.say(f"`--until {request.until}`: nothing was published")
     say_failures(runs, refused)
 

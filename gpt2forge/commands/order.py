@@ -72,6 +72,10 @@ class Run:
     report: dict[str, Any] | None = None
     is_published: bool = False
 
+    @property
+    def ended_well(self) -> bool:
+        return self.track.is_whole and self.track.error is None
+
 
 def choose_means(jobs: int | None = None) -> Means:
     """What `jobs` says, else the settings, else the machine."""
