@@ -15,6 +15,7 @@ from bench.goals import judge
 from bench.host import describe_host
 from bench.idle import measure_idle
 from bench.markdown import write_markdown
+from bench.peers.measure import measure_peers
 from bench.plan import VARIANTS, WORK, Plan
 from bench.prepare import link_examples, prepare_checkpoint
 from bench.shapes import LARGE, NANO
@@ -24,7 +25,7 @@ from bench.tables import print_results
 from bench.variants import measure_variants
 from gpt2forge.measure.bandwidth import ROWS, Bandwidth
 
-PARTS = ("builds", "sizes", "speed", "fidelity", "variants", "idle")
+PARTS = ("builds", "sizes", "speed", "peers", "fidelity", "variants", "idle")
 WIDTH = 150  # columns where no terminal says how many there are: in a file, nothing is cut off
 NOTE = """Works in bench/work: 12 GB of disk (checkpoint, store), made once and kept. The largest moment holds two
 float32 models, PyTorch's and onnxruntime's, and three small ones: 11 GB of memory. `make clean` removes all of it."""
@@ -41,7 +42,7 @@ def measure(plan: Plan, small: Plan, parts: list[str], bandwidth_rows: int = ROW
     if "builds" in parts:
         say(f"{plan.builds} builds from an empty store")
         results["builds"] = measure_builds(plan, small)
-    if "sizes" in parts or "speed" in parts:
+    if {"sizes", "speed", "peers"} & set(parts):
         say("the other variants")
         builds = [run_build(plan.recipe(variant), plan.work, plan.store) for variant in VARIANTS]
         weights = plan.store / "artifacts" / builds[-1].digest("convert")
@@ -50,6 +51,9 @@ def measure(plan: Plan, small: Plan, parts: list[str], bandwidth_rows: int = ROW
     if "speed" in parts:
         say(f"{plan.rounds} rounds of every system")
         results["speed"] = measure_speed(plan, weights, Bandwidth(bandwidth_rows))
+    if "peers" in parts:
+        say(f"{plan.rounds} rounds of every peer")
+        results["peers"] = measure_peers(plan, weights)
     if "fidelity" in parts:
         say(f"what {small.model}'s builds cost in accuracy")
         results["fidelity"] = measure_fidelity(small)

@@ -141,6 +141,37 @@ def tabulate_variants(variants: Mapping[str, Any]) -> Table:
     return make_table("Four variants from an empty store, in turns", ("", "s", "ratio"), rows)
 
 
+def tabulate_peers(peers: Mapping[str, Any], prompt: int) -> Table:
+    rows = [
+        (name, *[""] * 7, peer["error"])
+        if "error" in peer
+        else (
+            name,
+            f"{peer['seconds']:.1f}",
+            f"{peer['bytes'] / 1e6:.0f}",
+            f"{peer['load_s']:.2f}",
+            f"{peer['memory_bytes'] / 1e6:.0f}",
+            show_spread(peer["prefill_ms"]),
+            show_spread(peer["token_ms"], 2),
+            str(peer["tokens_as_pytorch"]),
+            "",
+        )
+        for name, peer in peers.items()
+    ]
+    columns = (
+        "system",
+        "build s",
+        "MB",
+        "load s",
+        "MB of memory",
+        f"{prompt} tokens ms",
+        "a token ms",
+        "same",
+        "error",
+    )
+    return make_table("Peers, each in a process of its own", columns, rows)
+
+
 def print_results(console: Console, results: Mapping[str, Any], verdicts: Sequence[Verdict]) -> None:
     """Print the parts that were measured."""
     host = results["host"]
@@ -160,6 +191,8 @@ def print_results(console: Console, results: Mapping[str, Any], verdicts: Sequen
     if "speed" in results:
         console.print(tabulate_speed(results["speed"], results["prompt"]))
         console.print(tabulate_memory(results["speed"]["memory_gb_s"]))
+    if "peers" in results:
+        console.print(tabulate_peers(results["peers"], results["prompt"]))
     if "fidelity" in results:
         console.print(tabulate_fidelity(results["fidelity"]))
     if "variants" in results:
