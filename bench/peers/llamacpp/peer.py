@@ -1,8 +1,9 @@
 """llama.cpp, out of the wheel xllamacpp, which has no converter and no quantizing program: GGUF files are written here.
 
-The types of a file's tensors are those that llama.cpp's own `llama-quantize` chooses for GPT-2 ("read" in
-src/llama-quant.cpp): matrices of the file's type, norms and biases float32, and of Q4_K_M the fused attention matrix
-Q5_K, the table Q6_K, the last matrix of a layer Q6_K in the first and the last eighth and every third between.
+The types of a file's tensors are those that llama.cpp's `llama-quantize` chooses for GPT-2 without an importance matrix
+(https://github.com/ggml-org/llama.cpp/blob/master/src/llama-quant.cpp): matrices of the file's type, norms, biases and
+positions float32; the table, which is the head too, Q6_K unless the file is Q8_0; and of Q4_K_M the fused attention
+matrix and the last one of a layer Q6_K in the first and the last eighth and every third between.
 """
 
 import ctypes
@@ -26,7 +27,7 @@ NAMES = {
 }
 TABLES = {"wte.weight": "token_embd.weight", "wpe.weight": "position_embd.weight"}
 NORM = {"ln_f.weight": "output_norm.weight", "ln_f.bias": "output_norm.bias"}
-FALLBACKS = {Type.Q4_K: Type.Q5_0, Type.Q5_K: Type.Q5_1, Type.Q6_K: Type.Q8_0}  # rows that no super-block divides
+FALLBACKS = {Type.Q4_K: Type.Q5_0, Type.Q6_K: Type.Q8_0}  # rows that no super-block divides
 
 
 def prepare(weights: Path, out: Path, scheme: str) -> Path:
@@ -90,17 +91,14 @@ def choose_type(place: str, shape: tuple[int, ...], scheme: str, layers: int) ->
     if len(shape) == 1 or place.startswith("position"):
         return Type.F32
     kind = {"Q8_0": Type.Q8_0, "Q4_0": Type.Q4_0, "Q4_K_M": Type.Q4_K}[scheme]
-    if (scheme == "Q4_0" and place.startswith("token")) or (
-        scheme == "Q4_K_M" and (place.startswith("token") or (".ffn_down" in place and has_more(place, layers)))
-    ):
+    is_table = place.startswith("token") and kind != Type.Q8_0
+    if is_table or (kind == Type.Q4_K and (".attn_qkv" in place or ".ffn_down" in place) and has_more(place, layers)):
         kind = Type.Q6_K
-    elif scheme == "Q4_K_M" and ".attn_qkv" in place:
-        kind = Type.Q5_K
     return FALLBACKS.get(kind, kind) if shape[1] % 256 else kind
 
 
 def has_more(place: str, layers: int) -> bool:
-    """Whether llama.cpp gives a layer's last matrix more bits."""
+    """Whether llama.cpp gives these matrices of a layer more bits."""
     layer = int(place.split(".")[1])
     return layer < layers // 8 or layer >= 7 * layers // 8 or (layer - layers // 8) % 3 == 2
 
