@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.memory import Sampler, read_tree
 from bench.plan import VARIANTS, Plan
 from gpt2forge.measure.host import count_threads
 from gpt2forge.measure.spread import summarize
@@ -62,7 +63,6 @@ def start(kind: str, work: Path) -> Iterator[Peer]:
     except EnvironmentFault as error:
         raise PeerFault(str(error)) from error
     command = [str(python), str(HERE / "serve.py"), str(HERE / kind / "peer.py")]
-    work.mkdir(parents=True, exist_ok=True)
     with (work / "log").open("a") as log:
         process = subprocess.Popen(
             command, cwd=work, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
@@ -82,28 +82,30 @@ def measure_peers(plan: Plan, weights: Path) -> dict[str, Any]:
     found: dict[str, Any] = {}
     with ExitStack() as stack:
         peers = {}
-        for name in PEERS:
+        for name, (kind, scheme) in PEERS.items():
+            work = plan.work / "peers" / kind
+            source = plan.recipe(scheme) if kind == OURS else weights
             try:
-                found[name] = prepare(plan, name, weights)
-                peers[name] = stack.enter_context(start(PEERS[name][0], plan.work / "peers" / PEERS[name][0]))
+                link_sources(plan, work)
+                found[name] = prepare(kind, scheme, source, work)
+                peers[name] = stack.enter_context(start(kind, work))
                 place = {"path": found[name]["path"], "threads": count_threads(), "capacity": plan.prompt + plan.new}
                 found[name] |= peers[name].ask("open", **place)
+                found[name]["memory_bytes"] = read_tree(peers[name].process.pid)
             except PeerFault as error:
                 found[name] = {"error": str(error)}
                 peers.pop(name, None)
         prompt = np.random.default_rng(0).integers(0, plan.shape.n_vocab - 1, plan.prompt).tolist()
-        found = {name: {**found[name], **each} for name, each in {**found, **run(peers, prompt, plan)}.items()}
+        for name, measured in run(peers, prompt, plan).items():
+            found[name] |= measured
     return found
 
 
-def prepare(plan: Plan, name: str, weights: Path) -> dict[str, Any]:
+def prepare(kind: str, scheme: str, source: Path, work: Path) -> dict[str, Any]:
     """Bring the model into a system's own form, in a process that ends with that."""
-    kind, scheme = PEERS[name]
-    work = plan.work / "peers" / kind
-    link_sources(plan, work)
-    source = plan.recipe(scheme) if kind == OURS else weights
-    with start(kind, work) as peer:
-        return dict(peer.ask("prepare", weights=str(source), out=str(work), scheme=scheme))
+    with start(kind, work) as peer, Sampler(peer.process.pid) as sampler:
+        told = peer.ask("prepare", weights=str(source), out=str(work), scheme=scheme)
+    return {**told, "peak_memory_bytes": sampler.peak}
 
 
 def link_sources(plan: Plan, work: Path) -> None:

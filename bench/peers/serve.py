@@ -8,7 +8,6 @@ that module's path. An order is `{"do": "prepare" | "open" | "run" | "write", ..
 import importlib.util
 import json
 import os
-import resource
 import sys
 import time
 from pathlib import Path
@@ -21,12 +20,6 @@ def load_module(path: str) -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
-
-
-def measure_memory() -> int:
-    """Bytes of memory that belong to this process alone, now."""
-    status = Path("/proc/self/status").read_text()
-    return 1024 * int(status.partition("RssAnon:")[2].split()[0])
 
 
 def measure_size(path: Path) -> int:
@@ -42,13 +35,12 @@ class Server:
         began = time.perf_counter()
         path = self.module.prepare(Path(weights), Path(out), scheme)
         seconds = time.perf_counter() - began
-        peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        return {"path": str(path), "seconds": seconds, "peak_memory_bytes": peak, "bytes": measure_size(path)}
+        return {"path": str(path), "seconds": seconds, "bytes": measure_size(path)}
 
     def open(self, path: str, threads: int, capacity: int) -> dict[str, Any]:
         began = time.perf_counter()
         self.peer = self.module.Peer(Path(path), threads, capacity)
-        return {"load_s": time.perf_counter() - began, "memory_bytes": measure_memory()}
+        return {"load_s": time.perf_counter() - began}
 
     def run(self, prompt: list[int], new: int) -> Any:
         return self.peer.run(prompt, new)  # type: ignore[attr-defined]

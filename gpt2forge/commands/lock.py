@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gpt2forge.commands.store import SHORT
 from gpt2forge.errors import Fault, Place, RecipeError, UserError
 from gpt2forge.executor.step import Step
 from gpt2forge.outcome import Outcome
@@ -16,7 +17,6 @@ from gpt2forge.plan.reason import Nearest, compare, explain
 from gpt2forge.recipe import MEASURING, LoadedRecipe
 from gpt2forge.store.disk import write_whole
 
-SHORT = 12  # digits of a key or digest that are shown
 LINE = re.compile(r"([a-z_]+) ([0-9a-f]{64}) ([0-9a-f]{64})")
 
 

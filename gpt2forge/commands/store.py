@@ -15,7 +15,7 @@ from gpt2forge.store.collect import check_known, collect, knows_outputs
 from gpt2forge.store.inventory import Item, list_digests, measure, take_inventory
 from gpt2forge.store.store import Store, StoreBusy
 
-SHORT = 12  # characters of a digest that are shown
+SHORT = 12  # digits of a key or digest that are shown
 
 
 def choose_limit(text: str | None) -> int | None:

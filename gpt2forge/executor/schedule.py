@@ -165,7 +165,7 @@ class Schedule:
     def look_up(self, track: Track, stage: Stage) -> None:
         track.claimed.add(stage.name)
         try:
-            step = make_step(track, stage, self.store)
+            step = make_step(track.job, stage, self.store, track.list_inputs(stage), track.looks)
             track.admit(step)
             task = self.tasks.get(step.key)
             again = stage.name == self.rerun and step.key not in self.made

@@ -12,7 +12,6 @@ from typing import Any, Literal
 from gpt2forge.errors import UserError
 from gpt2forge.executor.machine import hold_machine
 from gpt2forge.executor.process import Ended, run_worker
-from gpt2forge.executor.track import Look, Track
 from gpt2forge.outcome import Outcome
 from gpt2forge.plan.assume import Kept, find_kept, revise
 from gpt2forge.plan.estimate import Estimate, estimate, measure_inputs
@@ -23,8 +22,11 @@ from gpt2forge.progress import Emit, Meter, StepStarted, StepWaiting
 from gpt2forge.provenance import add_story
 from gpt2forge.stage import Stage
 from gpt2forge.store.disk import remove_tree
+from gpt2forge.store.memo import Identity
 from gpt2forge.store.record import Record
 from gpt2forge.store.store import Store
+
+Look = Mapping[Path, Identity]
 
 
 @dataclass(frozen=True)
@@ -63,13 +65,12 @@ class Errand:
     again: bool = False
 
 
-def make_step(track: Track, stage: Stage, store: Store) -> Step:
-    job, inputs = track.job, track.list_inputs(stage)
+def make_step(job: Job, stage: Stage, store: Store, inputs: Mapping[str, str], looks: Mapping[str, Look]) -> Step:
     pre_image: Mapping[str, Any] = make_pre_image(job, stage, inputs, store.memo)
     kept = find_kept(job, stage, pre_image, store)
     if kept:
         pre_image = revise(stage, pre_image, kept)
-    return Step(job, stage, store, inputs, pre_image, make_key(pre_image), track.looks, kept)
+    return Step(job, stage, store, inputs, pre_image, make_key(pre_image), looks, kept)
 
 
 def make_errand(step: Step, again: bool) -> Errand:

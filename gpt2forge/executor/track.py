@@ -1,19 +1,12 @@
 """A job on its way through a run: what has come out of it, and which of its stages could go on."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TYPE_CHECKING
 
+from gpt2forge.executor.step import Look, Step
 from gpt2forge.outcome import Outcome
 from gpt2forge.plan.job import Job
 from gpt2forge.stage import Stage
-from gpt2forge.store.memo import Identity
-
-if TYPE_CHECKING:
-    from gpt2forge.executor.step import Step
-
-Look = Mapping[Path, Identity]
 
 
 def allow(what: object) -> None:
@@ -31,7 +24,7 @@ class Track:
 
     job: Job
     judge: Callable[[Outcome], None] = allow
-    admit: Callable[["Step"], None] = allow
+    admit: Callable[[Step], None] = allow
     finish: Callable[["Track"], None] = lambda track: None
     until: str | None = None
     evicted: frozenset[str] = frozenset()

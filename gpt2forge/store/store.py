@@ -56,8 +56,8 @@ class Store:
 
     def find(self, stage: str, key: str) -> Record | None:
         """The record of a step whose artifact is there and whole, else None."""
-        record = self.read_record(self.root / "records" / stage / f"{key}.json")
-        return record if record and record.key == key and self.check(record.digest) else None
+        record = self.read_made(stage, key)
+        return record if record and self.check(record.digest) else None
 
     def find_evicted(self, stage: str, key: str) -> Record | None:
         """The record of a step whose artifact was thrown away to make room."""

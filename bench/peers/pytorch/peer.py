@@ -1,9 +1,10 @@
 """PyTorch with transformers: float32, and its own dynamic int8 of linear layers."""
 
-import time
 from pathlib import Path
+from typing import Any
 
 import torch
+from stepwise import Stepwise
 from transformers import GPT2LMHeadModel
 from transformers.pytorch_utils import Conv1D
 
@@ -31,28 +32,12 @@ def quantize(model: torch.nn.Module) -> torch.nn.Module:
     return torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)
 
 
-class Peer:
+class Peer(Stepwise):
     def __init__(self, path: Path, threads: int, capacity: int) -> None:
         torch.set_num_threads(threads)
         model = GPT2LMHeadModel.from_pretrained(path.resolve(), dtype=torch.float32).eval()
         self.model = quantize(model) if path.name == "int8" else model
 
-    def run(self, prompt: list[int], new: int) -> dict[str, float]:
-        times = self.go_on(prompt, new)[1]
-        return {"prefill_ms": times[0], "token_ms": sorted(times[1:])[len(times) // 2]}
-
-    def write(self, prompt: list[int], new: int) -> list[int]:
-        return self.go_on(prompt, new)[0]
-
-    def go_on(self, prompt: list[int], new: int) -> tuple[list[int], list[float]]:
-        """The likeliest tokens, and the milliseconds of each."""
-        ids, past, text, times = torch.tensor([prompt]), None, [], []
-        while len(text) < new:
-            began = time.perf_counter()
-            with torch.inference_mode():
-                said = self.model(input_ids=ids, past_key_values=past, use_cache=True, logits_to_keep=1)
-            token = int(said.logits[0, -1].argmax())
-            times.append(1e3 * (time.perf_counter() - began))
-            text.append(token)
-            ids, past = torch.tensor([[token]]), said.past_key_values
-        return text, times
+    def forward(self, ids: torch.Tensor, past: Any, length: int) -> Any:
+        with torch.inference_mode():
+            return self.model(input_ids=ids, past_key_values=past, use_cache=True, logits_to_keep=1)
