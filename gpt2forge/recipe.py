@@ -14,7 +14,7 @@ from gpt2forge.errors import Fault, Place, RecipeError, UserError, suggest, sugg
 from gpt2forge.errors import quote as quote
 from gpt2forge.references import Found, find_owner, find_recipes, list_names, refuse_several
 from gpt2forge.stage import Section, Stage, Target
-from gpt2forge.stages import benchmark, convert, export, fuse, quantize, reference, verify
+from gpt2forge.stages import benchmark, calibrate, convert, export, fuse, quantize, reference, verify
 from gpt2forge.stages.benchmark import Benchmark
 from gpt2forge.stages.verify import Verify
 
@@ -48,6 +48,9 @@ class Recipe(Section):
     quantization: quantize.Quantization = Field(
         default=quantize.Quantization(scheme="none"), description="how the weights are stored"
     )
+    calibration: calibrate.Calibration | None = Field(
+        default=None, description="the text that the quantized weights are fitted to, where `quantization` asks for it"
+    )
     verify: Verify | None = Field(
         default=None, description="what the result is compared with, and how far off it may be"
     )
@@ -55,7 +58,7 @@ class Recipe(Section):
 
 
 STAGES: tuple[Stage, ...] = (
-    *(convert.STAGE, export.STAGE, fuse.STAGE, quantize.STAGE),
+    *(convert.STAGE, export.STAGE, fuse.STAGE, calibrate.STAGE, quantize.STAGE),
     *(reference.STAGE, verify.STAGE, benchmark.STAGE),
 )
 MEASURING = tuple(stage.name for stage in STAGES if stage.optional)
@@ -198,8 +201,21 @@ def judge(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
             ("quantization", "granularity"),
             f"`granularity: channel` needs `target.cpu: vnni`: {quantize.SATURATION}",
         )
+    yield from judge_calibration(quantization, plain.get("calibration"), plain.get("verify"))
     if plain.get("name") in (".", "..") or str(plain.get("name")).endswith(".json"):
         yield (("name",), f"`name: {plain['name']}` would take the place of something else in `build/`")
+
+
+def judge_calibration(quantization: Any, calibration: Any, verify: Any) -> Iterator[tuple[Loc, str]]:
+    """What is fitted to a text needs one, and is not judged by the same."""
+    method = quantization.get("method") if isinstance(quantization, dict) else None
+    if method != "gptq":
+        return
+    if calibration is None:
+        yield ("quantization", "method"), "`method: gptq` needs `calibration:` with a `text` like what the model is for"
+    elif isinstance(calibration, dict) and isinstance(verify, dict) and calibration.get("text") == verify.get("text"):
+        told = "is `verify.text` too, and what was fitted to a text is not judged by it; name another"
+        yield ("calibration", "text"), f"`calibration.text: {calibration.get('text')}` {told}"
 
 
 def explain(

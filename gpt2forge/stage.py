@@ -1,7 +1,7 @@
 """What a stage is: one section of the recipe, what it reads, what it writes, and the function that does it."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -54,6 +54,8 @@ class Stage:
     fields of `target:`, `reads` the kinds of its inputs, `writes` the kind it makes, `tools` the distributions whose
     version its result depends on. `version` is raised when the result changes for a reason that none of these shows.
 
+    `also_reads`: kinds that it reads only where its section asks for them.
+
     `optional`: a build may leave it out, for it tells of the result and makes none of it. `on_host`: what it finds
     holds for this machine only. `threaded`: it keeps all processors busy by itself, so that nothing runs beside it in
     a build. `alone`: the same, and no two of it run on a machine at once. `guess`: about how many bytes come
@@ -69,12 +71,17 @@ class Stage:
     version: int
     run: Run
     fields: tuple[str, ...] | None = None
+    also_reads: Callable[[Any], tuple[str, ...]] = lambda section: ()
     optional: bool = False
     on_host: bool = False
     alone: bool = False
     threaded: bool = False
     guess: Callable[[Any, int], float] = lambda section, read: 0.01 * read
     libraries: int = 300 << 20
+
+    def settle(self, section: Section | None) -> "Stage":
+        """The stage as this section has it: with all that it reads in `reads`."""
+        return replace(self, reads=(*self.reads, *self.also_reads(section)), also_reads=lambda section: ())
 
     @property
     def takes_all(self) -> bool:

@@ -124,6 +124,21 @@ quantization:
             "16 bits, which is too little (nano's KL to float32 rose from 0.0014 to 0.011, and its likeliest token changed at "
             "6 % of positions); use blocks, for example `granularity: 128`",
         ),
+        (
+            "scheme: int8",
+            "scheme: int8\n  method: gptq",
+            "8:3: `method: gptq` needs `calibration:` with a `text` like what the model is for",
+        ),
+        (
+            "scheme: int8",
+            "scheme: none\n  method: gptq",
+            "8:3: `quantization.method: gptq` needs blocks: a `scheme` of int8 or int4, and a `granularity` that is a number",
+        ),
+        (
+            "scheme: int8",
+            "scheme: int8\n  method: gptq\ncalibration:\n  text: a\nverify:\n  text: a",
+            "10:3: `calibration.text: a` is `verify.text` too, and what was fitted to a text is not judged by it; name another",
+        ),
     ],
 )
 def test_fault_is_one_line_with_its_place(folder: Path, old: str, new: str, fault: str) -> None:

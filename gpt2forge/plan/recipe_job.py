@@ -1,16 +1,20 @@
 """The job that a recipe asks for."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError
 from pathlib import Path
+from typing import Any
 
 from gpt2forge.errors import Fault, RecipeError, UserError
 from gpt2forge.model.checkpoint import find_checkpoint
 from gpt2forge.plan.assume import check_assumed
 from gpt2forge.plan.job import Job, Source
 from gpt2forge.recipe import MEASURING, STAGES, LoadedRecipe, quote
-from gpt2forge.stage import Stage
+from gpt2forge.stage import PACKAGE, Stage
 from gpt2forge.stages.reference import read_text
+
+TEXTS = {"calibration_text": "calibration", "text": "verify"}
+"""The sections that name a file of text, by the kind that stages read it as."""
 
 
 def make_job(loaded: LoadedRecipe, skip: Sequence[str] = (), assumed: Sequence[str] = ()) -> Job:
@@ -21,15 +25,33 @@ def make_job(loaded: LoadedRecipe, skip: Sequence[str] = (), assumed: Sequence[s
     """
     recipe = loaded.recipe
     sections = {stage.section: getattr(recipe, stage.section) for stage in STAGES if stage.section}
-    asked = [stage for stage in STAGES if stage.section is None or sections[stage.section] is not None]
+    asked = leave_unread(list(settle(sections)))
     kept = leave_out(asked, skip)
     check_tools(kept)
     check_assumed(kept, assumed)
     sources = {"checkpoint": find_source(loaded)}
-    if recipe.verify and any("text" in stage.reads for stage in kept):
-        sources["text"] = find_text(loaded, recipe.verify.text)
+    for kind, section in TEXTS.items():
+        if any(kind in stage.reads for stage in kept):
+            sources[kind] = find_text(loaded, section, sections[section].text)
     skipped = tuple(stage for stage in asked if stage not in kept)
     return Job(recipe.name, tuple(kept), sections, recipe.target, sources, skipped, tuple(assumed))
+
+
+def settle(sections: Mapping[str, Any]) -> Iterator[Stage]:
+    """The stages that have their section, or read none, each with all that it reads."""
+    for stage in STAGES:
+        section = sections[stage.section] if stage.section else None
+        if section is not None or stage.section is None:
+            yield stage.settle(section)
+
+
+def leave_unread(stages: Sequence[Stage]) -> list[Stage]:
+    """The stages without those whose artifact is read by none, unless it is the package or tells of it."""
+    kept: list[Stage] = []
+    for stage in reversed(stages):
+        if stage.optional or stage.writes == PACKAGE or any(stage.writes in later.reads for later in kept):
+            kept.insert(0, stage)
+    return kept
 
 
 def leave_out(stages: Sequence[Stage], skip: Sequence[str]) -> list[Stage]:
@@ -70,16 +92,17 @@ def find_source(loaded: LoadedRecipe) -> Source:
     return Source(folder, list_files)
 
 
-def find_text(loaded: LoadedRecipe, text: str) -> Source:
-    path = Path(text)
+def find_text(loaded: LoadedRecipe, section: str, text: str) -> Source:
+    """The file that `text` of a section names."""
+    path, place = Path(text), loaded.place(section, "text")
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "there is no such file"
-        fault = f"`verify.text: {text}`: {what}; name a file, by its path from the working directory"
-        raise RecipeError([Fault(loaded.place("verify", "text"), fault)])
+        fault = f"`{section}.text: {text}`: {what}; name a file, by its path from the working directory"
+        raise RecipeError([Fault(place, fault)])
     try:
         read_text(path)
     except UserError as error:
-        raise RecipeError([Fault(loaded.place("verify", "text"), str(error))]) from error
+        raise RecipeError([Fault(place, str(error))]) from error
     return Source(path)
 
 

@@ -46,6 +46,11 @@ class Quantization(Section):
         validate_default=True,
         description="how many weights share a scale (int8: 128, int4: 32), or `channel`: int8 with integer arithmetic",
     )
+    method: Literal["nearest", "gptq"] = Field(
+        default="nearest",
+        description="how weights in blocks are rounded: each to the nearest step, or so that errors cancel on the text "
+        "of `calibration`",
+    )
     embeddings: Embeddings | None = Field(
         default=None,
         validate_default=True,
@@ -63,6 +68,13 @@ class Quantization(Section):
         if granularity == "channel" and scheme != "int8":
             raise ValueError("needs `scheme: int8`; use 16, 32, 64, 128 or 256")
         return granularity
+
+    @field_validator("method")
+    @classmethod
+    def check_method(cls, method: str, info: ValidationInfo) -> str:
+        if method == "gptq" and "granularity" in info.data and not isinstance(info.data["granularity"], int):
+            raise ValueError("needs blocks: a `scheme` of int8 or int4, and a `granularity` that is a number")
+        return method
 
     @field_validator("embeddings")
     @classmethod
@@ -84,6 +96,7 @@ def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Met
     from gpt2forge.graph.package import find_weights
     from gpt2forge.graph.quantize.model import quantize_model
     from gpt2forge.graph.quantize.scheme import make_scheme
+    from gpt2forge.model.statistics import open_statistics
 
     if section.granularity == "channel" and target.cpu != "vnni":
         raise UserError(f"`quantization.granularity: channel` needs `target.cpu: vnni`: {SATURATION}")
@@ -91,7 +104,8 @@ def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Met
     weights = inputs["weights"]
     model = read_graph(inputs["graph"])
     sources = find_weights(model.graph)
-    rows = quantize_model(model, weights, scheme, out, inputs.advance)
+    statistics = open_statistics(inputs["statistics"]) if section.method == "gptq" else {}
+    rows = quantize_model(model, weights, scheme, out, inputs.advance, statistics)
     audit_package(out, scheme, sources, weights)
     write_texts(weights, out, extends_in_place(model.graph))
     write_json(out / "forge.json", {"tensors": [row.to_json() for row in rows]})
@@ -121,6 +135,7 @@ STAGE = Stage(
     section="quantization",
     target=("device", "cpu"),
     reads=("weights", "graph"),
+    also_reads=lambda section: ("statistics",) if section.method == "gptq" else (),
     writes="package",
     tools=("numpy", "onnx", "onnx-ir"),
     version=1,

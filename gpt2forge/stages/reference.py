@@ -23,26 +23,37 @@ def run(inputs: Inputs, section: TextLimit, target: Target, out: Path) -> Metric
     """
     import numpy as np
 
-    from gpt2forge.graph.text import encode_beginning, read_tokenizer
-    from gpt2forge.graph.windows import cut_windows
     from gpt2forge.measure.reference import join, summarize_window, write_reference
-    from gpt2forge.model.config import read_config
     from gpt2forge.model.oracle import Oracle
 
-    weights, context = inputs["weights"], read_config(inputs["weights"]).n_positions
-    tokens = encode_beginning(read_tokenizer(weights), read_text(inputs["text"]), section.tokens)
-    windows = cut_windows(tokens, context)
-    if not windows:
-        raise UserError(
-            f"{inputs['text']}: of {len(tokens)} tokens and in a context of {context} nothing can be predicted; give "
-            "some thousands of tokens"
-        )
+    weights = inputs["weights"]
+    windows = read_windows(weights, inputs["text"], section.tokens)
     oracle, random, parts = Oracle(weights), np.random.default_rng(0), []
     for number, window in enumerate(windows):
         inputs.advance(number, len(windows), "windows")
         parts.append(summarize_window(oracle.read(window), window, random))
     write_reference(join(parts), out)
     return {"windows": len(windows)}
+
+
+def read_windows(weights: Path, path: Path, most: int) -> list[list[int]]:
+    """The first `most` tokens of a text, cut to the context of the model in `weights`.
+
+    Raises UserError when the text is not UTF-8 or too short, or the checkpoint has no tokenizer.
+    """
+    from gpt2forge.graph.text import encode_beginning, read_tokenizer
+    from gpt2forge.graph.windows import cut_windows
+    from gpt2forge.model.config import read_config
+
+    context = read_config(weights).n_positions
+    tokens = encode_beginning(read_tokenizer(weights), read_text(path), most)
+    windows = cut_windows(tokens, context)
+    if not windows:
+        raise UserError(
+            f"{path}: of {len(tokens)} tokens and in a context of {context} nothing can be predicted; give some "
+            "thousands of tokens"
+        )
+    return windows
 
 
 def read_text(path: Path) -> str:

@@ -15,6 +15,8 @@ from gpt2forge.store.memo import Memo
 from tests.workshop import ROOT, Workshop
 
 EVENTS = 9
+NANO = ROOT / "examples/nano"
+SOURCES = {"checkpoint": NANO, "text": NANO / "heldout.txt", "calibration_text": NANO / "calibration.txt"}
 
 # Runs the worker as the executor does, and says afterwards which modules of ours it has imported.
 PROGRAM = f"""
@@ -30,21 +32,24 @@ print(json.dumps(sorted(name for name in sys.modules if name.partition(".")[0] =
 def test_everything_a_stage_imports_is_in_its_key_and_nothing_else(
     stage: Stage, workshop: Workshop, tmp_path: Path
 ) -> None:
-    recipe = load_recipe(str(ROOT / "recipes/nano-cpu-int8.yaml")).recipe
-    folders = {"checkpoint": ROOT / "examples/nano", "text": ROOT / "examples/nano/heldout.txt"}
-    for made, step in zip(STAGES, workshop.prove("nano-cpu-int8")["steps"], strict=True):
+    recipe = load_recipe(str(ROOT / "recipes/nano-cpu-int4-gptq.yaml")).recipe
+    folders = dict(SOURCES)
+    for made, step in zip(
+        STAGES, workshop.prove("nano-cpu-int4-gptq", "--set", "calibration.tokens=2048")["steps"], strict=True
+    ):
         if made is stage:
             break
         folders[made.writes] = workshop.store / "artifacts" / step["digest"]
     (tmp_path / "out").mkdir()
+    section = getattr(recipe, stage.section) if stage.section else None
     order = {
         "name": stage.name,
         "module": stage.module,
-        "section": getattr(recipe, stage.section).model_dump() if stage.section else {},
+        "section": section.model_dump() if section else {},
         "target": recipe.target.model_dump(),
         "inputs": {
-            kind: {"path": str(folders[kind]), "digest": "0", "made": kind not in ("checkpoint", "text")}
-            for kind in stage.reads
+            kind: {"path": str(folders[kind]), "digest": "0", "made": kind not in SOURCES}
+            for kind in stage.settle(section).reads
         },
         "out": str(tmp_path / "out"),
         "events": EVENTS,

@@ -25,6 +25,7 @@ Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 SMALLEST = np.float32(np.finfo(np.float32).tiny)
 LARGEST = {8: np.float32(127), 4: np.float32(7)}
+LEAST = {8: np.float32(-127), 4: np.float32(-8)}
 
 
 @dataclass(frozen=True)
@@ -48,12 +49,16 @@ def quantize_blocks(columns: Floats, bits: int, block: int, scratch: Scratch) ->
     """
     values = cut_blocks(columns, block, scratch)  # (blocks, block, N)
     scales = choose_scales(values, bits)  # (blocks, N)
-    spread = scales[:, None, :]  # (blocks, 1, N)
-    steps = np.divide(values, spread, out=scratch.array("steps", values.shape, np.float32))
+    steps = np.divide(values, scales[:, None], out=scratch.array("steps", values.shape, np.float32))
     np.rint(steps, out=steps)
     np.minimum(steps, LARGEST[bits], out=steps)
+    return finish_blocks(values, steps, scales, bits, scratch)
+
+
+def finish_blocks(values: Floats, steps: Floats, scales: Floats, bits: int, scratch: Scratch) -> Blocks:
+    """Pack the steps (blocks, block, N) that values of this shape became, and sum up what is lost; both are used up."""
     data = pack(steps, bits, scratch)  # (N, blocks, block * bits / 8)
-    steps *= spread
+    steps *= scales[:, None]
     steps -= values
     return Blocks(data, np.ascontiguousarray(scales.T), sum_squares(steps), sum_squares(values))
 

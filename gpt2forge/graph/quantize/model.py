@@ -15,7 +15,7 @@ from gpt2forge.graph.quantize.coverage import Row
 from gpt2forge.graph.quantize.item import Item
 from gpt2forge.graph.quantize.linear import LINEAR, rewrite_linear
 from gpt2forge.graph.quantize.scheme import Scheme
-from gpt2forge.graph.quantize.store import Store
+from gpt2forge.graph.quantize.store import NOTHING, Statistics, Store
 from gpt2forge.graph.quantize.table import TABLES, rewrite_table
 
 Advance = Callable[[int, int, str], None]
@@ -23,11 +23,18 @@ Advance = Callable[[int, int, str], None]
 
 
 def quantize_model(
-    model: ir.Model, weights: Path, scheme: Scheme, out: Path, advance: Advance, threads: int | None = None
+    model: ir.Model,
+    weights: Path,
+    scheme: Scheme,
+    out: Path,
+    advance: Advance,
+    statistics: Statistics = NOTHING,
+    threads: int | None = None,
 ) -> list[Row]:
     """Write `model.onnx` and `model.onnx_data` under `out`; the model's weights lie in the folder `weights`.
 
-    Gives what became of each weight. The files do not depend on the number of threads (default: one for each core).
+    What is known of the layers' inputs, `statistics`, decides how weights in blocks are rounded. Gives what became of
+    each weight. The files do not depend on the number of threads (default: one for each core).
     Changes `model`. Raises UserError when a weight is not what the graph says, or is not finite.
     """
     layout = Layout()
@@ -41,7 +48,7 @@ def quantize_model(
         advance(done, total, "B")
 
     with DataFile(out, layout.size) as file, ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
-        store = Store(weights, file, pool, tick)
+        store = Store(weights, file, pool, tick, statistics)
         return [store(item) for item in items]
 
 

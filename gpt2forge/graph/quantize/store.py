@@ -4,24 +4,32 @@ Slices depend on the shape alone, and sums are made in their order: any number o
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 
 from gpt2forge.errors import UserError
 from gpt2forge.graph.package import DataFile, map_weight
-from gpt2forge.graph.quantize.blocks import Floats, quantize_blocks
+from gpt2forge.graph.quantize.blocks import Floats
 from gpt2forge.graph.quantize.channel import find_magnitudes, quantize_rows, scale_channels
 from gpt2forge.graph.quantize.coverage import Row, relate
+from gpt2forge.graph.quantize.gptq import Feedback, make_feedback, quantize_columns
 from gpt2forge.graph.quantize.item import Item
 from gpt2forge.graph.quantize.linear import LEVELS
 from gpt2forge.graph.quantize.scratch import Scratch
 
 SLICE = 320 * 1024  # weights of a slice: near a core's cache, and long enough that threads rarely wait for each other
+CALIBRATED = 640  # columns of a slice that is rounded row by row: enough that a row's work outweighs its calls
 STEP = 16  # columns of a slice come in steps, so that the pieces of a row that it reads are whole cache lines
+
+Statistics = Mapping[str, Floats]
+"""What linear layers were fed: `h.N.attn.c_attn.hessian` and so on, as `gptq` takes it."""
+
+NOTHING: Statistics = MappingProxyType({})
 
 Tick = Callable[[int], None]
 """Called with the number of source bytes that were just finished."""
@@ -45,12 +53,16 @@ class Sums:
 
 @dataclass(frozen=True)
 class Store:
-    """Where weights come from and go to; `tick` hears of progress from one thread."""
+    """Where weights come from and go to; `tick` hears of progress from one thread.
+
+    Weights in blocks whose layer is among the `statistics` are rounded so that their errors cancel.
+    """
 
     folder: Path
     file: DataFile
     pool: Executor
     tick: Tick
+    statistics: Statistics
     local: Local = field(default_factory=Local)
 
     def __call__(self, item: Item) -> Row:
@@ -85,15 +97,21 @@ class Store:
     def write_blocks(self, item: Item, columns: Floats, bits: int, block: int) -> float:
         """Write `columns` (K, N) in blocks along K, some columns at a time."""
         assert item.scales is not None
-        data, scales = item.data, item.scales
+        data, scales, feedback = item.data, item.scales, self.find_feedback(item)
 
         def store(part: slice) -> Sums:
-            blocks = quantize_blocks(columns[:, part], bits, block, self.local.scratch)
+            blocks = quantize_columns(columns[:, part], bits, block, feedback, self.local.scratch)
             self.file.write(data, part.start * blocks.data[0].nbytes, blocks.data)
             self.file.write(scales, part.start * blocks.scales[0].nbytes, blocks.scales)
             return Sums(blocks.square_error, blocks.square, columns[:, part].nbytes)
 
-        return self.add_up(store, cut(columns.shape[1], count_vectors(columns.shape[0])))
+        return self.add_up(store, cut(columns.shape[1], CALIBRATED if feedback else count_vectors(columns.shape[0])))
+
+    def find_feedback(self, item: Item) -> Feedback | None:
+        """What makes the errors of a linear layer cancel; None where nothing is known of its inputs."""
+        name = (item.weight.name or "").removesuffix(".weight")
+        packed = self.statistics.get(f"{name}.hessian")
+        return None if packed is None else make_feedback(packed)
 
     def write_channels(self, item: Item, values: Floats) -> float:
         """Write `values` (K, N) with one scale for each column, some rows at a time."""

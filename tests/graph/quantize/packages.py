@@ -43,7 +43,7 @@ def pack(
     model = read_graph(tiny.graph)
     fuse(model, passes)
     sources = find_weights(model.graph)
-    rows = quantize_model(model, tiny.weights, scheme, out, lambda done, total, unit: None, threads)
+    rows = quantize_model(model, tiny.weights, scheme, out, lambda done, total, unit: None, threads=threads)
     audit_package(out, scheme, sources, tiny.weights)
     return rows
 

@@ -1,0 +1,40 @@
+"""`method: gptq` on the real example: what it gains, and when its statistics are collected again."""
+
+from typing import Any
+
+from tests.workshop import Workshop
+
+FEW = ("--set", "calibration.tokens=16384")
+
+
+def outcomes(report: dict[str, Any]) -> dict[str, str]:
+    return {step["stage"]: step["outcome"] for step in report["steps"]}
+
+
+def test_fitted_weights_leave_half_of_the_divergence(workshop: Workshop) -> None:
+    plain, fitted = workshop.prove("nano-cpu-int4"), workshop.prove("nano-cpu-int4-gptq", *FEW)
+    assert fitted["verify"]["kl_mean"] < 0.55 * plain["verify"]["kl_mean"]
+    assert abs(fitted["bytes"]["package"] - plain["bytes"]["package"]) < 1000  # forge.json says more of the one
+
+
+def test_another_granularity_collects_nothing_again(workshop: Workshop) -> None:
+    workshop.report("nano-cpu-int4-gptq", "--name", "n32", *FEW)
+    other = workshop.report("nano-cpu-int4-gptq", "--name", "n64", *FEW, "--set", "quantization.granularity=64")
+    assert outcomes(other)["calibrate"] == "reused" and outcomes(other)["quantize"] == "built"
+    more = workshop.report("nano-cpu-int4-gptq", "--name", "more", "--set", "calibration.tokens=4096")
+    assert outcomes(more)["calibrate"] == "built"
+
+
+def test_nothing_is_collected_where_nothing_reads_it(workshop: Workshop) -> None:
+    said = ("--set", "calibration.text=examples/nano/calibration.txt")
+    report = workshop.report("nano-cpu-int4", "--name", "unread", *said)
+    assert "calibrate" not in outcomes(report)
+    assert report["steps"][-1]["key"] == workshop.report("nano-cpu-int4")["steps"][-1]["key"]
+
+
+def test_missing_text_is_named_with_its_place(workshop: Workshop) -> None:
+    done = workshop.run("build", "nano-cpu-int4-gptq", "--name", "gone", "--set", "calibration.text=gone.txt", code=1)
+    assert done.stderr == (
+        "error: --set calibration.text: `calibration.text: gone.txt`: there is no such file; name a file, by its path "
+        "from the working directory\n"
+    )
