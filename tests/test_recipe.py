@@ -51,13 +51,19 @@ def test_shipped_recipe_is_valid_and_opens_with_three_comment_lines(name: str) -
 def test_defaults_are_filled_in(folder: Path) -> None:
     write(GOOD)
     recipe = load_recipe("mine").recipe
-    assert recipe.quantization.model_dump() == {"scheme": "int8", "granularity": 128, "embeddings": "int8"}
+    assert recipe.quantization.model_dump() == {
+        "scheme": "int8",
+        "granularity": 128,
+        "method": "nearest",
+        "embeddings": "int8",
+    }
     assert recipe.fusion.model_dump() == {"attention": True, "skip_layer_norm": True, "gelu": True, "bias": True}
     assert recipe.target.model_dump() == {"device": "cpu", "cpu": "any"}
     write(GOOD.replace("int8", "int4"))
     assert load_recipe("mine").recipe.quantization.model_dump() == {
         "scheme": "int4",
         "granularity": 32,
+        "method": "nearest",
         "embeddings": "int8",
     }
     write(GOOD.partition("quantization")[0])
@@ -131,7 +137,7 @@ quantization:
         ),
         (
             "scheme: int8",
-            "scheme: none\n  method: gptq",
+            "scheme: none\n  method: gptq\ncalibration:\n  text: a",
             "8:3: `quantization.method: gptq` needs blocks: a `scheme` of int8 or int4, and a `granularity` that is a number",
         ),
         (

@@ -45,17 +45,15 @@ class Feedback:
 
 def make_feedback(packed: Floats) -> Feedback:
     """From the lower triangle of H (K * (K + 1) / 2,), row by row; raises ValueError where a value is not finite."""
+    if not np.isfinite(packed).all():
+        raise ValueError("the statistics of its inputs are not finite")
     hessian = unpack(packed)
     diagonal = hessian.diagonal().copy()
     order = np.argsort(diagonal, kind="stable")
     hessian = hessian[np.ix_(order, order)]
     hessian[np.diag_indices_from(hessian)] += np.float32(DAMPING) * diagonal.mean() + SMALLEST
-    try:
-        factors = np.ascontiguousarray(np.linalg.cholesky(hessian).T)
-    except np.linalg.LinAlgError as error:
-        raise ValueError("the statistics of its inputs are not finite") from error
-    factors /= factors.diagonal()[:, None].copy()
-    return Feedback(order, factors)
+    lower = np.linalg.cholesky(hessian.astype(np.float64))  # float32 may lose what the damping leaves positive
+    return Feedback(order, np.ascontiguousarray((lower / lower.diagonal()).T, np.float32))
 
 
 def unpack(packed: Floats) -> Floats:
