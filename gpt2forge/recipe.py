@@ -198,8 +198,19 @@ def judge(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
             ("quantization", "granularity"),
             f"`granularity: channel` needs `target.cpu: vnni`: {quantize.SATURATION}",
         )
+    if isinstance(quantization, dict) and quantization.get("kv_cache") == "int8":
+        yield from ((("quantization", "kv_cache"), f"`kv_cache: int8` needs {need}") for need in judge_cache(plain))
     if plain.get("name") in (".", "..") or str(plain.get("name")).endswith(".json"):
         yield (("name",), f"`name: {plain['name']}` would take the place of something else in `build/`")
+
+
+def judge_cache(plain: dict[str, Any]) -> Iterator[str]:
+    """What a document lacks that an int8 cache needs."""
+    fusion = plain.get("fusion")
+    if isinstance(fusion, dict) and fusion.get("attention") is False:
+        yield "`fusion.attention: true`: standard operators have no such cache"
+    if plain.get("calibration") is None:
+        yield "the section `calibration`: its scales come from what the model makes of a text"
 
 
 def explain(

@@ -1,4 +1,4 @@
-"""quantize: store the weights in 32, 8 or 4 bits and write the published directory."""
+"""quantize: store the weights in 32, 8 or 4 bits, keys and values in 32 or 8, and write the published directory."""
 
 import json
 from pathlib import Path
@@ -11,6 +11,7 @@ from gpt2forge.stage import Inputs, Metrics, Section, Stage, Target
 
 Embeddings = Literal["none", "int8", "int4"]
 Granularity = Literal[16, 32, 64, 128, 256, "channel"]
+Cache = Literal["float32", "int8"]
 
 BLOCKS: dict[str, Granularity] = {"int8": 128, "int4": 32}
 """How many weights share a scale where the recipe does not say."""
@@ -51,6 +52,9 @@ class Quantization(Section):
         validate_default=True,
         description="how the token embedding and LM head are stored: int8 where `scheme` is not none",
     )
+    kv_cache: Cache = Field(
+        default="float32", description="how the keys and values of the tokens so far are kept; int8 needs `calibration`"
+    )
 
     @field_validator("granularity")
     @classmethod
@@ -75,15 +79,18 @@ class Quantization(Section):
 def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Metrics:
     """Write the package of `weights` and `graph`: the model, the tokenizer's files, genai_config.json and forge.json.
 
-    Raises UserError when a weight was to be quantized and was not, when bytes are stored twice, or when `granularity:
-    channel` is asked for a machine that may lack VNNI.
+    An int8 cache has scales from `statistics`. Raises UserError when a weight was to be quantized and was not, when
+    bytes are stored twice, when attention that is not fused is to have an int8 cache, or when `granularity: channel` is
+    asked for a machine that may lack VNNI.
     """
     from gpt2forge.graph.audit import audit_package
     from gpt2forge.graph.cache import extends_in_place
     from gpt2forge.graph.files import read_graph
     from gpt2forge.graph.package import find_weights
+    from gpt2forge.graph.quantize.cache import Magnitudes, quantize_cache
     from gpt2forge.graph.quantize.model import quantize_model
     from gpt2forge.graph.quantize.scheme import make_scheme
+    from gpt2forge.model.statistics import read_cache_magnitudes
 
     if section.granularity == "channel" and target.cpu != "vnni":
         raise UserError(f"`quantization.granularity: channel` needs `target.cpu: vnni`: {SATURATION}")
@@ -91,6 +98,8 @@ def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Met
     weights = inputs["weights"]
     model = read_graph(inputs["graph"])
     sources = find_weights(model.graph)
+    if section.kv_cache == "int8":
+        quantize_cache(model, [Magnitudes(**found) for found in read_cache_magnitudes(inputs["statistics"])])
     rows = quantize_model(model, weights, scheme, out, inputs.advance)
     audit_package(out, scheme, sources, weights)
     write_texts(weights, out, extends_in_place(model.graph))
