@@ -51,7 +51,12 @@ def test_shipped_recipe_is_valid_and_opens_with_three_comment_lines(name: str) -
 def test_defaults_are_filled_in(folder: Path) -> None:
     write(GOOD)
     recipe = load_recipe("mine").recipe
-    assert recipe.quantization.model_dump() == {"scheme": "int8", "granularity": 128, "embeddings": "int8"}
+    assert recipe.quantization.model_dump() == {
+        "scheme": "int8",
+        "granularity": 128,
+        "embeddings": "int8",
+        "kv_cache": "float32",
+    }
     assert recipe.fusion.model_dump() == {"attention": True, "skip_layer_norm": True, "gelu": True, "bias": True}
     assert recipe.target.model_dump() == {"device": "cpu", "cpu": "any"}
     write(GOOD.replace("int8", "int4"))
@@ -59,12 +64,14 @@ def test_defaults_are_filled_in(folder: Path) -> None:
         "scheme": "int4",
         "granularity": 32,
         "embeddings": "int8",
+        "kv_cache": "float32",
     }
     write(GOOD.partition("quantization")[0])
     assert load_recipe("mine").recipe.quantization.model_dump() == {
         "scheme": "none",
         "granularity": None,
         "embeddings": "none",
+        "kv_cache": "float32",
     }
 
 
@@ -324,4 +331,20 @@ def test_fault_of_some_variants_names_them(folder: Path) -> None:
     assert told == [
         "recipes/mine.yaml:8:3: `quantization.granularity: 128` means nothing where `scheme` is `none`; remove it "
         "(in `mine@b`)"
+    ]
+
+
+def test_int8_cache_needs_fused_attention_and_calibration(folder: Path) -> None:
+    text = GOOD + "  kv_cache: int8\n"
+    calibrate = (
+        "recipes/mine.yaml:8:3: `kv_cache: int8` needs the section `calibration`: its scales come from what the model "
+        "makes of a text"
+    )
+    assert faults(text) == [calibrate]
+    assert faults(text + "fusion:\n  attention: false\n") == [
+        "recipes/mine.yaml:8:3: `kv_cache: int8` needs `fusion.attention: true`: standard operators have no such cache",
+        calibrate,
+    ]
+    assert faults(text.replace("kv_cache: int8", "kv_cache: int4")) == [
+        "recipes/mine.yaml:8:3: `quantization.kv_cache: int4` must be one of `float32`, `int8`; did you mean `int8`?"
     ]
