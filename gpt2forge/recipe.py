@@ -201,21 +201,32 @@ def judge(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
             ("quantization", "granularity"),
             f"`granularity: channel` needs `target.cpu: vnni`: {quantize.SATURATION}",
         )
-    yield from judge_calibration(quantization, plain.get("calibration"), plain.get("verify"))
+    yield from judge_calibration(plain)
+    if isinstance(quantization, dict) and quantization.get("kv_cache") == "int8":
+        yield from ((("quantization", "kv_cache"), f"`kv_cache: int8` needs {need}") for need in judge_cache(plain))
     if plain.get("name") in (".", "..") or str(plain.get("name")).endswith(".json"):
         yield (("name",), f"`name: {plain['name']}` would take the place of something else in `build/`")
 
 
-def judge_calibration(quantization: Any, calibration: Any, verify: Any) -> Iterator[tuple[Loc, str]]:
+def judge_calibration(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
     """What is fitted to a text needs one, and is not judged by the same."""
-    method = quantization.get("method") if isinstance(quantization, dict) else None
-    if method != "gptq":
+    quantization, calibration, verify = (plain.get(name) for name in ("quantization", "calibration", "verify"))
+    if not isinstance(quantization, dict) or quantization.get("method") != "gptq":
         return
     if calibration is None:
         yield ("quantization", "method"), "`method: gptq` needs `calibration:` with a `text` like what the model is for"
     elif isinstance(calibration, dict) and isinstance(verify, dict) and calibration.get("text") == verify.get("text"):
         told = "is `verify.text` too, and what was fitted to a text is not judged by it; name another"
         yield ("calibration", "text"), f"`calibration.text: {calibration.get('text')}` {told}"
+
+
+def judge_cache(plain: dict[str, Any]) -> Iterator[str]:
+    """What a document lacks that an int8 cache needs."""
+    fusion = plain.get("fusion")
+    if isinstance(fusion, dict) and fusion.get("attention") is False:
+        yield "`fusion.attention: true`: standard operators have no such cache"
+    if plain.get("calibration") is None:
+        yield "the section `calibration`: its scales come from what the model makes of a text"
 
 
 def explain(

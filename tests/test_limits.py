@@ -1,10 +1,14 @@
 """Limits: beyond one nothing is published, and the error gives number, limit and place."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from gpt2forge.limits import find_tolerances
+from gpt2forge.recipe import load_recipe
+from gpt2forge.stages.quantize import Quantization
 from tests.workshop import Workshop
 
 REFUSED = "not published: allow more, or quantize less"
@@ -88,3 +92,14 @@ def test_limit_that_is_no_percentage_is_refused(workshop: Workshop, value: str) 
     assert done.stderr.startswith(f"error: --set verify.max_perplexity_increase={value}: `verify.max_perplexity_inc")
     assert done.stderr.endswith(" must be a percentage from `0%` to `100%`, as in `0.5%`\n")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_int8_cache_may_round_either_way(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(workshop.folder)
+    loaded = load_recipe("nano-cpu-fp32")
+    assert find_tolerances(loaded) == dict.fromkeys(find_tolerances(loaded), 1e-4)
+    for scheme, most in (("none", 0.02), ("int8", 0.03)):
+        quantization = Quantization(scheme=scheme, kv_cache="int8")
+        found = find_tolerances(replace(loaded, recipe=loaded.recipe.model_copy(update={"quantization": quantization})))
+        assert found.pop("shared_equals_copied") == 1e-4
+        assert set(found.values()) == {most}

@@ -56,6 +56,7 @@ def test_defaults_are_filled_in(folder: Path) -> None:
         "granularity": 128,
         "method": "nearest",
         "embeddings": "int8",
+        "kv_cache": "float32",
     }
     assert recipe.fusion.model_dump() == {"attention": True, "skip_layer_norm": True, "gelu": True, "bias": True}
     assert recipe.target.model_dump() == {"device": "cpu", "cpu": "any"}
@@ -65,12 +66,15 @@ def test_defaults_are_filled_in(folder: Path) -> None:
         "granularity": 32,
         "method": "nearest",
         "embeddings": "int8",
+        "kv_cache": "float32",
     }
     write(GOOD.partition("quantization")[0])
     assert load_recipe("mine").recipe.quantization.model_dump() == {
         "scheme": "none",
         "granularity": None,
+        "method": "nearest",
         "embeddings": "none",
+        "kv_cache": "float32",
     }
 
 
@@ -345,4 +349,20 @@ def test_fault_of_some_variants_names_them(folder: Path) -> None:
     assert told == [
         "recipes/mine.yaml:8:3: `quantization.granularity: 128` means nothing where `scheme` is `none`; remove it "
         "(in `mine@b`)"
+    ]
+
+
+def test_int8_cache_needs_fused_attention_and_calibration(folder: Path) -> None:
+    text = GOOD + "  kv_cache: int8\n"
+    calibrate = (
+        "recipes/mine.yaml:8:3: `kv_cache: int8` needs the section `calibration`: its scales come from what the model "
+        "makes of a text"
+    )
+    assert faults(text) == [calibrate]
+    assert faults(text + "fusion:\n  attention: false\n") == [
+        "recipes/mine.yaml:8:3: `kv_cache: int8` needs `fusion.attention: true`: standard operators have no such cache",
+        calibrate,
+    ]
+    assert faults(text.replace("kv_cache: int8", "kv_cache: int4")) == [
+        "recipes/mine.yaml:8:3: `quantization.kv_cache: int4` must be one of `float32`, `int8`; did you mean `int8`?"
     ]

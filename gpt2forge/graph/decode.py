@@ -106,7 +106,7 @@ class InPlaceStep:
         self.logits = np.empty((1, 1, vocabulary), np.float32)
         self.keep = np.ones(1, np.int64)
         size = (1, shape.heads, capacity, shape.width)
-        self.cache = [np.zeros(size, np.float32) for _ in range(2 * shape.layers)]
+        self.cache = [np.zeros(size, shape.dtype) for _ in range(2 * shape.layers)]
         names = [
             pair for layer in range(shape.layers) for pair in zip(past_names(layer), present_names(layer), strict=True)
         ]

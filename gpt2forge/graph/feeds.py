@@ -21,26 +21,30 @@ Array = np.ndarray[Any, Any]
 Cache = dict[str, Array]
 """Keys and values by the names of the graph's inputs, (B, H, P, D) each."""
 
+CACHE_TYPES: Mapping[str, type[np.generic]] = {"tensor(float)": np.float32, "tensor(int8)": np.int8}
+
 
 @dataclass(frozen=True)
 class CacheShape:
-    """How many layers, heads and numbers a head a session's keys and values have."""
+    """How many layers, heads and numbers a head a session's keys and values have, and of which type they are."""
 
     layers: int
     heads: int
     width: int
+    dtype: type[np.generic] = np.float32
 
     def empty(self, batch: int) -> Cache:
         """The cache before the first token, P = 0."""
         names = [name for layer in range(self.layers) for name in past_names(layer)]
-        return {name: np.zeros((batch, self.heads, 0, self.width), np.float32) for name in names}
+        return {name: np.zeros((batch, self.heads, 0, self.width), self.dtype) for name in names}
 
 
 def read_cache_shape(session: ort.InferenceSession) -> CacheShape:
-    """Ask a session for the shape of its cache."""
-    shapes = {value.name: value.shape for value in session.get_inputs()}
-    _, heads, _, width = shapes[past_names(0)[0]]
-    return CacheShape(count_layers(shapes), heads, width)
+    """Ask a session for the shape and type of its cache."""
+    inputs = {value.name: value for value in session.get_inputs()}
+    cache = inputs[past_names(0)[0]]
+    _, heads, _, width = cache.shape
+    return CacheShape(count_layers(inputs), heads, width, CACHE_TYPES[cache.type])
 
 
 def make_feeds(

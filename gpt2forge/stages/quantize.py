@@ -1,4 +1,4 @@
-"""quantize: store the weights in 32, 8 or 4 bits and write the published directory."""
+"""quantize: store the weights in 32, 8 or 4 bits, keys and values in 32 or 8, and write the published directory."""
 
 import json
 from pathlib import Path
@@ -11,6 +11,7 @@ from gpt2forge.stage import Inputs, Metrics, Section, Stage, Target
 
 Embeddings = Literal["none", "int8", "int4"]
 Granularity = Literal[16, 32, 64, 128, 256, "channel"]
+Cache = Literal["float32", "int8"]
 
 BLOCKS: dict[str, Granularity] = {"int8": 128, "int4": 32}
 """How many weights share a scale where the recipe does not say."""
@@ -56,6 +57,9 @@ class Quantization(Section):
         validate_default=True,
         description="how the token embedding and LM head are stored: int8 where `scheme` is not none",
     )
+    kv_cache: Cache = Field(
+        default="float32", description="how the keys and values of the tokens so far are kept; int8 needs `calibration`"
+    )
 
     @field_validator("granularity")
     @classmethod
@@ -84,19 +88,25 @@ class Quantization(Section):
         return "none" if info.data.get("scheme", "none") == "none" else "int8"
 
 
+def reads_statistics(section: Quantization) -> bool:
+    return section.method == "gptq" or section.kv_cache == "int8"
+
+
 def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Metrics:
     """Write the package of `weights` and `graph`: the model, the tokenizer's files, genai_config.json and forge.json.
 
-    Raises UserError when a weight was to be quantized and was not, when bytes are stored twice, or when `granularity:
-    channel` is asked for a machine that may lack VNNI.
+    An int8 cache has scales from `statistics`. Raises UserError when a weight was to be quantized and was not, when
+    bytes are stored twice, when attention that is not fused is to have an int8 cache, or when `granularity: channel` is
+    asked for a machine that may lack VNNI.
     """
     from gpt2forge.graph.audit import audit_package
     from gpt2forge.graph.cache import extends_in_place
     from gpt2forge.graph.files import read_graph
     from gpt2forge.graph.package import find_weights
+    from gpt2forge.graph.quantize.cache import Magnitudes, quantize_cache
     from gpt2forge.graph.quantize.model import quantize_model
     from gpt2forge.graph.quantize.scheme import make_scheme
-    from gpt2forge.model.statistics import open_statistics
+    from gpt2forge.model.statistics import list_cache_magnitudes, open_statistics
 
     if section.granularity == "channel" and target.cpu != "vnni":
         raise UserError(f"`quantization.granularity: channel` needs `target.cpu: vnni`: {SATURATION}")
@@ -104,8 +114,11 @@ def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Met
     weights = inputs["weights"]
     model = read_graph(inputs["graph"])
     sources = find_weights(model.graph)
-    statistics = open_statistics(inputs["statistics"]) if section.method == "gptq" else {}
-    rows = quantize_model(model, weights, scheme, out, inputs.advance, statistics)
+    statistics = open_statistics(inputs["statistics"]) if reads_statistics(section) else {}
+    if section.kv_cache == "int8":
+        quantize_cache(model, [Magnitudes(*found) for found in list_cache_magnitudes(statistics)])
+    fitted = statistics if section.method == "gptq" else {}
+    rows = quantize_model(model, weights, scheme, out, inputs.advance, fitted)
     audit_package(out, scheme, sources, weights)
     write_texts(weights, out, extends_in_place(model.graph))
     write_json(out / "forge.json", {"tensors": [row.to_json() for row in rows]})
@@ -135,7 +148,7 @@ STAGE = Stage(
     section="quantization",
     target=("device", "cpu"),
     reads=("weights", "graph"),
-    also_reads=lambda section: ("statistics",) if section.method == "gptq" else (),
+    also_reads=lambda section: ("statistics",) if reads_statistics(section) else (),
     writes="package",
     tools=("numpy", "onnx", "onnx-ir"),
     version=1,

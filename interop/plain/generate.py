@@ -10,6 +10,7 @@ import onnxruntime as ort
 from tokenizers import Tokenizer
 
 Array = np.ndarray[Any, Any]
+TYPES = {"tensor(float)": np.float32, "tensor(int8)": np.int8}
 
 
 def open_session(folder: str) -> ort.InferenceSession:
@@ -22,7 +23,7 @@ def generate(session: ort.InferenceSession, rows: list[list[int]], new: int) -> 
     ids = np.array([[0] * (longest - len(row)) + row for row in rows])
     mask = np.array([[0] * (longest - len(row)) + [1] * len(row) for row in rows])  # (B, T)
     past = {
-        value.name: np.zeros((len(rows), value.shape[1], 0, value.shape[3]), np.float32)
+        value.name: np.zeros((len(rows), value.shape[1], 0, value.shape[3]), TYPES[value.type])
         for value in session.get_inputs()
         if value.name.startswith("past_key_values.")
     }

@@ -53,6 +53,7 @@ def test_what_is_not_given_is_filled_in(given: dict[str, Any], filled: tuple[Any
         ),
         ({"scheme": "int8", "granularity": 48}, "granularity", "Input should be 16, 32, 64, 128, 256 or 'channel'"),
         ({"scheme": "int8", "embeddings": "int2"}, "embeddings", "Input should be 'none', 'int8' or 'int4'"),
+        ({"kv_cache": "int4"}, "kv_cache", "Input should be 'float32' or 'int8'"),
     ],
 )
 def test_wrong_value_is_an_error_at_its_key(given: dict[str, Any], key: str, message: str) -> None:
