@@ -85,6 +85,6 @@ def find_tolerances(loaded: LoadedRecipe) -> dict[str, float]:
     """The largest difference that is allowed of each property: the recipe's, else the scheme's."""
     recipe = loaded.recipe
     assert recipe.verify is not None
-    scheme = "channel" if recipe.quantization.granularity == "channel" else recipe.quantization.scheme
+    scheme = "channel" if recipe.quantization.granularities == {"channel"} else recipe.quantization.scheme
     given = recipe.verify.tolerances.model_dump()
     return {name: TOLERANCES[scheme].get(name, EXACT) if value is None else value for name, value in given.items()}
