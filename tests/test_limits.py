@@ -1,10 +1,13 @@
 """Limits: beyond one nothing is published, and the error gives number, limit and place."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from gpt2forge.limits import find_tolerances
+from gpt2forge.recipe import load_recipe
 from tests.workshop import Workshop
 
 REFUSED = "not published: allow more, or quantize less"
@@ -88,3 +91,24 @@ def test_limit_that_is_no_percentage_is_refused(workshop: Workshop, value: str) 
     assert done.stderr.startswith(f"error: --set verify.max_perplexity_increase={value}: `verify.max_perplexity_inc")
     assert done.stderr.endswith(" must be a percentage from `0%` to `100%`, as in `0.5%`\n")
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("quantization", "tolerance"),
+    [
+        ("{scheme: int8, granularity: channel}", 0.01),
+        ("{scheme: int8, granularity: channel, overrides: {h.0.*: {bits: 8}}}", 0.01),
+        ("{scheme: int8, granularity: channel, overrides: {h.0.*: {bits: 4}}}", 0.03),
+        ("{scheme: int4, overrides: {h.0.*: {bits: 8, granularity: channel}}}", 0.03),
+        ("{scheme: none, positions: float16}", 1e-4),
+    ],
+)
+def test_tolerance_is_that_of_the_widest_scheme_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quantization: str, tolerance: float
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("x.yaml").write_text(
+        "name: x\nsource: {checkpoint: here}\ntarget: {device: cpu, cpu: vnni}\nverify: {text: there}\n"
+        f"quantization: {quantization}\n"
+    )
+    assert find_tolerances(load_recipe("x.yaml"))["steps_equal_pass"] == tolerance
