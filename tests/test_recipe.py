@@ -56,7 +56,7 @@ def test_defaults_are_filled_in(folder: Path) -> None:
         "scheme": "int8",
         "granularity": 128,
         "embeddings": "int8",
-        "embeddings_granularity": 128,
+        "embeddings_granularity": None,
         **rest,
     }
     assert recipe.fusion.model_dump() == {"attention": True, "skip_layer_norm": True, "gelu": True, "bias": True}
@@ -66,7 +66,7 @@ def test_defaults_are_filled_in(folder: Path) -> None:
         "scheme": "int4",
         "granularity": 32,
         "embeddings": "int8",
-        "embeddings_granularity": 128,
+        "embeddings_granularity": None,
         **rest,
     }
     write(GOOD.partition("quantization")[0])

@@ -84,7 +84,6 @@ class Quantization(Section):
 
     embeddings_granularity: Block | None = Field(
         default=None,
-        validate_default=True,
         description="how many weights of them share a scale: `granularity` if it is a size of blocks of as many bits, "
         "else 128 (int8) or 32 (int4)",
     )
@@ -119,13 +118,15 @@ class Quantization(Section):
 
     @field_validator("embeddings_granularity")
     @classmethod
-    def fill_embeddings_granularity(cls, block: Block | None, info: ValidationInfo) -> int | None:
+    def drop_default(cls, block: Block | None, info: ValidationInfo) -> Block | None:
+        """What is the default anyway is not kept, so that one edit of `granularity` is one difference."""
         data = info.data
-        if block is not None:
-            if data.get("embeddings") == "none":
-                raise ValueError("means nothing where `embeddings` is `none`; remove it")
-            return block
-        return choose_table_block(data.get("embeddings", "none"), data.get("scheme", "none"), data.get("granularity"))
+        if block is not None and data.get("embeddings") == "none":
+            raise ValueError("means nothing where `embeddings` is `none`; remove it")
+        default = choose_table_block(
+            data.get("embeddings", "none"), data.get("scheme", "none"), data.get("granularity")
+        )
+        return None if block == default else block
 
     @field_validator("overrides")
     @classmethod

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from gpt2forge.errors import UserError
 from gpt2forge.graph.feeds import make_feeds, read_cache_shape, run
+from gpt2forge.graph.quantize.scheme import make_scheme
 from gpt2forge.graph.session import open_package
 from gpt2forge.stage import Inputs, Target
 from gpt2forge.stages.quantize import STAGE, Quantization
@@ -83,10 +84,8 @@ def test_wrong_value_is_an_error_at_its_key(given: dict[str, Any], key: str, mes
 
 
 @pytest.mark.parametrize(
-    ("given", "filled"),
+    ("given", "default"),
     [
-        ({}, None),
-        ({"scheme": "int8", "embeddings": "none"}, None),
         ({"scheme": "int8"}, 128),
         ({"scheme": "int8", "granularity": 32}, 32),
         ({"scheme": "int8", "granularity": "channel"}, 128),
@@ -94,13 +93,16 @@ def test_wrong_value_is_an_error_at_its_key(given: dict[str, Any], key: str, mes
         ({"scheme": "int4", "granularity": 64, "embeddings": "int4"}, 64),
         ({"scheme": "int8", "granularity": 64, "embeddings": "int4"}, 32),
         ({"embeddings": "int4"}, 32),
-        ({"embeddings": "int4", "embeddings_granularity": 256}, 256),
     ],
 )
-def test_block_of_the_embeddings_is_filled_in(given: dict[str, Any], filled: int | None) -> None:
-    section = Quantization(**given)
-    assert section.embeddings_granularity == filled
-    assert Quantization(**section.model_dump()) == section
+def test_block_of_the_embeddings_is_kept_where_it_is_not_the_default(given: dict[str, Any], default: int) -> None:
+    for block in (16, 32, 64, 128, 256):
+        section = Quantization(**given, embeddings_granularity=block)
+        assert section.embeddings_granularity == (None if block == default else block)
+        assert Quantization(**section.model_dump()) == section
+    scheme = make_scheme(str(given.get("scheme", "none")), section.granularity, str(section.embeddings))
+    assert scheme.table is not None
+    assert scheme.table.block == default
 
 
 @pytest.mark.parametrize(
