@@ -285,11 +285,11 @@ def copy_command(recipe: str, folder: Path, as_json: bool) -> None:
 
 
 @program.command("inspect")
-@click.argument("checkpoint", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
 @json_option
-def inspect_command(checkpoint: Path, as_json: bool) -> None:
-    """Say what a checkpoint is, without loading the weights."""
-    inspect.inspect(checkpoint, as_json)
+def inspect_command(folder: Path, as_json: bool) -> None:
+    """Say what a checkpoint is, or how a result's weights are stored, without loading them."""
+    inspect.inspect(folder, as_json)
 
 
 @program.command("schema")

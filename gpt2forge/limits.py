@@ -89,7 +89,7 @@ def find_tolerances(loaded: LoadedRecipe) -> dict[str, float]:
     """The largest difference that is allowed of each property: the recipe's, else the scheme's."""
     recipe = loaded.recipe
     assert recipe.verify is not None
-    scheme = "channel" if recipe.quantization.granularity == "channel" else recipe.quantization.scheme
+    scheme = "channel" if recipe.quantization.granularities == {"channel"} else recipe.quantization.scheme
     allowed = [TOLERANCES[scheme], INT8_CACHE if recipe.quantization.kv_cache == "int8" else {}]
     given = recipe.verify.tolerances.model_dump()
     return {

@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import Field, StringConstraints, ValidationError
 
@@ -30,6 +30,8 @@ EXPECTATIONS = {
     "int_type": "must be a whole number",
     "bool_type": "must be `true` or `false`",
     "model_type": "must be a mapping",
+    "dict_type": "must be a mapping",
+    "list_type": "must be a list",
     "string_type": "must be text",
     "string_too_long": "is too long for a file's name",
     "string_pattern_mismatch": "must be made of letters, digits, `.`, `_`, `@` and `-`",
@@ -195,12 +197,9 @@ def rename(document: Node, found: Found, name: str | None) -> Node:
 def judge(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
     """What no section can say alone, of a document that may have other faults too."""
     quantization, target = plain.get("quantization"), plain.get("target")
-    granularity = quantization.get("granularity") if isinstance(quantization, dict) else None
-    if granularity == "channel" and not (isinstance(target, dict) and target.get("cpu") == "vnni"):
-        yield (
-            ("quantization", "granularity"),
-            f"`granularity: channel` needs `target.cpu: vnni`: {quantize.SATURATION}",
-        )
+    if not (isinstance(target, dict) and target.get("cpu") == "vnni"):
+        for loc in list_channels(quantization):
+            yield loc, f"`granularity: channel` needs `target.cpu: vnni`: {quantize.SATURATION}"
     yield from judge_calibration(plain)
     if isinstance(quantization, dict) and quantization.get("kv_cache") == "int8":
         yield from ((("quantization", "kv_cache"), f"`kv_cache: int8` needs {need}") for need in judge_cache(plain))
@@ -227,6 +226,18 @@ def judge_cache(plain: dict[str, Any]) -> Iterator[str]:
         yield "`fusion.attention: true`: standard operators have no such cache"
     if plain.get("calibration") is None:
         yield "the section `calibration`: its scales come from what the model makes of a text"
+
+
+def list_channels(quantization: Any) -> Iterator[Loc]:
+    """Where one scale per channel is asked for."""
+    said = quantization if isinstance(quantization, dict) else {}
+    overrides = said.get("overrides")
+    places: dict[Loc, Any] = {("quantization",): said}
+    if isinstance(overrides, dict):
+        places |= {("quantization", "overrides", pattern): own for pattern, own in overrides.items()}
+    for loc, own in places.items():
+        if isinstance(own, dict) and own.get("granularity") == "channel":
+            yield (*loc, "granularity")
 
 
 def explain(
@@ -261,7 +272,9 @@ def locate_section(loc: Loc) -> Any:
     """What stands at this path of a recipe: a section class, or the type of a value."""
     fields: Any = Recipe
     for part in loc:
-        fields = find_section(fields.model_fields[part].annotation)
+        fields = (
+            get_args(fields)[1] if get_origin(fields) is dict else find_section(fields.model_fields[part].annotation)
+        )
     return fields
 
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -103,3 +104,24 @@ def test_int8_cache_may_round_either_way(workshop: Workshop, monkeypatch: pytest
         found = find_tolerances(replace(loaded, recipe=loaded.recipe.model_copy(update={"quantization": quantization})))
         assert found.pop("shared_equals_copied") == 1e-4
         assert set(found.values()) == {most}
+
+
+@pytest.mark.parametrize(
+    ("quantization", "tolerance"),
+    [
+        ("{scheme: int8, granularity: channel}", 0.01),
+        ("{scheme: int8, granularity: channel, overrides: {h.0.*: {bits: 8}}}", 0.01),
+        ("{scheme: int8, granularity: channel, overrides: {h.0.*: {bits: 4}}}", 0.03),
+        ("{scheme: int4, overrides: {h.0.*: {bits: 8, granularity: channel}}}", 0.03),
+        ("{scheme: none, positions: float16}", 1e-4),
+    ],
+)
+def test_tolerance_is_that_of_the_widest_scheme_in_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quantization: str, tolerance: float
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("x.yaml").write_text(
+        "name: x\nsource: {checkpoint: here}\ntarget: {device: cpu, cpu: vnni}\nverify: {text: there}\n"
+        f"quantization: {quantization}\n"
+    )
+    assert find_tolerances(load_recipe("x.yaml"))["steps_equal_pass"] == tolerance

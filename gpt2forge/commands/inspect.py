@@ -1,12 +1,43 @@
-"""`gpt2forge inspect`: what a checkpoint is, without loading the weights."""
+"""`gpt2forge inspect`: what a checkpoint is, or of a result how each weight is stored, without loading the weights."""
 
 from pathlib import Path
 from typing import Any
 
 from gpt2forge import console
+from gpt2forge.coverage import Kind, group_tensors
+from gpt2forge.provenance import read_story
+
+HEAD = ("tensors", "how many", "bits", "weights a scale", "bits a weight", "relative error", "size")
 
 
-def inspect(checkpoint: Path, as_json: bool) -> None:
+def inspect(folder: Path, as_json: bool) -> None:
+    """A folder whose forge.json tells of its tensors is a result."""
+    tensors = read_story(folder).get("tensors")
+    if tensors is not None:
+        write_kinds(group_tensors(tensors), as_json)
+    else:
+        write_checkpoint(folder, as_json)
+
+
+def write_kinds(kinds: list[Kind], as_json: bool) -> None:
+    if as_json:
+        console.write_json({"tensors": [kind.to_json() for kind in kinds]})
+    else:
+        console.write_rows([HEAD, *(say_kind(kind) for kind in kinds)], {})
+
+
+def say_kind(kind: Kind) -> tuple[str, ...]:
+    is_float = kind.block is None and kind.bits > 8
+    block = "-" if is_float else "channel" if kind.block is None else str(kind.block)
+    most = f", at most {kind.error_max:.2%}" if kind.count > 1 else ""
+    error = f"{kind.error_mean:.2%}{most}" if kind.error_max else "-"
+    return (
+        *(kind.name, str(kind.count), f"float{kind.bits}" if is_float else f"int{kind.bits}", block),
+        *(f"{kind.bits_per_weight:.2f}", error, console.size(kind.bytes)),
+    )
+
+
+def write_checkpoint(checkpoint: Path, as_json: bool) -> None:
     from gpt2forge.model.describe import describe_checkpoint
 
     found = describe_checkpoint(checkpoint)

@@ -44,8 +44,19 @@ def allow_null(made: dict[str, Any]) -> dict[str, Any]:
     """The schema where every value may be null: that deletes what a parent says, and else means the default."""
     for section in (made, *made["$defs"].values()):
         for key, value in section["properties"].items():
-            section["properties"][key] = {"anyOf": [value, NULL]}
+            section["properties"][key] = {"anyOf": [allow_null_entries(value), NULL]}
     return {"$schema": DIALECT, **made}
+
+
+def allow_null_entries(value: dict[str, Any]) -> dict[str, Any]:
+    """The same of a mapping whose keys are anybody's own."""
+    choices = [allow_null_entries(choice) for choice in value.get("anyOf", ())]
+    entries = value.get("additionalProperties")
+    return {
+        **value,
+        **({"anyOf": choices} if choices else {}),
+        **({"additionalProperties": {"anyOf": [entries, NULL]}} if isinstance(entries, dict) else {}),
+    }
 
 
 def make_matrix() -> dict[str, Any]:

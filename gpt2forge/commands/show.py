@@ -6,7 +6,7 @@ from typing import Any
 
 from gpt2forge import console
 from gpt2forge.document import Node, write_value
-from gpt2forge.recipe import LoadedRecipe, load_recipes
+from gpt2forge.recipe import LoadedRecipe, has_section, load_recipes
 from gpt2forge.stage import Section
 
 INDENT = "  "
@@ -40,7 +40,7 @@ def show_several(found: Sequence[LoadedRecipe], with_origin: bool, as_json: bool
 
 def say_changes(node: Node, path: tuple[str, ...]) -> Iterator[str]:
     """Each value as the words behind a `--set`."""
-    if isinstance(node.value, dict) and node.value:
+    if isinstance(node.value, dict) and node.value and has_section(path):  # a key of other mappings may have dots
         for key, child in node.value.items():
             yield from say_changes(child, (*path, key))
     elif node.value is None:

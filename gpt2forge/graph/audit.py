@@ -21,6 +21,7 @@ from gpt2forge.errors import UserError
 from gpt2forge.graph.files import GRAPH_FILE, read_graph
 from gpt2forge.graph.package import DATA_FILE, Region, find_region, find_weights, map_weight
 from gpt2forge.graph.quantize.linear import LINEAR
+from gpt2forge.graph.quantize.positions import POSITIONS
 from gpt2forge.graph.quantize.scheme import Scheme
 from gpt2forge.graph.quantize.table import TABLES
 
@@ -107,6 +108,11 @@ def find_source(name: str, sources: Mapping[str, ir.ExternalTensor]) -> ir.Exter
 
 def check_quantized(folder: Path, weight: Stored, scheme: Scheme) -> None:
     """Rule 4."""
-    wanted = (scheme.linear and LINEAR.fullmatch(weight.name)) or (scheme.table and weight.name in TABLES)
+    linear = LINEAR.fullmatch(weight.name)
+    wanted = (
+        (linear and scheme.choose(linear[1]))
+        or (scheme.table and weight.name in TABLES)
+        or (scheme.positions and weight.name == POSITIONS)
+    )
     if wanted and weight.dtype == ir.DataType.FLOAT:
         raise UserError(f"{folder / GRAPH_FILE}: `{weight.name}` was to be quantized and is still float32")

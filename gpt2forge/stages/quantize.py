@@ -1,15 +1,19 @@
 """quantize: store the weights in 32, 8 or 4 bits, keys and values in 32 or 8, and write the published directory."""
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field, ValidationInfo, field_validator
+from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
-from gpt2forge.errors import UserError
+from gpt2forge.errors import UserError, suggest
+from gpt2forge.graph.quantize.names import KINDS, can_match, find_conflict, list_linears
+from gpt2forge.graph.quantize.scheme import CHANNEL, choose_granularity, choose_table_block
 from gpt2forge.stage import Inputs, Metrics, Section, Stage, Target
 
 Embeddings = Literal["none", "int8", "int4"]
+Block = Literal[16, 32, 64, 128, 256]
 Granularity = Literal[16, 32, 64, 128, 256, "channel"]
 Cache = Literal["float32", "int8"]
 
@@ -36,6 +40,32 @@ COPIED = (
 )
 
 
+def check_pattern(pattern: str) -> str:
+    if not can_match(pattern):
+        raise ValueError(f"matches no linear layer{suggest(pattern, [f'h.*.{kind}' for kind in KINDS])}")
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(check_pattern)]
+"""Of names of linear layers, as the shell has them for files: `*`, `?`, `[0-3]`."""
+
+
+class Override(Section):
+    """How the linear layers that a pattern matches are stored."""
+
+    bits: Literal[8, 4] = Field(description="of each weight")
+    granularity: Granularity | None = Field(
+        default=None, description="how many weights share a scale: the scheme's if it has as many bits, else 128 or 32"
+    )
+
+    @field_validator("granularity")
+    @classmethod
+    def check_channel(cls, granularity: Granularity | None, info: ValidationInfo) -> Granularity | None:
+        if granularity == CHANNEL and info.data.get("bits", 8) != 8:
+            raise ValueError("needs `bits: 8`; use 16, 32, 64, 128 or 256")
+        return granularity
+
+
 class Quantization(Section):
     """`quantization:`, how weights are stored; what is not given is filled in, so that one meaning has one key."""
 
@@ -59,6 +89,21 @@ class Quantization(Section):
     )
     kv_cache: Cache = Field(
         default="float32", description="how the keys and values of the tokens so far are kept; int8 needs `calibration`"
+    )
+
+    embeddings_granularity: Block | None = Field(
+        default=None,
+        description="how many weights of them share a scale: `granularity` if it is a size of blocks of as many bits, "
+        "else 128 (int8) or 32 (int4)",
+    )
+    positions: Literal["float32", "float16"] = Field(
+        default="float32", description="how the position embeddings are stored"
+    )
+    overrides: dict[Pattern, Override] | None = Field(
+        default=None, description="what some linear layers get instead, by a pattern of their names, `h.*.mlp.c_proj`"
+    )
+    skip: list[Pattern] | None = Field(
+        default=None, description="which linear layers stay float32, by patterns of their names"
     )
 
     @field_validator("granularity")
@@ -87,6 +132,51 @@ class Quantization(Section):
             return embeddings
         return "none" if info.data.get("scheme", "none") == "none" else "int8"
 
+    @field_validator("embeddings_granularity")
+    @classmethod
+    def drop_default(cls, block: Block | None, info: ValidationInfo) -> Block | None:
+        """What is the default anyway is not kept, so that one edit of `granularity` is one difference."""
+        data = info.data
+        if block is not None and data.get("embeddings") == "none":
+            raise ValueError("means nothing where `embeddings` is `none`; remove it")
+        default = choose_table_block(
+            data.get("embeddings", "none"), data.get("scheme", "none"), data.get("granularity")
+        )
+        return None if block == default else block
+
+    @field_validator("overrides")
+    @classmethod
+    def fill_overrides(cls, overrides: dict[str, Override] | None, info: ValidationInfo) -> dict[str, Override] | None:
+        check_patterns(overrides or {}, (), info)
+        return {pattern: fill_override(own, info) for pattern, own in (overrides or {}).items()} or None
+
+    @field_validator("skip")
+    @classmethod
+    def order_skip(cls, skip: list[str] | None, info: ValidationInfo) -> list[str] | None:
+        check_patterns(info.data.get("overrides") or {}, skip or (), info)
+        return sorted(set(skip or ())) or None
+
+    @property
+    def granularities(self) -> set[Granularity | None]:
+        """Those of all linear layers that are quantized."""
+        return {self.granularity, *(own.granularity for own in (self.overrides or {}).values())}
+
+
+def check_patterns(overrides: Mapping[str, Override], skip: Sequence[str], info: ValidationInfo) -> None:
+    """Raises ValueError where there is no rule to make exceptions from, or two match the same in the first layer."""
+    if (overrides or skip) and info.data.get("scheme") == "none":
+        raise ValueError("means nothing where `scheme` is `none`; remove it")
+    conflict = find_conflict(list_linears([0]), overrides, skip)
+    if conflict:
+        raise ValueError(f"is ambiguous: {conflict}")
+
+
+def fill_override(own: Override, info: ValidationInfo) -> Override:
+    if own.granularity is not None:
+        return own
+    filled = choose_granularity(own.bits, info.data.get("scheme", "none"), info.data.get("granularity"))
+    return own.model_copy(update={"granularity": filled})
+
 
 def reads_statistics(section: Quantization) -> bool:
     return section.method == "gptq" or section.kv_cache == "int8"
@@ -108,9 +198,13 @@ def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Met
     from gpt2forge.graph.quantize.scheme import make_scheme
     from gpt2forge.model.statistics import list_cache_magnitudes, open_statistics
 
-    if section.granularity == "channel" and target.cpu != "vnni":
+    if CHANNEL in section.granularities and target.cpu != "vnni":
         raise UserError(f"`quantization.granularity: channel` needs `target.cpu: vnni`: {SATURATION}")
-    scheme = make_scheme(section.scheme, section.granularity, section.embeddings or "none")
+    overrides = {pattern: (own.bits, own.granularity) for pattern, own in (section.overrides or {}).items()}
+    scheme = make_scheme(
+        *(section.scheme, section.granularity, section.embeddings or "none", section.embeddings_granularity),
+        *(section.positions, overrides, section.skip or ()),
+    )
     weights = inputs["weights"]
     model = read_graph(inputs["graph"])
     sources = find_weights(model.graph)

@@ -1,6 +1,7 @@
 """`gpt2forge diff` and `gpt2forge recipe show`."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -77,8 +78,19 @@ def test_recipe_with_a_matrix_lists_its_variants_and_what_they_change(workshop: 
         "recipes/nano-cpu.yaml:14:3",
     ]
     found = json.loads(workshop.run("recipe", "show", "nano-cpu", "--json").stdout)["recipes"]
-    assert list(found) == [f"nano-cpu@{variant}" for variant in ("fp32", "int8-32", "int8-128", "int4-32")]
+    assert list(found) == [f"nano-cpu@{variant}" for variant in ("fp32", "int8-32", "int8-128", "int4-32", "mixed")]
     assert found["nano-cpu@fp32"]["quantization"] == {"scheme": "none"}
+
+
+def test_changes_of_a_variant_can_be_typed_as_they_are_shown(workshop: Workshop) -> None:
+    (line,) = [line for line in workshop.run("recipe", "show", "nano-cpu").stdout.splitlines() if "@mixed" in line]
+    text = line.split(maxsplit=1)[1]
+    changes = re.findall(r"\S+=\{.*\}|\S+", text)
+    assert "quantization.overrides={h.0.*: {bits: 8}, 'h.[1-3].attn.*': {bits: 8}}" in changes
+    words = [word for change in changes for word in ("--set", change)]
+    typed = workshop.run("recipe", "show", "nano-cpu@fp32", *words, "--name", "typed", "--json")
+    wanted = workshop.run("recipe", "show", "nano-cpu@mixed", "--json")
+    assert json.loads(typed.stdout)["recipe"] == {**json.loads(wanted.stdout)["recipe"], "name": "typed"}
 
 
 def test_deletion_in_a_variant_is_shown_as_a_change(workshop: Workshop) -> None:

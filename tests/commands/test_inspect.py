@@ -25,3 +25,29 @@ def test_folder_that_is_no_checkpoint_is_one_line(workshop: Workshop) -> None:
     lines = workshop.run("inspect", "recipes", code=1).stderr.splitlines()
     assert len(lines) == 1
     assert lines[0].startswith("error: no checkpoint at `recipes`")
+
+
+def test_result_is_told_by_kind_of_tensor(workshop: Workshop) -> None:
+    words = ("overrides={h.0.*: {bits: 8}}", "skip=[h.3.mlp.*]", "positions=float16")
+    changes = [word for change in words for word in ("--set", f"quantization.{change}")]
+    workshop.run("build", "nano-cpu-int4", "--name", "mixed", *changes)
+    lines = workshop.run("inspect", "build/mixed").stdout.splitlines()
+    assert [line.split() for line in lines[2:7]] == [
+        ["wpe", "1", "float16", "-", "16.00", "0.02%", "65.5", "kB"],
+        ["h.*.attn.c_attn", "1", "int8", "128", "8.25", "0.65%", "50.7", "kB"],
+        ["h.*.attn.c_attn", "3", "int4", "32", "5.00", *lines[4].split()[5:9], "92.2", "kB"],
+        ["h.*.attn.c_proj", "1", "int8", "128", "8.25", "0.69%", "16.9", "kB"],
+        ["h.*.attn.c_proj", "3", "int4", "32", "5.00", *lines[6].split()[5:9], "30.7", "kB"],
+    ]
+    assert "h.*.mlp.c_fc      1         float32  -                32.00" in "\n".join(lines)
+    found = json.loads(workshop.run("inspect", "build/mixed", "--json").stdout)["tensors"]
+    assert len(found) == len(lines) - 1
+    story = json.loads((workshop.folder / "build/mixed/forge.json").read_text())["tensors"]
+    assert sum(kind["bytes"] for kind in found) == sum(tensor["bytes"] for tensor in story)
+    assert sum(kind["count"] for kind in found) == len(story)
+
+
+def test_channels_are_told(workshop: Workshop) -> None:
+    workshop.run("build", "nano-vnni-int8")
+    lines = workshop.run("inspect", "build/nano-vnni-int8").stdout.splitlines()
+    assert lines[3].split()[:4] == ["h.*.attn.c_attn", "4", "int8", "channel"]

@@ -30,7 +30,12 @@ def test_schema_is_one_line_of_json_on_request(workshop: Workshop, schema: dict[
 
 
 @pytest.mark.parametrize(
-    "text", ["{name: x, sorce: {}}", "{extends: y, fusion: {gelu: 1}}", "{target: {device: cuda}}"]
+    "text",
+    [
+        *("{name: x, sorce: {}}", "{extends: y, fusion: {gelu: 1}}", "{target: {device: cuda}}"),
+        *("{quantization: {overrides: {h.0.*: 8}}}", "{quantization: {overrides: {h.0.*: {bit: 8}}}}"),
+        *("{quantization: {skip: h.0.*}}", "{quantization: {embeddings_granularity: channel}}"),
+    ],
 )
 def test_bad_recipe_does_not_fit(schema: dict[str, object], text: str) -> None:
     with pytest.raises(jsonschema.ValidationError):
@@ -45,6 +50,8 @@ def test_bad_recipe_does_not_fit(schema: dict[str, object], text: str) -> None:
         "{matrix: [{int8: {quantization: {scheme: int8}}}, {'32': {quantization: {granularity: 32}}}]}",
         "{extends: a.yaml, matrix: null}",
         "{extends: a.yaml, matrix: {a: null}}",
+        "{quantization: {overrides: {h.0.*: {bits: 8, granularity: channel}, h.1.*: null}, skip: [h.2.*]}}",
+        "{quantization: {overrides: null, skip: null, positions: float16, embeddings_granularity: 16}}",
     ],
 )
 def test_recipe_with_parents_and_variants_fits(schema: dict[str, object], text: str) -> None:

@@ -93,6 +93,19 @@ def test_json_has_the_same(shop: Workshop) -> None:
     }
 
 
+def test_override_is_told_with_its_place(shop: Workshop) -> None:
+    recipe = shop.folder / "mixed-int8.yaml"
+    text = (shop.folder / "mine-int8.yaml").read_text().replace("mine-int8", "mixed-int8")
+    recipe.write_text(text + "  overrides:\n    h.0.*: {bits: 4}\n    h.1.*: {bits: 4}\n")
+    shop.run("build", str(recipe))
+    recipe.write_text(text + "  overrides:\n    h.1.*: {bits: 4}\n    h.0.*: {bits: 4, granularity: 16}\n")
+    line = text.count("\n") + 3
+    lines = ask(shop, str(recipe), "quantize")
+    assert [each.split() for each in lines[1:]] == [
+        ["quantization.overrides.h.0.*.granularity", "32", "->", "16", f"{recipe}:{line}:22"]
+    ]
+
+
 def test_unknown_step_is_one_line(shop: Workshop) -> None:
     done = shop.run("why", "mine-int8.yaml", "verify", code=1)
     steps = "`convert`, `export`, `fuse`, `quantize`"

@@ -14,7 +14,7 @@ from gpt2forge.graph.audit import audit_package
 from gpt2forge.graph.files import read_graph, write_graph
 from gpt2forge.graph.package import find_region, find_weights
 from gpt2forge.graph.quantize.model import quantize_model
-from gpt2forge.graph.quantize.scheme import Scheme
+from gpt2forge.graph.quantize.scheme import Scheme, Storage
 from tests.graph.models import Shape, Tiny, export, make_tiny
 from tests.graph.quantize.packages import FLOAT32, SCHEMES, pack
 
@@ -157,3 +157,20 @@ def test_linear_layer_that_stayed_float32_fails_the_build(tiny: Tiny, tmp_path: 
 def test_table_that_stayed_float32_fails_the_build(tiny: Tiny, tmp_path: Path) -> None:
     pack(tiny, tmp_path / "out", SCHEMES["int8-float-tables"])
     assert complain(tiny, tmp_path / "out", INT8) == "model.onnx: `wte.weight` was to be quantized and is still float32"
+
+
+def test_layer_that_was_to_be_skipped_may_stay_float32(tiny: Tiny, tmp_path: Path) -> None:
+    skipping = replace(INT8, skip=("h.1.attn.c_proj",))
+    pack(tiny, tmp_path / "out", skipping)
+    sources = find_weights(read_graph(tiny.graph).graph)
+    audit_package(tmp_path / "out", skipping, sources, tiny.weights)
+    assert complain(tiny, tmp_path / "out", INT8) == (
+        "model.onnx: `h.1.attn.c_proj.weight` was to be quantized and is still float32"
+    )
+
+
+def test_positions_that_stayed_float32_fail_the_build(tiny: Tiny, tmp_path: Path) -> None:
+    pack(tiny, tmp_path / "out", INT8)
+    assert complain(tiny, tmp_path / "out", replace(INT8, positions=Storage(16, None))) == (
+        "model.onnx: `wpe.weight` was to be quantized and is still float32"
+    )

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from gpt2forge.errors import UserError
 from gpt2forge.graph.feeds import make_feeds, read_cache_shape, run
+from gpt2forge.graph.quantize.scheme import make_scheme
 from gpt2forge.graph.session import open_package
 from gpt2forge.stage import Inputs, Target
 from gpt2forge.stages.quantize import STAGE, Quantization
@@ -54,6 +55,26 @@ def test_what_is_not_given_is_filled_in(given: dict[str, Any], filled: tuple[Any
         ({"scheme": "int8", "granularity": 48}, "granularity", "Input should be 16, 32, 64, 128, 256 or 'channel'"),
         ({"scheme": "int8", "embeddings": "int2"}, "embeddings", "Input should be 'none', 'int8' or 'int4'"),
         ({"kv_cache": "int4"}, "kv_cache", "Input should be 'float32' or 'int8'"),
+        (
+            {"scheme": "int8", "embeddings": "none", "embeddings_granularity": 32},
+            "embeddings_granularity",
+            "means nothing where `embeddings` is `none`; remove it",
+        ),
+        (
+            {"scheme": "int8", "embeddings_granularity": "channel"},
+            "embeddings_granularity",
+            "Input should be 16, 32, 64, 128 or 256",
+        ),
+        (
+            {"overrides": {"h.*": {"bits": 8}}},
+            "overrides",
+            "means nothing where `scheme` is `none`; remove it",
+        ),
+        (
+            {"scheme": "int8", "overrides": {"h.*.c_proj": {"bits": 4}, "h.*.mlp.*": {"bits": 4}}},
+            "overrides",
+            "is ambiguous: two patterns match `h.0.mlp.c_proj`, `h.*.c_proj` and `h.*.mlp.*`; let one decide",
+        ),
     ],
 )
 def test_wrong_value_is_an_error_at_its_key(given: dict[str, Any], key: str, message: str) -> None:
@@ -61,6 +82,62 @@ def test_wrong_value_is_an_error_at_its_key(given: dict[str, Any], key: str, mes
         Quantization(**given)
     (fault,) = error.value.errors()
     assert (fault["loc"], fault["msg"].removeprefix("Value error, ")) == ((key,), message)
+
+
+@pytest.mark.parametrize(
+    ("given", "default"),
+    [
+        ({"scheme": "int8"}, 128),
+        ({"scheme": "int8", "granularity": 32}, 32),
+        ({"scheme": "int8", "granularity": "channel"}, 128),
+        ({"scheme": "int4", "granularity": 64}, 128),
+        ({"scheme": "int4", "granularity": 64, "embeddings": "int4"}, 64),
+        ({"scheme": "int8", "granularity": 64, "embeddings": "int4"}, 32),
+        ({"embeddings": "int4"}, 32),
+    ],
+)
+def test_block_of_the_embeddings_is_kept_where_it_is_not_the_default(given: dict[str, Any], default: int) -> None:
+    for block in (16, 32, 64, 128, 256):
+        section = Quantization(**given, embeddings_granularity=block)
+        assert section.embeddings_granularity == (None if block == default else block)
+        assert Quantization(**section.model_dump()) == section
+    scheme = make_scheme(str(given.get("scheme", "none")), section.granularity, str(section.embeddings))
+    assert scheme.table is not None
+    assert scheme.table.block == default
+
+
+@pytest.mark.parametrize(
+    ("scheme", "override", "filled"),
+    [
+        ({"scheme": "int8", "granularity": 64}, {"bits": 8}, (8, 64)),
+        ({"scheme": "int8", "granularity": 64}, {"bits": 4}, (4, 32)),
+        ({"scheme": "int4", "granularity": 64}, {"bits": 4}, (4, 64)),
+        ({"scheme": "int4", "granularity": 64}, {"bits": 8}, (8, 128)),
+        ({"scheme": "int8", "granularity": "channel"}, {"bits": 8}, (8, "channel")),
+        ({"scheme": "int4"}, {"bits": 8, "granularity": "channel"}, (8, "channel")),
+        ({"scheme": "int4"}, {"bits": 8, "granularity": 16}, (8, 16)),
+    ],
+)
+def test_granularity_of_an_override_is_filled_in(
+    scheme: dict[str, Any], override: dict[str, Any], filled: tuple[Any, ...]
+) -> None:
+    section = Quantization(**scheme, overrides={"h.0.*": override})
+    assert section.overrides is not None
+    assert (section.overrides["h.0.*"].bits, section.overrides["h.0.*"].granularity) == filled
+    assert Quantization(**section.model_dump()) == section
+
+
+def test_what_means_the_same_is_the_same() -> None:
+    plain = Quantization(scheme="int4")
+    assert Quantization(scheme="int4", overrides={}, skip=[], embeddings_granularity=128) == plain
+    assert Quantization(scheme="int4", skip=["h.1.*", "h.0.*", "h.1.*"]) == Quantization(
+        scheme="int4", skip=["h.0.*", "h.1.*"]
+    )
+    one, other = {"h.0.*": {"bits": 8}}, {"h.1.*": {"bits": 8, "granularity": 128}}
+    sections = (Quantization(scheme="int4", overrides=given) for given in ({**one, **other}, {**other, **one}))
+    first, second = (json.dumps(section.model_dump(), sort_keys=True) for section in sections)
+    assert first == second
+    assert Quantization(scheme="none", overrides={}, skip=[]) == Quantization()
 
 
 def quantize(tiny: Tiny, out: Path, section: Quantization, target: Target = ANY) -> dict[str, Any]:
@@ -118,6 +195,40 @@ def test_channels_are_refused_where_they_would_saturate(tiny: Tiny, tmp_path: Pa
         "at 6 % of positions); use blocks, for example `granularity: 128`"
     )
     quantize(tiny, tmp_path / "vnni", section, VNNI)
+    overridden = Quantization(scheme="int4", overrides={"h.1.*": {"bits": 8, "granularity": "channel"}})
+    with pytest.raises(UserError, match=r"needs `target\.cpu: vnni`"):
+        quantize(tiny, tmp_path / "other", overridden)
+
+
+def test_every_key_reaches_the_package(tiny: Tiny, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    section = Quantization(
+        scheme="int4",
+        embeddings_granularity=16,
+        positions="float16",
+        overrides={"h.*.mlp.c_proj": {"bits": 8, "granularity": 64}, "h.1.mlp.c_fc": {"bits": 4, "granularity": 16}},
+        skip=["h.0.attn.*"],
+    )
+    quantize(tiny, out, section)
+    rows = {row["name"]: row for row in json.loads((out / "forge.json").read_text())["tensors"]}
+    found = {name: (row["bits"], row["block"]) for name, row in rows.items() if row["bytes"] > 500}
+    assert found == {
+        "wte.weight": (8, 16),
+        "wpe.weight": (16, None),
+        "h.0.attn.c_attn.weight": (32, None),
+        "h.0.attn.c_proj.weight": (32, None),
+        "h.0.mlp.c_fc.weight": (4, 32),
+        "h.0.mlp.c_proj.weight": (8, 64),
+        "h.1.attn.c_attn.weight": (4, 32),
+        "h.1.mlp.c_fc.weight": (4, 16),
+        "h.1.mlp.c_proj.weight": (8, 64),
+    }
+    assert rows["h.1.attn.c_proj.weight"]["bits"] == 4
+    assert rows["wpe.weight"]["bits_per_weight"] == 16
+    ids = tiny.ids(2, 6)
+    session = open_package(out, threads=1)
+    logits, _ = run(session, make_feeds(ids, read_cache_shape(session).empty(2)))
+    assert distance(logits, torch_logits(tiny.model, ids)) < 0.3
 
 
 def test_progress_ends_with_all_bytes(tiny: Tiny, tmp_path: Path) -> None:

@@ -10,9 +10,10 @@ from gpt2forge.graph.package import Layout, refer
 from gpt2forge.graph.quantize.edit import replace, start_edit
 from gpt2forge.graph.quantize.item import Item
 from gpt2forge.graph.quantize.matmul import reserve_blocks, write_matmul
+from gpt2forge.graph.quantize.names import KINDS
 from gpt2forge.graph.quantize.scheme import Storage
 
-LINEAR = re.compile(r"(h\.\d+\.(?:attn\.c_attn|attn\.c_proj|mlp\.c_fc|mlp\.c_proj))\.weight")
+LINEAR = re.compile(rf"(h\.\d+\.(?:{'|'.join(map(re.escape, KINDS))}))\.weight")
 LEVELS, ZERO_POINT = 127, 128  # of the activations
 LEAST = 1e-30  # of a row's magnitude, so that a row of zeros divides by no zero
 

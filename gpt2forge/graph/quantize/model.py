@@ -1,19 +1,22 @@
 """Quantizes a whole graph into the two files of a package."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
+from gpt2forge.errors import UserError
 from gpt2forge.graph.builder import MICROSOFT
 from gpt2forge.graph.files import PASSES_APPLIED, write_graph
 from gpt2forge.graph.package import DataFile, Layout, find_weights, refer
 from gpt2forge.graph.quantize.coverage import Row
 from gpt2forge.graph.quantize.item import Item
 from gpt2forge.graph.quantize.linear import LINEAR, rewrite_linear
+from gpt2forge.graph.quantize.names import find_conflict, find_unmatched
+from gpt2forge.graph.quantize.positions import GATHER, POSITIONS, rewrite_positions
 from gpt2forge.graph.quantize.scheme import Scheme
 from gpt2forge.graph.quantize.store import NOTHING, Statistics, Store
 from gpt2forge.graph.quantize.table import TABLES, rewrite_table
@@ -35,8 +38,10 @@ def quantize_model(
 
     What is known of the layers' inputs, `statistics`, decides how weights in blocks are rounded. Gives what became of
     each weight. The files do not depend on the number of threads (default: one for each core).
-    Changes `model`. Raises UserError when a weight is not what the graph says, or is not finite.
+    Changes `model`. Raises UserError when a weight is not what the graph says, or is not finite, and where the scheme's
+    patterns do not fit the model's layers.
     """
+    check_patterns(find_weights(model.graph), scheme)
     layout = Layout()
     items = plan_items(model, scheme, layout)
     write_graph(model, out)
@@ -50,6 +55,21 @@ def quantize_model(
     with DataFile(out, layout.size) as file, ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
         store = Store(weights, file, pool, tick, statistics)
         return [store(item) for item in items]
+
+
+def check_patterns(names: Iterable[str], scheme: Scheme) -> None:
+    """Raises UserError where a pattern matches none of the linear layers among these weights, or two match the same."""
+    linears = [linear[1] for name in names if (linear := LINEAR.fullmatch(name))]
+    conflict = find_conflict(linears, scheme.overrides, scheme.skip)
+    if conflict:
+        raise UserError(f"`quantization`: {conflict}")
+    for key, patterns in (("overrides", scheme.overrides), ("skip", scheme.skip)):
+        pattern = find_unmatched(linears, patterns)
+        if pattern is not None:
+            known = f"`{linears[0]}` to `{linears[-1]}`" if linears else "none"
+            raise UserError(
+                f"`quantization.{key}`: `{pattern}` matches no linear layer of this model, which has {known}"
+            )
 
 
 def plan_items(model: ir.Model, scheme: Scheme, layout: Layout) -> list[Item]:
@@ -76,11 +96,14 @@ def plan_item(
     name = weight.name or ""
     linear = LINEAR.fullmatch(name)
     node = nodes.get(linear[1]) if linear else None
-    if scheme.linear and linear and node and node.op_type == "MatMul":
-        bias_add = nodes.get(f"{linear[1]}.bias_add") if absorb and scheme.linear.block else None
-        return rewrite_linear(graph, node, weight, scheme.linear, layout, bias_add)
+    storage = scheme.choose(linear[1]) if linear else None
+    if storage and linear and node and node.op_type == "MatMul":
+        bias_add = nodes.get(f"{linear[1]}.bias_add") if absorb and storage.block else None
+        return rewrite_linear(graph, node, weight, storage, layout, bias_add)
     if scheme.table and name in TABLES:
         return rewrite_table(graph, weight, scheme.table, layout)
+    if scheme.positions and name == POSITIONS and GATHER in nodes:
+        return rewrite_positions(graph, nodes[GATHER], weight, scheme.positions, layout)
     region = layout.reserve(weight.length or 0)
     value = graph.initializers[name]
     value.const_value = refer(name, weight.dtype, weight.shape.numpy(), region).const_value

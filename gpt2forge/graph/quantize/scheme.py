@@ -1,37 +1,85 @@
 """How the weights of a model are to be stored."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+FLOAT16_BITS = 16
 
 
 @dataclass(frozen=True)
 class Storage:
-    """Integers of `bits` bits, one scale for each `block` of them; no `block`: one scale for each output channel."""
+    """Integers of `bits` bits, one scale for each `block` of them; no `block`: one scale for each output channel.
+
+    16 bits are float16, without scales.
+    """
 
     bits: int
     block: int | None
 
+    @property
+    def is_half(self) -> bool:
+        return self.bits == FLOAT16_BITS
+
 
 @dataclass(frozen=True)
 class Scheme:
-    """What becomes of the linear layers and of the embedding tables; None: they stay float32."""
+    """What becomes of the linear layers, the embedding tables and the positions; None: they stay float32.
+
+    `overrides` say by a pattern of names what a linear layer gets instead, `skip` which of them stay float32.
+    """
 
     linear: Storage | None
     table: Storage | None
+    positions: Storage | None = None
+    overrides: Mapping[str, Storage] = field(default_factory=dict)
+    skip: Sequence[str] = ()
+
+    def choose(self, name: str) -> Storage | None:
+        """How the linear layer `name` is to be stored."""
+        if any(fnmatchcase(name, pattern) for pattern in self.skip):
+            return None
+        return next((own for pattern, own in self.overrides.items() if fnmatchcase(name, pattern)), self.linear)
 
 
 DEFAULT_BLOCK = {8: 128, 4: 32}
 BITS: dict[str, int] = {"int8": 8, "int4": 4}
+CHANNEL = "channel"
 
 
-def make_scheme(scheme: str, granularity: int | str | None, embeddings: str) -> Scheme:
-    """The scheme that the words of a recipe mean.
+def choose_granularity(bits: int, scheme: str, granularity: int | str | None) -> int | str:
+    """How many weights of `bits` bits share a scale where nobody says: as in the scheme where it has as many bits."""
+    shared = granularity if BITS.get(scheme) == bits else None
+    return DEFAULT_BLOCK[bits] if shared is None else shared
 
-    Tables always have blocks: those of the linear layers where these have blocks of as many bits, else their bits' own.
-    """
-    block = granularity if isinstance(granularity, int) else None
-    linear = Storage(BITS[scheme], block) if scheme in BITS else None
+
+def choose_table_block(embeddings: str, scheme: str, granularity: int | str | None) -> int | None:
+    """The same of the embeddings, which always have blocks; None where they stay float32."""
     if embeddings not in BITS:
-        return Scheme(linear, None)
-    bits = BITS[embeddings]
-    shared = block if linear and linear.bits == bits else None
-    return Scheme(linear, Storage(bits, shared or DEFAULT_BLOCK[bits]))
+        return None
+    filled = choose_granularity(BITS[embeddings], scheme, granularity)
+    return filled if isinstance(filled, int) else DEFAULT_BLOCK[BITS[embeddings]]
+
+
+def make_storage(bits: int, granularity: int | str | None) -> Storage:
+    return Storage(bits, granularity if isinstance(granularity, int) else None)
+
+
+def make_scheme(
+    scheme: str,
+    granularity: int | str | None,
+    embeddings: str,
+    embeddings_granularity: int | None = None,
+    positions: str = "float32",
+    overrides: Mapping[str, tuple[int, int | str | None]] | None = None,
+    skip: Sequence[str] = (),
+) -> Scheme:
+    """The scheme that the words of a recipe mean; `overrides` are (bits, granularity) by pattern."""
+    table = embeddings_granularity or choose_table_block(embeddings, scheme, granularity)
+    return Scheme(
+        make_storage(BITS[scheme], granularity) if scheme in BITS else None,
+        Storage(BITS[embeddings], table) if embeddings in BITS else None,
+        Storage(FLOAT16_BITS, None) if positions == "float16" else None,
+        {pattern: make_storage(*own) for pattern, own in (overrides or {}).items()},
+        tuple(skip),
+    )

@@ -14,10 +14,11 @@ import numpy as np
 
 from gpt2forge.errors import UserError
 from gpt2forge.graph.package import DataFile, map_weight
-from gpt2forge.graph.quantize.blocks import Floats
+from gpt2forge.graph.quantize.blocks import Floats, sum_squares
 from gpt2forge.graph.quantize.channel import find_magnitudes, quantize_rows, scale_channels
 from gpt2forge.graph.quantize.coverage import Row, relate
 from gpt2forge.graph.quantize.gptq import Feedback, make_feedback, quantize_columns
+from gpt2forge.graph.quantize.half import narrow
 from gpt2forge.graph.quantize.item import Item
 from gpt2forge.graph.quantize.linear import LEVELS
 from gpt2forge.graph.quantize.scratch import Scratch
@@ -71,9 +72,10 @@ class Store:
         try:
             error = self.write(item, values)
         except ValueError as fault:
+            instead = "positions: float32" if item.storage and item.storage.is_half else "scheme: none"
             raise UserError(
                 f"{self.folder / str(item.weight.location)}: `{item.weight.name}` cannot be quantized: {fault}; "
-                "start from an earlier checkpoint, or use `scheme: none`"
+                f"start from an earlier checkpoint, or use `{instead}`"
             ) from fault
         size = item.data.length + (item.scales.length if item.scales else 0)
         bits, block = (item.storage.bits, item.storage.block) if item.storage else (32, None)
@@ -83,6 +85,8 @@ class Store:
         """Write a weight as its storage asks, and give its relative error."""
         if item.storage is None:
             return self.copy(item, values.reshape(-1))
+        if item.storage.is_half:
+            return self.write_halves(item, values)
         if item.storage.block is None:
             return self.write_channels(item, values)
         return self.write_blocks(item, values.T if item.table else values, item.storage.bits, item.storage.block)
@@ -93,6 +97,18 @@ class Store:
             self.file.write(item.data, 4 * part.start, values[part])
             self.tick(values[part].nbytes)
         return 0.0
+
+    def write_halves(self, item: Item, values: Floats) -> float:
+        """Write `values` (R, N) as float16, some rows at a time."""
+        data = item.data
+
+        def store(part: slice) -> Sums:
+            halves = narrow(values[part])
+            self.file.write(data, part.start * halves[0].nbytes, halves)
+            errors = halves.astype(np.float32) - values[part]
+            return Sums(sum_squares(errors), sum_squares(np.array(values[part])), values[part].nbytes)
+
+        return self.add_up(store, cut(len(values), count_vectors(values.shape[1])))
 
     def write_blocks(self, item: Item, columns: Floats, bits: int, block: int) -> float:
         """Write `columns` (K, N) in blocks along K, some columns at a time."""

@@ -32,6 +32,13 @@ SCHEMES = {
     "int8-float-tables": make_scheme("int8", 32, "none"),
     "int4-32": make_scheme("int4", 32, "int8"),
     "int4-all": make_scheme("int4", 16, "int4"),
+    "int4-wide-tables": make_scheme("int4", 32, "int4", 256, "float16"),
+    "float16-positions": make_scheme("none", None, "none", positions="float16"),
+    "mixed": make_scheme(
+        *("int4", 32, "int8", 16, "float16"),
+        overrides={"h.*.mlp.c_proj": (8, 128), "h.0.attn.c_attn": (4, 16), "h.*.mlp.c_fc": (8, "channel")},
+        skip=["h.*.attn.c_proj"],
+    ),
 }
 
 
@@ -68,12 +75,12 @@ def read(package: Path, tensor: ir.ExternalTensor) -> Array:
 def restore_weight(stored: dict[str, Array], name: str, shape: tuple[int, ...], scheme: Scheme) -> Array:
     """The values of one weight, from its integers and scales where it has them."""
     if name in stored:
-        return stored[name]
+        return stored[name].astype(np.float32)
     if f"{name}.steps" in stored:
         return stored[f"{name}.steps"] * (stored[f"{name}.factors"] * np.float32(LEVELS))
     scales = stored[f"{name}.scales"]
     is_table = name in TABLES
-    storage = scheme.table if is_table else scheme.linear
+    storage = scheme.table if is_table else scheme.choose(name.removesuffix(".weight"))
     assert storage is not None
     data = stored[f"{name}.rows" if f"{name}.rows" in stored else f"{name}.blocks"]
     values = dequantize_blocks(data.reshape(*scales.shape, -1), scales, storage.bits)

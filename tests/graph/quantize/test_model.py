@@ -20,10 +20,12 @@ from tests.graph.quantize.packages import SCHEMES, pack, restore
 COMBINATIONS = list(chain.from_iterable(combinations(PASSES, count) for count in range(len(PASSES) + 1)))
 # Parts of the logits' spread. What is left in the integer schemes is the activations, which have 8 bits there; the weights
 # of these models are random and large, so it is far more than in a trained one.
-TOLERANCES = dict.fromkeys(SCHEMES, 0.05) | {"float32": 1e-5}
+TOLERANCES = dict.fromkeys(SCHEMES, 0.05) | {"float32": 1e-5, "float16-positions": 1e-5}
 # How far the same rows may be from each other in different company. Float32 and the channel form treat each row alone;
 # MatMulNBits has other kernels for one row than for many, which on some processors round differently.
-APART = dict.fromkeys(SCHEMES, 0.05) | {"float32": 1e-5, "int8-channel-float-tables": 1e-5}
+APART = dict.fromkeys(SCHEMES, 0.05) | dict.fromkeys(
+    ("float32", "float16-positions", "int8-channel-float-tables"), 1e-05
+)
 
 
 def logits_of(folder: Path, ids: Array, mask: Array | None = None) -> Array:
@@ -50,7 +52,7 @@ def test_every_width_works(tmp_path: Path, scheme: str, tied: bool, heads: int, 
     assert distance(logits_of(tmp_path / "out", ids), torch_logits(model, ids)) < TOLERANCES[scheme]
 
 
-@pytest.mark.parametrize("scheme", ["int8-128", "int8-channel", "int4-32"])
+@pytest.mark.parametrize("scheme", ["int8-128", "int8-channel", "int4-32", "mixed"])
 @pytest.mark.parametrize("activation", ["gelu", "relu", "silu", "tanh"])
 def test_every_activation_works(tmp_path: Path, scheme: str, activation: str) -> None:
     tiny = make_tiny(tmp_path, Shape(activation=activation, scaled_by_layer=True, epsilon=1e-3))
@@ -153,12 +155,12 @@ def test_rows_of_zeros_divide_by_nothing(tmp_path: Path) -> None:
         for tensor in (weight, bias):
             file.seek(find_region(tensor).offset)
             file.write(bytes(find_region(tensor).length))
-    for scheme in ("int8-channel", "int8-16", "int4-all"):
+    for scheme in ("int8-channel", "int8-16", "int4-all", "mixed"):
         pack(tiny, tmp_path / scheme, SCHEMES[scheme])
         assert np.isfinite(logits_of(tmp_path / scheme, tiny.ids(1, 5))).all()
 
 
-@pytest.mark.parametrize("scheme", [name for name in SCHEMES if name != "float32"])
+@pytest.mark.parametrize("scheme", [name for name, scheme in SCHEMES.items() if scheme.linear])
 def test_weight_that_is_not_finite_is_named(tmp_path: Path, scheme: str) -> None:
     tiny = make_tiny(tmp_path, Shape(layers=1))
     weight = find_weights(read_graph(tiny.graph).graph)["h.0.mlp.c_fc.weight"]
@@ -188,3 +190,93 @@ def test_coverage_counts_every_weight_and_byte_once(tiny: Tiny, tmp_path: Path) 
         "error": c_fc["error"],
     }
     assert isinstance(c_fc["error"], float) and 0.05 < c_fc["error"] < 0.12
+
+
+def test_positions_that_float16_cannot_hold_are_named(tmp_path: Path) -> None:
+    tiny = make_tiny(tmp_path, Shape(layers=1))
+    weight = find_weights(read_graph(tiny.graph).graph)["wpe.weight"]
+    for wrong, fault in ((np.nan, "a value is not finite"), (65520, "a value is beyond 65504, the largest of float16")):
+        with (tiny.weights / "model.safetensors").open("r+b") as file:
+            file.seek(find_region(weight).offset + 400)
+            file.write(np.float32(wrong).tobytes())
+        with pytest.raises(UserError) as error:
+            pack(tiny, tmp_path / str(wrong), SCHEMES["float16-positions"])
+        assert str(error.value) == (
+            f"{tiny.weights / 'model.safetensors'}: `wpe.weight` cannot be quantized: {fault}; "
+            "start from an earlier checkpoint, or use `positions: float32`"
+        )
+
+
+def test_coverage_tells_of_each_exception(tiny: Tiny, tmp_path: Path) -> None:
+    rows = pack(tiny, tmp_path / "out", SCHEMES["mixed"])
+    regions = {find_region(tensor) for tensor in find_weights(read_graph(tmp_path / "out").graph).values()}
+    assert sum(row.bytes for row in rows) == sum(region.length for region in regions)
+    assert {row.name: (row.bits, row.block, row.bytes) for row in rows if row.weights > 200} == {
+        "wte.weight": (8, 16, 101 * 2 * (16 + 4)),
+        "wpe.weight": (16, None, 48 * 24 * 2),
+        "h.0.attn.c_attn.weight": (4, 16, 72 * 2 * (8 + 4)),
+        "h.1.attn.c_attn.weight": (4, 32, 72 * (16 + 4)),
+        **{f"h.{layer}.attn.c_proj.weight": (32, None, 24 * 24 * 4) for layer in (0, 1)},
+        **{f"h.{layer}.mlp.c_fc.weight": (8, None, 52 * (24 + 4)) for layer in (0, 1)},
+        **{f"h.{layer}.mlp.c_proj.weight": (8, 128, 24 * (128 + 4)) for layer in (0, 1)},
+    }
+    errors = {row.name: row.error for row in rows}
+    assert errors["h.0.attn.c_proj.weight"] == 0
+    assert 0 < errors["wpe.weight"] < 2**-11 < errors["h.0.mlp.c_proj.weight"] < errors["h.0.attn.c_attn.weight"]
+
+
+def test_float16_positions_are_looked_up_and_then_made_float32(tiny: Tiny, tmp_path: Path) -> None:
+    pack(tiny, tmp_path / "out", SCHEMES["float16-positions"])
+    graph = read_graph(tmp_path / "out").graph
+    nodes = {node.name: node for node in graph}
+    assert (nodes["wpe.rows"].op_type, nodes["wpe"].op_type) == ("Gather", "Cast")
+    assert [node.name for node in graph if node.op_type == "Cast" and (node.name or "").startswith(("h.", "wpe"))] == [
+        "wpe"
+    ]
+    region = find_region(find_weights(graph)["wpe.weight"])
+    stored = np.fromfile(tmp_path / "out" / "model.onnx_data", np.float16, region.length // 2, offset=region.offset)
+    expected = tiny.model.transformer.wpe.weight.detach().numpy().astype(np.float16)
+    np.testing.assert_array_equal(stored, expected.reshape(-1))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "skip", "fault"),
+    [
+        (
+            {"h.*.mlp.c_proj": (8, 128), "h.1.*": (8, 128)},
+            [],
+            "`quantization`: two patterns match `h.1.mlp.c_proj`, `h.*.mlp.c_proj` and `h.1.*`; let one decide",
+        ),
+        (
+            {"h.*.c_proj": (8, 128)},
+            ["h.1.mlp.*"],
+            "`quantization`: two patterns match `h.1.mlp.c_proj`, `h.*.c_proj` and `h.1.mlp.*`; let one decide",
+        ),
+        (
+            {"h.99.*": (8, 128)},
+            [],
+            "`quantization.overrides`: `h.99.*` matches no linear layer of this model, which has `h.0.attn.c_attn` to "
+            "`h.1.mlp.c_proj`",
+        ),
+        (
+            {},
+            ["h.2.mlp.c_fc"],
+            "`quantization.skip`: `h.2.mlp.c_fc` matches no linear layer of this model, which has `h.0.attn.c_attn` to "
+            "`h.1.mlp.c_proj`",
+        ),
+    ],
+)
+def test_patterns_that_do_not_fit_the_model_are_named(
+    tiny: Tiny, tmp_path: Path, overrides: dict[str, tuple[int, int | str | None]], skip: list[str], fault: str
+) -> None:
+    scheme = make_scheme("int4", 32, "int8", overrides=overrides, skip=skip)
+    with pytest.raises(UserError) as error:
+        pack(tiny, tmp_path / "out", scheme)
+    assert str(error.value) == fault
+
+
+def test_two_patterns_may_skip_the_same(tiny: Tiny, tmp_path: Path) -> None:
+    rows = pack(tiny, tmp_path / "out", make_scheme("int4", 32, "int8", skip=["h.0.*", "h.*.mlp.c_fc"]))
+    left = {row.name for row in rows if row.bits == 32 and row.weights > 500 and row.name.startswith("h.")}
+    kinds = ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")
+    assert left == {*(f"h.0.{kind}.weight" for kind in kinds), "h.1.mlp.c_fc.weight"}

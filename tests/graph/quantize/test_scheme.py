@@ -2,7 +2,7 @@
 
 import pytest
 
-from gpt2forge.graph.quantize.scheme import Scheme, Storage, make_scheme
+from gpt2forge.graph.quantize.scheme import Scheme, Storage, choose_granularity, make_scheme
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,31 @@ from gpt2forge.graph.quantize.scheme import Scheme, Storage, make_scheme
 )
 def test_words_become_bits_and_blocks(words: tuple[str, int | str | None, str], scheme: Scheme) -> None:
     assert make_scheme(*words) == scheme
+
+
+def test_exceptions_become_storages() -> None:
+    overrides: dict[str, tuple[int, int | str | None]] = {"h.*.mlp.c_proj": (8, 64), "h.[0-1].mlp.c_fc": (8, "channel")}
+    scheme = make_scheme("int4", 32, "int4", 16, "float16", overrides, ["h.3.attn.*"])
+    assert (scheme.table, scheme.positions) == (Storage(4, 16), Storage(16, None))
+    assert scheme.choose("h.11.mlp.c_proj") == Storage(8, 64)
+    assert scheme.choose("h.1.mlp.c_fc") == Storage(8, None)
+    assert scheme.choose("h.2.mlp.c_fc") == scheme.choose("h.11.mlp.c_fc") == Storage(4, 32)
+    assert scheme.choose("h.3.attn.c_attn") is None
+    assert scheme.choose("h.13.attn.c_attn") == Storage(4, 32)
+
+
+@pytest.mark.parametrize(
+    ("bits", "scheme", "granularity", "filled"),
+    [
+        (8, "int8", 64, 64),
+        (8, "int8", "channel", "channel"),
+        (8, "int4", 64, 128),
+        (4, "int4", 64, 64),
+        (4, "int8", 64, 32),
+        (4, "int8", "channel", 32),
+    ],
+)
+def test_granularity_is_the_schemes_where_it_has_as_many_bits(
+    bits: int, scheme: str, granularity: int | str, filled: int | str
+) -> None:
+    assert choose_granularity(bits, scheme, granularity) == filled
