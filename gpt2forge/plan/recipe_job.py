@@ -11,7 +11,7 @@ from gpt2forge.plan.assume import check_assumed
 from gpt2forge.plan.job import Job, Source
 from gpt2forge.recipe import MEASURING, STAGES, LoadedRecipe, quote
 from gpt2forge.stage import PACKAGE, Stage
-from gpt2forge.stages.reference import read_text
+from gpt2forge.stages.texts import read_text
 
 TEXTS = {"calibration_text": "calibration", "text": "verify"}
 """The sections that name a file of text, by the kind that stages read it as."""

@@ -6,7 +6,7 @@ from typing import Annotated, Protocol
 from pydantic import Field
 
 from gpt2forge.stage import Inputs, Metrics, Section, Stage, Target
-from gpt2forge.stages.reference import read_windows
+from gpt2forge.stages.texts import read_windows
 
 
 class Calibration(Section):

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Protocol
 
-from gpt2forge.errors import UserError
 from gpt2forge.stage import Inputs, Metrics, Stage, Target
+from gpt2forge.stages.texts import read_windows
 
 POSITION = 1300  # bytes that are kept of each
 
@@ -34,37 +34,6 @@ def run(inputs: Inputs, section: TextLimit, target: Target, out: Path) -> Metric
         parts.append(summarize_window(oracle.read(window), window, random))
     write_reference(join(parts), out)
     return {"windows": len(windows)}
-
-
-def read_windows(weights: Path, path: Path, most: int) -> list[list[int]]:
-    """The first `most` tokens of a text, cut to the context of the model in `weights`.
-
-    Raises UserError when the text is not UTF-8 or too short, or the checkpoint has no tokenizer.
-    """
-    from gpt2forge.graph.text import encode_beginning, read_tokenizer
-    from gpt2forge.graph.windows import cut_windows
-    from gpt2forge.model.config import read_config
-
-    context = read_config(weights).n_positions
-    tokens = encode_beginning(read_tokenizer(weights), read_text(path), most)
-    windows = cut_windows(tokens, context)
-    if not windows:
-        raise UserError(
-            f"{path}: of {len(tokens)} tokens and in a context of {context} nothing can be predicted; give some "
-            "thousands of tokens"
-        )
-    return windows
-
-
-def read_text(path: Path) -> str:
-    """The text; raises UserError when it is empty or not UTF-8."""
-    try:
-        text = path.read_bytes().decode("utf-8")
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is not UTF-8 text at byte {error.start}; convert it first") from error
-    if not text:
-        raise UserError(f"{path}: is empty; give some thousands of tokens")
-    return text
 
 
 STAGE = Stage(

@@ -12,7 +12,9 @@ def outcomes(report: dict[str, Any]) -> dict[str, str]:
 
 
 def test_fitted_weights_leave_half_of_the_divergence(workshop: Workshop) -> None:
-    plain, fitted = workshop.prove("nano-cpu-int4"), workshop.prove("nano-cpu-int4-gptq", *FEW)
+    loose = ("--set", "verify.max_perplexity_increase=9%")
+    plain = workshop.prove("nano-cpu-int4", *loose)
+    fitted = workshop.prove("nano-cpu-int4-gptq", *loose, *FEW)
     assert fitted["verify"]["kl_mean"] < 0.55 * plain["verify"]["kl_mean"]
     assert abs(fitted["bytes"]["package"] - plain["bytes"]["package"]) < 1000  # forge.json says more of the one
 
@@ -35,6 +37,6 @@ def test_nothing_is_collected_where_nothing_reads_it(workshop: Workshop) -> None
 def test_missing_text_is_named_with_its_place(workshop: Workshop) -> None:
     done = workshop.run("build", "nano-cpu-int4-gptq", "--name", "gone", "--set", "calibration.text=gone.txt", code=1)
     assert done.stderr == (
-        "error: --set calibration.text: `calibration.text: gone.txt`: there is no such file; name a file, by its path "
+        "error: --set calibration.text=gone.txt: `calibration.text: gone.txt`: there is no such file; name a file, by its path "
         "from the working directory\n"
     )
