@@ -10,7 +10,7 @@ def measure_fidelity(plan: Plan) -> dict[str, Any]:
     """The part `verify` of each variant's report, and its share of float32's bytes."""
     fidelity = {}
     for variant in VARIANTS:
-        report = run_build(plan.recipe(variant), plan.work, plan.store, skip="benchmark").report
+        report = run_build(plan, variant, skip="benchmark").report
         fidelity[variant] = {
             **report["verify"],
             "bytes": report["bytes"]["package"],
