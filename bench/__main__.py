@@ -28,7 +28,7 @@ from gpt2forge.measure.bandwidth import ROWS, Bandwidth
 PARTS = ("builds", "peers", "fidelity", "variants", "idle")
 USUAL = [SHIPPED, EXAMPLE]
 WIDTH = 150  # columns where no terminal says how many there are: in a file, nothing is cut off
-NOTE = """Works in bench/work: 20 GB of disk (checkpoint, store, what other systems make of it), kept for the next run
+NOTE = """Works in bench/work: 25 GB of disk (checkpoint, store, what other systems make of it), kept for the next run
 but for our own builds. Systems are opened as long as memory lasts; Optimum's export takes 14 GB at 774M.
 `make clean` removes all of it."""
 
@@ -41,7 +41,7 @@ def measure(plans: dict[str, Plan], parts: list[str], bandwidth_rows: int = ROWS
     results: dict[str, Any] = {"host": describe_host(), "date": time.strftime("%Y-%m-%d"), "seconds": {}}
     for plan in plans.values():
         link_examples(plan.work)
-        if not plan.is_trained:
+        if not plan.is_trained and {"builds", "peers"} & set(parts):
             say(f"the checkpoint of {plan.model}")
             prepare_checkpoint(plan)
     steps: dict[str, tuple[str, Callable[[], Any]]] = {
@@ -90,7 +90,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--work", type=Path, default=WORK, help="folder to work in (default bench/work)")
     parser.add_argument("--json", action="store_true", help="print the results as JSON instead of tables")
     parser.add_argument("--markdown", action="store_true", help="print the README's tables (sizes and speed, fidelity)")
-    parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md and what it shows")
+    parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md, of a whole run")
     parser.add_argument("--from-docs", action="store_true", help="measure nothing: take docs/benchmarks/results.json")
     return parser.parse_args()
 
@@ -98,7 +98,7 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     options = parse()
     results = read_results() if options.from_docs else run(options)
-    if options.write_docs:
+    if options.write_docs and not options.only and not options.system:  # of a part, there is no page
         write_document(results)
     if options.json:
         sys.stdout.write(json.dumps(results, indent=2) + "\n")

@@ -13,6 +13,7 @@ from gpt2forge.measure.host import count_threads
 TOOLS = ("numpy", "onnx", "onnxruntime", "torch", "transformers")
 PEERS = {
     "optimum": ("optimum", "optimum-onnx", "transformers"),
+    "exporter": ("onnxscript",),
     "ctranslate2": ("ctranslate2",),
     "llamacpp": ("xllamacpp",),
 }

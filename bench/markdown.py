@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bench.goals import PYTORCH, find
-from bench.plan import EXAMPLE, SHIPPED, SHORT, VARIANTS
+from bench.plan import EXAMPLE, SHIPPED, SHIPPED_VARIANTS, SHORT, VARIANTS
 
 HEADER = (
     "| recipe | what | MB | of float32 | a new token, ms | of PyTorch | prompt of 64, ms | of PyTorch |",
@@ -34,7 +34,7 @@ def write_fidelity(fidelity: Mapping[str, Any]) -> str:
     for variant, found in fidelity.items():
         worst = max(value for value in found["properties"].values() if value is not None)
         cells = (
-            *(name_recipe(EXAMPLE, variant), variant, f"{found['bytes'] / 1e6:.1f}"),
+            *(f"`{EXAMPLE}-{VARIANTS[variant].recipe}`", variant, f"{found['bytes'] / 1e6:.1f}"),
             *(f"{found['perplexity_increase']:+.3%}", f"{found['kl_mean']:.1e}", f"{found['top1_agreement']:.2%}"),
             f"{worst:.0e}",
         )
@@ -42,19 +42,13 @@ def write_fidelity(fidelity: Mapping[str, Any]) -> str:
     return "\n".join((*FIDELITY, *rows)) + "\n"
 
 
-def name_recipe(model: str, variant: str) -> str:
-    """The recipe that a variant ships as; nothing where it takes changes on the command line."""
-    found = VARIANTS[variant]
-    return "" if found.changes else f"`{model}-{found.recipe}`"
-
-
 def write_speed(peers: Mapping[str, Any]) -> str:
     """A row for PyTorch and for each variant."""
     systems = peers["systems"]
     rows = [write_row("", PYTORCH, peers)]
     rows += [
-        write_row(name_recipe(SHIPPED, variant), f"ours, {variant}", peers)
-        for variant in VARIANTS
+        write_row(f"`{SHIPPED}-{VARIANTS[variant].recipe}`", f"ours, {variant}", peers)
+        for variant in SHIPPED_VARIANTS
         if f"ours, {variant}" in systems
     ]
     return "\n".join((*HEADER, *rows)) + "\n"

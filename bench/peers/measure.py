@@ -15,11 +15,12 @@ from bench.memory import read_tree
 from bench.peers.fidelity import Yardstick, cut_text
 from bench.peers.prepare import prepare
 from bench.peers.process import Peer, PeerFault, start
-from bench.peers.systems import REFERENCE, SYSTEMS, choose_systems
+from bench.peers.systems import OURS, REFERENCE, SYSTEMS, choose_systems
 from bench.plan import SHORT, Plan, Run
 from gpt2forge.measure.bandwidth import Bandwidth
 from gpt2forge.measure.host import count_threads
 from gpt2forge.measure.spread import summarize
+from gpt2forge.store.disk import remove_tree
 
 PAUSE = 0.1  # seconds: threads of the system before stop spinning
 SPARE = 1.5  # float32 models that must fit into memory beside what is open: some open that way before they shrink
@@ -149,6 +150,8 @@ def describe(found: dict[str, Any], samples: Mapping[str, Samples]) -> None:
         found[name] |= taken.describe()
         same = sum(a == b for a, b in zip(taken.text, reference, strict=False))
         found[name]["tokens_as_pytorch"] = [same, len(reference)]
-    for told in found.values():
-        for private in ("path", "key"):  # of this machine, and of no interest to another
-            told.pop(private, None)
+    for name, told in found.items():
+        path = Path(told.pop("path", ""))  # of this machine, and of no interest to another
+        told.pop("key", None)
+        if SYSTEMS[name].kind == OURS and path.name:  # built anew each time
+            remove_tree(path)

@@ -25,7 +25,7 @@ def prepare(plan: Plan, system: System, weights: Path, before: Mapping[str, Any]
     work = plan.work / "peers" / system.kind
     link_sources(plan, work)
     note, key = work / f"{system.scheme}.json", make_key(system, weights)
-    told = json.loads(note.read_text()) if note.is_file() and system.kind != OURS else {}
+    told = json.loads(note.read_text()) if note.is_file() and system.is_foreign else {}
     if told.get("key") == key and Path(told["path"]).exists():
         return {**told, "kept": True}
     made = make(plan, system, weights, work)

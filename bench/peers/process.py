@@ -12,6 +12,8 @@ from typing import Any
 from bench.peers.systems import HERE, System
 from interop.environments import EnvironmentFault, make_python
 
+ROOT = HERE.parent.parent  # no place of this machine is told
+
 
 class PeerFault(Exception):
     """A peer cannot do what it was asked to; the message is what it said."""
@@ -34,7 +36,7 @@ class Peer:
             line = ""
         answer = json.loads(line) if line else {"error": f"ended with code {self.process.wait()}"}
         if isinstance(answer, dict) and "error" in answer:
-            raise PeerFault(answer["error"])
+            raise PeerFault(answer["error"].replace(f"{ROOT}/", ""))
         return answer
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.plan import VARIANTS, Plan
+from bench.shapes import SHAPES
 
 HERE = Path(__file__).resolve().parent
 OURS, PYTORCH = "ours", "pytorch"
@@ -13,11 +14,12 @@ REFERENCE = "PyTorch fp32"
 @dataclass(frozen=True)
 class System:
     """`kind` is the folder here that says how it is run; `scheme` the form of its weights, or a variant of ours;
-    `after` another system whose preparation is the first part of its own."""
+    `after` another system whose preparation is the first part of its own; `models` those that it is measured on."""
 
     kind: str
     scheme: str
     after: str | None = None
+    models: tuple[str, ...] = tuple(SHAPES)
 
     @property
     def is_foreign(self) -> bool:
@@ -40,6 +42,7 @@ SYSTEMS = {
     "PyTorch dynamic int8": System(PYTORCH, "int8"),
     "Optimum fp32": System("optimum", "fp32"),
     "Optimum int8 per channel": System("optimum", "int8", after="Optimum fp32"),
+    "transformers' exporter, fp32": System("exporter", "fp32", models=("nano", "124m")),
     "CTranslate2 int8": System("ctranslate2", "int8"),
     "llama.cpp Q8_0": System("llamacpp", "Q8_0"),
     "llama.cpp Q4_0": System("llamacpp", "Q4_0"),
@@ -49,5 +52,9 @@ SYSTEMS = {
 
 
 def choose_systems(plan: Plan) -> dict[str, System]:
-    """Those that the plan names, or all."""
-    return {name: system for name, system in SYSTEMS.items() if not plan.systems or name in plan.systems}
+    """Those that the plan names, or all that are for its model."""
+    return {
+        name: system
+        for name, system in SYSTEMS.items()
+        if plan.model in system.models and (not plan.systems or name in plan.systems)
+    }

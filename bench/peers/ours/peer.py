@@ -27,7 +27,9 @@ def prepare(weights: Path, out: Path, scheme: str) -> Path:
     """`weights` is a recipe here, `scheme` what the command line says beside it, with what it is published as first."""
     name, *words = scheme.split("\n")
     command = [sys.executable, "-m", "gpt2forge", "build", str(weights), *words, "--skip", "verify,benchmark"]
-    subprocess.run([*command, "--store", str(out / "store")], cwd=out, check=True)
+    done = subprocess.run([*command, "--store", str(out / "store")], cwd=out, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(done.stderr.strip().splitlines()[-1])
     return out / "build" / name
 
 
