@@ -47,7 +47,7 @@ def measure(plans: dict[str, Plan], parts: list[str], bandwidth_rows: int = ROWS
     steps: dict[str, tuple[str, Callable[[], Any]]] = {
         "builds": ("builds from an empty store", lambda: measure_builds(plans[SHIPPED], plans[EXAMPLE])),
         "fidelity": ("what the example's builds verify", lambda: measure_fidelity(plans[EXAMPLE])),
-        "variants": ("variants one after the other and at once", lambda: measure_variants(plans[EXAMPLE], 3)),
+        "variants": ("variants one after the other and at once", lambda: measure_variants(plans[EXAMPLE])),
         "idle": ("builds that have nothing to do", lambda: measure_idle(plans[SHIPPED].work / "idle", 15)),
     }
     for part, (what, act) in steps.items():

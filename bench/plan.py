@@ -62,7 +62,10 @@ RUNS = (
 
 @dataclass(frozen=True)
 class Plan:
-    """One model. `rounds` at most of every run, `builds` from an empty store; `systems` are all, unless named."""
+    """One model. `rounds` at most of every run, `builds` from an empty store; `systems` are all, unless named.
+
+    `tokens` of the text at most are read for fidelity, as many as nano's recipes say.
+    """
 
     model: str
     shape: Shape
@@ -72,6 +75,7 @@ class Plan:
     builds: int = 2
     runs: tuple[Run, ...] = RUNS
     systems: tuple[str, ...] = ()
+    tokens: int = 32768
 
     @property
     def is_trained(self) -> bool:

@@ -16,7 +16,6 @@ from gpt2forge.measure.fidelity import summarize
 from gpt2forge.measure.reference import Reference, summarize_window
 
 TEXT = "heldout.txt"
-TOKENS = 32768  # of the text at most, as nano's recipes say
 
 
 @dataclass
@@ -44,4 +43,4 @@ class Yardstick:
 def cut_text(plan: Plan, weights: Path) -> Yardstick:
     """The windows of the trained example's held-out text."""
     text = (plan.checkpoint / TEXT).read_text(encoding="utf-8")
-    return Yardstick(cut_windows(encode_beginning(read_tokenizer(weights), text, TOKENS), plan.shape.n_ctx))
+    return Yardstick(cut_windows(encode_beginning(read_tokenizer(weights), text, plan.tokens), plan.shape.n_ctx))

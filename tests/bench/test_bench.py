@@ -25,7 +25,7 @@ RUNS = (Run(64, 5, 2), Run(16, 1, 2), Run(250, 8, 1), Run(16, 3, 1, 1), Run(16, 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     work = tmp_path_factory.mktemp("work")
-    nano = Plan("nano", NANO, EXAMPLE, work / "nano", rounds=2, builds=1, runs=RUNS, systems=SYSTEMS)
+    nano = Plan("nano", NANO, EXAMPLE, work / "nano", rounds=2, builds=1, runs=RUNS, systems=SYSTEMS, tokens=4096)
     large = replace(nano, work=work)
     found = measure({"nano": nano}, ["peers", "fidelity"], bandwidth_rows=256)
     builds = measure({SHIPPED: large, "nano": nano}, ["builds", "variants"], bandwidth_rows=256)
@@ -58,14 +58,14 @@ def test_every_system_is_made_held_and_read(results: dict[str, Any]) -> None:
 
 
 def test_fidelity_is_against_pytorch_of_the_same_run(results: dict[str, Any]) -> None:
-    """Our own builds verify the same package on the same windows, and come to the same."""
+    """Our own builds verify the same package, on more windows of the same text."""
     systems = {name: found["fidelity"] for name, found in results["peers"]["nano"]["systems"].items()}
     assert systems["PyTorch fp32"]["kl_mean"] < 1e-9
     assert systems["ours, fp32"]["kl_mean"] < 1e-6
     assert systems["ours, int4 blocks of 128"]["kl_mean"] > 10 * systems["ours, int8 blocks of 128"]["kl_mean"]
     told = results["fidelity"]["int8 blocks of 128"]
-    assert systems["ours, int8 blocks of 128"]["kl_mean"] == pytest.approx(told["kl_mean"], rel=0.02)
-    assert systems["ours, int8 blocks of 128"]["perplexity"] == pytest.approx(told["perplexity"], rel=1e-4)
+    assert systems["ours, int8 blocks of 128"]["kl_mean"] == pytest.approx(told["kl_mean"], rel=0.3)
+    assert abs(systems["ours, int8 blocks of 128"]["perplexity_increase"]) < 0.005
     assert list(results["fidelity"]) == list(SHIPPED_VARIANTS)
 
 
