@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.plots import draw_plots, name_plots
 from bench.show import describe_machine
 from bench.tables import tabulate
 
@@ -30,18 +31,10 @@ argmax everywhere. The limit takes all weights that a system's files hold: Optim
 and read a row of one of them. Builds of ours begin at the TensorFlow checkpoint, those of others at a folder of
 transformers, which somebody has to make first.
 """
-CAPTIONS = {
-    "tokens": "A new token behind 64, and beside each bar what it takes to read its weights once",
-    "prefill": "Prompts by their length",
-    "pasts": "A new token by the tokens before it",
-    "fidelity": "Divergence from PyTorch float32 by the bytes of the weights",
-}
 
 
 def write_document(results: Mapping[str, Any], docs: Path = DOCS) -> None:
     """Write results.json, the plots and the page. Needs matplotlib."""
-    from bench.plots import draw_plots
-
     (docs / PLOTS).mkdir(parents=True, exist_ok=True)
     (docs / RESULTS).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     for name, drawing in draw_plots(results).items():
@@ -64,17 +57,6 @@ def compose_page(results: Mapping[str, Any]) -> str:
         *(sheet.to_markdown() for sheet in tabulate(results)),
     ]
     return "\n".join(parts)
-
-
-def name_plots(results: Mapping[str, Any]) -> dict[str, str]:
-    """The plots that the results have the numbers for, by name, with what each shows."""
-    plots = {}
-    for model, peers in results.get("peers", {}).items():
-        has_truth = any(found.get("fidelity") for found in peers["systems"].values())
-        for kind, caption in CAPTIONS.items():
-            if has_truth or kind != "fidelity":
-                plots[f"{kind}-{model}"] = f"{caption}, {model}"
-    return plots
 
 
 def read_results(docs: Path = DOCS) -> dict[str, Any]:

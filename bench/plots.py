@@ -8,15 +8,33 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from bench.document import name_plots
 from bench.goals import find
 from bench.plan import SHORT
 from bench.speed import find_limit
 
 STYLE = {"svg.hashsalt": "gpt2forge", "svg.fonttype": "none", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
 OURS, OTHERS, LIMIT = "#0b6e4f", "#8896a5", "#d98324"
-LINES, MARKS = ("-", "--", ":", "-."), "osv^Dxd*"
+EQUAL = 1e-6  # nats: below, float32 beside float32
+COLORS = matplotlib.colormaps["tab20"].colors
 Peers = Mapping[str, Any]
+CAPTIONS = {
+    "tokens": "A new token behind 64, and beside each bar what it takes to read its weights once",
+    "prefill": "Prompts by their length",
+    "pasts": "A new token by the tokens before it",
+    "fidelity": "Divergence from PyTorch float32 by the bytes of the weights",
+}
+
+
+def name_plots(results: Mapping[str, Any]) -> dict[str, str]:
+    """The plots that the results have the numbers for, by name, with what each shows."""
+    plots = {}
+    for model, peers in results.get("peers", {}).items():
+        systems = peers["systems"].values()
+        lacking = set() if any(found.get("fidelity") for found in systems) else {"fidelity"}
+        if all(len(found.get("token_ms", {})) < 2 for found in systems):
+            lacking.add("pasts")
+        plots |= {f"{kind}-{model}": f"{caption}, {model}" for kind, caption in CAPTIONS.items() if kind not in lacking}
+    return plots
 
 
 def draw_plots(results: Mapping[str, Any]) -> dict[str, str]:
@@ -61,17 +79,17 @@ def draw_tokens(axes: Axes, peers: Peers) -> None:
 
 
 def draw_lines(axes: Axes, peers: Peers, kind: str, label: str) -> None:
-    """A line for each system over the lengths that it was measured at."""
-    counts = {OURS: 0, OTHERS: 0}
-    for name, found in peers["systems"].items():
+    """A line for each system over the lengths that it was measured at; ours are whole, others' broken."""
+    lengths: set[int] = set()
+    for place, (name, found) in enumerate(peers["systems"].items()):
         medians = {int(length): spread["median"] for length, spread in found.get(kind, {}).items()}
         if medians:
-            color = find_color(name)
-            line, mark = LINES[counts[color] % len(LINES)], MARKS[counts[color] // len(LINES)]
-            counts[color] += 1
-            axes.plot(*zip(*sorted(medians.items()), strict=True), line, marker=mark, color=color, label=name)
+            lengths |= medians.keys()
+            style, color = "-" if find_color(name) == OURS else "--", COLORS[place % len(COLORS)]
+            axes.plot(*zip(*sorted(medians.items()), strict=True), style, marker="o", color=color, label=name)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
+    axes.set_xticks(sorted(lengths), [str(length) for length in sorted(lengths)])
     axes.set_xlabel("tokens")
     axes.set_ylabel(label)
     axes.figure.legend(loc="outside right upper", fontsize=8)
@@ -99,5 +117,4 @@ def draw_fidelity(axes: Axes, peers: Peers) -> None:
     axes.set_ylabel("KL divergence from PyTorch float32, nats a token")
 
 
-EQUAL = 1e-6  # nats: below, float32 beside float32
 DRAWERS = {"tokens": draw_tokens, "prefill": draw_prefill, "pasts": draw_pasts, "fidelity": draw_fidelity}

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from bench.document import DOCS, PAGE, PLOTS, compose_page, name_plots, read_results, write_document
-from bench.plots import draw_plots
+from bench.document import DOCS, PAGE, PLOTS, compose_page, read_results, write_document
+from bench.plots import draw_plots, name_plots
 
 
 @pytest.fixture(scope="module")
