@@ -18,22 +18,30 @@ from bench.shapes import LARGE, NANO, Shape
 from bench.show import print_results
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "nano"
-SYSTEMS = ("PyTorch fp32", "PyTorch dynamic int8", "ours, fp32", "ours, int8 blocks of 128", "ours, int4 blocks of 128")
+SYSTEMS = ("PyTorch fp32", "ours, fp32", "ours, int8 blocks of 128", "ours, int4 blocks of 128")
 RUNS = (Run(64, 5, 2), Run(16, 1, 2), Run(250, 8, 1), Run(16, 3, 1, 1), Run(16, 3, 1, 4))
 
 
 @pytest.fixture(scope="module")
-def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     work = tmp_path_factory.mktemp("work")
-    nano = Plan("nano", NANO, EXAMPLE, work / "nano", rounds=2, builds=1, runs=RUNS, systems=SYSTEMS, tokens=4096)
-    large = replace(nano, work=work)
-    found = measure({"nano": nano}, ["peers", "fidelity"], bandwidth_rows=256)
-    builds = measure({SHIPPED: large, "nano": nano}, ["builds", "variants"], bandwidth_rows=256)
-    return {"command": "python -m bench", **builds, **found}
+    return Plan("nano", NANO, EXAMPLE, work, rounds=2, builds=1, runs=RUNS, systems=SYSTEMS, tokens=4096)
 
 
-def test_every_system_is_timed_by_length_and_float32_writes_what_pytorch_writes(results: dict[str, Any]) -> None:
-    systems = results["peers"]["nano"]["systems"]
+@pytest.fixture(scope="module")
+def peers(plan: Plan) -> dict[str, Any]:
+    return measure({"nano": plan}, ["peers"], bandwidth_rows=256)
+
+
+@pytest.fixture(scope="module")
+def results(plan: Plan, peers: dict[str, Any]) -> dict[str, Any]:
+    small = replace(plan, work=plan.work / "small")
+    rest = measure({SHIPPED: plan, "nano": small}, ["builds", "fidelity", "variants"], bandwidth_rows=256)
+    return {"command": "python -m bench", **rest, "peers": peers["peers"]}
+
+
+def test_every_system_is_timed_by_length_and_float32_writes_what_pytorch_writes(peers: dict[str, Any]) -> None:
+    systems = peers["peers"]["nano"]["systems"]
     assert list(systems) == list(SYSTEMS)
     assert [found["error"] for found in systems.values() if "error" in found] == []
     assert systems["ours, fp32"]["tokens_as_pytorch"] == [5, 5]
@@ -48,24 +56,25 @@ def test_every_system_is_timed_by_length_and_float32_writes_what_pytorch_writes(
             assert all(0 < spread["least"] <= spread["median"] <= spread["largest"] for spread in spreads.values())
 
 
-def test_every_system_is_made_held_and_read(results: dict[str, Any]) -> None:
-    systems = results["peers"]["nano"]["systems"]
+def test_every_system_is_made_held_and_read(peers: dict[str, Any]) -> None:
+    systems = peers["peers"]["nano"]["systems"]
     for found in systems.values():
         assert found["seconds"] > 0 and found["peak_memory_bytes"] > 20_000_000 and found["memory_bytes"] > 20_000_000
         assert 0 < found["read_bytes"] <= found["bytes"]
-    sizes = [systems[name]["read_bytes"] for name in SYSTEMS[2:]]
+    sizes = [systems[name]["read_bytes"] for name in SYSTEMS[1:]]
     assert sizes == sorted(sizes, reverse=True)
 
 
-def test_fidelity_is_against_pytorch_of_the_same_run(results: dict[str, Any]) -> None:
-    """Our own builds verify the same package, on more windows of the same text."""
-    systems = {name: found["fidelity"] for name, found in results["peers"]["nano"]["systems"].items()}
-    assert systems["PyTorch fp32"]["kl_mean"] < 1e-9
-    assert systems["ours, fp32"]["kl_mean"] < 1e-6
-    assert systems["ours, int4 blocks of 128"]["kl_mean"] > 10 * systems["ours, int8 blocks of 128"]["kl_mean"]
-    told = results["fidelity"]["int8 blocks of 128"]
-    assert systems["ours, int8 blocks of 128"]["kl_mean"] == pytest.approx(told["kl_mean"], rel=0.3)
-    assert abs(systems["ours, int8 blocks of 128"]["perplexity_increase"]) < 0.005
+def test_fidelity_is_against_pytorch_of_the_same_run(peers: dict[str, Any]) -> None:
+    told = {name: found["fidelity"] for name, found in peers["peers"]["nano"]["systems"].items()}
+    assert told["PyTorch fp32"]["kl_mean"] < 1e-6
+    assert told["ours, fp32"]["kl_mean"] < 1e-6
+    assert told["ours, int4 blocks of 128"]["kl_mean"] > 10 * told["ours, int8 blocks of 128"]["kl_mean"] > 1e-4
+
+
+def test_our_builds_verify_the_same_fidelity_on_more_of_the_text(results: dict[str, Any]) -> None:
+    told = results["peers"]["nano"]["systems"]["ours, int8 blocks of 128"]["fidelity"]
+    assert told["kl_mean"] == pytest.approx(results["fidelity"]["int8 blocks of 128"]["kl_mean"], rel=0.3)
     assert list(results["fidelity"]) == list(SHIPPED_VARIANTS)
 
 
@@ -77,7 +86,7 @@ def test_memory_is_seen_from_outside_and_told_by_the_report(results: dict[str, A
 
 def test_results_are_json_and_print_as_tables(results: dict[str, Any]) -> None:
     assert json.loads(json.dumps(results)) == results
-    assert "/work" not in json.dumps(results["peers"])
+    assert str(EXAMPLE.parents[1]) not in json.dumps(results["peers"])
     console = Console(record=True, width=200, file=None, quiet=False)
     with console.capture() as printed:
         print_results(console, results)
