@@ -8,11 +8,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq -c requirements.txt
 STORED := build cache bench/work .interop
+MODELS := 774m nano 124m 355m 1558m
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install build plan why compare test check test-faults test-interop bench clean
+.PHONY: help install build plan why compare test check test-faults test-interop bench bench-full clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -47,8 +48,11 @@ test-faults: $(VENV)/installed-dev ## kill, fill, damage and deceive builds a hu
 test-interop: $(VENV)/installed-dev ## run what is published in the programs of others, in environments made for it [ARGS=-k optimum]
 	@$(BIN)/python -m pytest interop $(ARGS)
 
-bench: $(VENV)/installed-dev ## measure builds, sizes and speed beside PyTorch on this machine [ARGS=--help]
-	@$(BIN)/python -m bench $(ARGS)
+bench: $(VENV)/installed-dev ## measure 774M and nano beside other systems, write docs/benchmarks.md: 25 minutes [ARGS=--help]
+	@$(BIN)/python -m bench --write-docs $(ARGS)
+
+bench-full: $(VENV)/installed-dev ## the same of 124M, 355M and 1558M too: two hours [ARGS=--help]
+	@$(BIN)/python -m bench --write-docs $(MODELS:%=--model %) $(ARGS)
 
 clean: ## remove all that make made, .venv and the store too
 	@for folder in $(STORED); do if [ -d $$folder ]; then chmod -R u+w $$folder; fi; done

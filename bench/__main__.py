@@ -1,99 +1,129 @@
-"""`python -m bench`: builds, sizes and speed beside PyTorch, in one run on this machine."""
+"""`python -m bench`: builds, sizes, speed and fidelity beside other systems, in one run on this machine."""
 
 import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from bench.builds import measure_builds, run_build
+from bench.builds import COLD, measure_builds, run_build
+from bench.document import read_results, write_document
 from bench.fidelity import measure_fidelity
 from bench.goals import judge
 from bench.host import describe_host
 from bench.idle import measure_idle
 from bench.markdown import write_markdown
 from bench.peers.measure import measure_peers
-from bench.plan import VARIANTS, WORK, Plan
+from bench.plan import EXAMPLE, SHIPPED, WORK, Plan, plan_models
 from bench.prepare import link_examples, prepare_checkpoint
-from bench.shapes import LARGE, NANO
-from bench.sizes import measure_sizes
-from bench.speed import measure_speed
-from bench.tables import print_results
+from bench.shapes import SHAPES
+from bench.show import print_results
 from bench.variants import measure_variants
 from gpt2forge.measure.bandwidth import ROWS, Bandwidth
 
-PARTS = ("builds", "sizes", "speed", "peers", "fidelity", "variants", "idle")
+PARTS = ("builds", "peers", "fidelity", "variants", "idle")
+USUAL = [SHIPPED, EXAMPLE]
 WIDTH = 150  # columns where no terminal says how many there are: in a file, nothing is cut off
-NOTE = """Works in bench/work: 12 GB of disk (checkpoint, store), made once and kept. The largest moment holds two
-float32 models, PyTorch's and onnxruntime's, and three small ones: 11 GB of memory. `make clean` removes all of it."""
+NOTE = """Works in bench/work: 25 GB of disk (checkpoint, store, what other systems make of it), kept for the next run
+but for our own builds. Systems are opened as long as memory lasts; Optimum's export takes 14 GB at 774M.
+`make clean` removes all of it."""
 
 
-def measure(plan: Plan, small: Plan, parts: list[str], bandwidth_rows: int = ROWS) -> dict[str, Any]:
-    """Measure these parts one after the other; what a part needs is built first, without being measured."""
-    results: dict[str, Any] = {"host": describe_host(), "model": plan.model, "prompt": plan.prompt}
-    link_examples(plan.work)
-    link_examples(small.work)
-    if set(parts) - {"fidelity", "variants", "idle"}:
-        say(f"the checkpoint of {plan.model}")
-        prepare_checkpoint(plan)
-    if "builds" in parts:
-        say(f"{plan.builds} builds from an empty store")
-        results["builds"] = measure_builds(plan, small)
-    if {"sizes", "speed", "peers"} & set(parts):
-        say("the other variants")
-        builds = [run_build(plan.recipe(variant), plan.work, plan.store) for variant in VARIANTS]
-        weights = plan.store / "artifacts" / builds[-1].digest("convert")
-    if "sizes" in parts:
-        results["sizes"] = measure_sizes(plan)
-    if "speed" in parts:
-        say(f"{plan.rounds} rounds of every system")
-        results["speed"] = measure_speed(plan, weights, Bandwidth(bandwidth_rows))
-    if "peers" in parts:
-        say(f"{plan.rounds} rounds of every peer")
-        results["peers"] = measure_peers(plan, weights)
-    if "fidelity" in parts:
-        say(f"what {small.model}'s builds cost in accuracy")
-        results["fidelity"] = measure_fidelity(small)
-    if "variants" in parts:
-        say(f"{small.model}'s variants, one after the other and at once")
-        results["variants"] = measure_variants(small, plan.rounds)
-    if "idle" in parts:
-        say("builds that have nothing to do, beside other build systems")
-        results["idle"] = measure_idle(plan.work / "idle", 3 * plan.rounds)
+def measure(plans: dict[str, Plan], parts: list[str], bandwidth_rows: int = ROWS) -> dict[str, Any]:
+    """Measure these parts one after the other; what a part needs is made first, without being measured.
+
+    The parts but the peers are of the shipped model and of the example, which the plans must have for them.
+    """
+    results: dict[str, Any] = {"host": describe_host(), "date": time.strftime("%Y-%m-%d"), "seconds": {}}
+    for plan in plans.values():
+        link_examples(plan.work)
+        if not plan.is_trained and {"builds", "peers"} & set(parts):
+            say(f"the checkpoint of {plan.model}")
+            prepare_checkpoint(plan)
+    steps: dict[str, tuple[str, Callable[[], Any]]] = {
+        "builds": ("builds from an empty store", lambda: measure_builds(plans[SHIPPED], plans[EXAMPLE])),
+        "fidelity": ("what the example's builds verify", lambda: measure_fidelity(plans[EXAMPLE])),
+        "variants": ("variants one after the other and at once", lambda: measure_variants(plans[EXAMPLE])),
+        "idle": ("builds that have nothing to do", lambda: measure_idle(plans[SHIPPED].work / "idle", 15)),
+    }
+    for part, (what, act) in steps.items():
+        if part in parts:
+            say(what)
+            results[part] = take_time(results["seconds"], part, act)
+    for model, plan in plans.items() if "peers" in parts else ():
+        say(f"peers of {model}")
+        act = lambda plan=plan: measure_model(plan, bandwidth_rows)  # noqa: E731
+        results.setdefault("peers", {})[model] = take_time(results["seconds"], f"peers of {model}", act)
     results["goals"] = [verdict.to_json() for verdict in judge(results)]
     return results
+
+
+def measure_model(plan: Plan, bandwidth_rows: int) -> dict[str, Any]:
+    """Every system beside the others, from the folder of transformers that our own build makes."""
+    weights = plan.store / "artifacts" / run_build(plan, COLD).digest("convert")
+    return measure_peers(plan, weights, Bandwidth(bandwidth_rows))
+
+
+def take_time(seconds: dict[str, float], part: str, act: Callable[[], Any]) -> Any:
+    """What comes of a part, its duration written down."""
+    began = time.monotonic()
+    found = act()
+    seconds[part] = time.monotonic() - began
+    return found
 
 
 def say(what: str) -> None:
     print(f"{time.strftime('%H:%M:%S')} {what} ...", file=sys.stderr, flush=True)
 
 
-def main() -> None:
+def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, epilog=NOTE)
     parser.add_argument("--only", action="append", choices=PARTS, help="measure this part (may be repeated)")
-    parser.add_argument("--rounds", type=int, default=7, help="rounds of every system, in turns (default %(default)s)")
-    parser.add_argument("--builds", type=int, default=3, help="builds from an empty store (default %(default)s)")
+    parser.add_argument("--model", action="append", choices=SHAPES, help=f"peers of these ({USUAL} unless given)")
+    parser.add_argument("--system", action="append", default=[], help="and these systems alone (may be repeated)")
+    parser.add_argument("--rounds", type=int, default=7, help="rounds of the shortest runs (default %(default)s)")
+    parser.add_argument("--builds", type=int, default=2, help="builds from an empty store (default %(default)s)")
     parser.add_argument("--work", type=Path, default=WORK, help="folder to work in (default bench/work)")
     parser.add_argument("--json", action="store_true", help="print the results as JSON instead of tables")
     parser.add_argument("--markdown", action="store_true", help="print the README's tables (sizes and speed, fidelity)")
-    options = parser.parse_args()
-    work = options.work.resolve()
-    plan = Plan("774m", LARGE, work / "checkpoints" / "774M", work, options.rounds, options.builds)
-    small = Plan("nano", NANO, work / "examples" / "nano", work / "nano", options.rounds, options.builds)
-    results = measure(plan, small, options.only or list(PARTS))
-    text = json.dumps(results, indent=2) + "\n"
-    (work / "results.json").write_text(text, encoding="utf-8")
+    parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md, of a whole run")
+    parser.add_argument("--from-docs", action="store_true", help="measure nothing: take docs/benchmarks/results.json")
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = parse()
+    results = read_results() if options.from_docs else run(options)
+    if options.write_docs and not options.only and not options.system:  # of a part, there is no page
+        write_document(results)
     if options.json:
-        sys.stdout.write(text)
+        sys.stdout.write(json.dumps(results, indent=2) + "\n")
     elif options.markdown:
         sys.stdout.write(write_markdown(results))
     else:
         console = Console()
-        wide = console if console.is_terminal else Console(width=WIDTH)
-        print_results(wide, results, list(judge(results)))
+        print_results(console if console.is_terminal else Console(width=WIDTH), results)
+
+
+def run(options: argparse.Namespace) -> dict[str, Any]:
+    """Measure what the options ask for; the results are kept in the work folder too."""
+    work = options.work.resolve()
+    models = options.model or USUAL
+    plans = plan_models(models, work, options.rounds, options.builds, tuple(options.system))
+    parts = options.only or [part for part in PARTS if part == "peers" or set(USUAL) <= set(models)]
+    results = {"command": name_command(sys.argv[1:]), **measure(plans, parts)}
+    (work / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+    return results
+
+
+def name_command(words: list[str]) -> str:
+    """What was typed, without where this machine keeps its work."""
+    kept = [word for place, word in enumerate(words) if "--work" not in (word, *words[max(place - 1, 0) : place])]
+    return " ".join(["python -m bench", *(f'"{word}"' if " " in word else word for word in kept)])
 
 
 if __name__ == "__main__":

@@ -6,13 +6,14 @@ import subprocess
 import sys
 import time
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bench.memory import Sampler
 from bench.plan import RECIPES, Plan
 from gpt2forge.measure.spread import Spread, summarize
 from gpt2forge.store.disk import remove_tree
+
+COLD = "int8 blocks of 128"
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,17 @@ class Build:
         return next(str(step["digest"]) for step in self.report["steps"] if step["stage"] == stage)
 
 
-def run_build(recipe: Path, work: Path, store: Path, skip: str = "verify,benchmark") -> Build:
-    """Build a recipe with `work` as working directory, without the steps `skip`.
+def run_build(plan: Plan, variant: str, skip: str = "verify,benchmark") -> Build:
+    """Build a variant with the plan's folder as working directory, without the steps `skip`.
 
     Raises RuntimeError with what it said when it fails.
     """
-    command = [sys.executable, "-m", "gpt2forge", "build", str(recipe), "--store", str(store), "--json", "--skip", skip]
+    words = [str(plan.recipe(variant)), *plan.changes(variant), "--store", str(plan.store), "--json", "--skip", skip]
+    command = [sys.executable, "-m", "gpt2forge", "build", *words]
     environment = {**os.environ, "PYTHONPATH": str(RECIPES.parent)}
     began = time.perf_counter()
     with subprocess.Popen(
-        command, cwd=work, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        command, cwd=plan.work, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:
         with Sampler(process.pid) as sampler:
             told, errors = process.communicate()
@@ -52,11 +54,11 @@ def run_build(recipe: Path, work: Path, store: Path, skip: str = "verify,benchma
     return Build(seconds, sampler.peak, json.loads(told.splitlines()[-1])["report"])
 
 
-def build_cold(recipe: Path, work: Path, store: Path) -> Build:
+def build_cold(plan: Plan, variant: str) -> Build:
     """Build into an empty store. Files that the system still has in memory stay there."""
-    if store.exists():
-        remove_tree(store)
-    return run_build(recipe, work, store)
+    if plan.store.exists():
+        remove_tree(plan.store)
+    return run_build(plan, variant)
 
 
 def describe(builds: list[Build]) -> dict[str, Any]:
@@ -73,12 +75,15 @@ def describe(builds: list[Build]) -> dict[str, Any]:
 
 def measure_builds(plan: Plan, small: Plan) -> dict[str, Any]:
     """Cold builds of both models' int8 recipe, taken in turns, and builds with nothing to do."""
-    recipe, small_recipe = plan.recipe("int8 blocks of 128"), small.recipe("int8 blocks of 128")
     large_builds, small_builds = [], []
     for _ in range(plan.builds):
-        large_builds.append(build_cold(recipe, plan.work, plan.store))
-        small_builds.append(build_cold(small_recipe, small.work, small.store))
-    idle = [run_build(recipe, plan.work, plan.store) for _ in range(5)]
+        large_builds.append(build_cold(plan, COLD))
+        small_builds.append(build_cold(small, COLD))
+    idle = [run_build(plan, COLD) for _ in range(5)]
     if any(step["outcome"] == "built" for build in idle for step in build.report["steps"]):
-        raise RuntimeError(f"{recipe}: a build with nothing to do made something")
-    return {recipe.stem: describe(large_builds), small_recipe.stem: describe(small_builds), "no-op": describe(idle)}
+        raise RuntimeError(f"{plan.name(COLD)}: a build with nothing to do made something")
+    return {
+        plan.name(COLD): describe(large_builds),
+        small.name(COLD): describe(small_builds),
+        "no-op": describe(idle),
+    }

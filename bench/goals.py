@@ -1,56 +1,138 @@
-"""What the numbers are held against."""
+"""What the numbers are held against: ratios of one run on one machine, where that is possible."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bench.plan import EXAMPLE, SHIPPED, SHORT
+from bench.speed import find_limit
+
 
 @dataclass(frozen=True)
 class Verdict:
-    """One number beside its goal, which it may reach but not pass."""
+    """One number beside its goal, which it may reach but not pass; or, `at_least`, not fall short of."""
 
     what: str
     value: float
     goal: float
     unit: str
+    at_least: bool = False
 
     @property
     def reached(self) -> bool:
-        return self.value <= self.goal
+        return self.value >= self.goal if self.at_least else self.value <= self.goal
 
     def to_json(self) -> dict[str, Any]:
         return {**asdict(self), "reached": self.reached}
 
 
-SIZES = {"int8 per channel": 0.255, "int8 blocks of 128": 0.265, "int4 blocks of 32": 0.17}
-TOKENS = {"int8 per channel": 0.17, "int8 blocks of 128": 0.17, "int4 blocks of 32": 0.12}
-PREFILL = 0.25
-INCREASES = {"int8 blocks of 128": 0.2, "int8 per channel": 0.2, "int4 blocks of 32": 3.0}  # %
-DIVERGENCE = 2e-3
+PYTORCH, OPTIMUM, CTRANSLATE2 = "PyTorch fp32", "Optimum int8 per channel", "CTranslate2 int8"
+Q8, Q4, Q4_K = "llama.cpp Q8_0", "llama.cpp Q4_0", "llama.cpp Q4_K_M"
+BLOCKS, CHANNEL, INT4 = "ours, int8 blocks of 128", "ours, int8 per channel", "ours, int4 blocks of 32"
+
+BUILDS = {"seconds": 15, "GB": 0.8, "nano's seconds": 10}
+SIZES = {CHANNEL: 0.254, BLOCKS: 0.265, INT4: 0.17, "ours, int4 blocks of 128": 0.15}
+LONG, BATCH = "1000", "16"
+TOKENS = {
+    **{(ours, PYTORCH): 0.15 for ours in (BLOCKS, CHANNEL)},
+    **{(ours, OPTIMUM): 0.75 for ours in (BLOCKS, CHANNEL)},
+    **{(ours, CTRANSLATE2): 0.36 for ours in (BLOCKS, CHANNEL)},
+    **{(ours, Q8): 0.90 for ours in (BLOCKS, CHANNEL)},
+    (INT4, PYTORCH): 0.12,
+    (INT4, Q4): 0.90,
+}
+PREFILLS = {
+    **{(ours, OPTIMUM, str(SHORT)): 1.0 for ours in (BLOCKS, CHANNEL)},
+    **{(ours, Q8, str(SHORT)): 0.25 for ours in (BLOCKS, CHANNEL)},
+    **{(ours, OPTIMUM, LONG): 1.0 for ours in (BLOCKS, CHANNEL)},
+    **{(ours, PYTORCH, str(SHORT)): 0.25 for ours in (BLOCKS, CHANNEL, INT4)},
+}
+PASTS = {BLOCKS: 1.5, CHANNEL: 1.5, "ours, int8 blocks of 128, int8 cache": 1.25}
+LIMIT_SHARE = 0.9
+BATCHES = {(BLOCKS, CTRANSLATE2): 1.5, (CHANNEL, CTRANSLATE2): 1.5}
+DIVERGENCES = {
+    (BLOCKS, OPTIMUM): 0.08,
+    (CHANNEL, OPTIMUM): 0.10,
+    ("ours, int4 blocks of 32, GPTQ", INT4): 0.45,
+    ("ours, int4 blocks of 32, GPTQ", Q4_K): 1.0,
+}
+INCREASES = {BLOCKS: 0.05, "ours, int4 blocks of 32, GPTQ": 1.0}  # %, either way
 IDLE = {"gpt2forge build": 40, "make build": 60, "gpt2forge plan, edited": 400}  # ms
 
 
 def judge(results: Mapping[str, Any]) -> Iterator[Verdict]:
-    """Hold the parts of `results` that were measured against their goals."""
-    parts = ("builds", "sizes", "speed", "fidelity", "idle")
-    builds, sizes, speed, fidelity, idle = (results.get(part) for part in parts)
-    if builds:
-        large, small = list(builds)[:2]
-        yield Verdict(f"cold build of {large}", builds[large]["seconds"]["median"], 25, "s")
-        yield Verdict("its peak anonymous memory", builds[large]["peak_memory_bytes"] / 1e9, 1.0, "GB")
-        yield Verdict(f"cold build of {small}", builds[small]["seconds"]["median"], 10, "s")
-    if sizes:
-        for variant, goal in SIZES.items():
-            yield Verdict(f"size, {variant}", sizes[variant]["package_share"], goal, "of float32")
-    if speed:
-        for variant, goal in TOKENS.items():
-            yield Verdict(f"a token, {variant}", speed["systems"][variant]["token_ratio"], goal, "of PyTorch")
-        for variant in TOKENS:
-            yield Verdict(f"prefill, {variant}", speed["systems"][variant]["prefill_ratio"], PREFILL, "of PyTorch")
-    for system, goal in IDLE.items() if idle else ():
-        yield Verdict(f"nothing to do, {system}", idle[system]["median"], goal, "ms")
-    if fidelity:
-        for variant, goal in INCREASES.items():
-            yield Verdict(f"perplexity, {variant}", 100 * fidelity[variant]["perplexity_increase"], goal, "% above")
-        for variant in ("int8 blocks of 128", "int8 per channel"):
-            yield Verdict(f"KL divergence, {variant}", fidelity[variant]["kl_mean"], DIVERGENCE, "nats")
+    """Hold the parts of `results` that were measured against their goals; what a system lacks is not judged."""
+    peers = results.get("peers", {})
+    if "builds" in results:
+        yield from judge_builds(results["builds"])
+    if SHIPPED in peers:
+        yield from judge_sizes(peers[SHIPPED])
+        yield from judge_speed(peers[SHIPPED])
+    if EXAMPLE in peers:
+        yield from judge_fidelity(peers[EXAMPLE]["systems"])
+    for system, goal in IDLE.items() if "idle" in results else ():
+        yield Verdict(f"nothing to do, {system}", results["idle"][system]["median"], goal, "ms")
+
+
+def judge_builds(builds: Mapping[str, Any]) -> Iterator[Verdict]:
+    large, small = list(builds)[:2]
+    yield Verdict(f"cold build of {large}", builds[large]["seconds"]["median"], BUILDS["seconds"], "s")
+    yield Verdict("its peak anonymous memory", builds[large]["peak_memory_bytes"] / 1e9, BUILDS["GB"], "GB")
+    yield Verdict(f"cold build of {small}", builds[small]["seconds"]["median"], BUILDS["nano's seconds"], "s")
+
+
+def judge_sizes(peers: Mapping[str, Any]) -> Iterator[Verdict]:
+    for name, goal in SIZES.items():
+        size = find(peers["systems"], name, "bytes")
+        if size is not None:
+            yield Verdict(f"size, {name}", size / peers["float32_bytes"], goal, "of float32")
+
+
+def judge_speed(peers: Mapping[str, Any]) -> Iterator[Verdict]:
+    """Medians of one run: ours beside others', the short past beside the long one, and the memory's limit."""
+    systems, short = peers["systems"], str(SHORT)
+    for (ours, other), goal in TOKENS.items():
+        yield from compare(f"a token, {ours}", systems, (ours, other), ("token_ms", short, "median"), goal)
+    for (ours, other, length), goal in PREFILLS.items():
+        yield from compare(f"{length} tokens, {ours}", systems, (ours, other), ("prefill_ms", length, "median"), goal)
+    for (ours, other), goal in BATCHES.items():
+        keys = ("tokens_s", BATCH, "median")
+        yield from compare(f"tokens/s of {BATCH} texts, {ours}", systems, (ours, other), keys, goal, at_least=True)
+    for name, goal in PASTS.items():
+        near, far = (find(systems, name, "token_ms", past, "median") for past in (short, LONG))
+        if near and far:
+            yield Verdict(f"a token behind {LONG}, {name}", far / near, goal, f"of one behind {short}")
+    for name in (BLOCKS, CHANNEL):
+        token = find(systems, name, "token_ms", short, "median")
+        if token:
+            share = find_limit(peers, name) / token
+            yield Verdict(f"the memory's limit, {name}", share, LIMIT_SHARE, "of its time", at_least=True)
+
+
+def judge_fidelity(systems: Mapping[str, Any]) -> Iterator[Verdict]:
+    for (ours, other), goal in DIVERGENCES.items():
+        yield from compare(f"KL divergence, {ours}", systems, (ours, other), ("fidelity", "kl_mean"), goal)
+    for name, goal in INCREASES.items():
+        increase = find(systems, name, "fidelity", "perplexity_increase")
+        if increase is not None:
+            yield Verdict(f"perplexity, {name}", 100 * abs(increase), goal, "% from float32")
+    for ours, other in DIVERGENCES:
+        if other == Q4_K:
+            yield from compare(f"bytes, {ours}", systems, (ours, other), ("bytes",), 1.0)
+
+
+def compare(
+    what: str, systems: Mapping[str, Any], names: tuple[str, str], keys: tuple[str, ...], goal: float, **more: bool
+) -> Iterator[Verdict]:
+    """One number of ours as a part of another's, where both were measured."""
+    ours, other = (find(systems, name, *keys) for name in names)
+    if ours is not None and other:
+        yield Verdict(what, ours / other, goal, f"of {names[1].removeprefix('ours, ')}", **more)
+
+
+def find(systems: Mapping[str, Any], *keys: str) -> float | None:
+    """A number by its place in the results, None where there is none."""
+    value: Any = systems
+    for key in keys:
+        value = value.get(key) if value else None
+    return value

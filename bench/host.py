@@ -11,6 +11,13 @@ import psutil
 from gpt2forge.measure.host import count_threads
 
 TOOLS = ("numpy", "onnx", "onnxruntime", "torch", "transformers")
+PEERS = {
+    "optimum": ("optimum", "optimum-onnx", "transformers"),
+    "exporter": ("onnxscript",),
+    "ctranslate2": ("ctranslate2",),
+    "llamacpp": ("xllamacpp",),
+}
+HERE = Path(__file__).resolve().parent
 
 
 def describe_host() -> dict[str, Any]:
@@ -20,8 +27,18 @@ def describe_host() -> dict[str, Any]:
         "load_before": os.getloadavg()[0],
         "memory_bytes": psutil.virtual_memory().total,
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
-        "versions": {tool: version(tool) for tool in TOOLS},
+        "versions": {**{tool: version(tool) for tool in TOOLS}, **read_pins()},
     }
+
+
+def read_pins() -> dict[str, str]:
+    """The versions in the environments of peers, as their requirements pin them."""
+    found = {}
+    for folder, tools in PEERS.items():
+        lines = (HERE / "peers" / folder / "requirements.txt").read_text().splitlines()
+        pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+        found |= {tool if folder == tool or tool not in TOOLS else f"{tool} for {folder}": pins[tool] for tool in tools}
+    return found
 
 
 def read_processor() -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from bench.plan import VARIANTS
+from bench.goals import PYTORCH, find
+from bench.plan import EXAMPLE, SHIPPED, SHIPPED_VARIANTS, SHORT, VARIANTS
 
 HEADER = (
     "| recipe | what | MB | of float32 | a new token, ms | of PyTorch | prompt of 64, ms | of PyTorch |",
@@ -20,8 +21,8 @@ FIDELITY = (
 def write_markdown(results: Mapping[str, Any]) -> str:
     """The tables of the parts that were measured."""
     tables = []
-    if "sizes" in results and "speed" in results:
-        tables.append(write_speed(results))
+    if SHIPPED in results.get("peers", {}):
+        tables.append(write_speed(results["peers"][SHIPPED]))
     if "fidelity" in results:
         tables.append(write_fidelity(results["fidelity"]))
     return "\n".join(tables)
@@ -33,7 +34,7 @@ def write_fidelity(fidelity: Mapping[str, Any]) -> str:
     for variant, found in fidelity.items():
         worst = max(value for value in found["properties"].values() if value is not None)
         cells = (
-            *(f"`nano-{VARIANTS[variant]}`", variant, f"{found['bytes'] / 1e6:.1f}"),
+            *(f"`{EXAMPLE}-{VARIANTS[variant].recipe}`", variant, f"{found['bytes'] / 1e6:.1f}"),
             *(f"{found['perplexity_increase']:+.3%}", f"{found['kl_mean']:.1e}", f"{found['top1_agreement']:.2%}"),
             f"{worst:.0e}",
         )
@@ -41,19 +42,24 @@ def write_fidelity(fidelity: Mapping[str, Any]) -> str:
     return "\n".join((*FIDELITY, *rows)) + "\n"
 
 
-def write_speed(results: Mapping[str, Any]) -> str:
+def write_speed(peers: Mapping[str, Any]) -> str:
     """A row for PyTorch and for each variant."""
-    systems, sizes = results["speed"]["systems"], results["sizes"]
-    reference = next(name for name in systems if name not in VARIANTS)
-    rows = [write_row("", reference, "", "", systems[reference])]
-    for variant, recipe in VARIANTS.items():
-        size = sizes[variant]
-        megabytes, share = f"{size['package_bytes'] / 1e6:.0f}", f"{size['package_share']:.1%}"
-        rows.append(write_row(f"`{results['model']}-{recipe}`", variant, megabytes, share, systems[variant]))
+    systems = peers["systems"]
+    rows = [write_row("", PYTORCH, peers)]
+    rows += [
+        write_row(f"`{SHIPPED}-{VARIANTS[variant].recipe}`", f"ours, {variant}", peers)
+        for variant in SHIPPED_VARIANTS
+        if f"ours, {variant}" in systems
+    ]
     return "\n".join((*HEADER, *rows)) + "\n"
 
 
-def write_row(recipe: str, what: str, megabytes: str, share: str, system: Mapping[str, Any]) -> str:
-    token, prefill = system["token_ms"]["median"], system["prefill_ms"]["median"]
-    speed = (f"{token:.1f}", f"{system['token_ratio']:.3f}", f"{prefill:.0f}", f"{system['prefill_ratio']:.2f}")
-    return f"| {' | '.join((recipe, what, megabytes, share, *speed))} |".replace("|  |", "| |")
+def write_row(recipe: str, name: str, peers: Mapping[str, Any]) -> str:
+    systems, short = peers["systems"], str(SHORT)
+    cells = [recipe, name.removeprefix("ours, ")]
+    size = systems[name]["bytes"] if name != PYTORCH else 0
+    cells += [f"{size / 1e6:.0f}", f"{size / peers['float32_bytes']:.1%}"] if size else ["", ""]
+    for kind, digits in (("token_ms", 1), ("prefill_ms", 0)):
+        ours, reference = (find(systems, which, kind, short, "median") for which in (name, PYTORCH))
+        cells += [f"{ours:.{digits}f}", f"{ours / reference:.3f}"] if ours and reference else ["-", "-"]
+    return f"| {' | '.join(cells)} |".replace("|  |", "| |")

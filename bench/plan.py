@@ -1,41 +1,112 @@
-"""What one run of the bench works on: which model, which recipes, where."""
+"""What one run of the bench works on: which models, which recipes, where."""
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.shapes import Shape
+from bench.shapes import NANO, SHAPES, Shape
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 WORK = Path(__file__).resolve().parent / "work"
+EXAMPLE = "nano"
+SHIPPED = "774m"  # the synthetic model that every scheme has a recipe for
+
+
+@dataclass(frozen=True)
+class Variant:
+    """One of our systems: `recipe` is its recipe's name behind the model's, `changes` are given with `--set`."""
+
+    recipe: str
+    changes: tuple[str, ...] = ()
+
 
 VARIANTS = {
-    "fp32": "cpu-fp32",
-    "int8 blocks of 128": "cpu-int8",
-    "int8 per channel": "vnni-int8",
-    "int4 blocks of 32": "cpu-int4",
+    "fp32": Variant("cpu-fp32"),
+    "int8 blocks of 128": Variant("cpu-int8"),
+    "int8 per channel": Variant("vnni-int8"),
+    "int4 blocks of 32": Variant("cpu-int4"),
+    "int4 blocks of 128": Variant("cpu-int4", ("quantization.granularity=128",)),
 }
-"""Our systems by the word the tables have for them: the recipe's name behind the model's."""
+"""Our systems by the word the tables have for them: a line here is measured for every model, beside every peer."""
+
+UNNAMED = r"[^A-Za-z0-9._-]+"  # no name of a recipe has these
+
+SHIPPED_VARIANTS = tuple(name for name, variant in VARIANTS.items() if not variant.changes)
+"""Those that are recipes as they stand, whose limits hold and whose numbers the README shows."""
+
+SHORT = 64  # tokens: what every system is asked first, and the prompt of the README's table
+
+
+@dataclass(frozen=True)
+class Run:
+    """One thing to time: prompts of `tokens`, `batch` of them at once, and `new` tokens after each, in `rounds`."""
+
+    tokens: int
+    new: int
+    rounds: int
+    batch: int = 1
+
+
+RUNS = (
+    Run(SHORT, 24, 7),
+    Run(16, 1, 5),
+    Run(256, 1, 3),
+    Run(512, 12, 2),
+    Run(1000, 12, 2),
+    Run(16, 9, 3, 1),
+    Run(16, 9, 3, 4),
+    Run(16, 9, 2, 16),
+)
+"""Long prompts and batches take a slow system many seconds, so they have fewer rounds than the short ones."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """`prompt` and `new` in tokens; `rounds` of every system interleaved, `builds` from an empty store."""
+    """One model. `rounds` at most of every run, `builds` from an empty store; `systems` are all, unless named.
+
+    `tokens` of the text at most are read for fidelity, as many as nano's recipes say.
+    """
 
     model: str
     shape: Shape
     checkpoint: Path
     work: Path
-    rounds: int
-    builds: int
-    prompt: int = 64
-    new: int = 32
+    rounds: int = 7
+    builds: int = 2
+    runs: tuple[Run, ...] = RUNS
+    systems: tuple[str, ...] = ()
+    tokens: int = 32768
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether what it says of a text means anything."""
+        return self.shape == NANO
 
     def recipe(self, variant: str) -> Path:
-        return RECIPES / f"{self.model}-{VARIANTS[variant]}.yaml"
+        """The recipe file of a variant; a size that ships none for it shares the one of another."""
+        shipped = self.model if self.is_trained else SHIPPED
+        return RECIPES / f"{shipped}-{VARIANTS[variant].recipe}.yaml"
+
+    def changes(self, variant: str) -> list[str]:
+        """What the command line says of a variant beside its recipe: `--set`, and the `--name` that this asks for."""
+        changes = list(VARIANTS[variant].changes)
+        if self.model not in (EXAMPLE, SHIPPED):
+            changes.append(f"source.checkpoint=checkpoints/{self.checkpoint.name}")
+        words = [word for change in changes for word in ("--set", change)]
+        return [*words, "--name", self.name(variant)] if words else []
+
+    def name(self, variant: str) -> str:
+        """What a variant is published as."""
+        found = VARIANTS[variant]
+        return f"{self.model}-{re.sub(UNNAMED, '-', variant) if found.changes else found.recipe}"
 
     def output(self, variant: str) -> Path:
         """The published directory of a variant."""
-        return self.work / "build" / self.recipe(variant).stem
+        return self.work / "build" / self.name(variant)
+
+    def possible(self) -> list[Run]:
+        """The runs that the model's context has room for: what is written last is never read."""
+        return [run for run in self.runs if run.tokens + run.new - 1 <= self.shape.n_ctx]
 
     @property
     def store(self) -> Path:
@@ -44,3 +115,15 @@ class Plan:
     @property
     def float32_bytes(self) -> int:
         return 4 * self.shape.parameters
+
+
+def plan_models(
+    names: list[str], work: Path, rounds: int, builds: int, systems: tuple[str, ...] = ()
+) -> dict[str, Plan]:
+    """The models by name, each with a folder of its own but the one that everything is said of."""
+    plans = {}
+    for name in names:
+        folder = work if name == SHIPPED else work / name
+        place = folder / "examples" / EXAMPLE if name == EXAMPLE else folder / "checkpoints" / name.upper()
+        plans[name] = Plan(name, SHAPES[name], place, folder, rounds, builds, systems=systems)
+    return plans

@@ -51,3 +51,11 @@ class Shape:
 NANO = Shape(4096, 256, 128, 4, 4)
 LARGE = Shape(50257, 1024, 1280, 20, 36)
 """774M, the size that the goals speak of."""
+
+SHAPES = {
+    "nano": NANO,
+    "124m": Shape(50257, 1024, 768, 12, 12),
+    "355m": Shape(50257, 1024, 1024, 16, 24),
+    "774m": LARGE,
+    "1558m": Shape(50257, 1024, 1600, 25, 48),
+}

@@ -1,34 +1,37 @@
-"""The results as tables for a terminal."""
+"""The results as tables."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
-
-from bench.goals import Verdict
+from bench.goals import PYTORCH, Verdict, find
+from bench.plan import SHORT
+from bench.sheet import Sheet, show_spread
+from bench.speed import find_limit, find_loop
 from gpt2forge.commands.worth import say_interval
 
-BUSY = 0.8  # load average above which a measurement says so
+Results = Mapping[str, Any]
 
 
-def show_spread(spread: Mapping[str, float], digits: int = 1) -> str:
-    """Median, and from the least to the largest."""
-    return f"{spread['median']:.{digits}f} [{spread['least']:.{digits}f}..{spread['largest']:.{digits}f}]"
+def tabulate(results: Results) -> Iterator[Sheet]:
+    """A table or more of each part that was measured, and the goals last."""
+    if "builds" in results:
+        yield tabulate_builds(results["builds"])
+    for model, peers in results.get("peers", {}).items():
+        yield from tabulate_peers(model, peers)
+    if "fidelity" in results:
+        yield tabulate_fidelity(results["fidelity"])
+    if "variants" in results:
+        yield tabulate_variants(results["variants"])
+    if "idle" in results:
+        yield tabulate_idle(results["idle"])
+    yield tabulate_verdicts([Verdict(**drop_reached(goal)) for goal in results["goals"]])
 
 
-def make_table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
-    """A table whose first column is words and whose others are numbers."""
-    table = Table(title=escape(title), title_justify="left")
-    for index, column in enumerate(columns):
-        table.add_column(column, justify="right" if index else "left", no_wrap=not index)
-    for row in rows:
-        table.add_row(*(escape(cell) for cell in row))
-    return table
+def drop_reached(goal: Results) -> dict[str, Any]:
+    return {name: value for name, value in goal.items() if name != "reached"}
 
 
-def tabulate_builds(builds: Mapping[str, Any]) -> Table:
+def tabulate_builds(builds: Results) -> Sheet:
     rows = [
         (
             name,
@@ -40,163 +43,140 @@ def tabulate_builds(builds: Mapping[str, Any]) -> Table:
         for name, build in builds.items()
     ]
     columns = ("build", "seconds", "peak MB from outside", "MB in the report", "seconds of each step")
-    return make_table("Builds from an empty store, and with nothing to do (RssAnon of the process tree)", columns, rows)
+    return Sheet("Builds from an empty store, and with nothing to do (RssAnon of the process tree)", columns, rows)
 
 
-def tabulate_sizes(sizes: Mapping[str, Any]) -> Table:
+def tabulate_peers(model: str, peers: Results) -> Iterator[Sheet]:
+    """What a system costs to make and to hold, then a prompt, a token, several texts, fidelity; and what failed."""
+    systems = {name: found for name, found in peers["systems"].items() if "prefill_ms" in found}
+    yield tabulate_making(model, peers)
+    yield tabulate_tokens(model, peers, systems)
+    yield tabulate_lengths(f"{model}: milliseconds of a prompt, by its tokens", "prefill_ms", systems, 1)
+    yield tabulate_lengths(f"{model}: tokens a second, by texts at once", "tokens_s", systems, 0)
+    if any(found.get("fidelity") for found in systems.values()):
+        yield tabulate_truth(model, systems)
+    failed = [(name, found["error"]) for name, found in peers["systems"].items() if "error" in found]
+    if failed:
+        yield Sheet(f"{model}: what failed", ("system", "what it said"), failed)
+
+
+def tabulate_making(model: str, peers: Results) -> Sheet:
     rows = [
         (
             name,
-            f"{size['model_bytes'] / 1e6:.1f}",
-            f"{size['model_share']:.2%}",
-            f"{size['package_bytes'] / 1e6:.1f}",
-            f"{size['package_share']:.2%}",
+            f"{found['seconds']:.1f}{' *' if found.get('kept') else ''}",
+            f"{found['peak_memory_bytes'] / 1e6:.0f}",
+            f"{found['bytes'] / 1e6:.1f}",
+            f"{found['bytes'] / peers['float32_bytes']:.1%}",
+            *((f"{found['load_s']:.2f}", f"{found['memory_bytes'] / 1e6:.0f}") if "load_s" in found else ("-", "-")),
         )
-        for name, size in sizes.items()
+        for name, found in peers["systems"].items()
+        if "bytes" in found
     ]
-    columns = ("variant", "model MB", "of float32", "directory MB", "of float32")
-    return make_table("Sizes; float32 is 4 bytes a parameter, the directory has the tokenizer too", columns, rows)
+    columns = ("system", "build, s", "peak MB", "MB", "of float32", "load, s", "MB of memory then")
+    return Sheet(f"{model}: made and opened (* as an earlier run measured it, and kept)", columns, rows)
 
 
-def tabulate_speed(speed: Mapping[str, Any], prompt: int) -> Table:
+def tabulate_tokens(model: str, peers: Results, systems: Results) -> Sheet:
+    lengths = list_lengths("token_ms", systems)
+    reference = find(systems, PYTORCH, "token_ms", str(SHORT), "median")
+    rows = []
+    for name, found in systems.items():
+        token = find(systems, name, "token_ms", str(SHORT), "median")
+        limit = find_limit(peers, name)
+        same = found["tokens_as_pytorch"]
+        rows.append(
+            (
+                name,
+                *(show_spread(found["token_ms"].get(length), 2) for length in lengths),
+                f"{token / reference:.3f}" if token and reference else "-",
+                f"{limit:.2f}",
+                f"{limit / token:.0%}" if token else "-",
+                f"{same[0]}/{same[1]}",
+            )
+        )
+    memory = peers["memory_gb_s"]
+    loop = find_loop(peers)
+    columns = ("system", *(f"behind {length}" for length in lengths), "of PyTorch", "limit", "reached", "same tokens")
+    title = (
+        f"{model}: milliseconds of a new token, by tokens before it; the limit is to read the weights once at "
+        f"{show_spread(memory[loop])} GB/s ({loop})"
+    )
+    return Sheet(title, columns, rows)
+
+
+def tabulate_lengths(title: str, kind: str, systems: Results, digits: int) -> Sheet:
+    lengths = list_lengths(kind, systems)
+    rows = [
+        (name, *(show_spread(found[kind].get(length), digits) for length in lengths)) for name, found in systems.items()
+    ]
+    return Sheet(title, ("system", *lengths), rows)
+
+
+def list_lengths(kind: str, systems: Results) -> list[str]:
+    return sorted({length for found in systems.values() for length in found[kind]}, key=int)
+
+
+def tabulate_truth(model: str, systems: Results) -> Sheet:
     rows = [
         (
             name,
-            show_spread(system["prefill_ms"]),
-            f"{system['prefill_ratio']:.3f}",
-            show_spread(system["token_ms"]),
-            f"{system['token_ratio']:.3f}",
-            f"{system['limit_ms']:.1f}",
-            f"{system['limit_share']:.0%}",
-            f"{system['load_s']:.1f}",
-            f"{system['tokens_as_pytorch']}/{speed['tokens']}",
+            f"{found['bytes'] / 1e6:.2f}",
+            f"{found['read_bytes'] / 1e6:.2f}",
+            f"{found['fidelity']['perplexity']:.3f}",
+            show_interval(found["fidelity"], "perplexity_increase", "+.3%"),
+            show_interval(found["fidelity"], "kl_mean", ".2e"),
+            f"{found['fidelity']['kl_p99']:.1e}",
+            f"{found['fidelity']['top1_agreement']:.2%}",
         )
-        for name, system in speed["systems"].items()
+        for name, found in systems.items()
+        if found.get("fidelity")
     ]
-    columns = (
-        "system",
-        f"prefill {prompt}, ms",
-        "ratio",
-        "token, ms",
-        "ratio",
-        "limit, ms",
-        "reached",
-        "load, s",
-        "same tokens",
-    )
-    return make_table(
-        "Speed, batch 1: medians of rounds taken in turns [least..largest], ratios to PyTorch", columns, rows
-    )
+    columns = ("system", "MB", "of weights", "perplexity", "beside PyTorch [95 %]", "KL [95 %]", "KL 99 %", "top-1")
+    return Sheet(f"{model}: held against PyTorch float32 on held-out text, in the same run", columns, rows)
 
 
-def tabulate_memory(memory: Mapping[str, Any]) -> Table:
-    rows = [
-        (f"{name}{' (the limit above)' if name == memory['loop'] else ''}", show_spread(loop))
-        for name, loop in memory["loops"].items()
-    ]
-    return make_table("Reading 1 GiB of memory with all cores, between the rounds", ("loop", "GB/s"), rows)
+def show_interval(told: Results, name: str, form: str) -> str:
+    return f"{told[name]:{form}}{say_interval(told['intervals'][name], form)}"
 
 
-def tabulate_fidelity(fidelity: Mapping[str, Any]) -> Table:
+def tabulate_fidelity(fidelity: Results) -> Sheet:
     rows = [
         (
             name,
             f"{found['bytes'] / 1e6:.1f}",
-            f"{found['bytes'] / found['float32']:.1%}",
-            f"{found['perplexity']:.2f}",
-            f"{found['perplexity_increase']:+.3%}{say_interval(found['intervals']['perplexity_increase'], '+.3%')}",
+            f"{found['perplexity_increase']:+.3%}",
             f"{found['kl_mean']:.2e}",
-            f"{found['kl_p99']:.2e}",
-            f"{found['top1_agreement']:.2%}",
             *("-" if worst is None else f"{worst:.1e}" for worst in found["properties"].values()),
         )
         for name, found in fidelity.items()
     ]
     first = next(iter(fidelity.values()))
-    columns = ("variant", "MB", "of float32", "perplexity", "beside PyTorch [95 %]", "KL", "KL 99 %", "top-1")
-    title = (
-        f"nano on {first['tokens']} tokens in windows of {first['window']}: PyTorch {first['perplexity_reference']:.2f}"
-    )
-    return make_table(title, (*columns, *(name.replace("_", " ") for name in first["properties"])), rows)
+    columns = ("variant", "MB", "perplexity", "KL", *(name.replace("_", " ") for name in first["properties"]))
+    title = f"nano as its builds verify it, on {first['tokens']} tokens in windows of {first['window']}"
+    return Sheet(title, columns, rows)
 
 
-def tabulate_verdicts(verdicts: Iterable[Verdict]) -> Table:
+def tabulate_verdicts(verdicts: list[Verdict]) -> Sheet:
     rows = [
-        (verdict.what, f"{verdict.value:.4f} {verdict.unit}", f"{verdict.goal:g}", "yes" if verdict.reached else "NO")
+        (
+            verdict.what,
+            f"{verdict.value:.4f} {verdict.unit}",
+            f"at {'least' if verdict.at_least else 'most'} {verdict.goal:g}",
+            "yes" if verdict.reached else "NO",
+        )
         for verdict in verdicts
     ]
-    return make_table("Goals", ("number", "measured", "at most", "reached"), rows)
+    return Sheet("Goals", ("number", "measured", "goal", "reached"), rows)
 
 
-def tabulate_idle(idle: Mapping[str, Any]) -> Table:
+def tabulate_idle(idle: Results) -> Sheet:
     ours = idle["gpt2forge build"]["median"]
     rows = [(name, show_spread(spread), f"{spread['median'] / ours:.1f}") for name, spread in idle.items()]
-    title = "Nothing to do, whole process, in turns"
-    return make_table(title, ("command", "ms", "ratio"), rows)
+    return Sheet("Nothing to do, whole process, in turns", ("command", "ms", "ratio"), rows)
 
 
-def tabulate_variants(variants: Mapping[str, Any]) -> Table:
+def tabulate_variants(variants: Results) -> Sheet:
     slowest = max(spread["median"] for spread in variants.values())
     rows = [(name, show_spread(spread), f"{spread['median'] / slowest:.2f}") for name, spread in variants.items()]
-    return make_table("Four variants from an empty store, in turns", ("", "s", "ratio"), rows)
-
-
-def tabulate_peers(peers: Mapping[str, Any], prompt: int) -> Table:
-    rows = [
-        (name, *[""] * 7, peer["error"])
-        if "error" in peer
-        else (
-            name,
-            f"{peer['seconds']:.1f}",
-            f"{peer['bytes'] / 1e6:.0f}",
-            f"{peer['load_s']:.2f}",
-            f"{peer['memory_bytes'] / 1e6:.0f}",
-            show_spread(peer["prefill_ms"]),
-            show_spread(peer["token_ms"], 2),
-            str(peer["tokens_as_pytorch"]),
-            "",
-        )
-        for name, peer in peers.items()
-    ]
-    columns = (
-        "system",
-        "build s",
-        "MB",
-        "load s",
-        "MB of memory",
-        f"{prompt} tokens ms",
-        "a token ms",
-        "same",
-        "error",
-    )
-    return make_table("Peers, each in a process of its own", columns, rows)
-
-
-def print_results(console: Console, results: Mapping[str, Any], verdicts: Sequence[Verdict]) -> None:
-    """Print the parts that were measured."""
-    host = results["host"]
-    versions = ", ".join(f"{tool} {number}" for tool, number in host["versions"].items())
-    console.print(
-        f"{host['processor']}, {host['threads']} threads, {host['memory_bytes'] / 1e9:.0f} GB; {host['system']}"
-    )
-    console.print(versions)
-    if host["load_before"] > BUSY:
-        console.print(
-            f"The machine was busy when this began (load {host['load_before']:.1f}): times are not to be trusted."
-        )
-    if "builds" in results:
-        console.print(tabulate_builds(results["builds"]))
-    if "sizes" in results:
-        console.print(tabulate_sizes(results["sizes"]))
-    if "speed" in results:
-        console.print(tabulate_speed(results["speed"], results["prompt"]))
-        console.print(tabulate_memory(results["speed"]["memory_gb_s"]))
-    if "peers" in results:
-        console.print(tabulate_peers(results["peers"], results["prompt"]))
-    if "fidelity" in results:
-        console.print(tabulate_fidelity(results["fidelity"]))
-    if "variants" in results:
-        console.print(tabulate_variants(results["variants"]))
-    if "idle" in results:
-        console.print(tabulate_idle(results["idle"]))
-    console.print(tabulate_verdicts(verdicts))
+    return Sheet("nano's shipped variants from an empty store, in turns", ("", "s", "ratio"), rows)

@@ -7,24 +7,25 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.plan import RECIPES, VARIANTS, Plan
+from bench.plan import RECIPES, SHIPPED_VARIANTS, Plan
 from gpt2forge.measure.spread import summarize
 from gpt2forge.store.disk import remove_tree
 
 UNMEASURED = ("--skip", "verify,benchmark")
+ROUNDS = 3  # at most: a round is a dozen builds
 EACH, ONE, MANY = "one command each", "one command, one step at a time", "one command"
 
 
-def measure_variants(plan: Plan, rounds: int) -> dict[str, Any]:
+def measure_variants(plan: Plan) -> dict[str, Any]:
     """Seconds of whole commands, in turns; measuring steps are left out."""
-    recipes = [str(plan.recipe(variant)) for variant in VARIANTS]
+    recipes = [str(plan.recipe(name)) for name in SHIPPED_VARIANTS]
     ways = {
         EACH: [[recipe] for recipe in recipes],
         ONE: [[*recipes, "--jobs", "1"]],
         MANY: [recipes],
     }
     samples: dict[str, list[float]] = {name: [] for name in ways}
-    for _ in range(rounds):
+    for _ in range(min(ROUNDS, plan.rounds)):
         for name, commands in ways.items():
             samples[name].append(take_time(plan, commands))
     return {name: summarize(values).to_json() for name, values in samples.items()}

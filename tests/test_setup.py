@@ -25,6 +25,7 @@ TARGETS = [
     "test-faults",
     "test-interop",
     "bench",
+    "bench-full",
     "clean",
 ]
 

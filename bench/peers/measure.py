@@ -1,146 +1,157 @@
-"""Peers side by side: each in an environment and a process of its own, one round of each after the other."""
+"""Peers side by side: each in an environment and a process of its own, one run of each after the other."""
 
-import json
-import subprocess
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 
-from bench.memory import Sampler, read_tree
-from bench.plan import VARIANTS, Plan
+from bench.memory import read_tree
+from bench.peers.fidelity import Yardstick, cut_text
+from bench.peers.prepare import prepare
+from bench.peers.process import Peer, PeerFault, start
+from bench.peers.systems import OURS, REFERENCE, SYSTEMS, choose_systems
+from bench.plan import SHORT, Plan, Run
+from gpt2forge.measure.bandwidth import Bandwidth
 from gpt2forge.measure.host import count_threads
 from gpt2forge.measure.spread import summarize
-from interop.environments import EnvironmentFault, make_python
+from gpt2forge.store.disk import remove_tree
 
-HERE = Path(__file__).resolve().parent
-OURS, PYTORCH = "ours", "pytorch"
-PEERS = {
-    "PyTorch fp32": (PYTORCH, "fp32"),
-    "PyTorch dynamic int8": (PYTORCH, "int8"),
-    "Optimum fp32": ("optimum", "fp32"),
-    "Optimum int8 per channel": ("optimum", "int8"),
-    "CTranslate2 int8": ("ctranslate2", "int8"),
-    "llama.cpp Q8_0": ("llamacpp", "Q8_0"),
-    "llama.cpp Q4_0": ("llamacpp", "Q4_0"),
-    "llama.cpp Q4_K_M": ("llamacpp", "Q4_K_M"),
-    **{f"ours, {variant}": (OURS, variant) for variant in VARIANTS},
-}
-"""Each system by the folder here that says how it is run, and the form of its weights."""
-
-
-class PeerFault(Exception):
-    """A peer cannot do what it was asked to; the message is what it said."""
+PAUSE = 0.1  # seconds: threads of the system before stop spinning
+SPARE = 1.5  # float32 models that must fit into memory beside what is open: some open that way before they shrink
+RESERVE = 2e9  # bytes, for what a run needs
+KINDS = ("prefill_ms", "token_ms", "tokens_s")
 
 
 @dataclass
-class Peer:
-    """A process that holds one system."""
+class Samples:
+    """What one system took: samples by kind, and in that by tokens before or by texts at once; what it wrote."""
 
-    process: subprocess.Popen[str]
+    taken: dict[str, dict[str, list[float]]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
+    text: list[int] = field(default_factory=list)
 
-    def ask(self, do: str, **order: Any) -> Any:
-        """Raises PeerFault with the peer's own error."""
-        assert self.process.stdin and self.process.stdout
-        self.process.stdin.write(json.dumps({"do": do, **order}) + "\n")
-        self.process.stdin.flush()
-        line = self.process.stdout.readline()
-        answer = json.loads(line) if line else {"error": f"ended with code {self.process.wait()}"}
-        if isinstance(answer, dict) and "error" in answer:
-            raise PeerFault(answer["error"])
-        return answer
+    def keep(self, run: Run, told: Mapping[str, Any]) -> None:
+        """Runs of several texts at once, and the short ones beside them, count tokens; the others milliseconds."""
+        if run.tokens < SHORT and run.new > 1:
+            self.taken["tokens_s"].setdefault(str(run.batch), []).append(1e3 * run.batch / told["token_ms"])
+            return
+        for kind in ("prefill_ms", "token_ms"):
+            if kind in told:
+                self.taken[kind].setdefault(str(run.tokens), []).append(told[kind])
+        if run.tokens == SHORT:
+            self.text = told["text"]
 
-
-@contextmanager
-def start(kind: str, work: Path) -> Iterator[Peer]:
-    """A peer's process; what it says beside its answers goes to a log in `work`."""
-    try:
-        python = Path(sys.executable) if kind in (OURS, PYTORCH) else make_python(kind, HERE)
-    except EnvironmentFault as error:
-        raise PeerFault(str(error)) from error
-    command = [str(python), str(HERE / "serve.py"), str(HERE / kind / "peer.py")]
-    with (work / "log").open("a") as log:
-        process = subprocess.Popen(
-            command, cwd=work, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
-        )
-    with process:
-        try:
-            yield Peer(process)
-        finally:
-            process.kill()
+    def describe(self) -> dict[str, Any]:
+        return {
+            kind: {name: {**summarize(values).to_json(), "rounds": len(values)} for name, values in found.items()}
+            for kind, found in self.taken.items()
+        }
 
 
-def measure_peers(plan: Plan, weights: Path) -> dict[str, Any]:
-    """Build, size, load, memory, a prompt's and a token's milliseconds of every system; an error in place of them.
+def measure_peers(plan: Plan, weights: Path, bandwidth: Bandwidth) -> dict[str, Any]:
+    """Build, size, load, memory, speed and, of a trained model, fidelity of every system; `error` where it failed.
 
-    `weights` is a folder of transformers, which the others convert.
+    `weights` is a folder of transformers, which the others convert. As many systems are open at once as memory holds:
+    those that are, take turns.
     """
-    found: dict[str, Any] = {}
-    with ExitStack() as stack:
-        peers = {}
-        for name, (kind, scheme) in PEERS.items():
-            work = plan.work / "peers" / kind
-            source = plan.recipe(scheme) if kind == OURS else weights
-            try:
-                link_sources(plan, work)
-                found[name] = prepare(kind, scheme, source, work)
-                peers[name] = stack.enter_context(start(kind, work))
-                place = {"path": found[name]["path"], "threads": count_threads(), "capacity": plan.prompt + plan.new}
-                found[name] |= peers[name].ask("open", **place)
-                found[name]["memory_bytes"] = read_tree(peers[name].process.pid)
-            except PeerFault as error:
-                found[name] = {"error": str(error)}
-                peers.pop(name, None)
-        prompt = np.random.default_rng(0).integers(0, plan.shape.n_vocab - 1, plan.prompt).tolist()
-        for name, measured in run(peers, prompt, plan).items():
-            found[name] |= measured
+    waiting = prepare_all(plan, weights)
+    found: dict[str, Any] = dict(waiting)
+    samples: dict[str, Samples] = {}
+    yardstick = cut_text(plan, weights) if plan.is_trained else None
+    queue = [name for name in waiting if "error" not in waiting[name]]
+    while queue:
+        with ExitStack() as stack:
+            peers = open_peers(plan, stack, queue, found)
+            samples |= take_turns(plan, peers, bandwidth, found)
+            if yardstick:
+                compare(peers, yardstick, found)
+    describe(found, samples)
+    memory = {name: summarize(speeds).to_json() for name, speeds in bandwidth.samples.items()}
+    return {"float32_bytes": plan.float32_bytes, "memory_gb_s": memory, "systems": found}
+
+
+def prepare_all(plan: Plan, weights: Path) -> dict[str, dict[str, Any]]:
+    """What every system's preparation came to."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, system in choose_systems(plan).items():
+        before = found.get(system.after or "", {})
+        try:
+            found[name] = prepare(plan, system, weights, {} if "error" in before else before)
+        except PeerFault as error:
+            found[name] = {"error": str(error)}
     return found
 
 
-def prepare(kind: str, scheme: str, source: Path, work: Path) -> dict[str, Any]:
-    """Bring the model into a system's own form, in a process that ends with that."""
-    with start(kind, work) as peer, Sampler(peer.process.pid) as sampler:
-        told = peer.ask("prepare", weights=str(source), out=str(work), scheme=scheme)
-    return {**told, "peak_memory_bytes": sampler.peak}
+def open_peers(plan: Plan, stack: ExitStack, queue: list[str], found: dict[str, Any]) -> dict[str, Peer]:
+    """Take systems off the queue as long as memory lasts, one at least, and open them."""
+    peers: dict[str, Peer] = {}
+    while queue and (not peers or psutil.virtual_memory().available > SPARE * plan.float32_bytes + RESERVE):
+        name = queue.pop(0)
+        try:
+            peer = stack.enter_context(start(SYSTEMS[name], plan.work / "peers" / SYSTEMS[name].kind))
+            found[name] |= peer.ask("open", path=found[name]["path"], threads=count_threads())
+            found[name]["memory_bytes"] = read_tree(peer.process.pid)
+            peers[name] = peer
+        except PeerFault as error:
+            found[name]["error"] = str(error)
+    return peers
 
 
-def link_sources(plan: Plan, work: Path) -> None:
-    """Recipes name checkpoints and texts from the working directory."""
-    work.mkdir(parents=True, exist_ok=True)
-    for folder in ("checkpoints", "examples"):
-        if (plan.work / folder).exists() and not (work / folder).is_symlink():
-            (work / folder).symlink_to(plan.work / folder)
-
-
-def run(peers: Mapping[str, Peer], prompt: list[int], plan: Plan) -> dict[str, Any]:
-    """Medians over the rounds, with their spread; the first round only lays out memory."""
-    times: dict[str, dict[str, list[float]]] = {name: {"prefill_ms": [], "token_ms": []} for name in peers}
-    texts: dict[str, list[int]] = {}
-    failed: dict[str, Any] = {}
+def take_turns(
+    plan: Plan, peers: Mapping[str, Peer], bandwidth: Bandwidth, found: dict[str, Any]
+) -> dict[str, Samples]:
+    """Time every run of every system, round by round; the first time only lays out memory."""
+    samples = {name: Samples() for name in peers}
+    tokens = np.random.default_rng(0).integers(0, plan.shape.n_vocab - 1, (most_texts(plan), plan.shape.n_ctx))
     for number in range(plan.rounds + 1):
-        for name, peer in peers.items():
-            if name in failed:
+        bandwidth.sample()
+        for run in plan.possible():
+            if number > run.rounds or (number == 0 and run.tokens != SHORT):
                 continue
-            try:
-                if number == 0:
-                    texts[name] = peer.ask("write", prompt=prompt, new=plan.new)
-                taken = peer.ask("run", prompt=prompt, new=plan.new)
-            except PeerFault as error:
-                failed[name] = {"error": str(error)}
-                continue
-            for what, milliseconds in taken.items() if number else ():
-                times[name][what].append(milliseconds)
-    reference = texts.get("PyTorch fp32", [])
-    measured = {
-        name: {
-            **{what: summarize(values).to_json() for what, values in times[name].items()},
-            "tokens_as_pytorch": sum(a == b for a, b in zip(texts[name], reference, strict=False)),
-        }
-        for name in peers
-        if name not in failed
-    }
-    return {**measured, **failed}
+            prompts = tokens[: run.batch, : run.tokens].tolist()
+            for name, peer in peers.items():
+                time.sleep(PAUSE)
+                told = attempt(found[name], partial(peer.ask, "run", prompts=prompts, new=run.new))
+                if told and number:
+                    samples[name].keep(run, told)
+    return samples
+
+
+def attempt(found: dict[str, Any], what: Callable[[], Any]) -> Any:
+    """What comes of it, None once a peer has failed: of its faults, the first is kept."""
+    if "error" in found:
+        return None
+    try:
+        return what()
+    except PeerFault as error:
+        found["error"] = str(error)
+        return None
+
+
+def most_texts(plan: Plan) -> int:
+    return max(run.batch for run in plan.runs)
+
+
+def compare(peers: Mapping[str, Peer], yardstick: Yardstick, found: dict[str, Any]) -> None:
+    """Hold what every system says of a text against what the reference, which is the first, said of it."""
+    for name, peer in peers.items():
+        found[name]["fidelity"] = attempt(found[name], partial(yardstick.measure, peer))
+
+
+def describe(found: dict[str, Any], samples: Mapping[str, Samples]) -> None:
+    """Add the medians with their spread, and how many tokens are those of the reference."""
+    reference = samples[REFERENCE].text if REFERENCE in samples else []
+    for name, taken in samples.items():
+        found[name] |= taken.describe()
+        same = sum(a == b for a, b in zip(taken.text, reference, strict=False))
+        found[name]["tokens_as_pytorch"] = [same, len(reference)]
+    for name, told in found.items():
+        path = Path(told.pop("path", ""))  # of this machine, and of no interest to another
+        told.pop("key", None)
+        if SYSTEMS[name].kind == OURS and path.name:  # built anew each time
+            remove_tree(path)

@@ -1,20 +1,25 @@
 """A peer at work in an environment of its own: orders come in as JSON, a line each, and so do answers go out.
 
 Nothing is imported here that an environment may lack: what the peer needs, its own module does. The first argument is
-that module's path. An order is `{"do": "prepare" | "open" | "run" | "write", ...}`; what goes wrong is answered as
+that module's path. An order is `{"do": "prepare" | "open" | "run" | "read", ...}`; what goes wrong is answered as
 `{"error": ...}`.
 """
 
 import importlib.util
 import json
 import os
+import resource
+import statistics
 import sys
 import time
 from pathlib import Path
 from typing import Any
 
+MEMORY = 0.9  # of the machine's: a peer that wants more fails by itself, and not others with it
+
 
 def load_module(path: str) -> Any:
+    sys.path.append(str(Path(path).parent))
     spec = importlib.util.spec_from_file_location("peer", path)
     assert spec and spec.loader
     module = importlib.util.module_from_spec(spec)
@@ -29,7 +34,8 @@ def measure_size(path: Path) -> int:
 
 class Server:
     def __init__(self, module: Any) -> None:
-        self.module, self.peer = module, None
+        self.module: Any = module
+        self.peer: Any = None
 
     def prepare(self, weights: str, out: str, scheme: str) -> dict[str, Any]:
         began = time.perf_counter()
@@ -37,19 +43,29 @@ class Server:
         seconds = time.perf_counter() - began
         return {"path": str(path), "seconds": seconds, "bytes": measure_size(path)}
 
-    def open(self, path: str, threads: int, capacity: int) -> dict[str, Any]:
+    def open(self, path: str, threads: int) -> dict[str, Any]:
+        """`read_bytes`: the weights that one token has to read, which is what holds it up."""
         began = time.perf_counter()
-        self.peer = self.module.Peer(Path(path), threads, capacity)
-        return {"load_s": time.perf_counter() - began}
+        self.peer = self.module.Peer(Path(path), threads)
+        return {"load_s": time.perf_counter() - began, "read_bytes": self.peer.count_bytes()}
 
-    def run(self, prompt: list[int], new: int) -> Any:
-        return self.peer.run(prompt, new)  # type: ignore[attr-defined]
+    def run(self, prompts: list[list[int]], new: int) -> dict[str, Any]:
+        """Milliseconds of prompts (B, S), and of a token of each of them after that; the first text."""
+        texts, times = self.peer.write(prompts, new)
+        taken = {"prefill_ms": times[0], "text": texts[0]}
+        return {**taken, "token_ms": statistics.median(times[1:])} if new > 1 else taken
 
-    def write(self, prompt: list[int], new: int) -> Any:
-        return self.peer.write(prompt, new)  # type: ignore[attr-defined]
+    def read(self, tokens: list[int], out: str) -> str:
+        """Leave the logits (S, V) of a text in the file `out`."""
+        import numpy as np
+
+        np.save(out, np.asarray(self.peer.read(tokens), np.float32))
+        return out
 
 
 def main() -> None:
+    limit = int(MEMORY * os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"))
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)  # what libraries print is no answer
     server = Server(load_module(sys.argv[1]))

@@ -1,33 +1,37 @@
-"""Peers with the interface of transformers: a forward pass takes tokens and a cache, and gives logits and a cache."""
+"""Peers that are asked for one step after the other: tokens go in, on top of all before them, logits come out."""
 
 import time
+from pathlib import Path
 from typing import Any
 
-import torch
+import numpy as np
+
+Array = np.ndarray[Any, Any]
 
 
 class Stepwise:
-    """Writes the likeliest token, one after the other; what inherits says how a forward pass is called."""
+    """Writes the likeliest token, one after the other; what inherits says how a step is done."""
 
-    def forward(self, ids: torch.Tensor, past: Any, length: int) -> Any:
-        """What `model(...)` gives for tokens (1, S) behind a cache, of `length` tokens with them."""
+    def begin(self, batch: int, capacity: int) -> None:
+        """Forget what was, and make room for `batch` texts of `capacity` tokens."""
         raise NotImplementedError
 
-    def run(self, prompt: list[int], new: int) -> dict[str, float]:
-        times = self.go_on(prompt, new)[1]
-        return {"prefill_ms": times[0], "token_ms": sorted(times[1:])[len(times) // 2]}
+    def forward(self, ids: Array) -> Array:
+        """The logits (B, V) behind the tokens (B, S)."""
+        raise NotImplementedError
 
-    def write(self, prompt: list[int], new: int) -> list[int]:
-        return self.go_on(prompt, new)[0]
-
-    def go_on(self, prompt: list[int], new: int) -> tuple[list[int], list[float]]:
-        """The likeliest tokens, and the milliseconds of each."""
-        ids, past, text, times = torch.tensor([prompt]), None, [], []
-        while len(text) < new:
+    def write(self, prompts: list[list[int]], new: int) -> tuple[list[list[int]], list[float]]:
+        """The likeliest tokens (B, new), and the milliseconds of each step; the first is the prompts'."""
+        ids, steps, times = np.array(prompts), [], []
+        self.begin(len(prompts), len(prompts[0]) + new)
+        while len(steps) < new:
             began = time.perf_counter()
-            said = self.forward(ids, past, len(prompt) + len(text))
-            token = int(said.logits[0, -1].argmax())
+            ids = self.forward(ids).argmax(axis=1)[:, None]
             times.append(1e3 * (time.perf_counter() - began))
-            text.append(token)
-            ids, past = torch.tensor([[token]]), said.past_key_values
-        return text, times
+            steps.append(ids)
+        return np.hstack(steps).tolist(), times
+
+
+def count_files(folder: Path, *endings: str) -> int:
+    """Bytes of the files with these endings."""
+    return sum(path.stat().st_size for path in folder.iterdir() if path.name.endswith(endings))

@@ -1,9 +1,11 @@
 """CTranslate2, with its own converter for models of transformers."""
 
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import ctranslate2
+import numpy as np
 from transformers import AutoTokenizer
 
 
@@ -16,28 +18,32 @@ def prepare(weights: Path, out: Path, scheme: str) -> Path:
 
 
 class Peer:
-    """It writes whole texts: what one token takes is the difference between many and one."""
+    """It writes whole texts, and calls back with each token of each of them."""
 
-    def __init__(self, path: Path, threads: int, capacity: int) -> None:
+    def __init__(self, path: Path, threads: int) -> None:
+        self.bytes = (path / "model.bin").stat().st_size
         self.generator = ctranslate2.Generator(str(path), device="cpu", compute_type=path.name, intra_threads=threads)
         self.tokenizer = AutoTokenizer.from_pretrained(path)
 
-    def run(self, prompt: list[int], new: int) -> dict[str, float]:
-        first, whole = (self.take_time(prompt, count) for count in (1, new))
-        return {"prefill_ms": first, "token_ms": (whole - first) / (new - 1)}
+    def count_bytes(self) -> int:
+        return self.bytes
 
-    def take_time(self, prompt: list[int], new: int) -> float:
-        words = self.tokenizer.convert_ids_to_tokens(prompt)
+    def write(self, prompts: list[list[int]], new: int) -> tuple[list[list[int]], list[float]]:
+        words = [self.tokenizer.convert_ids_to_tokens(prompt) for prompt in prompts]
+        seen: dict[int, float] = {}
         began = time.perf_counter()
-        self.generate(words, new)
-        return 1e3 * (time.perf_counter() - began)
-
-    def write(self, prompt: list[int], new: int) -> list[int]:
-        return self.generate(self.tokenizer.convert_ids_to_tokens(prompt), new)
-
-    def generate(self, words: list[str], new: int) -> list[int]:
-        (result,) = self.generator.generate_batch(
-            [words], max_length=new, min_length=new, sampling_topk=1, include_prompt_in_result=False
+        results = self.generator.generate_batch(
+            words,
+            max_length=new,
+            min_length=new,
+            sampling_topk=1,
+            include_prompt_in_result=False,
+            callback=lambda told: bool(seen.setdefault(told.step, time.perf_counter()) < 0),
         )
-        ids: list[int] = result.sequences_ids[0]
-        return ids
+        moments = [began, *(seen[step] for step in sorted(seen))]
+        assert len(moments) == new + 1
+        texts = [result.sequences_ids[0] for result in results]
+        return texts, [1e3 * (after - before) for before, after in pairwise(moments)]
+
+    def read(self, tokens: list[int]) -> np.ndarray:
+        return np.array(self.generator.forward_batch([tokens]))[0]

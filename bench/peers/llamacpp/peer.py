@@ -6,16 +6,16 @@ positions float32; the table, which is the head too, Q6_K unless the file is Q8_
 matrix and the last one of a layer Q6_K in the first and the last eighth and every third between.
 """
 
-import ctypes
 import json
 from pathlib import Path
 from typing import Any
 
 import gguf
 import numpy as np
-import xllamacpp
 from gguf import GGMLQuantizationType as Type
+from library import open_library
 from safetensors.numpy import load_file
+from stepwise import Stepwise
 
 NAMES = {
     "ln_1": "attn_norm",
@@ -27,6 +27,7 @@ NAMES = {
 }
 TABLES = {"wte.weight": "token_embd.weight", "wpe.weight": "position_embd.weight"}
 NORM = {"ln_f.weight": "output_norm.weight", "ln_f.bias": "output_norm.bias"}
+ROOM = 256  # tokens: what a context is rounded up to, as llama.cpp pads it
 FALLBACKS = {Type.Q4_K: Type.Q5_0, Type.Q6_K: Type.Q8_0}  # rows that no super-block divides
 
 
@@ -105,37 +106,68 @@ def has_more(place: str, layers: int) -> bool:
 
 def quantize(values: np.ndarray, kind: Type) -> np.ndarray:
     """A matrix in blocks, as ggml packs it."""
-    library = ctypes.CDLL(xllamacpp.xllamacpp.__file__)
-    pack = library.ggml_quantize_chunk
-    pack.restype = ctypes.c_size_t
-    pack.argtypes = [ctypes.c_int, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 3, ctypes.c_void_p]
     block, size = gguf.GGML_QUANT_SIZES[kind]
     packed = np.empty((values.shape[0], values.shape[1] // block * size), np.uint8)
-    written = pack(kind, values.ctypes.data, packed.ctypes.data, 0, *values.shape, None)
+    written = open_library().ggml_quantize_chunk(kind, values.ctypes.data, packed.ctypes.data, 0, *values.shape, None)
     assert written == packed.nbytes
     return packed
 
 
-class Peer:
-    """A server in this process, without a socket; its own clock says how long what took."""
+class Peer(Stepwise):
+    """llama.cpp's own library, called as its `llama-bench` does. Keys and values are float16, which is its default."""
 
-    def __init__(self, path: Path, threads: int, capacity: int) -> None:
-        params = xllamacpp.CommonParams()
-        params.model.path = str(path)
-        params.n_ctx, params.n_parallel, params.verbosity = capacity, 1, -1
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
-        self.server = xllamacpp.Server(params)
+    def __init__(self, path: Path, threads: int) -> None:
+        self.threads, self.bytes = threads, path.stat().st_size
+        self.library = open_library()
+        self.library.llama_backend_init()
+        self.model = self.library.llama_model_load_from_file(
+            str(path).encode(), self.library.llama_model_default_params()
+        )
+        vocabulary = self.library.llama_model_get_vocab(self.model)
+        self.words: int = self.library.llama_vocab_n_tokens(vocabulary)
+        self.context, self.shape = None, (0, 0)
 
-    def run(self, prompt: list[int], new: int) -> dict[str, float]:
-        times = self.complete(prompt, new)["timings"]
-        return {"prefill_ms": times["prompt_ms"], "token_ms": times["predicted_ms"] / (new - 1)}
+    def count_bytes(self) -> int:
+        return self.bytes
 
-    def write(self, prompt: list[int], new: int) -> list[int]:
-        said = self.complete(prompt, new, logprobs=1)  # ids are told only beside these
-        return [token["id"] for token in said["choices"][0]["logprobs"]["content"]]
+    def begin(self, batch: int, capacity: int) -> None:
+        shape = (batch, -(-capacity // ROOM) * ROOM)
+        if self.shape != shape:
+            self.make_context(*shape)
+        self.library.llama_memory_clear(self.library.llama_get_memory(self.context), True)
+        self.length = 0
 
-    def complete(self, prompt: list[int], new: int, **more: int) -> dict[str, Any]:
-        order = {"prompt": prompt, "max_tokens": new, "temperature": 0, "cache_prompt": False, "ignore_eos": True}
-        said = self.server.handle_completions({**order, **more})
-        found: dict[str, Any] = json.loads(said) if isinstance(said, str) else said
-        return found
+    def make_context(self, batch: int, room: int) -> None:
+        if self.context:
+            self.library.llama_free(self.context)
+            self.library.llama_batch_free(self.batch)
+        params = self.library.llama_context_default_params()
+        params.n_ctx, params.n_batch, params.n_seq_max = batch * room, batch * room, batch
+        self.context = self.library.llama_init_from_model(self.model, params)
+        self.library.llama_set_n_threads(self.context, self.threads, self.threads)
+        self.batch = self.library.llama_batch_init(batch * room, 0, 1)
+        self.shape = (batch, room)
+
+    def forward(self, ids: np.ndarray) -> np.ndarray:
+        last = np.zeros_like(ids)
+        last[:, -1] = 1
+        return self.decode(ids, last)
+
+    def read(self, tokens: list[int]) -> np.ndarray:
+        self.begin(1, len(tokens))
+        return self.decode(np.array([tokens]), np.ones((1, len(tokens))))
+
+    def decode(self, ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
+        """The logits (N, V) of those of the tokens (B, S) that are wanted."""
+        batch = self.batch
+        batch.n_tokens = ids.size
+        for place, (text, step) in enumerate(np.ndindex(*ids.shape)):
+            batch.token[place], batch.pos[place] = int(ids[text, step]), self.length + step
+            batch.n_seq_id[place], batch.logits[place] = 1, int(wanted[text, step])
+            batch.seq_id[place][0] = text
+        code = self.library.llama_decode(self.context, batch)
+        if code:
+            raise RuntimeError(f"llama_decode gave {code}")
+        self.length += ids.shape[1]
+        logits = self.library.llama_get_logits(self.context)
+        return np.ctypeslib.as_array(logits, (int(wanted.sum()), self.words)).copy()

@@ -1,13 +1,13 @@
 """Optimum: its export to ONNX, float32 or with onnxruntime's dynamic int8, a scale per channel."""
 
 from pathlib import Path
-from typing import Any
 
+import onnxruntime
 import torch
 from optimum.exporters.onnx import main_export
 from optimum.onnxruntime import ORTModelForCausalLM, ORTQuantizer
 from optimum.onnxruntime.configuration import AutoQuantizationConfig
-from stepwise import Stepwise
+from stepwise import Array, Stepwise, count_files
 
 
 def prepare(weights: Path, out: Path, scheme: str) -> Path:
@@ -27,14 +27,29 @@ def prepare(weights: Path, out: Path, scheme: str) -> Path:
 class Peer(Stepwise):
     """ORTModelForCausalLM, a token at a time with its cache."""
 
-    def __init__(self, path: Path, threads: int, capacity: int) -> None:
-        import onnxruntime
-
+    def __init__(self, path: Path, threads: int) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         name = "model.onnx" if path.name == "fp32" else "model_quantized.onnx"
+        self.bytes = count_files(path, ".onnx", ".onnx_data", ".data")
         self.model = ORTModelForCausalLM.from_pretrained(path, file_name=name, session_options=options)
 
-    def forward(self, ids: torch.Tensor, past: Any, length: int) -> Any:
-        mask = torch.ones(1, length, dtype=torch.int64)
-        return self.model(input_ids=ids, attention_mask=mask, past_key_values=past, use_cache=True)
+    def count_bytes(self) -> int:
+        return self.bytes
+
+    def begin(self, batch: int, capacity: int) -> None:
+        self.past, self.mask = None, torch.ones(batch, capacity, dtype=torch.int64)
+        self.length = 0
+
+    def forward(self, ids: Array) -> Array:
+        self.length += ids.shape[1]
+        mask = self.mask[:, : self.length]
+        said = self.model(
+            input_ids=torch.from_numpy(ids), attention_mask=mask, past_key_values=self.past, use_cache=True
+        )
+        self.past = said.past_key_values
+        return said.logits[:, -1].numpy()
+
+    def read(self, tokens: list[int]) -> Array:
+        ids = torch.tensor([tokens])
+        return self.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=True).logits[0].numpy()

@@ -1,11 +1,10 @@
 """PyTorch with transformers: float32, and its own dynamic int8 of linear layers."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
-from stepwise import Stepwise
-from transformers import GPT2LMHeadModel
+from stepwise import Array, Stepwise
+from transformers import DynamicCache, GPT2LMHeadModel
 from transformers.pytorch_utils import Conv1D
 
 
@@ -33,11 +32,24 @@ def quantize(model: torch.nn.Module) -> torch.nn.Module:
 
 
 class Peer(Stepwise):
-    def __init__(self, path: Path, threads: int, capacity: int) -> None:
+    def __init__(self, path: Path, threads: int) -> None:
         torch.set_num_threads(threads)
         model = GPT2LMHeadModel.from_pretrained(path.resolve(), dtype=torch.float32).eval()
+        size = 1 if path.name == "int8" else 4
+        self.bytes = size * sum(parameter.numel() for parameter in model.parameters())
         self.model = quantize(model) if path.name == "int8" else model
 
-    def forward(self, ids: torch.Tensor, past: Any, length: int) -> Any:
+    def count_bytes(self) -> int:
+        return self.bytes
+
+    def begin(self, batch: int, capacity: int) -> None:
+        self.cache = DynamicCache()
+
+    def forward(self, ids: Array) -> Array:
         with torch.inference_mode():
-            return self.model(input_ids=ids, past_key_values=past, use_cache=True, logits_to_keep=1)
+            said = self.model(torch.from_numpy(ids), past_key_values=self.cache, use_cache=True, logits_to_keep=1)
+        return said.logits[:, -1].numpy()
+
+    def read(self, tokens: list[int]) -> Array:
+        with torch.inference_mode():
+            return self.model(torch.tensor([tokens]), use_cache=False).logits[0].numpy()

@@ -1,0 +1,65 @@
+"""Writes docs/benchmarks.md and its plots from the results alone, which are kept beside them."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.plots import draw_plots, name_plots
+from bench.show import describe_machine
+from bench.tables import tabulate
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
+PAGE, RESULTS, PLOTS = "benchmarks.md", "benchmarks/results.json", "benchmarks"
+
+HEAD = """\
+# Benchmarks
+
+Written by `make bench` from [what it measured](benchmarks/results.json), every figure of it: edit
+`bench/document.py`, not this page. Everything stands side by side in one run: each system in an environment and a
+process of its own, all of them taking turns; a number is the median of its rounds, with the least and the largest of
+them. `make bench-full` measures the other sizes too. What is quoted elsewhere may come from other runs: hold ratios
+against ratios.
+
+The weights of nano are trained, those of the other models come from a seed in the published shape: they cost the same
+time, and say nothing of fidelity. Optimum's int8 is its dynamic quantization with a scale per channel; llama.cpp's
+files are written in the types that its own program chooses, which for rows that no super-block of 256 divides
+(nano's) are larger ones; its keys and values are float16, all others' float32. transformers' exporter writes two
+float32 graphs with the weights in each, and is measured on nano and 124M. PyTorch's int8 is its dynamic quantization
+of linear layers. Times of ours are those of onnxruntime with its feeds, as of all others: choosing a token is the
+argmax everywhere. The limit takes all weights that a system's files hold: Optimum's hold the table of tokens twice,
+and read a row of one of them. Builds of ours begin at the TensorFlow checkpoint, those of others at a folder of
+transformers, which somebody has to make first.
+"""
+
+
+def write_document(results: Mapping[str, Any], docs: Path = DOCS) -> None:
+    """Write results.json, the plots and the page. Needs matplotlib."""
+    (docs / PLOTS).mkdir(parents=True, exist_ok=True)
+    (docs / RESULTS).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+    for name, drawing in draw_plots(results).items():
+        (docs / PLOTS / f"{name}.svg").write_text(drawing, encoding="utf-8")
+    (docs / PAGE).write_text(compose_page(results), encoding="utf-8")
+
+
+def compose_page(results: Mapping[str, Any]) -> str:
+    """The page: machine, command, plots, then the tables."""
+    seconds = results["seconds"]
+    took = ", ".join(f"{part} {value / 60:.1f}" for part, value in seconds.items())
+    parts = [
+        HEAD,
+        "## The machine\n",
+        "\n".join(describe_machine(results["host"])) + "\n",
+        f"Measured on {results['date']} by\n\n    {results['command']}\n",
+        f"in {sum(seconds.values()) / 60:.0f} minutes ({took}).\n",
+        *(f"![{caption}]({PLOTS}/{name}.svg)\n\n{caption}.\n" for name, caption in name_plots(results).items()),
+        "## The numbers\n",
+        *(sheet.to_markdown() for sheet in tabulate(results)),
+    ]
+    return "\n".join(parts)
+
+
+def read_results(docs: Path = DOCS) -> dict[str, Any]:
+    """The results that the page was made of."""
+    found: dict[str, Any] = json.loads((docs / RESULTS).read_text(encoding="utf-8"))
+    return found

@@ -1,0 +1,65 @@
+"""Brings the model into every system's own form, each in a process that ends with that.
+
+What others make of it takes minutes and is kept, under a digest of all that decides it; ours is built anew each time.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from bench.memory import Sampler
+from bench.peers.process import start
+from bench.peers.systems import OURS, System
+from bench.plan import Plan
+from gpt2forge.store.disk import remove_tree
+
+
+def prepare(plan: Plan, system: System, weights: Path, before: Mapping[str, Any]) -> dict[str, Any]:
+    """`path`, `bytes`, `seconds`, `peak_memory_bytes`, and whether that was `kept` from an earlier run.
+
+    `weights` is a folder of transformers named by its content. `before` is what the system `after` came to, which
+    counts here too. Raises PeerFault.
+    """
+    work = plan.work / "peers" / system.kind
+    link_sources(plan, work)
+    note, key = work / f"{system.scheme}.json", make_key(system, weights)
+    told = json.loads(note.read_text()) if note.is_file() and system.is_foreign else {}
+    if told.get("key") == key and Path(told["path"]).exists():
+        return {**told, "kept": True}
+    made = make(plan, system, weights, work)
+    if before:
+        made["seconds"] += before["seconds"]
+        made["peak_memory_bytes"] = max(made["peak_memory_bytes"], before["peak_memory_bytes"])
+    note.write_text(json.dumps({**made, "key": key}))
+    return {**made, "kept": False}
+
+
+def make_key(system: System, weights: Path) -> str:
+    return hashlib.sha256("\n".join([weights.name, system.scheme, *system.read_sources()]).encode()).hexdigest()
+
+
+def make(plan: Plan, system: System, weights: Path, work: Path) -> dict[str, Any]:
+    """Run the preparation, in place of what an earlier one left."""
+    store, place = work / "store", work / system.scheme
+    for folder in (store, place):
+        if folder.is_dir() and not folder.is_symlink():
+            remove_tree(folder)
+    source = plan.recipe(system.scheme) if system.kind == OURS else weights
+    with start(system, work) as peer, Sampler(peer.process.pid) as sampler:
+        told = peer.ask("prepare", weights=str(source), out=str(work), scheme=system.words(plan))
+    if system.kind == OURS:  # its store holds float32 too: what was published is all that is wanted of it
+        package = Path(told["path"]).resolve()
+        package.chmod(0o755)
+        told["path"] = str(package.rename(place))
+        remove_tree(store)
+    return {**told, "peak_memory_bytes": sampler.peak}
+
+
+def link_sources(plan: Plan, work: Path) -> None:
+    """Recipes name checkpoints and texts from the working directory."""
+    work.mkdir(parents=True, exist_ok=True)
+    for folder in ("checkpoints", "examples"):
+        if (plan.work / folder).exists() and not (work / folder).is_symlink():
+            (work / folder).symlink_to(plan.work / folder)

@@ -1,0 +1,59 @@
+"""A peer's process, and what is asked of it."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.peers.systems import HERE, System
+from interop.environments import EnvironmentFault, make_python
+
+ROOT = HERE.parent.parent  # no place of this machine is told
+
+
+class PeerFault(Exception):
+    """A peer cannot do what it was asked to; the message is what it said."""
+
+
+@dataclass
+class Peer:
+    """A process that holds one system."""
+
+    process: subprocess.Popen[str]
+
+    def ask(self, do: str, **order: Any) -> Any:
+        """Raises PeerFault with the peer's own error."""
+        assert self.process.stdin and self.process.stdout
+        try:
+            self.process.stdin.write(json.dumps({"do": do, **order}) + "\n")
+            self.process.stdin.flush()
+            line = self.process.stdout.readline()
+        except BrokenPipeError:
+            line = ""
+        answer = json.loads(line) if line else {"error": f"ended with code {self.process.wait()}"}
+        if isinstance(answer, dict) and "error" in answer:
+            raise PeerFault(answer["error"].replace(f"{ROOT}/", ""))
+        return answer
+
+
+@contextmanager
+def start(system: System, work: Path) -> Iterator[Peer]:
+    """A peer's process; what it says beside its answers goes to a log in `work`."""
+    try:
+        python = make_python(system.kind, HERE) if system.is_foreign else Path(sys.executable)
+    except EnvironmentFault as error:
+        raise PeerFault(str(error)) from error
+    command = [str(python), str(HERE / "serve.py"), str(HERE / system.kind / "peer.py")]
+    with (work / "log").open("a") as log:
+        process = subprocess.Popen(
+            command, cwd=work, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+        )
+    with process:
+        try:
+            yield Peer(process)
+        finally:
+            process.kill()

@@ -1,0 +1,60 @@
+"""Which systems stand beside each other, and how each is run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.plan import VARIANTS, Plan
+from bench.shapes import SHAPES
+
+HERE = Path(__file__).resolve().parent
+OURS, PYTORCH = "ours", "pytorch"
+REFERENCE = "PyTorch fp32"
+
+
+@dataclass(frozen=True)
+class System:
+    """`kind` is the folder here that says how it is run; `scheme` the form of its weights, or a variant of ours;
+    `after` another system whose preparation is the first part of its own; `models` those that it is measured on."""
+
+    kind: str
+    scheme: str
+    after: str | None = None
+    models: tuple[str, ...] = tuple(SHAPES)
+
+    @property
+    def is_foreign(self) -> bool:
+        """Whether it needs an environment of its own."""
+        return self.kind not in (OURS, PYTORCH)
+
+    def read_sources(self) -> list[str]:
+        """The text that decides what it is prepared to."""
+        return [path.read_text() for path in sorted((HERE / self.kind).glob("*")) if path.is_file()]
+
+    def words(self, plan: Plan) -> str:
+        """What it is told to prepare: ours also what the recipe's variant is published as."""
+        if self.kind != OURS:
+            return self.scheme
+        return "\n".join([plan.name(self.scheme), *plan.changes(self.scheme)])
+
+
+SYSTEMS = {
+    REFERENCE: System(PYTORCH, "fp32"),
+    "PyTorch dynamic int8": System(PYTORCH, "int8"),
+    "Optimum fp32": System("optimum", "fp32"),
+    "Optimum int8 per channel": System("optimum", "int8", after="Optimum fp32"),
+    "transformers' exporter, fp32": System("exporter", "fp32", models=("nano", "124m")),
+    "CTranslate2 int8": System("ctranslate2", "int8"),
+    "llama.cpp Q8_0": System("llamacpp", "Q8_0"),
+    "llama.cpp Q4_0": System("llamacpp", "Q4_0"),
+    "llama.cpp Q4_K_M": System("llamacpp", "Q4_K_M"),
+    **{f"ours, {variant}": System(OURS, variant) for variant in VARIANTS},
+}
+
+
+def choose_systems(plan: Plan) -> dict[str, System]:
+    """Those that the plan names, or all that are for its model."""
+    return {
+        name: system
+        for name, system in SYSTEMS.items()
+        if plan.model in system.models and (not plan.systems or name in plan.systems)
+    }

@@ -1,0 +1,58 @@
+"""Numbers beside their goals."""
+
+from typing import Any
+
+from bench.goals import BLOCKS, CTRANSLATE2, OPTIMUM, PYTORCH, Verdict, judge
+
+
+def time_system(token: float, far: float, prefill: float, batch: float) -> dict[str, Any]:
+    spread = {"least": 0.0, "largest": 0.0}
+    return {
+        "bytes": 26.0,
+        "read_bytes": 25e6,
+        "token_ms": {"64": {"median": token, **spread}, "1000": {"median": far, **spread}},
+        "prefill_ms": {"64": {"median": prefill, **spread}, "1000": {"median": 10 * prefill, **spread}},
+        "tokens_s": {"16": {"median": batch, **spread}},
+    }
+
+
+def judge_peers(systems: dict[str, Any]) -> dict[tuple[str, str], Verdict]:
+    peers = {"float32_bytes": 100, "memory_gb_s": {"sum": {"median": 25.0}}, "systems": systems}
+    return {(verdict.what, verdict.unit): verdict for verdict in judge({"peers": {"774m": peers}})}
+
+
+def test_a_number_at_its_goal_reaches_it() -> None:
+    assert Verdict("size", 0.17, 0.17, "of float32").reached
+    assert not Verdict("size", 0.1701, 0.17, "of float32").reached
+
+
+def test_a_number_that_is_wanted_large_falls_short_below_its_goal() -> None:
+    assert Verdict("tokens", 1.5, 1.5, "of others", at_least=True).reached
+    assert not Verdict("tokens", 1.49, 1.5, "of others", at_least=True).reached
+
+
+def test_ours_are_held_against_each_peer_that_was_measured() -> None:
+    systems = {
+        PYTORCH: time_system(10.0, 12.0, 100.0, 5.0),
+        CTRANSLATE2: time_system(4.0, 5.0, 30.0, 100.0),
+        BLOCKS: time_system(1.0, 1.6, 20.0, 160.0),
+        OPTIMUM: {"error": "killed"},
+    }
+    verdicts = judge_peers(systems)
+    token = verdicts[f"a token, {BLOCKS}", "of PyTorch fp32"]
+    assert (token.value, token.goal, token.reached) == (0.1, 0.15, True)
+    assert verdicts[f"a token, {BLOCKS}", "of CTranslate2 int8"].value == 0.25
+    assert verdicts[f"tokens/s of 16 texts, {BLOCKS}", "of CTranslate2 int8"].reached
+    assert not verdicts[f"a token behind 1000, {BLOCKS}", "of one behind 64"].reached
+    assert verdicts[f"the memory's limit, {BLOCKS}", "of its time"].value == 1.0
+    assert verdicts[f"size, {BLOCKS}", "of float32"].reached is True
+    assert not any("Optimum" in unit for _, unit in verdicts)
+
+
+def test_divergence_is_judged_on_the_trained_model() -> None:
+    systems = {
+        OPTIMUM: {"bytes": 1, "fidelity": {"kl_mean": 1e-2, "perplexity_increase": 0.009}},
+        BLOCKS: {"bytes": 1, "fidelity": {"kl_mean": 1e-3, "perplexity_increase": -0.0004}},
+    }
+    found = {verdict.what: verdict.reached for verdict in judge({"peers": {"nano": {"systems": systems}}})}
+    assert found == {f"KL divergence, {BLOCKS}": False, f"perplexity, {BLOCKS}": True}

@@ -1,0 +1,55 @@
+"""What is measured of which model."""
+
+from pathlib import Path
+
+import pytest
+
+from bench.host import read_pins
+from bench.peers.systems import HERE, OURS, SYSTEMS, choose_systems
+from bench.plan import SHIPPED, VARIANTS, plan_models
+from bench.shapes import SHAPES
+
+PLANS = plan_models(list(SHAPES), Path("work"), rounds=7, builds=2)
+
+
+def test_every_variant_has_a_recipe_for_the_example_and_for_the_shipped_size() -> None:
+    missing = [str(PLANS[model].recipe(name)) for model in ("nano", SHIPPED) for name in VARIANTS]
+    assert [path for path in missing if not Path(path).is_file()] == []
+
+
+def test_a_variant_that_is_its_recipe_is_built_as_it_ships() -> None:
+    assert PLANS["nano"].changes("int8 blocks of 128") == []
+    assert PLANS["nano"].name("int8 blocks of 128") == "nano-cpu-int8"
+
+
+def test_a_variant_with_changes_is_published_under_a_name_of_its_own() -> None:
+    words = ["--set", "quantization.granularity=128", "--name", "774m-int4-blocks-of-128"]
+    assert PLANS[SHIPPED].changes("int4 blocks of 128") == words
+
+
+def test_another_size_takes_the_shipped_one_s_recipe_with_its_own_checkpoint() -> None:
+    plan = PLANS["355m"]
+    assert plan.recipe("fp32").name == "774m-cpu-fp32.yaml"
+    assert plan.changes("fp32") == ["--set", "source.checkpoint=checkpoints/355M", "--name", "355m-cpu-fp32"]
+    assert plan.output("fp32") == Path("work/355m/build/355m-cpu-fp32")
+
+
+def test_runs_fit_the_context() -> None:
+    lengths = {model: {run.tokens for run in plan.possible()} for model, plan in PLANS.items()}
+    assert lengths["nano"] == {16, 64, 256}
+    assert lengths["124m"] == {16, 64, 256, 512, 1000}
+
+
+@pytest.mark.parametrize("model", SHAPES)
+def test_systems_of_a_model_begin_with_the_reference_and_end_with_ours(model: str) -> None:
+    names = list(choose_systems(PLANS[model]))
+    assert names[0] == "PyTorch fp32"
+    assert names[-len(VARIANTS) :] == [f"ours, {variant}" for variant in VARIANTS]
+
+
+def test_every_foreign_system_pins_its_environment() -> None:
+    for system in SYSTEMS.values():
+        pins = HERE / system.kind / "requirements.txt"
+        assert pins.is_file() == system.is_foreign
+        assert system.kind == OURS or system.read_sources()
+    assert {"optimum", "ctranslate2", "xllamacpp", "onnxscript"} <= set(read_pins())
