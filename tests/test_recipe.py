@@ -52,7 +52,7 @@ def test_defaults_are_filled_in(folder: Path) -> None:
     write(GOOD)
     recipe = load_recipe("mine").recipe
     assert recipe.quantization.model_dump() == {"scheme": "int8", "granularity": 128, "embeddings": "int8"}
-    assert recipe.fusion.model_dump() == {"attention": True, "skip_layer_norm": True, "gelu": True, "bias": True}
+    assert recipe.fusion.model_dump() == {"attention": True, "skip_layer_norm": False, "gelu": True, "bias": True}
     assert recipe.target.model_dump() == {"device": "cpu", "cpu": "any"}
     write(GOOD.replace("int8", "int4"))
     assert load_recipe("mine").recipe.quantization.model_dump() == {
