@@ -81,7 +81,7 @@ def restore_weight(stored: dict[str, Array], name: str, shape: tuple[int, ...], 
     if name in stored:
         return stored[name]
     if f"{name}.steps" in stored:
-        return stored[f"{name}.steps"] * (stored[f"{name}.factors"] * stored[f"{name}.levels"])
+        return np.asarray(stored[f"{name}.steps"] * (stored[f"{name}.factors"] * stored[f"{name}.levels"]))
     scales = stored[f"{name}.scales"]
     is_table = name in TABLES
     storage = scheme.table if is_table else scheme.linear
