@@ -8,7 +8,8 @@ Every node has a name, which passes and quantization go by; its output has the s
     h.0.ln_2
     h.0.mlp.c_fc, .bias_add, h.0.mlp.act.*, h.0.mlp.c_proj, .bias_add, h.0.mlp.residual
     ...
-    ln_f, logits_to_keep.*, lm_head.flatten, lm_head, lm_head.unflatten
+    logits_to_keep.*: in the last layer, behind the attention, from where on no position looks at another
+    ln_f, lm_head.flatten, lm_head, lm_head.unflatten
 
 Language Models are Unsupervised Multitask Learners, section 2.3, and https://github.com/openai/gpt-2/blob/master/src/model.py.
 """
@@ -22,7 +23,14 @@ from gpt2forge.graph.activation import write_activation
 from gpt2forge.graph.attention import Heads, choose_scale, write_attention
 from gpt2forge.graph.builder import Builder
 from gpt2forge.graph.dimensions import Dimensions, StoredTensors
-from gpt2forge.graph.interface import LOGITS, declare_logits_to_keep, declare_past, declare_tokens, type_outputs
+from gpt2forge.graph.interface import (
+    KEPT_RESIDUAL,
+    LOGITS,
+    declare_logits_to_keep,
+    declare_past,
+    declare_tokens,
+    type_outputs,
+)
 from gpt2forge.graph.mask import write_mask
 from gpt2forge.graph.weights import Weights
 
@@ -67,10 +75,11 @@ def build_graph(config: Dimensions, tensors: StoredTensors) -> ir.Model:
     bias = write_mask(graph, input_ids, attention_mask)  # (B, 1, S, T)
     presents: list[ir.Value] = []
     for layer, past in enumerate(pasts):
-        x, *cache = write_layer(write, layer, x, past, bias)  # (B, S, E)
+        kept = logits_to_keep if layer == config.n_layer - 1 else None
+        x, *cache = write_layer(write, layer, x, past, bias, kept)  # (B, S, E), behind the last one (B, K, E)
         presents.extend(cache)
-    x = write.layer_norm("ln_f", x)  # (B, S, E)
-    logits = write_head(write, x, logits_to_keep)  # (B, K, V)
+    x = write.layer_norm("ln_f", x)  # (B, K, E)
+    logits = write_head(write, x)  # (B, K, V)
 
     type_outputs(config, logits, presents)
     inputs = [input_ids, attention_mask, position_ids, *(value for past in pasts for value in past), logits_to_keep]
@@ -98,9 +107,12 @@ def write_embedding(write: Writer, input_ids: ir.Value, position_ids: ir.Value) 
 
 
 def write_layer(
-    write: Writer, layer: int, x: ir.Value, past: Sequence[ir.Value], bias: ir.Value
+    write: Writer, layer: int, x: ir.Value, past: Sequence[ir.Value], bias: ir.Value, logits_to_keep: ir.Value | None
 ) -> tuple[ir.Value, ir.Value, ir.Value]:
-    """One layer: (B, S, E) to (B, S, E), and all keys and values, (B, H, T, D) each."""
+    """One layer: (B, S, E) to (B, S, E), and all keys and values, (B, H, T, D) each.
+
+    With `logits_to_keep` only the positions whose logits are asked for leave it: (B, K, E).
+    """
     graph, width, inner = write.graph, write.config.n_embd, write.config.n_inner
     name = f"h.{layer}"
     heads = Heads(write.config.n_head, write.config.head_width)
@@ -109,6 +121,8 @@ def write_layer(
     packed = write.linear(f"{name}.attn.c_attn", normed, width, 3 * width)  # (B, S, 3*E)
     scale = choose_scale(write.config, layer)
     mixed, key, value = write_attention(graph, layer, heads, scale, packed, past, bias)  # (B, S, E)
+    if logits_to_keep is not None:
+        x, mixed = write_kept(graph, logits_to_keep, x, mixed)  # (B, K, E)
     branch = write.linear(f"{name}.attn.c_proj", mixed, width, width)  # (B, S, E)
     x = graph.op(f"{name}.attn.residual", "Add", [x, branch])  # (B, S, E)
 
@@ -120,16 +134,20 @@ def write_layer(
     return x, key, value
 
 
-def write_head(write: Writer, x: ir.Value, logits_to_keep: ir.Value) -> ir.Value:
-    """The logits of the last `logits_to_keep` positions, of all when it is 0: (B, S, E) to (B, K, V)."""
-    graph, config = write.graph, write.config
+def write_kept(graph: Builder, logits_to_keep: ir.Value, x: ir.Value, mixed: ir.Value) -> tuple[ir.Value, ir.Value]:
+    """The last `logits_to_keep` positions of both, of all when it is 0: (B, S, E) twice to (B, K, E)."""
     start = graph.op("logits_to_keep.start", "Neg", [logits_to_keep])  # (1,)
-    end, axis = graph.integers("logits_to_keep.end", [LAST]), graph.integers("logits_to_keep.axis", [1])
-    kept = graph.op("logits_to_keep.slice", "Slice", [x, start, end, axis])  # (B, K, E)
-    rows = graph.op("lm_head.flatten", "Reshape", [kept, graph.integers("lm_head.row_shape", [-1, config.n_embd])])
+    bounds = [start, graph.integers("logits_to_keep.end", [LAST]), graph.integers("logits_to_keep.axis", [1])]
+    return graph.op(KEPT_RESIDUAL, "Slice", [x, *bounds]), graph.op("logits_to_keep.mixed", "Slice", [mixed, *bounds])
+
+
+def write_head(write: Writer, x: ir.Value) -> ir.Value:
+    """(B, K, E) to the logits, (B, K, V)."""
+    graph, config = write.graph, write.config
+    rows = graph.op("lm_head.flatten", "Reshape", [x, graph.integers("lm_head.row_shape", [-1, config.n_embd])])
     table = write.weight("wte.weight" if config.tied else "lm_head.weight", config.vocab_size, config.n_embd)
     flat = graph.op("lm_head", "Gemm", [rows, table], {"transB": 1})  # (B*K, V): the table is used as it is stored
-    leading = graph.op("lm_head.leading", "Shape", [kept], {"start": 0, "end": 2})  # (2,)
+    leading = graph.op("lm_head.leading", "Shape", [x], {"start": 0, "end": 2})  # (2,)
     vocabulary = graph.integers("lm_head.vocabulary", [config.vocab_size])
     shape = graph.op("lm_head.shape", "Concat", [leading, vocabulary], {"axis": 0})  # (3,)
     return graph.node("lm_head.unflatten", "Reshape", [flat, shape], outputs=[LOGITS])[0]  # (B, K, V)

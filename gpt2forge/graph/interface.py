@@ -18,6 +18,8 @@ ATTENTION_MASK = "attention_mask"
 POSITION_IDS = "position_ids"
 LOGITS_TO_KEEP = "logits_to_keep"
 LOGITS = "logits"
+KEPT_RESIDUAL = "logits_to_keep.residual"
+"""The rows of the last layer that are still worked on behind its attention."""
 
 
 def past_names(layer: int) -> tuple[str, str]:

@@ -144,7 +144,7 @@ def test_forge_json_says_how_it_was_made(workshop: Workshop) -> None:
     steps = {step["stage"]: step for step in workshop.report("nano-cpu-int8")["steps"]}
     story = json.loads((output / "forge.json").read_text())
     assert story["sections"] == {
-        "fusion": {"attention": True, "skip_layer_norm": True, "gelu": True, "bias": True},
+        "fusion": {"attention": True, "skip_layer_norm": False, "gelu": True, "bias": True},
         "quantization": {"scheme": "int8", "granularity": 128, "embeddings": "int8"},
         "target": {"device": "cpu", "cpu": "any"},
     }

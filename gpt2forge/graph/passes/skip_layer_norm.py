@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import onnx_ir as ir
 
 from gpt2forge.graph.builder import MICROSOFT, Builder
-from gpt2forge.graph.interface import count_layers
+from gpt2forge.graph.interface import KEPT_RESIDUAL, count_layers
 from gpt2forge.graph.pattern import GraphError, index, match, replace, stand_in
 
 
@@ -26,8 +26,9 @@ def list_residuals(layers: int) -> list[Residual]:
     residuals = [Residual("embed", ("wte", "wpe"), "h.0.ln_1")]
     for layer in range(layers):
         name = f"h.{layer}"
-        behind = f"h.{layer + 1}.ln_1" if layer + 1 < layers else "ln_f"
-        before = residuals[-1].sum
+        is_last = layer + 1 == layers
+        behind = "ln_f" if is_last else f"h.{layer + 1}.ln_1"
+        before = KEPT_RESIDUAL if is_last else residuals[-1].sum
         attention = Residual(f"{name}.attn.residual", (before, f"{name}.attn.c_proj.bias_add"), f"{name}.ln_2")
         mlp = Residual(f"{name}.mlp.residual", (attention.sum, f"{name}.mlp.c_proj.bias_add"), behind)
         residuals += [attention, mlp]

@@ -13,6 +13,7 @@ class Item:
     """Where the float32 weight lies, how it is to be stored (None: copied), and where in `model.onnx_data`.
 
     A linear weight is (in, out); a `table` (rows, width) is quantized along its rows, as if it were (width, rows).
+    What is stored of a scale for each channel is a part of it, one of `levels`: see `rows`.
     """
 
     weight: ir.ExternalTensor
@@ -20,3 +21,4 @@ class Item:
     table: bool
     data: Region
     scales: Region | None
+    levels: int = 1

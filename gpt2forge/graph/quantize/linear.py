@@ -2,20 +2,18 @@
 
 import re
 
-import numpy as np
 import onnx_ir as ir
 
-from gpt2forge.graph.builder import Builder
+from gpt2forge.graph.builder import MICROSOFT, Builder
 from gpt2forge.graph.package import Layout, refer
 from gpt2forge.graph.quantize.edit import replace, start_edit
 from gpt2forge.graph.quantize.item import Item
 from gpt2forge.graph.quantize.matmul import reserve_blocks, write_matmul
 from gpt2forge.graph.quantize.names import KINDS
+from gpt2forge.graph.quantize.rows import Levels, choose_levels, refer_zero_point, write_rows
 from gpt2forge.graph.quantize.scheme import Storage
 
 LINEAR = re.compile(rf"(h\.\d+\.(?:{'|'.join(map(re.escape, KINDS))}))\.weight")
-LEVELS, ZERO_POINT = 127, 128  # of the activations
-LEAST = 1e-30  # of a row's magnitude, so that a row of zeros divides by no zero
 
 
 def rewrite_linear(
@@ -55,7 +53,7 @@ def rewrite_blocks(
 def rewrite_channels(
     graph: ir.Graph, node: ir.Node, weight: ir.ExternalTensor, storage: Storage, layout: Layout
 ) -> Item:
-    """One scale for each output channel and for each row of the activations: MatMulInteger, in standard operators."""
+    """One scale for each output channel and for each row of the activations: an integer product."""
     builder, x = start_edit(graph), node.inputs[0]
     assert node.name is not None and x is not None
     length, columns = weight.shape.numpy()
@@ -63,26 +61,20 @@ def rewrite_channels(
     steps = refer(f"{node.name}.weight.steps", ir.DataType.INT8, (length, columns), data)
     factors = refer(f"{node.name}.weight.factors", ir.DataType.FLOAT, (columns,), scales)
     builder.initializers.update({f"{node.name}.weight.steps": steps, f"{node.name}.weight.factors": factors})
-    result = write_integer_matmul(builder, node.name, x, steps, factors)
+    levels = choose_levels(x)
+    result = write_integer_matmul(builder, node.name, x, levels, steps, factors)
     replace(graph, [node], builder, result)
-    return Item(weight, storage, False, data, scales)
+    return Item(weight, storage, False, data, scales, levels.count)
 
 
-def write_integer_matmul(builder: Builder, name: str, x: ir.Value, steps: ir.Value, factors: ir.Value) -> ir.Value:
-    """Multiply x (B, S, K) with int8 `steps` (K, N) of scales 127 * `factors` (N,); every row of x gets its own scale.
+def write_integer_matmul(
+    builder: Builder, name: str, x: ir.Value, levels: Levels, steps: ir.Value, factors: ir.Value
+) -> ir.Value:
+    """Multiply x (B, S, K) with int8 `steps` (K, N) of scales `levels.count` * `factors` (N,).
 
-    x enters as uint8 around 128, the one form of MatMulInteger that is fast on every x86. One operator quantizes all
-    rows since each is divided by its magnitude first; the 127 levels that are left over are part of the factors.
+    Every row of x gets its own scale: its magnitude, as the number of its steps is part of the factors.
+    https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.MatMulIntegerToFloat
     """
-    rows = f"{name}.rows"
-    sizes = builder.op(f"{rows}.sizes", "Abs", [x])  # (B, S, K)
-    largest = builder.op(f"{rows}.largest", "ReduceMax", [sizes], {"axes": [-1], "keepdims": 1})  # (B, S, 1)
-    magnitude = builder.op(f"{rows}.magnitude", "Max", [largest, builder.floats("rows.least", LEAST)])  # (B, S, 1)
-    parts = builder.op(f"{rows}.parts", "Div", [x, magnitude])  # (B, S, K), -1 ... 1
-    zero = builder.constant("rows.zero_point", np.array(ZERO_POINT, np.uint8))
-    level = builder.floats("rows.level", 1 / LEVELS)
-    integers = builder.op(f"{rows}.integers", "QuantizeLinear", [parts, level, zero])  # (B, S, K)
-    product = builder.op(f"{name}.product", "MatMulInteger", [integers, steps, zero])  # (B, S, N)
-    floats = builder.op(f"{name}.floats", "Cast", [product], {"to": int(ir.DataType.FLOAT)})  # (B, S, N)
-    by_channel = builder.op(f"{name}.by_channel", "Mul", [floats, factors])  # (B, S, N)
-    return builder.op(name, "Mul", [by_channel, magnitude])  # (B, S, N)
+    integers, magnitude = write_rows(builder, f"{name}.rows", x, levels)  # (B, S, K), (B, S, 1)
+    inputs = [integers, steps, magnitude, factors, refer_zero_point(builder, levels)]
+    return builder.node(name, "MatMulIntegerToFloat", inputs, domain=MICROSOFT)[0]  # (B, S, N)

@@ -20,7 +20,6 @@ from gpt2forge.graph.quantize.coverage import Row, relate
 from gpt2forge.graph.quantize.gptq import Feedback, make_feedback, quantize_columns
 from gpt2forge.graph.quantize.half import narrow
 from gpt2forge.graph.quantize.item import Item
-from gpt2forge.graph.quantize.linear import LEVELS
 from gpt2forge.graph.quantize.scratch import Scratch
 
 SLICE = 320 * 1024  # weights of a slice: near a core's cache, and long enough that threads rarely wait for each other
@@ -135,7 +134,7 @@ class Store:
         data, parts = item.data, list(cut(len(values), count_vectors(values.shape[1])))
         magnitudes = list(self.pool.map(lambda part: find_magnitudes(values[part]), parts))
         scales = scale_channels(np.max(magnitudes, axis=0))
-        self.file.write(item.scales, 0, scales / np.float32(LEVELS))
+        self.file.write(item.scales, 0, scales / np.float32(item.levels))
 
         def store(part: slice) -> Sums:
             rows = quantize_rows(values[part], scales, self.local.scratch)

@@ -25,7 +25,7 @@ def test_node_is_fed_the_packed_rows_and_the_lengths(tiny: Tiny) -> None:
     assert (node.domain, node.op_type) == ("com.microsoft", "GroupQueryAttention")
     assert [value.name if value else None for value in node.inputs] == [
         *("h.1.attn.c_attn.bias_add", None, None, "past_key_values.1.key", "past_key_values.1.value"),
-        *("mask.last_of_each", "mask.total", None, None, None, "mask.bias"),
+        *("mask.last_of_each", "mask.total", None, None, None, "mask.bias", "attn.no_sink"),
     ]
     assert [value.name for value in node.outputs] == ["h.1.attn.core", "present.1.key", "present.1.value"]
     assert {name: attribute.value for name, attribute in node.attributes.items()} == {

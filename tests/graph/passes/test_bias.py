@@ -32,7 +32,7 @@ def test_operator_takes_the_product_and_the_bias(tiny: Tiny) -> None:
     inputs = {str(node.name): [value.name for value in node.inputs if value] for node in model.graph}
     assert inputs["h.1.mlp.act"] == ["h.1.mlp.c_fc", "h.1.mlp.c_fc.bias"]
     assert inputs["h.1.ln_2"] == [
-        *("h.0.mlp.residual", "h.1.attn.c_proj", "h.1.ln_2.weight", "h.1.ln_2.bias", "h.1.attn.c_proj.bias")
+        *("logits_to_keep.residual", "h.1.attn.c_proj", "h.1.ln_2.weight", "h.1.ln_2.bias", "h.1.attn.c_proj.bias")
     ]
     assert inputs["ln_f"] == ["h.1.attn.residual", "h.1.mlp.c_proj", "ln_f.weight", "ln_f.bias", "h.1.mlp.c_proj.bias"]
     assert inputs["h.0.ln_1"] == ["wte", "wpe", "h.0.ln_1.weight", "h.0.ln_1.bias"]

@@ -16,7 +16,6 @@ from gpt2forge.graph.package import DATA_FILE, find_region, find_weights
 from gpt2forge.graph.passes import PASSES
 from gpt2forge.graph.quantize.blocks import dequantize_blocks
 from gpt2forge.graph.quantize.coverage import Row
-from gpt2forge.graph.quantize.linear import LEVELS
 from gpt2forge.graph.quantize.model import quantize_model
 from gpt2forge.graph.quantize.scheme import Scheme, make_scheme
 from gpt2forge.graph.quantize.table import TABLES
@@ -57,13 +56,25 @@ def pack(
 
 def restore(tiny: Tiny, package: Path, scheme: Scheme) -> GPT2LMHeadModel:
     """The tiny model in PyTorch with the weights that a package stands for."""
-    model = deepcopy(tiny.model)
-    stored = {name: read(package, tensor) for name, tensor in find_weights(read_graph(package).graph).items()}
+    model, graph = deepcopy(tiny.model), read_graph(package).graph
+    stored = {name: read(package, tensor) for name, tensor in find_weights(graph).items()}
+    stored |= {f"{name}.weight.levels": count for name, count in count_levels(graph).items()}
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             weight = restore_weight(stored, name.removeprefix("transformer."), tuple(parameter.shape), scheme)
             parameter.copy_(torch.tensor(weight))
     return model
+
+
+def count_levels(graph: ir.Graph) -> dict[str, Array]:
+    """How many steps a row's magnitude has in front of each integer product, by the linear layer."""
+    counts = {}
+    for node in graph:
+        if node.op_type == "QuantizeLinear":
+            step = node.inputs[1].const_value if node.inputs[1] else None
+            assert step is not None
+            counts[str(node.name).removesuffix(".rows.integers")] = np.rint(1 / step.numpy())
+    return counts
 
 
 def read(package: Path, tensor: ir.ExternalTensor) -> Array:
@@ -77,7 +88,7 @@ def restore_weight(stored: dict[str, Array], name: str, shape: tuple[int, ...], 
     if name in stored:
         return stored[name].astype(np.float32)
     if f"{name}.steps" in stored:
-        return stored[f"{name}.steps"] * (stored[f"{name}.factors"] * np.float32(LEVELS))
+        return np.asarray(stored[f"{name}.steps"] * (stored[f"{name}.factors"] * stored[f"{name}.levels"]))
     scales = stored[f"{name}.scales"]
     is_table = name in TABLES
     storage = scheme.table if is_table else scheme.choose(name.removesuffix(".weight"))
