@@ -47,7 +47,7 @@ SYSTEMS = {
     "llama.cpp Q8_0": System("llamacpp", "Q8_0"),
     "llama.cpp Q4_0": System("llamacpp", "Q4_0"),
     "llama.cpp Q4_K_M": System("llamacpp", "Q4_K_M"),
-    **{f"ours, {variant}": System(OURS, variant) for variant in VARIANTS},
+    **{f"ours, {name}": System(OURS, name, models=variant.models) for name, variant in VARIANTS.items()},
 }
 
 

@@ -9,7 +9,7 @@ class Fusion(Section):
     """`fusion:`, the passes; each can be turned off on its own."""
 
     attention: bool = True
-    skip_layer_norm: bool = False  # a prompt is faster with plain operators, and a token as fast
+    skip_layer_norm: bool = True
     gelu: bool = True
     bias: bool = True
 

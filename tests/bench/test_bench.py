@@ -13,7 +13,7 @@ from rich.console import Console
 from bench.__main__ import measure
 from bench.checkpoint import make_checkpoint
 from bench.markdown import write_markdown
-from bench.plan import SHIPPED, SHIPPED_VARIANTS, Plan, Run
+from bench.plan import SHIPPED, VERIFIED_VARIANTS, Plan, Run
 from bench.shapes import LARGE, NANO, Shape
 from bench.show import print_results
 
@@ -75,7 +75,7 @@ def test_fidelity_is_against_pytorch_of_the_same_run(peers: dict[str, Any]) -> N
 def test_our_builds_verify_the_same_fidelity_on_more_of_the_text(results: dict[str, Any]) -> None:
     told = results["peers"]["nano"]["systems"]["ours, int8 blocks of 128"]["fidelity"]
     assert told["kl_mean"] == pytest.approx(results["fidelity"]["int8 blocks of 128"]["kl_mean"], rel=0.3)
-    assert list(results["fidelity"]) == list(SHIPPED_VARIANTS)
+    assert list(results["fidelity"]) == list(VERIFIED_VARIANTS)
 
 
 def test_memory_is_seen_from_outside_and_told_by_the_report(results: dict[str, Any]) -> None:
@@ -97,7 +97,7 @@ def test_results_are_json_and_print_as_tables(results: dict[str, Any]) -> None:
 def test_table_of_the_readme_has_a_row_for_every_system(results: dict[str, Any]) -> None:
     shipped = {**results, "peers": {SHIPPED: results["peers"]["nano"]}}
     lines, fidelity = (table.splitlines() for table in write_markdown(shipped).split("\n\n"))
-    assert len(fidelity) == 2 + len(SHIPPED_VARIANTS)
+    assert len(fidelity) == 2 + len(VERIFIED_VARIANTS)
     assert fidelity[2].startswith("| `nano-cpu-fp32` | fp32 | 5.7 | ")
     assert len(lines) == 2 + 1 + 2
     assert len({line.count("|") for line in lines}) == 1

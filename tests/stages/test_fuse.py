@@ -26,14 +26,15 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 
 def test_section_has_one_key_for_each_pass() -> None:
     assert list(Fusion.model_fields) == list(PASSES)
+    assert all(Fusion().model_dump().values())
 
 
-def test_passes_that_pay_by_default(tiny: Tiny, tmp_path: Path) -> None:
+def test_all_passes_by_default(tiny: Tiny, tmp_path: Path) -> None:
     metrics = STAGE.run(Inputs({"graph": tiny.graph}), Fusion(), TARGET, tmp_path)
-    assert metrics["nodes"] == 50
+    assert metrics["nodes"] == 41
     assert metrics["operators"]["GroupQueryAttention"] == 2
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
-    assert read_graph(tmp_path).metadata_props == {"gpt2forge.passes": "attention,gelu,bias"}
+    assert read_graph(tmp_path).metadata_props == {"gpt2forge.passes": "attention,skip_layer_norm,gelu,bias"}
 
     session = open_graph(tmp_path, tiny.weights, threads=1)
     ids = tiny.ids(1, 7)
