@@ -23,6 +23,13 @@ Loc = tuple[str | int, ...]
 
 LONGEST = 60  # characters of a value in a message
 
+FITTED = (
+    ("method", "method: gptq", "gptq"),
+    ("smooth", "smooth: true", True),
+    ("kv_cache", "kv_cache: int8", "int8"),
+)
+"""The keys of `quantization:` that need a calibration text, as they are written, and the value that does."""
+
 NOT_BUILT_YET = {("device", "cuda"), ("scheme", "float16")}
 EXPECTATIONS = {
     "float_type": "must be a number",
@@ -210,11 +217,17 @@ def judge(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
 def judge_calibration(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
     """What is fitted to a text needs one, and is not judged by the same."""
     quantization, calibration, verify = (plain.get(name) for name in ("quantization", "calibration", "verify"))
-    if not isinstance(quantization, dict) or quantization.get("method") != "gptq":
-        return
+    said = quantization if isinstance(quantization, dict) else {}
+    fitted = [(key, word) for key, word, value in FITTED if said.get(key) == value]
     if calibration is None:
-        yield ("quantization", "method"), "`method: gptq` needs `calibration:` with a `text` like what the model is for"
-    elif isinstance(calibration, dict) and isinstance(verify, dict) and calibration.get("text") == verify.get("text"):
+        for key, word in fitted:
+            yield ("quantization", key), f"`{word}` needs `calibration:` with a `text` like what the model is for"
+    elif (
+        fitted
+        and isinstance(calibration, dict)
+        and isinstance(verify, dict)
+        and calibration.get("text") == verify.get("text")
+    ):
         told = "is `verify.text` too, and what was fitted to a text is not judged by it; name another"
         yield ("calibration", "text"), f"`calibration.text: {calibration.get('text')}` {told}"
 
@@ -224,8 +237,6 @@ def judge_cache(plain: dict[str, Any]) -> Iterator[str]:
     fusion = plain.get("fusion")
     if isinstance(fusion, dict) and fusion.get("attention") is False:
         yield "`fusion.attention: true`: standard operators have no such cache"
-    if plain.get("calibration") is None:
-        yield "the section `calibration`: its scales come from what the model makes of a text"
 
 
 def list_channels(quantization: Any) -> Iterator[Loc]:

@@ -51,7 +51,14 @@ def test_shipped_recipe_is_valid_and_opens_with_three_comment_lines(name: str) -
 def test_defaults_are_filled_in(folder: Path) -> None:
     write(GOOD)
     recipe = load_recipe("mine").recipe
-    rest = {"positions": "float32", "overrides": None, "skip": None, "kv_cache": "float32", "method": "nearest"}
+    rest = {
+        "positions": "float32",
+        "overrides": None,
+        "skip": None,
+        "kv_cache": "float32",
+        "method": "nearest",
+        "smooth": False,
+    }
     assert recipe.quantization.model_dump() == {
         "scheme": "int8",
         "granularity": 128,
@@ -143,7 +150,7 @@ quantization:
         (
             "scheme: int8",
             "scheme: none\n  method: gptq\ncalibration:\n  text: a",
-            "8:3: `quantization.method: gptq` needs blocks: a `scheme` of int8 or int4, and a `granularity` that is a number",
+            "8:3: `quantization.method: gptq` means nothing where `scheme` is `none`; remove it",
         ),
         (
             "scheme: int8",
@@ -409,14 +416,14 @@ def test_fault_of_some_variants_names_them(folder: Path) -> None:
 
 def test_int8_cache_needs_fused_attention_and_calibration(folder: Path) -> None:
     text = GOOD + "  kv_cache: int8\n"
-    calibrate = (
-        "recipes/mine.yaml:8:3: `kv_cache: int8` needs the section `calibration`: its scales come from what the model "
-        "makes of a text"
-    )
+    calibrate = "recipes/mine.yaml:8:3: `kv_cache: int8` needs `calibration:` with a `text` like what the model is for"
     assert faults(text) == [calibrate]
     assert faults(text + "fusion:\n  attention: false\n") == [
-        "recipes/mine.yaml:8:3: `kv_cache: int8` needs `fusion.attention: true`: standard operators have no such cache",
         calibrate,
+        "recipes/mine.yaml:8:3: `kv_cache: int8` needs `fusion.attention: true`: standard operators have no such cache",
+    ]
+    assert faults(text.replace("kv_cache: int8", "smooth: true")) == [
+        calibrate.replace("kv_cache: int8", "smooth: true")
     ]
     assert faults(text.replace("kv_cache: int8", "kv_cache: int4")) == [
         "recipes/mine.yaml:8:3: `quantization.kv_cache: int4` must be one of `float32`, `int8`; did you mean `int8`?"

@@ -5,11 +5,12 @@ width K:
 
 * `.hessian` (K * (K + 1) / 2,): the mean of x xᵀ over the tokens, its lower triangle row by row. It is half of the
   second derivative of the layer's mean square error by its weights, hence the name that the literature has for it.
-* `.largest` (K,): the largest magnitude of each input.
+* `.mean` (K,): the mean of each input.
 
 And `h.N.attn.key.largest`, `h.N.attn.value.largest` (H, D): the largest magnitudes of what the cache will hold.
 """
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -30,12 +31,12 @@ class Sums:
     """What is kept of the inputs (..., K) of one linear layer."""
 
     def __init__(self, width: int) -> None:
-        self.products, self.largest, self.tokens = torch.zeros(width, width), torch.zeros(width), 0
+        self.products, self.total, self.tokens = torch.zeros(width, width), torch.zeros(width), 0
 
     def add(self, x: torch.Tensor) -> None:
         rows = x.reshape(-1, x.shape[-1])
         self.products.addmm_(rows.T, rows)
-        self.largest = torch.maximum(self.largest, rows.abs().amax(dim=0))
+        self.total += rows.sum(dim=0)
         self.tokens += len(rows)
 
     @property
@@ -71,7 +72,7 @@ class Layer:
     def list_statistics(self) -> Iterator[tuple[str, torch.Tensor]]:
         for name, sums in self.sums.items():
             yield f"{self.name}.{name}.hessian", sums.hessian
-            yield f"{self.name}.{name}.largest", sums.largest
+            yield f"{self.name}.{name}.mean", sums.total / sums.tokens
         _, keys, values = self.cache.reshape(3, self.block.attn.num_heads, -1)  # (H, D) each
         yield f"{self.name}.attn.key.largest", keys.clone()
         yield f"{self.name}.attn.value.largest", values.clone()
@@ -89,6 +90,8 @@ def write_statistics(weights: Path, windows: Sequence[Sequence[int]], out: Path,
                 tick(number * len(windows) + place, total, "windows")
                 hidden[place] = layer.block(x)
             save_file(dict(layer.list_statistics()), out / f"{layer.name}.safetensors")
+            del layer
+            gc.collect()  # hooks and what they add to refer to each other
 
 
 def embed(tensors: Any, window: Sequence[int]) -> torch.Tensor:

@@ -79,8 +79,12 @@ class Quantization(Section):
     )
     method: Literal["nearest", "gptq"] = Field(
         default="nearest",
-        description="how weights in blocks are rounded: each to the nearest step, or so that errors cancel on the text "
-        "of `calibration`",
+        description="how weights are rounded: each to the nearest step, or so that errors cancel on the text of "
+        "`calibration`",
+    )
+    smooth: bool = Field(
+        default=False,
+        description="move means and scales of what norms give into the layers behind them, as `calibration` finds them",
     )
     embeddings: Embeddings | None = Field(
         default=None,
@@ -118,12 +122,12 @@ class Quantization(Section):
             raise ValueError("needs `scheme: int8`; use 16, 32, 64, 128 or 256")
         return granularity
 
-    @field_validator("method")
+    @field_validator("method", "smooth")
     @classmethod
-    def check_method(cls, method: str, info: ValidationInfo) -> str:
-        if method == "gptq" and "granularity" in info.data and not isinstance(info.data["granularity"], int):
-            raise ValueError("needs blocks: a `scheme` of int8 or int4, and a `granularity` that is a number")
-        return method
+    def check_fit(cls, value: str | bool, info: ValidationInfo) -> str | bool:
+        if value in ("gptq", True) and info.data.get("scheme") == "none":
+            raise ValueError("means nothing where `scheme` is `none`; remove it")
+        return value
 
     @field_validator("embeddings")
     @classmethod
@@ -179,7 +183,7 @@ def fill_override(own: Override, info: ValidationInfo) -> Override:
 
 
 def reads_statistics(section: Quantization) -> bool:
-    return section.method == "gptq" or section.kv_cache == "int8"
+    return section.method == "gptq" or section.smooth or section.kv_cache == "int8"
 
 
 def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Metrics:
@@ -194,6 +198,7 @@ def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Met
     from gpt2forge.graph.files import read_graph
     from gpt2forge.graph.package import find_weights
     from gpt2forge.graph.quantize.cache import Magnitudes, quantize_cache
+    from gpt2forge.graph.quantize.fit import Fit
     from gpt2forge.graph.quantize.model import quantize_model
     from gpt2forge.graph.quantize.scheme import make_scheme
     from gpt2forge.model.statistics import list_cache_magnitudes, open_statistics
@@ -211,8 +216,8 @@ def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Met
     statistics = open_statistics(inputs["statistics"]) if reads_statistics(section) else {}
     if section.kv_cache == "int8":
         quantize_cache(model, [Magnitudes(*found) for found in list_cache_magnitudes(statistics)])
-    fitted = statistics if section.method == "gptq" else {}
-    rows = quantize_model(model, weights, scheme, out, inputs.advance, fitted)
+    fit = Fit(statistics, section.smooth, section.method == "gptq")
+    rows = quantize_model(model, weights, scheme, out, inputs.advance, fit)
     audit_package(out, scheme, sources, weights)
     write_texts(weights, out, extends_in_place(model.graph))
     write_json(out / "forge.json", {"tensors": [row.to_json() for row in rows]})

@@ -19,6 +19,12 @@ def test_fitted_weights_leave_half_of_the_divergence(workshop: Workshop) -> None
     assert abs(fitted["bytes"]["package"] - plain["bytes"]["package"]) < 1000  # forge.json says more of the one
 
 
+def test_smooth_activations_lose_less(workshop: Workshop) -> None:
+    said = ("--set", "quantization.smooth=true", "--set", "calibration.text=examples/nano/calibration.txt")
+    plain, smooth = workshop.prove("nano-vnni-int8"), workshop.prove("nano-vnni-int8", *said, *FEW)
+    assert smooth["verify"]["kl_mean"] < 0.97 * plain["verify"]["kl_mean"]
+
+
 def test_another_granularity_collects_nothing_again(workshop: Workshop) -> None:
     workshop.report("nano-cpu-int4-gptq", "--name", "n32", *FEW)
     other = workshop.report("nano-cpu-int4-gptq", "--name", "n64", *FEW, "--set", "quantization.granularity=64")

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gpt2forge.graph.quantize.blocks import LARGEST, SMALLEST, Floats, sum_squares
+from gpt2forge.graph.quantize.gptq import Feedback, round_columns
 from gpt2forge.graph.quantize.scratch import Scratch
 
 
@@ -42,6 +43,16 @@ def quantize_rows(rows: Floats, scales: Floats, scratch: Scratch) -> Rows:
     """
     steps = np.divide(rows, scales, out=scratch.array("steps", rows.shape, np.float32))  # (R, N)
     np.rint(steps, out=steps)
+    return finish_rows(rows, steps, scales, scratch)
+
+
+def fit_columns(columns: Floats, scales: Floats, feedback: Feedback, scratch: Scratch) -> Rows:
+    """The same of whole columns (K, N), with the feedback of errors."""
+    return finish_rows(columns, round_columns(columns, scales[None], 8, feedback), scales, scratch)
+
+
+def finish_rows(rows: Floats, steps: Floats, scales: Floats, scratch: Scratch) -> Rows:
+    """Store the steps (R, N) that rows of the same shape became, and sum up what is lost; the steps are used up."""
     data = scratch.array("rows", rows.shape, np.int8)
     np.copyto(data, steps, casting="unsafe")
     steps *= scales

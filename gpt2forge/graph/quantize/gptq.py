@@ -43,11 +43,10 @@ class Feedback:
     factors: Floats
 
 
-def make_feedback(packed: Floats) -> Feedback:
-    """From the lower triangle of H (K * (K + 1) / 2,), row by row; raises ValueError where a value is not finite."""
-    if not np.isfinite(packed).all():
+def make_feedback(hessian: Floats) -> Feedback:
+    """From H (K, K); raises ValueError where a value is not finite."""
+    if not np.isfinite(hessian).all():
         raise ValueError("the statistics of its inputs are not finite")
-    hessian = unpack(packed)
     diagonal = hessian.diagonal().copy()
     order = np.argsort(diagonal, kind="stable")
     hessian = hessian[np.ix_(order, order)]
@@ -57,7 +56,7 @@ def make_feedback(packed: Floats) -> Feedback:
 
 
 def unpack(packed: Floats) -> Floats:
-    """The symmetric matrix (K, K) of a lower triangle."""
+    """The symmetric matrix (K, K) of its lower triangle (K * (K + 1) / 2,), which lies there row by row."""
     width = int((2 * len(packed)) ** 0.5)
     matrix = np.zeros((width, width), np.float32)
     matrix[np.tri(width, dtype=bool)] = packed
@@ -73,15 +72,15 @@ def quantize_columns(columns: Floats, bits: int, block: int, feedback: Feedback 
     scales = search_scales(values, bits)  # (blocks, N)
     steps = scratch.array("steps", values.shape, np.float32)
     flat = steps.reshape(-1, values.shape[2])
-    flat[: len(columns)] = round_columns(columns, scales.repeat(block, axis=0), bits, feedback)
+    flat[: len(columns)] = round_columns(columns, scales.repeat(block, axis=0)[: len(columns)], bits, feedback)
     flat[len(columns) :] = 0
     return finish_blocks(values, steps, scales, bits, scratch)
 
 
 def round_columns(columns: Floats, scales: Floats, bits: int, feedback: Feedback) -> Floats:
-    """The steps (K, N), whole numbers, of `columns` (K, N) by the scales (K or more, N) of each weight."""
+    """The steps (K, N), whole numbers, of `columns` (K, N) by the scales of each weight, (K, N) or (1, N)."""
     order, factors = feedback.order, feedback.factors
-    weights, spread = columns[order], scales[order]
+    weights, spread = columns[order], np.broadcast_to(scales, columns.shape)[order]
     errors, steps = np.zeros_like(weights), np.empty_like(weights)
     for stop in range(len(order), 0, -ROWS):
         start = max(stop - ROWS, 0)

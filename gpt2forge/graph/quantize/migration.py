@@ -21,13 +21,39 @@ FLOOR = 0.01  # of the largest one: a channel that was still in the calibration 
 
 
 @dataclass(frozen=True)
-class NormedLinear:
-    """A norm's `gain` and `shift` (K,), and the `weight` (K, N) and `bias` (N,) of the one layer that reads it."""
+class Migration:
+    """The `mean` (K,) that leaves a norm's output, and the `factors` (K,) that it is divided by."""
 
-    gain: Floats
-    shift: Floats
-    weight: Floats
-    bias: Floats
+    mean: Floats
+    factors: Floats
+
+    def move_gain(self, gain: Floats) -> Floats:
+        """(K,)."""
+        return gain / self.factors
+
+    def move_shift(self, shift: Floats) -> Floats:
+        """(K,)."""
+        return (shift - self.mean) / self.factors
+
+    def move_weight(self, weight: Floats) -> Floats:
+        """(K, N)."""
+        return weight * self.factors[:, None]
+
+    def move_bias(self, bias: Floats, weight: Floats) -> Floats:
+        """(N,), given the weight (K, N) as it was."""
+        moved: Floats = bias + self.mean @ weight
+        return moved
+
+    def move_hessian(self, hessian: Floats) -> Floats:
+        """The mean products of channels (K, K)."""
+        moved: Floats = (hessian - np.outer(self.mean, self.mean)) / np.outer(self.factors, self.factors)
+        return moved
+
+
+def choose_migration(mean: Floats, squares: Floats, weight: Floats) -> Migration:
+    """From the mean (K,) and the mean square (K,) of each channel, and what they are multiplied with, (K, N)."""
+    deviations = np.sqrt(np.maximum(squares - mean * mean, 0.0))
+    return Migration(mean, choose_factors(deviations, weight))
 
 
 def choose_factors(deviations: Floats, weight: Floats) -> Floats:
@@ -41,19 +67,3 @@ def choose_factors(deviations: Floats, weight: Floats) -> Floats:
 def take_logarithm(sizes: Floats) -> Floats:
     logarithms: Floats = np.log(np.maximum(sizes, max(FLOOR * sizes.max(), SMALLEST)))
     return logarithms
-
-
-def find_deviations(mean: Floats, hessian: Floats) -> Floats:
-    """The standard deviation (K,) of each channel from its mean (K,) and the mean products of channels (K, K)."""
-    deviations: Floats = np.sqrt(np.maximum(np.diagonal(hessian) - mean * mean, 0.0))
-    return deviations
-
-
-def migrate(layer: NormedLinear, mean: Floats, factors: Floats) -> NormedLinear:
-    """The same function of the norm's input, with activations less `mean` (K,) and divided by `factors` (K,)."""
-    return NormedLinear(
-        gain=layer.gain / factors,
-        shift=(layer.shift - mean) / factors,
-        weight=layer.weight * factors[:, None],
-        bias=layer.bias + mean @ layer.weight,
-    )

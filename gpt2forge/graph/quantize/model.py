@@ -13,16 +13,18 @@ from gpt2forge.graph.builder import MICROSOFT
 from gpt2forge.graph.files import PASSES_APPLIED, write_graph
 from gpt2forge.graph.package import DataFile, Layout, find_weights, refer
 from gpt2forge.graph.quantize.coverage import Row
+from gpt2forge.graph.quantize.fit import Fit
 from gpt2forge.graph.quantize.item import Item
 from gpt2forge.graph.quantize.linear import LINEAR, rewrite_linear
 from gpt2forge.graph.quantize.names import find_conflict, find_unmatched
 from gpt2forge.graph.quantize.positions import GATHER, POSITIONS, rewrite_positions
 from gpt2forge.graph.quantize.scheme import Scheme
-from gpt2forge.graph.quantize.store import NOTHING, Statistics, Store
+from gpt2forge.graph.quantize.store import Store
 from gpt2forge.graph.quantize.table import TABLES, rewrite_table
 
 Advance = Callable[[int, int, str], None]
 """Called with (done, total, unit)."""
+NOTHING = Fit()
 
 
 def quantize_model(
@@ -31,17 +33,17 @@ def quantize_model(
     scheme: Scheme,
     out: Path,
     advance: Advance,
-    statistics: Statistics = NOTHING,
+    fit: Fit = NOTHING,
     threads: int | None = None,
 ) -> list[Row]:
     """Write `model.onnx` and `model.onnx_data` under `out`; the model's weights lie in the folder `weights`.
 
-    What is known of the layers' inputs, `statistics`, decides how weights in blocks are rounded. Gives what became of
-    each weight. The files do not depend on the number of threads (default: one for each core).
-    Changes `model`. Raises UserError when a weight is not what the graph says, or is not finite, and where the scheme's
-    patterns do not fit the model's layers.
+    `fit` says what a calibration text changes in the weights. Gives what became of each weight. The files do not depend
+    on the number of threads (default: one for each core). Changes `model`. Raises UserError when a weight is not what
+    the graph says, or is not finite, and where the scheme's patterns do not fit the model's layers.
     """
-    check_patterns(find_weights(model.graph), scheme)
+    sources = find_weights(model.graph)
+    check_patterns(sources, scheme)
     layout = Layout()
     items = plan_items(model, scheme, layout)
     write_graph(model, out)
@@ -53,7 +55,7 @@ def quantize_model(
         advance(done, total, "B")
 
     with DataFile(out, layout.size) as file, ThreadPoolExecutor(threads or os.cpu_count() or 1) as pool:
-        store = Store(weights, file, pool, tick, statistics)
+        store = Store(weights, file, pool, tick, sources, fit)
         return [store(item) for item in items]
 
 

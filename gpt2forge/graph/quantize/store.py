@@ -8,16 +8,17 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import MappingProxyType
 
 import numpy as np
+import onnx_ir as ir
 
 from gpt2forge.errors import UserError
 from gpt2forge.graph.package import DataFile, map_weight
 from gpt2forge.graph.quantize.blocks import Floats, sum_squares
-from gpt2forge.graph.quantize.channel import find_magnitudes, quantize_rows, scale_channels
+from gpt2forge.graph.quantize.channel import find_magnitudes, fit_columns, quantize_rows, scale_channels
 from gpt2forge.graph.quantize.coverage import Row, relate
-from gpt2forge.graph.quantize.gptq import Feedback, make_feedback, quantize_columns
+from gpt2forge.graph.quantize.fit import Fit
+from gpt2forge.graph.quantize.gptq import Feedback, quantize_columns
 from gpt2forge.graph.quantize.half import narrow
 from gpt2forge.graph.quantize.item import Item
 from gpt2forge.graph.quantize.scratch import Scratch
@@ -25,11 +26,6 @@ from gpt2forge.graph.quantize.scratch import Scratch
 SLICE = 320 * 1024  # weights of a slice: near a core's cache, and long enough that threads rarely wait for each other
 CALIBRATED = 640  # columns of a slice that is rounded row by row: enough that a row's work outweighs its calls
 STEP = 16  # columns of a slice come in steps, so that the pieces of a row that it reads are whole cache lines
-
-Statistics = Mapping[str, Floats]
-"""What linear layers were fed: `h.N.attn.c_attn.hessian` and so on, as `gptq` takes it."""
-
-NOTHING: Statistics = MappingProxyType({})
 
 Tick = Callable[[int], None]
 """Called with the number of source bytes that were just finished."""
@@ -55,30 +51,35 @@ class Sums:
 class Store:
     """Where weights come from and go to; `tick` hears of progress from one thread.
 
-    Weights in blocks whose layer is among the `statistics` are rounded so that their errors cancel.
+    `sources` are the weights by name, `fit` says what is to become of them before they are stored.
     """
 
     folder: Path
     file: DataFile
     pool: Executor
     tick: Tick
-    statistics: Statistics
+    sources: Mapping[str, ir.ExternalTensor]
+    fit: Fit
     local: Local = field(default_factory=Local)
 
     def __call__(self, item: Item) -> Row:
         """Store one weight; raises UserError when a value that is to be quantized is not finite."""
-        values = map_weight(item.weight, self.folder)
+        name = item.weight.name or ""
+        values = self.fit.change(name, self.read(name), self.read)
         try:
             error = self.write(item, values)
         except ValueError as fault:
             instead = "positions: float32" if item.storage and item.storage.is_half else "scheme: none"
             raise UserError(
-                f"{self.folder / str(item.weight.location)}: `{item.weight.name}` cannot be quantized: {fault}; "
+                f"{self.folder / str(item.weight.location)}: `{name}` cannot be quantized: {fault}; "
                 f"start from an earlier checkpoint, or use `{instead}`"
             ) from fault
         size = item.data.length + (item.scales.length if item.scales else 0)
         bits, block = (item.storage.bits, item.storage.block) if item.storage else (32, None)
-        return Row(item.weight.name or "", values.size, bits, block, size, error)
+        return Row(name, values.size, bits, block, size, error)
+
+    def read(self, name: str) -> Floats:
+        return map_weight(self.sources[name], self.folder)
 
     def write(self, item: Item, values: Floats) -> float:
         """Write a weight as its storage asks, and give its relative error."""
@@ -122,12 +123,6 @@ class Store:
 
         return self.add_up(store, cut(columns.shape[1], CALIBRATED if feedback else count_vectors(columns.shape[0])))
 
-    def find_feedback(self, item: Item) -> Feedback | None:
-        """What makes the errors of a linear layer cancel; None where nothing is known of its inputs."""
-        name = (item.weight.name or "").removesuffix(".weight")
-        packed = self.statistics.get(f"{name}.hessian")
-        return None if packed is None else make_feedback(packed)
-
     def write_channels(self, item: Item, values: Floats) -> float:
         """Write `values` (K, N) with one scale for each column, some rows at a time."""
         assert item.scales is not None
@@ -135,6 +130,9 @@ class Store:
         magnitudes = list(self.pool.map(lambda part: find_magnitudes(values[part]), parts))
         scales = scale_channels(np.max(magnitudes, axis=0))
         self.file.write(item.scales, 0, scales / np.float32(item.levels))
+        feedback = self.find_feedback(item)
+        if feedback:
+            return self.fit_channels(item, values, scales, feedback)
 
         def store(part: slice) -> Sums:
             rows = quantize_rows(values[part], scales, self.local.scratch)
@@ -142,6 +140,23 @@ class Store:
             return Sums(rows.square_error, rows.square, values[part].nbytes)
 
         return self.add_up(store, parts)
+
+    def fit_channels(self, item: Item, values: Floats, scales: Floats, feedback: Feedback) -> float:
+        """The same with the feedback of errors, some columns at a time."""
+        data = np.empty(values.shape, np.int8)
+
+        def store(part: slice) -> Sums:
+            rows = fit_columns(values[:, part], scales[part], feedback, self.local.scratch)
+            data[:, part] = rows.data
+            return Sums(rows.square_error, rows.square, values[:, part].nbytes)
+
+        error = self.add_up(store, cut(values.shape[1], CALIBRATED))
+        self.file.write(item.data, 0, data)
+        return error
+
+    def find_feedback(self, item: Item) -> Feedback | None:
+        """None where weights are rounded to the nearest step."""
+        return self.fit.find_feedback(item.weight.name or "", self.read)
 
     def add_up(self, store: Callable[[slice], Sums], parts: Iterable[slice]) -> float:
         """Run `store` over the parts, and give the relative error that they make together."""

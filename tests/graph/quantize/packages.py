@@ -16,7 +16,8 @@ from gpt2forge.graph.package import DATA_FILE, find_region, find_weights
 from gpt2forge.graph.passes import PASSES
 from gpt2forge.graph.quantize.blocks import dequantize_blocks
 from gpt2forge.graph.quantize.coverage import Row
-from gpt2forge.graph.quantize.model import quantize_model
+from gpt2forge.graph.quantize.fit import Fit
+from gpt2forge.graph.quantize.model import NOTHING, quantize_model
 from gpt2forge.graph.quantize.scheme import Scheme, make_scheme
 from gpt2forge.graph.quantize.table import TABLES
 from tests.graph.models import Array, Tiny
@@ -42,14 +43,19 @@ SCHEMES = {
 
 
 def pack(
-    tiny: Tiny, out: Path, scheme: Scheme, passes: Collection[str] = tuple(PASSES), threads: int | None = None
+    tiny: Tiny,
+    out: Path,
+    scheme: Scheme,
+    passes: Collection[str] = tuple(PASSES),
+    threads: int | None = None,
+    fit: Fit = NOTHING,
 ) -> list[Row]:
     """Quantize a tiny model after these passes, and audit the package."""
     out.mkdir(parents=True)
     model = read_graph(tiny.graph)
     fuse(model, passes)
     sources = find_weights(model.graph)
-    rows = quantize_model(model, tiny.weights, scheme, out, lambda done, total, unit: None, threads=threads)
+    rows = quantize_model(model, tiny.weights, scheme, out, lambda done, total, unit: None, fit, threads)
     audit_package(out, scheme, sources, tiny.weights)
     return rows
 

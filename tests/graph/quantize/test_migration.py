@@ -1,12 +1,24 @@
 """Migration changes what is quantized and nothing of what is computed."""
 
+from dataclasses import dataclass
+
 import numpy as np
 import pytest
 
 from gpt2forge.graph.quantize.blocks import Floats
-from gpt2forge.graph.quantize.migration import NormedLinear, choose_factors, find_deviations, migrate
+from gpt2forge.graph.quantize.migration import choose_factors, choose_migration
 
 ROWS, WIDTH, COLUMNS = 400, 48, 20
+
+
+@dataclass(frozen=True)
+class NormedLinear:
+    """A norm's `gain` and `shift` (K,), and the `weight` (K, N) and `bias` (N,) of the layer that reads it."""
+
+    gain: Floats
+    shift: Floats
+    weight: Floats
+    bias: Floats
 
 
 @pytest.fixture
@@ -42,8 +54,13 @@ def round_rows(x: Floats) -> Floats:
 
 def move(layer: NormedLinear, normed: Floats) -> NormedLinear:
     x = activate(layer, normed)
-    mean, hessian = x.mean(0), x.T @ x / np.float32(len(x))
-    return migrate(layer, mean, choose_factors(find_deviations(mean, hessian), layer.weight))
+    migration = choose_migration(x.mean(0), np.square(x).mean(0), layer.weight)
+    return NormedLinear(
+        migration.move_gain(layer.gain),
+        migration.move_shift(layer.shift),
+        migration.move_weight(layer.weight),
+        migration.move_bias(layer.bias, layer.weight),
+    )
 
 
 def test_function_is_the_same(layer: NormedLinear, normed: Floats) -> None:
@@ -61,9 +78,11 @@ def test_rounded_activations_lose_less(layer: NormedLinear, normed: Floats) -> N
     assert lose(move(layer, normed)) < 0.3 * lose(layer)
 
 
-def test_deviations_are_those_of_the_values(layer: NormedLinear, normed: Floats) -> None:
+def test_products_of_channels_move_with_them(layer: NormedLinear, normed: Floats) -> None:
     x = activate(layer, normed)
-    np.testing.assert_allclose(find_deviations(x.mean(0), x.T @ x / np.float32(len(x))), x.std(0), rtol=2e-2)
+    moved = activate(move(layer, normed), normed)
+    migration = choose_migration(x.mean(0), np.square(x).mean(0), layer.weight)
+    np.testing.assert_allclose(migration.move_hessian(x.T @ x / ROWS), moved.T @ moved / ROWS, rtol=1e-2, atol=1e-3)
 
 
 def test_channels_without_spread_or_weight_have_finite_factors(layer: NormedLinear) -> None:
