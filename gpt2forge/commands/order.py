@@ -19,7 +19,7 @@ from gpt2forge.executor.track import Track
 from gpt2forge.limits import check_context, check_limits
 from gpt2forge.outcome import Outcome
 from gpt2forge.plan.job import Job
-from gpt2forge.plan.recipe_job import make_job
+from gpt2forge.plan.recipe_job import TEXTS, make_job
 from gpt2forge.progress import Emit, RunFinished
 from gpt2forge.recipe import LoadedRecipe
 from gpt2forge.report import make_report, read_report, write_report
@@ -184,12 +184,12 @@ def keep(store: Store, output: Path, outcomes: Sequence[Outcome]) -> list[str]:
 
 
 def list_warnings(order: Order, track: Track) -> list[str]:
-    """What makes the numbers say little, where any are measured."""
-    if not any("text" in stage.reads for stage in track.stages):
-        return []
+    """What makes the numbers say little, where any are measured, or a fit gain little."""
+    read = {kind for stage in track.stages for kind in stage.reads}
+    used = [section for kind, section in TEXTS.items() if kind in read]
     measured = [outcome.metrics["verify"]["positions"] for outcome in track.outcomes if "verify" in outcome.metrics]
     return [
-        *warn_of_text(order.loaded),
+        *(warning for section in used for warning in warn_of_text(order.loaded, section)),
         *(warning for count in measured for warning in warn_of_few(order.loaded, count)),
     ]
 

@@ -9,6 +9,10 @@ from gpt2forge.recipe import LoadedRecipe
 
 EXAMPLE = Path("examples/nano")
 FEW = 1000  # positions, below which the numbers say little
+SAYS = {
+    "verify": "what it says of another model's accuracy means little",
+    "calibration": "another model that is fitted to it gains little",
+}
 Row = tuple[str, str]
 
 
@@ -22,17 +26,15 @@ def warn_of_few(loaded: LoadedRecipe, positions: int) -> list[str]:
     ]
 
 
-def warn_of_text(loaded: LoadedRecipe) -> list[str]:
-    """A model of one's own that is judged by the example's text."""
-    recipe = loaded.recipe
-    assert recipe.verify is not None
-    example = EXAMPLE.resolve()
-    is_example_text = Path(recipe.verify.text).resolve().is_relative_to(example)
-    if not is_example_text or Path(recipe.source.checkpoint).resolve() == example:
+def warn_of_text(loaded: LoadedRecipe, section: str) -> list[str]:
+    """A model of one's own that is judged by the example's text, or fitted to it."""
+    text, example = getattr(loaded.recipe, section).text, EXAMPLE.resolve()
+    is_example_text = Path(text).resolve().is_relative_to(example)
+    if not is_example_text or Path(loaded.recipe.source.checkpoint).resolve() == example:
         return []
     return [
-        f"{loaded.place('verify', 'text')}: `{recipe.verify.text}` is Python code for the example model; "
-        "what it says of another model's accuracy means little: give `verify.text` pages of what yours was made for"
+        f"{loaded.place(section, 'text')}: `{text}` is Python code for the example model; {SAYS[section]}: "
+        f"give `{section}.text` pages of what yours was made for"
     ]
 
 

@@ -77,10 +77,8 @@ def check_tools(stages: Iterable[Stage]) -> None:
         try:
             stage.tool_versions()
         except PackageNotFoundError as error:
-            raise UserError(
-                f"`{stage.name}` needs {error.name}: `pip install torch transformers`, or leave it out with "
-                "`--skip verify,benchmark`"
-            ) from error
+            instead = ", or leave it out with `--skip verify,benchmark`" if stage.optional else ""
+            raise UserError(f"`{stage.name}` needs {error.name}: `pip install torch transformers`{instead}") from error
 
 
 def find_source(loaded: LoadedRecipe) -> Source:
