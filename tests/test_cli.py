@@ -81,6 +81,8 @@ def test_terminal_shows_each_outcome(tmp_path: Path) -> None:
     lines = [re.split(rb"\x1b\[2K", line)[-1] for line in shown.split(b"\n")]
     texts = [re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]|\r", b"", line).decode() for line in lines]
     for stage in STAGES:
+        if stage.name == "calibrate":  # this recipe fits nothing
+            continue
         assert any(re.match(rf"built +{stage.name} +[0-9.]+ s  not built before", text) for text in texts), texts
 
 
