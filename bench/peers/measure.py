@@ -25,6 +25,7 @@ from gpt2forge.store.disk import remove_tree
 PAUSE = 0.1  # seconds: threads of the system before stop spinning
 SPARE = 1.5  # float32 models that must fit into memory beside what is open: some open that way before they shrink
 RESERVE = 2e9  # bytes, for what a run needs
+WORLDS = 4  # times as long as the fastest round: noise of a shared machine stays far below
 KINDS = ("prefill_ms", "token_ms", "tokens_s")
 
 
@@ -90,7 +91,7 @@ def prepare_all(plan: Plan, weights: Path) -> dict[str, dict[str, Any]]:
 def open_peers(plan: Plan, stack: ExitStack, queue: list[str], found: dict[str, Any]) -> dict[str, Peer]:
     """Take systems off the queue as long as memory lasts, one at least, and open them."""
     peers: dict[str, Peer] = {}
-    while queue and (not peers or psutil.virtual_memory().available > SPARE * plan.float32_bytes + RESERVE):
+    while queue and (not peers or find_room(peers, found) > SPARE * plan.float32_bytes + RESERVE):
         name = queue.pop(0)
         try:
             peer = stack.enter_context(start(SYSTEMS[name], plan.work / "peers" / SYSTEMS[name].kind))
@@ -100,6 +101,12 @@ def open_peers(plan: Plan, stack: ExitStack, queue: list[str], found: dict[str, 
         except PeerFault as error:
             found[name]["error"] = str(error)
     return peers
+
+
+def find_room(peers: Mapping[str, Peer], found: Mapping[str, Any]) -> float:
+    """Bytes of memory that are free once the weights that systems map from files are in it too."""
+    mapped = sum(max(found[name]["read_bytes"] - found[name]["memory_bytes"], 0) for name in peers)
+    return float(psutil.virtual_memory().available - mapped)
 
 
 def take_turns(
@@ -150,8 +157,25 @@ def describe(found: dict[str, Any], samples: Mapping[str, Samples]) -> None:
         found[name] |= taken.describe()
         same = sum(a == b for a, b in zip(taken.text, reference, strict=False))
         found[name]["tokens_as_pytorch"] = [same, len(reference)]
+    withdraw_unsteady(found)
     for name, told in found.items():
         path = Path(told.pop("path", ""))  # of this machine, and of no interest to another
         told.pop("key", None)
         if SYSTEMS[name].kind == OURS and path.name:  # built anew each time
             remove_tree(path)
+
+
+def withdraw_unsteady(found: dict[str, Any]) -> None:
+    """Take back the times of a system that was paged out: a token's least and largest are worlds apart then."""
+    for told in found.values():
+        spreads = [
+            spread for spread in told.get("token_ms", {}).values() if spread["largest"] > WORLDS * spread["least"]
+        ]
+        if spreads:
+            least, largest = spreads[0]["least"], spreads[0]["largest"]
+            told["error"] = (
+                f"a token took {least:.0f} to {largest:.0f} ms: its weights, which it maps from a file, did not stay "
+                "in memory beside the other systems"
+            )
+            for kind in KINDS:
+                told[kind] = {}
