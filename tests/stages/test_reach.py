@@ -32,7 +32,7 @@ print(json.dumps(sorted(name for name in sys.modules if name.partition(".")[0] =
 def test_everything_a_stage_imports_is_in_its_key_and_nothing_else(
     stage: Stage, workshop: Workshop, tmp_path: Path
 ) -> None:
-    recipe = load_recipe(str(ROOT / "recipes/nano-cpu-int4-gptq.yaml")).recipe
+    recipe = load_recipe(str(ROOT / "recipes/nano-cpu-int4-gptq.yaml"), ["calibration.tokens=2048"], "reach").recipe
     folders = dict(SOURCES)
     for made, step in zip(
         STAGES, workshop.prove("nano-cpu-int4-gptq", "--set", "calibration.tokens=2048")["steps"], strict=True
