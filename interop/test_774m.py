@@ -11,7 +11,7 @@ import pytest
 from bench.builds import run_build
 from bench.plan import WORK, Plan
 from bench.prepare import link_examples, prepare_checkpoint
-from bench.shapes import LARGE
+from bench.shapes import SHAPES
 from gpt2forge.graph.text import read_tokenizer
 from interop.browser import type_prompt
 from interop.checks import check_alone
@@ -25,11 +25,11 @@ VARIANTS = ("fp32", "int8 blocks of 128")
 @pytest.fixture(scope="module")
 def packages() -> dict[str, Path]:
     """The published directories, by variant; checkpoint and store are those of `make bench`, made once."""
-    plan = Plan("774m", LARGE, WORK / "checkpoints" / "774M", WORK, rounds=1, builds=1)
+    plan = Plan("774m", SHAPES["774m"], WORK / "checkpoints" / "774M", WORK, rounds=1, builds=1)
     link_examples(plan.work)
     prepare_checkpoint(plan)
     for variant in VARIANTS:
-        run_build(plan.recipe(variant), plan.work, plan.store)
+        run_build(plan, variant)
     return {variant: plan.output(variant) for variant in VARIANTS}
 
 
