@@ -23,10 +23,9 @@ PROMPTS = (
     def show(self, event: Event) -> None:
         write_json(event.to_json(""",
     """\
-    log.parent.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
-    ours, theirs = os.pipe()
-    with log.open("wb") as output, os.fdopen(""",
+        data = path.read_bytes()
+        text = data.decode("utf-8")
+    except (OSError, UnicodeDecodeError) as error:""",
 )
 
 assert all(prompt in (ROOT / "examples/nano/heldout.txt").read_text() for prompt in PROMPTS)
