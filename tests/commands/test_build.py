@@ -161,6 +161,7 @@ def test_forge_json_says_how_it_was_made(workshop: Workshop) -> None:
 
 
 def test_events_are_one_object_a_line(workshop: Workshop) -> None:
+    workshop.build("nano-cpu-int8")
     lines = workshop.run("build", "--json", "nano-cpu-int8").stdout.splitlines()
     events = [json.loads(line)["event"] for line in lines]
     assert events == ["step_finished"] * len(ALL + SKIPPED) + ["run_finished"]
