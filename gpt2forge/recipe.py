@@ -23,13 +23,6 @@ Loc = tuple[str | int, ...]
 
 LONGEST = 60  # characters of a value in a message
 
-FITTED = (
-    ("method", "method: gptq", "gptq"),
-    ("smooth", "smooth: true", True),
-    ("kv_cache", "kv_cache: int8", "int8"),
-)
-"""The keys of `quantization:` that need a calibration text, as they are written, and the value that does."""
-
 NOT_BUILT_YET = {("device", "cuda"), ("scheme", "float16")}
 EXPECTATIONS = {
     "float_type": "must be a number",
@@ -208,8 +201,7 @@ def judge(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
         for loc in list_channels(quantization):
             yield loc, f"`granularity: channel` needs `target.cpu: vnni`: {quantize.SATURATION}"
     yield from judge_calibration(plain)
-    if isinstance(quantization, dict) and quantization.get("kv_cache") == "int8":
-        yield from ((("quantization", "kv_cache"), f"`kv_cache: int8` needs {need}") for need in judge_cache(plain))
+    yield from judge_cache(quantization, plain.get("fusion"))
     if plain.get("name") in (".", "..") or str(plain.get("name")).endswith(".json"):
         yield (("name",), f"`name: {plain['name']}` would take the place of something else in `build/`")
 
@@ -218,10 +210,11 @@ def judge_calibration(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
     """What is fitted to a text needs one, and is not judged by the same."""
     quantization, calibration, verify = (plain.get(name) for name in ("quantization", "calibration", "verify"))
     said = quantization if isinstance(quantization, dict) else {}
-    fitted = [(key, word) for key, word, value in FITTED if said.get(key) == value]
+    fitted = {key: value for key, value in quantize.FITTED.items() if said.get(key) == value}
     if calibration is None:
-        for key, word in fitted:
-            yield ("quantization", key), f"`{word}` needs `calibration:` with a `text` like what the model is for"
+        for key, value in fitted.items():
+            need = "needs `calibration:` with a `text` like what the model is for"
+            yield ("quantization", key), f"`{key}: {show(value)}` {need}"
     elif (
         fitted
         and isinstance(calibration, dict)
@@ -232,11 +225,12 @@ def judge_calibration(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
         yield ("calibration", "text"), f"`calibration.text: {calibration.get('text')}` {told}"
 
 
-def judge_cache(plain: dict[str, Any]) -> Iterator[str]:
-    """What a document lacks that an int8 cache needs."""
-    fusion = plain.get("fusion")
-    if isinstance(fusion, dict) and fusion.get("attention") is False:
-        yield "`fusion.attention: true`: standard operators have no such cache"
+def judge_cache(quantization: Any, fusion: Any) -> Iterator[tuple[Loc, str]]:
+    """An int8 cache is the fused operator's."""
+    asked = isinstance(quantization, dict) and quantization.get("kv_cache") == "int8"
+    if asked and isinstance(fusion, dict) and fusion.get("attention") is False:
+        need = "needs `fusion.attention: true`: standard operators have no such cache"
+        yield ("quantization", "kv_cache"), f"`kv_cache: int8` {need}"
 
 
 def list_channels(quantization: Any) -> Iterator[Loc]:

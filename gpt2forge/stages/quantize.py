@@ -29,6 +29,9 @@ SATURATION = (
 )
 """Why one scale per channel is not for every processor; interop/test_older_cpu.py measures it."""
 
+FITTED = {"method": "gptq", "smooth": True, "kv_cache": "int8"}
+"""The keys that need a calibration text, each with the value that does."""
+
 COPIED = (
     "config.json",
     "generation_config.json",
@@ -183,7 +186,7 @@ def fill_override(own: Override, info: ValidationInfo) -> Override:
 
 
 def reads_statistics(section: Quantization) -> bool:
-    return section.method == "gptq" or section.smooth or section.kv_cache == "int8"
+    return any(getattr(section, key) == value for key, value in FITTED.items())
 
 
 def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Metrics:

@@ -20,8 +20,6 @@ from gpt2forge.graph.interface import (
     present_names,
 )
 
-TYPES = {"tensor(float)": np.float32, "tensor(int8)": np.int8, "tensor(uint8)": np.uint8}
-
 
 def prepare(weights: Path, out: Path, scheme: str) -> Path:
     """`weights` is a recipe here, `scheme` what the command line says beside it, with what it is published as first."""
@@ -60,11 +58,10 @@ class Batch:
         self.mask = np.ones((batch, capacity), np.int64)
         self.keep, self.logits = np.ones(1, np.int64), np.empty((batch, 1, decoder.vocabulary), np.float32)
         self.held: dict[str, Array] = {}
-        inputs = {value.name: value for value in self.session.get_inputs()}
-        for layer in range(read_cache_shape(self.session).layers):
+        shape = read_cache_shape(self.session)
+        for layer in range(shape.layers):
             for past, present in zip(past_names(layer), present_names(layer), strict=True):
-                _, heads, _, width = inputs[past].shape
-                cache = np.zeros((batch, heads, capacity, width), TYPES[inputs[past].type])
+                cache = np.zeros((batch, shape.heads, capacity, shape.width), shape.dtype)
                 self.feed(past, cache)
                 self.bind(self.binding.bind_output, present, cache)
         self.feed(LOGITS_TO_KEEP, self.keep)
