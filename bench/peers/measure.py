@@ -171,7 +171,8 @@ def withdraw_unsteady(found: dict[str, Any]) -> None:
         spreads = [
             spread for spread in told.get("token_ms", {}).values() if spread["largest"] > WORLDS * spread["least"]
         ]
-        if spreads:
+        is_mapped = told.get("read_bytes", 0) > told.get("memory_bytes", 0)  # else it is noise of the machine
+        if spreads and is_mapped:
             least, largest = spreads[0]["least"], spreads[0]["largest"]
             told["error"] = (
                 f"a token took {least:.0f} to {largest:.0f} ms: its weights, which it maps from a file, did not stay "
