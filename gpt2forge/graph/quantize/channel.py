@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gpt2forge.graph.quantize.blocks import LARGEST, SMALLEST, Floats, sum_squares
+from gpt2forge.graph.quantize.descent import descend_rows
 from gpt2forge.graph.quantize.gptq import Feedback, round_columns
 from gpt2forge.graph.quantize.scratch import Scratch
 
@@ -48,7 +49,9 @@ def quantize_rows(rows: Floats, scales: Floats, scratch: Scratch) -> Rows:
 
 def fit_columns(columns: Floats, scales: Floats, feedback: Feedback, scratch: Scratch) -> Rows:
     """The same of whole columns (K, N), with the feedback of errors."""
-    return finish_rows(columns, round_columns(columns, scales[None], 8, feedback), scales, scratch)
+    steps = round_columns(columns, scales[None], 8, feedback)
+    descend_rows(columns, steps, scales, 8, feedback.hessian)
+    return finish_rows(columns, steps, scales, scratch)
 
 
 def finish_rows(rows: Floats, steps: Floats, scales: Floats, scratch: Scratch) -> Rows:

@@ -27,6 +27,7 @@ from gpt2forge.graph.quantize.blocks import (
     finish_blocks,
     quantize_blocks,
 )
+from gpt2forge.graph.quantize.descent import descend
 from gpt2forge.graph.quantize.scratch import Scratch
 
 DAMPING = 0.01  # of the mean of H's diagonal, added to all of it: what the text says little of is not trusted
@@ -37,10 +38,14 @@ TRIES = {4: np.linspace(0.75, 1.0, 6, dtype=np.float32), 8: np.ones(1, np.float3
 
 @dataclass(frozen=True)
 class Feedback:
-    """How errors move weights: `order` (K,) of the inputs, least first; `factors` (K, K), T with each row over T_ii."""
+    """How errors move weights: `order` (K,) of the inputs, least first; `factors` (K, K), T with each row over T_ii.
+
+    `hessian` (K, K) is H with its damping, in the order of the inputs.
+    """
 
     order: np.ndarray[Any, np.dtype[np.int64]]
     factors: Floats
+    hessian: Floats
 
 
 def make_feedback(hessian: Floats) -> Feedback:
@@ -49,10 +54,11 @@ def make_feedback(hessian: Floats) -> Feedback:
         raise ValueError("the statistics of its inputs are not finite")
     diagonal = hessian.diagonal().copy()
     order = np.argsort(diagonal, kind="stable")
-    hessian = hessian[np.ix_(order, order)]
+    hessian = hessian.copy()
     hessian[np.diag_indices_from(hessian)] += np.float32(DAMPING) * diagonal.mean() + SMALLEST
-    lower = np.linalg.cholesky(hessian.astype(np.float64))  # float32 may lose what the damping leaves positive
-    return Feedback(order, np.ascontiguousarray((lower / lower.diagonal()).T, np.float32))
+    # float32 may lose what the damping leaves positive
+    lower = np.linalg.cholesky(hessian[np.ix_(order, order)].astype(np.float64))
+    return Feedback(order, np.ascontiguousarray((lower / lower.diagonal()).T, np.float32), hessian)
 
 
 def unpack(packed: Floats) -> Floats:
@@ -73,6 +79,7 @@ def quantize_columns(columns: Floats, bits: int, block: int, feedback: Feedback 
     steps = scratch.array("steps", values.shape, np.float32)
     flat = steps.reshape(-1, values.shape[2])
     flat[: len(columns)] = round_columns(columns, scales.repeat(block, axis=0)[: len(columns)], bits, feedback)
+    descend(columns, flat[: len(columns)], scales, bits, block, feedback.hessian)
     flat[len(columns) :] = 0
     return finish_blocks(values, steps, scales, bits, scratch)
 
