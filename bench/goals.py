@@ -29,6 +29,8 @@ class Verdict:
 PYTORCH, OPTIMUM, CTRANSLATE2 = "PyTorch fp32", "Optimum int8 per channel", "CTranslate2 int8"
 Q8, Q4, Q4_K = "llama.cpp Q8_0", "llama.cpp Q4_0", "llama.cpp Q4_K_M"
 BLOCKS, CHANNEL, INT4 = "ours, int8 blocks of 128", "ours, int8 per channel", "ours, int4 blocks of 32"
+FITTED_BLOCKS, FITTED_CHANNEL = "ours, int8 blocks of 32, fitted", "ours, int8 per channel, fitted"
+FITTED_INT4, MIXED = "ours, int4 blocks of 32, fitted", "ours, int4 with int8, fitted"
 
 BUILDS = {"seconds": 15, "GB": 0.8, "nano's seconds": 10}
 SIZES = {CHANNEL: 0.254, BLOCKS: 0.265, INT4: 0.17, "ours, int4 blocks of 128": 0.15}
@@ -51,12 +53,12 @@ PASTS = {BLOCKS: 1.5, CHANNEL: 1.5, "ours, int8 blocks of 128, int8 cache": 1.25
 LIMIT_SHARE = 0.9
 BATCHES = {(BLOCKS, CTRANSLATE2): 1.5, (CHANNEL, CTRANSLATE2): 1.5}
 DIVERGENCES = {
-    (BLOCKS, OPTIMUM): 0.08,
-    (CHANNEL, OPTIMUM): 0.10,
-    ("ours, int4 blocks of 32, GPTQ", INT4): 0.45,
-    ("ours, int4 blocks of 32, GPTQ", Q4_K): 1.0,
+    (FITTED_BLOCKS, OPTIMUM): 0.08,
+    (FITTED_CHANNEL, OPTIMUM): 0.10,
+    (FITTED_INT4, INT4): 0.45,
+    (MIXED, Q4_K): 1.0,
 }
-INCREASES = {BLOCKS: 0.05, "ours, int4 blocks of 32, GPTQ": 1.0}  # %, either way
+INCREASES = {FITTED_BLOCKS: 0.05, FITTED_INT4: 1.0}  # %, either way
 IDLE = {"gpt2forge build": 40, "make build": 60, "gpt2forge plan, edited": 400}  # ms
 
 

@@ -107,7 +107,8 @@ def test_variant_is_built_and_writes_text(workshop: Workshop) -> None:
         text = workshop.run("generate", reference, "-p", PROMPT, "-n", "20").stdout
         assert text.startswith(PROMPT)
     done = workshop.run("generate", "nano-cpu", "-p", "x", code=1)
-    names = ", ".join(f"`nano-cpu@{variant}`" for variant in ("fp32", "int8-32", "int8-128", "int4-32", "mixed"))
+    variants = ("fp32", "int8-32", "int8-128", "int4-32", "mixed", "fitted")
+    names = ", ".join(f"`nano-cpu@{variant}`" for variant in variants)
     assert done.stderr == f"error: `nano-cpu`: means several recipes, and one is needed; there are {names}\n"
     done = workshop.run("generate", "nano-cpu@int8-33", "-p", "x", code=1)
     assert done.stderr.startswith("error: `nano-cpu@int8-33`: `recipes/nano-cpu.yaml` has no variant `int8-33`; did")
