@@ -14,6 +14,7 @@ Say = Callable[[float], str]
 EXACT = 1e-4
 TOLERANCES: Mapping[str, Mapping[str, float]] = {
     "none": {},
+    "float16": dict.fromkeys(("steps_equal_pass", "padded_equals_alone", "batch_equals_single"), 5e-3),
     # A value that lies on the edge of two steps is rounded either way.
     "channel": {"steps_equal_pass": 0.01, "padded_equals_alone": 0.01, "batch_equals_single": 0.01},
     # The kernels of MatMulNBits for one row and for many round the activations differently.

@@ -23,7 +23,6 @@ Loc = tuple[str | int, ...]
 
 LONGEST = 60  # characters of a value in a message
 
-NOT_BUILT_YET = {("device", "cuda"), ("scheme", "float16")}
 EXPECTATIONS = {
     "float_type": "must be a number",
     "float_parsing": "must be a number",
@@ -197,6 +196,7 @@ def rename(document: Node, found: Found, name: str | None) -> Node:
 def judge(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
     """What no section can say alone, of a document that may have other faults too."""
     quantization, target = plain.get("quantization"), plain.get("target")
+    yield from judge_device(plain)
     if not (isinstance(target, dict) and target.get("cpu") == "vnni"):
         for loc in list_channels(quantization):
             yield loc, f"`granularity: channel` needs `target.cpu: vnni`: {quantize.SATURATION}"
@@ -204,6 +204,29 @@ def judge(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
     yield from judge_cache(quantization, plain.get("fusion"))
     if plain.get("name") in (".", "..") or str(plain.get("name")).endswith(".json"):
         yield (("name",), f"`name: {plain['name']}` would take the place of something else in `build/`")
+
+
+def judge_device(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
+    """What a GPU takes, and what is for nothing else."""
+    target, quantization, fusion = (
+        said if isinstance(said := plain.get(name), dict) else {} for name in ("target", "quantization", "fusion")
+    )
+    scheme = quantization.get("scheme", "none")
+    if target.get("device") != "cuda":
+        if scheme == "float16":
+            need = "needs `target.device: cuda`: a CPU casts every weight to float32 whenever it is used"
+            yield ("quantization", "scheme"), f"`scheme: float16` {need}"
+        return
+    for key, integers in (("scheme", scheme), ("embeddings", quantization.get("embeddings"))):
+        if integers in ("int8", "int4") and scheme != "float16":  # with float16 the section itself refuses them
+            yield ("quantization", key), f"`{key}: {integers}` is for `target.device: cpu`; use `scheme: float16`"
+    if fusion.get("attention") is not False:
+        refused = "ONNX Runtime's CUDA kernel refuses the bias that a left-padded batch needs"
+        yield ("fusion", "attention"), f"`target.device: cuda` needs `fusion.attention: false`: {refused}"
+    if target.get("cpu") == "vnni":
+        yield ("target", "cpu"), "`cpu: vnni` means nothing where `device` is `cuda`; remove it"
+    if plain.get("benchmark") is not None:
+        yield ("benchmark",), "`benchmark` measures on the CPU, and `target.device` is `cuda`; remove it"
 
 
 def judge_calibration(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
@@ -301,8 +324,6 @@ def find_section(annotation: Any) -> Any:
 
 def say_expectation(detail: dict[str, Any], value: Any) -> str:
     message: str = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    if isinstance(value, str) and (detail["loc"][-1], value) in NOT_BUILT_YET:
-        return "is not built yet"
     if detail["type"] == "literal_error":
         choices = [part.strip("'") for part in detail["ctx"]["expected"].replace(" or ", ", ").split(", ")]
         which = "must be one of" if len(choices) > 1 else "must be"

@@ -27,7 +27,7 @@ class Section(BaseModel):
 class Target(Section):
     """`target:`, the machine that the result is for."""
 
-    device: Literal["cpu"]
+    device: Literal["cpu", "cuda"]
     cpu: Literal["any", "vnni"] = "any"
 
 

@@ -116,7 +116,8 @@ quantization:
         "recipes/mine.yaml:6:3: `target.cpu: vnn` must be one of `any`, `vnni`; did you mean `vnni`?",
         "recipes/mine.yaml:8:3: `fusion.gelu: yes` must be `true` or `false`",
         "recipes/mine.yaml:9:3: unknown key `fusion.attentoin`; did you mean `attention`?",
-        "recipes/mine.yaml:11:3: `quantization.scheme: int9` must be one of `none`, `int8`, `int4`; did you mean `int8`?",
+        "recipes/mine.yaml:11:3: `quantization.scheme: int9` must be one of `none`, `int8`, `int4`, `float16`; "
+        "did you mean `int8`?",
         "recipes/mine.yaml:12:3: unknown key `quantization.granularty`; did you mean `granularity`?",
     ]
 
@@ -124,11 +125,34 @@ quantization:
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
-        ("device: cpu", "device: cuda", "5:3: `target.device: cuda` is not built yet"),
+        (
+            "device: cpu",
+            "device: cuda\nfusion:\n  attention: false",
+            "9:3: `scheme: int8` is for `target.device: cpu`; use `scheme: float16`",
+        ),
         (
             "scheme: int8",
             "scheme: float16",
-            "7:3: `quantization.scheme: float16` is not built yet",
+            "7:3: `scheme: float16` needs `target.device: cuda`: a CPU casts every weight to float32 whenever it is used",
+        ),
+        (
+            "device: cpu\nquantization:\n  scheme: int8",
+            "device: cuda\nquantization:\n  scheme: float16",
+            "1:1: `target.device: cuda` needs `fusion.attention: false`: ONNX Runtime's CUDA kernel refuses the bias that "
+            "a left-padded batch needs",
+        ),
+        (
+            "device: cpu\nquantization:\n  scheme: int8",
+            "device: cuda\n  cpu: vnni\nfusion:\n  attention: false\nquantization:\n  scheme: float16\nbenchmark: {}",
+            "6:3: `cpu: vnni` means nothing where `device` is `cuda`; remove it\n"
+            "11:1: `benchmark` measures on the CPU, and `target.device` is `cuda`; remove it",
+        ),
+        (
+            "device: cpu\nquantization:\n  scheme: int8",
+            "device: cuda\nfusion:\n  attention: false\nquantization:\n  scheme: float16\n  granularity: 32\n"
+            "  embeddings: int8",
+            "10:3: `quantization.granularity: 32` means nothing where `scheme` is `float16`; remove it\n"
+            "11:3: `quantization.embeddings: int8` means nothing where `scheme` is `float16`; remove it",
         ),
         ("  checkpoint: here", "  {}", "2:1: the key `source.checkpoint` is missing"),
         ("  checkpoint: here", "  checkpoint: 3", "3:3: `source.checkpoint: 3` must be text"),
@@ -342,7 +366,8 @@ def test_fault_that_several_variants_share_is_told_once(folder: Path) -> None:
     with pytest.raises(RecipeError) as error:
         load_recipes(["mine"])
     assert str(error.value).splitlines() == [
-        "recipes/mine.yaml:8:27: `quantization.scheme: int9` must be one of `none`, `int8`, `int4`; did you mean `int8`?",
+        "recipes/mine.yaml:8:27: `quantization.scheme: int9` must be one of `none`, `int8`, `int4`, `float16`; did you "
+        "mean `int8`?",
         "recipes/mine.yaml:9:25: `quantization.granularity: 33` must be one of `16`, `32`, `64`, `128`, `256`, `channel`",
         "recipes/mine.yaml:9:52: unknown key `fusion.gelo`; did you mean `gelu`?",
     ]

@@ -110,7 +110,8 @@ def check_quantized(folder: Path, weight: Stored, scheme: Scheme) -> None:
     """Rule 4."""
     linear = LINEAR.fullmatch(weight.name)
     wanted = (
-        (linear and scheme.choose(linear[1]))
+        scheme.is_half
+        or (linear and scheme.choose(linear[1]))
         or (scheme.table and weight.name in TABLES)
         or (scheme.positions and weight.name == POSITIONS)
     )

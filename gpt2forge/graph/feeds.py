@@ -21,7 +21,11 @@ Array = np.ndarray[Any, Any]
 Cache = dict[str, Array]
 """Keys and values by the names of the graph's inputs, (B, H, P, D) each."""
 
-CACHE_TYPES: Mapping[str, type[np.generic]] = {"tensor(float)": np.float32, "tensor(int8)": np.int8}
+CACHE_TYPES: Mapping[str, type[np.generic]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(int8)": np.int8,
+}
 
 
 @dataclass(frozen=True)

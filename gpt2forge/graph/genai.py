@@ -10,11 +10,14 @@ from gpt2forge.graph.files import GRAPH_FILE
 from gpt2forge.graph.interface import ATTENTION_MASK, INPUT_IDS, LOGITS, POSITION_IDS
 
 
-def make_genai_config(config: Dimensions, begin_token: int, end_token: int, in_place: bool) -> dict[str, Any]:
+def make_genai_config(
+    config: Dimensions, begin_token: int, end_token: int, in_place: bool, device: str
+) -> dict[str, Any]:
     """The content of `genai_config.json`: greedy search, up to the length of the context.
 
-    `in_place`: the graph may extend its cache where it lies.
+    `in_place`: the graph may extend its cache where it lies. `device`: `cpu`, or `cuda`.
     """
+    providers: list[dict[str, Any]] = [] if device == "cpu" else [{device: {}}]
     return {
         "model": {
             "type": "decoder",
@@ -24,7 +27,7 @@ def make_genai_config(config: Dimensions, begin_token: int, end_token: int, in_p
             "eos_token_id": end_token,
             "pad_token_id": end_token,
             "decoder": {
-                "session_options": {"log_id": "onnxruntime-genai", "provider_options": []},
+                "session_options": {"log_id": "onnxruntime-genai", "provider_options": providers},
                 "filename": GRAPH_FILE,
                 "head_size": config.head_width,
                 "hidden_size": config.n_embd,

@@ -20,7 +20,7 @@ Cache = Literal["float32", "int8"]
 BLOCKS: dict[str, Granularity] = {"int8": 128, "int4": 32}
 """How many weights share a scale where the recipe does not say."""
 
-SHARES = {"none": 1.0, "int8": 0.26, "int4": 0.15}
+SHARES = {"none": 1.0, "int8": 0.26, "int4": 0.15, "float16": 0.5}
 """About how many bytes are left of one, scales among them."""
 
 SATURATION = (
@@ -72,8 +72,9 @@ class Override(Section):
 class Quantization(Section):
     """`quantization:`, how weights are stored; what is not given is filled in, so that one meaning has one key."""
 
-    scheme: Literal["none", "int8", "int4"] = Field(
-        default="none", description="how the weights of the linear layers are stored"
+    scheme: Literal["none", "int8", "int4", "float16"] = Field(
+        default="none",
+        description="how the weights of the linear layers are stored; float16 is everything, and computed so on a GPU",
     )
     granularity: Granularity | None = Field(
         default=None,
@@ -119,8 +120,7 @@ class Quantization(Section):
         scheme = info.data.get("scheme", "none")
         if granularity is None:
             return BLOCKS.get(scheme)
-        if scheme == "none" and "scheme" in info.data:
-            raise ValueError("means nothing where `scheme` is `none`; remove it")
+        refuse_floats(info)
         if granularity == "channel" and scheme != "int8":
             raise ValueError("needs `scheme: int8`; use 16, 32, 64, 128 or 256")
         return granularity
@@ -128,16 +128,19 @@ class Quantization(Section):
     @field_validator("method", "smooth")
     @classmethod
     def check_fit(cls, value: str | bool, info: ValidationInfo) -> str | bool:
-        if value in ("gptq", True) and info.data.get("scheme") == "none":
-            raise ValueError("means nothing where `scheme` is `none`; remove it")
+        if value in ("gptq", True):
+            refuse_floats(info)
         return value
 
     @field_validator("embeddings")
     @classmethod
     def fill_embeddings(cls, embeddings: Embeddings | None, info: ValidationInfo) -> Embeddings:
+        scheme = info.data.get("scheme", "none")
+        if scheme == "float16" and embeddings in BLOCKS:
+            refuse_floats(info)
         if embeddings is not None:
             return embeddings
-        return "none" if info.data.get("scheme", "none") == "none" else "int8"
+        return "int8" if scheme in BLOCKS else "none"
 
     @field_validator("embeddings_granularity")
     @classmethod
@@ -169,10 +172,17 @@ class Quantization(Section):
         return {self.granularity, *(own.granularity for own in (self.overrides or {}).values())}
 
 
+def refuse_floats(info: ValidationInfo) -> None:
+    """Raises ValueError where the scheme has no integers, so that a key about them means nothing."""
+    scheme = info.data.get("scheme")
+    if scheme in ("none", "float16"):
+        raise ValueError(f"means nothing where `scheme` is `{scheme}`; remove it")
+
+
 def check_patterns(overrides: Mapping[str, Override], skip: Sequence[str], info: ValidationInfo) -> None:
     """Raises ValueError where there is no rule to make exceptions from, or two match the same in the first layer."""
-    if (overrides or skip) and info.data.get("scheme") == "none":
-        raise ValueError("means nothing where `scheme` is `none`; remove it")
+    if overrides or skip:
+        refuse_floats(info)
     conflict = find_conflict(list_linears([0]), overrides, skip)
     if conflict:
         raise ValueError(f"is ambiguous: {conflict}")
@@ -222,13 +232,13 @@ def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Met
     fit = Fit(statistics, section.smooth, section.method == "gptq")
     rows = quantize_model(model, weights, scheme, out, inputs.advance, fit)
     audit_package(out, scheme, sources, weights)
-    write_texts(weights, out, extends_in_place(model.graph))
+    write_texts(weights, out, extends_in_place(model.graph), target.device)
     write_json(out / "forge.json", {"tensors": [row.to_json() for row in rows]})
     float32 = sum(4 * row.weights for row in rows)
     return {"bytes": {"package": sum(path.stat().st_size for path in out.iterdir()), "float32": float32}}
 
 
-def write_texts(weights: Path, out: Path, in_place: bool) -> None:
+def write_texts(weights: Path, out: Path, in_place: bool, device: str) -> None:
     """Copy what other tools read beside the model, and write what onnxruntime-genai reads."""
     from gpt2forge.graph.genai import make_genai_config
     from gpt2forge.model.config import read_config
@@ -238,7 +248,7 @@ def write_texts(weights: Path, out: Path, in_place: bool) -> None:
             (out / name).write_bytes((weights / name).read_bytes())
     config = read_config(weights)
     begin = config.eos_token_id if config.bos_token_id is None else config.bos_token_id
-    write_json(out / "genai_config.json", make_genai_config(config, begin, config.eos_token_id, in_place))
+    write_json(out / "genai_config.json", make_genai_config(config, begin, config.eos_token_id, in_place, device))
 
 
 def write_json(path: Path, value: object) -> None:

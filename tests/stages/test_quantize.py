@@ -45,7 +45,7 @@ def test_what_is_not_given_is_filled_in(given: dict[str, Any], filled: tuple[Any
 @pytest.mark.parametrize(
     ("given", "key", "message"),
     [
-        ({"scheme": "int2"}, "scheme", "Input should be 'none', 'int8' or 'int4'"),
+        ({"scheme": "int2"}, "scheme", "Input should be 'none', 'int8', 'int4' or 'float16'"),
         ({"granularity": 32}, "granularity", "means nothing where `scheme` is `none`; remove it"),
         (
             {"scheme": "int4", "granularity": "channel"},

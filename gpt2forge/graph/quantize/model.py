@@ -17,6 +17,7 @@ from gpt2forge.graph.quantize.fit import Fit
 from gpt2forge.graph.quantize.item import Item
 from gpt2forge.graph.quantize.linear import LINEAR, rewrite_linear
 from gpt2forge.graph.quantize.names import find_conflict, find_unmatched
+from gpt2forge.graph.quantize.narrow import narrow_graph
 from gpt2forge.graph.quantize.positions import GATHER, POSITIONS, rewrite_positions
 from gpt2forge.graph.quantize.scheme import Scheme
 from gpt2forge.graph.quantize.store import Store
@@ -45,7 +46,7 @@ def quantize_model(
     sources = find_weights(model.graph)
     check_patterns(sources, scheme)
     layout = Layout()
-    items = plan_items(model, scheme, layout)
+    items = narrow_graph(model.graph, layout) if scheme.is_half else plan_items(model, scheme, layout)
     write_graph(model, out)
     total, done = sum(item.weight.length or 0 for item in items), 0
 

@@ -22,6 +22,9 @@ class Storage:
         return self.bits == FLOAT16_BITS
 
 
+HALF = Storage(FLOAT16_BITS, None)
+
+
 @dataclass(frozen=True)
 class Scheme:
     """What becomes of the linear layers, the embedding tables and the positions; None: they stay float32.
@@ -35,6 +38,11 @@ class Scheme:
     overrides: Mapping[str, Storage] = field(default_factory=dict)
     skip: Sequence[str] = ()
 
+    @property
+    def is_half(self) -> bool:
+        """Whether everything becomes float16, what is computed too."""
+        return self.linear == HALF
+
     def choose(self, name: str) -> Storage | None:
         """How the linear layer `name` is to be stored."""
         if any(fnmatchcase(name, pattern) for pattern in self.skip):
@@ -45,6 +53,7 @@ class Scheme:
 DEFAULT_BLOCK = {8: 128, 4: 32}
 BITS: dict[str, int] = {"int8": 8, "int4": 4}
 CHANNEL = "channel"
+FLOAT16 = "float16"
 
 
 def choose_granularity(bits: int, scheme: str, granularity: int | str | None) -> int | str:
@@ -75,11 +84,13 @@ def make_scheme(
     skip: Sequence[str] = (),
 ) -> Scheme:
     """The scheme that the words of a recipe mean; `overrides` are (bits, granularity) by pattern."""
+    if scheme == FLOAT16:
+        return Scheme(HALF, HALF, HALF)
     table = embeddings_granularity or choose_table_block(embeddings, scheme, granularity)
     return Scheme(
         make_storage(BITS[scheme], granularity) if scheme in BITS else None,
         Storage(BITS[embeddings], table) if embeddings in BITS else None,
-        Storage(FLOAT16_BITS, None) if positions == "float16" else None,
+        HALF if positions == FLOAT16 else None,
         {pattern: make_storage(*own) for pattern, own in (overrides or {}).items()},
         tuple(skip),
     )

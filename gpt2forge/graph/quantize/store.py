@@ -21,6 +21,7 @@ from gpt2forge.graph.quantize.fit import Fit
 from gpt2forge.graph.quantize.gptq import Feedback, quantize_columns
 from gpt2forge.graph.quantize.half import narrow
 from gpt2forge.graph.quantize.item import Item
+from gpt2forge.graph.quantize.positions import POSITIONS
 from gpt2forge.graph.quantize.scratch import Scratch
 
 SLICE = 320 * 1024  # weights of a slice: near a core's cache, and long enough that threads rarely wait for each other
@@ -69,7 +70,7 @@ class Store:
         try:
             error = self.write(item, values)
         except ValueError as fault:
-            instead = "positions: float32" if item.storage and item.storage.is_half else "scheme: none"
+            instead = "positions: float32" if name == POSITIONS else "scheme: none"
             raise UserError(
                 f"{self.folder / str(item.weight.location)}: `{name}` cannot be quantized: {fault}; "
                 f"start from an earlier checkpoint, or use `{instead}`"
@@ -99,8 +100,8 @@ class Store:
         return 0.0
 
     def write_halves(self, item: Item, values: Floats) -> float:
-        """Write `values` (R, N) as float16, some rows at a time."""
-        data = item.data
+        """Write `values` (R, N) or (R,) as float16, some rows at a time."""
+        data, values = item.data, values.reshape(len(values), -1)
 
         def store(part: slice) -> Sums:
             halves = narrow(values[part])
