@@ -60,7 +60,7 @@ def make_feedback(hessian: Floats) -> Feedback:
 def find_factors(matrix: Doubles) -> Floats:
     """T of a positive definite `matrix` (K, K), each row over T_ii; the matrix is used up.
 
-    Rows of T take the place of the matrix's: np.linalg.cholesky of all of it would copy it twice and take twice as long.
+    Rows of T take the place of the matrix's; np.linalg.cholesky of all of it copies it twice and takes twice as long.
     """
     factors = np.zeros(matrix.shape, np.float32)
     for start in range(0, len(matrix), PANEL):
@@ -75,6 +75,7 @@ def find_factors(matrix: Doubles) -> Floats:
 def unpack(packed: Floats) -> Floats:
     """The symmetric matrix (K, K) of its lower triangle (K * (K + 1) / 2,), which lies there row by row."""
     width = int((2 * len(packed)) ** 0.5)
+    packed = np.asarray(packed)  # a part of a memmap takes ten times as long to cut out
     matrix = np.zeros((width, width), np.float32)
     for row in range(width):
         first = row * (row + 1) // 2
@@ -101,7 +102,7 @@ def quantize_columns(columns: Floats, bits: int, block: int, feedback: Feedback 
 
 def round_columns(columns: Floats, scales: Floats, bits: int, feedback: Feedback) -> Floats:
     """The steps (K, N), whole numbers, of `columns` (K, N) by the scales of each weight, (K, N) or (1, N)."""
-    scales = np.broadcast_to(scales, columns.shape)
+    columns, scales = np.asarray(columns), np.broadcast_to(scales, columns.shape)  # as in `unpack`
     rounding = Rounding(columns, scales, bits, feedback, columns[feedback.order], np.empty_like(columns))
     rounding.round_rows(0, len(columns))
     return rounding.steps
