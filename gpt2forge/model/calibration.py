@@ -23,27 +23,30 @@ from transformers import GPT2Config
 from transformers.models.gpt2.modeling_gpt2 import GPT2Block
 from transformers.pytorch_utils import Conv1D
 
+STRIP = 512  # rows of x xᵀ that are one product: large enough for full speed, and little beyond the triangle
+
 Tick = Callable[[int, int, str], None]
 """Called with (done, total, unit)."""
 
 
 class Sums:
-    """What is kept of the inputs (..., K) of one linear layer."""
+    """What is kept of the inputs (..., K) of one linear layer; of `products` (K, K) only the lower triangle is good."""
 
     def __init__(self, width: int) -> None:
         self.products, self.total, self.tokens = torch.zeros(width, width), torch.zeros(width), 0
 
     def add(self, x: torch.Tensor) -> None:
-        rows = x.reshape(-1, x.shape[-1])
-        self.products.addmm_(rows.T, rows)
+        rows = x.reshape(-1, x.shape[-1])  # (T, K)
+        for start in range(0, rows.shape[1], STRIP):
+            stop = start + STRIP
+            self.products[start:stop, :stop].addmm_(rows.T[start:stop], rows[:, :stop])
         self.total += rows.sum(dim=0)
         self.tokens += len(rows)
 
     @property
     def hessian(self) -> torch.Tensor:
         """Packed, (K * (K + 1) / 2,)."""
-        triangle = torch.ones_like(self.products, dtype=torch.bool).tril_()
-        return self.products[triangle].div_(self.tokens)
+        return torch.cat([row[: place + 1] for place, row in enumerate(self.products)]).div_(self.tokens)
 
 
 @dataclass

@@ -10,7 +10,7 @@ from transformers import DynamicCache
 from transformers.pytorch_utils import Conv1D
 
 from gpt2forge.graph.quantize.gptq import unpack
-from gpt2forge.model.calibration import write_statistics
+from gpt2forge.model.calibration import STRIP, Sums, write_statistics
 from gpt2forge.model.statistics import open_statistics
 from tests.graph.models import Shape, Tiny, make_tiny
 
@@ -69,3 +69,13 @@ def test_all_windows_count_alike_by_their_tokens(tiny: Tiny, tmp_path: Path) -> 
     once, twice = collect(tiny, [window], tmp_path / "once"), collect(tiny, [window] * 2, tmp_path / "twice")
     for name, values in once.items():
         np.testing.assert_allclose(twice[name], values, rtol=1e-4, atol=1e-5)
+
+
+def test_sums_of_a_layer_wider_than_a_strip() -> None:
+    parts = [torch.randn(2, rows, 2 * STRIP + 40, generator=torch.Generator().manual_seed(rows)) for rows in (3, 50)]
+    sums = Sums(2 * STRIP + 40)
+    for part in parts:
+        sums.add(part)
+    rows = torch.cat([part.flatten(0, 1) for part in parts]).double().numpy()
+    np.testing.assert_allclose(unpack(sums.hessian.numpy()), rows.T @ rows / len(rows), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(sums.total / sums.tokens, rows.mean(axis=0), rtol=1e-4, atol=1e-5)

@@ -19,7 +19,7 @@ ROWS = 128  # where no scale is fitted, so many share one product with all the r
 
 def descend(columns: Floats, steps: Floats, scales: Floats, bits: int, block: int, hessian: Floats) -> None:
     """Change the steps (K, N) of `columns` (K, N) and the scales (blocks, N) of each `block` of them."""
-    errors = columns - steps * scales.repeat(block, axis=0)[: len(columns)]  # (K, N)
+    errors = np.asarray(columns) - steps * scales.repeat(block, axis=0)[: len(columns)]  # (K, N)
     for _ in range(ROUNDS):
         for place, start in enumerate(range(0, len(columns), block)):
             rows = slice(start, min(start + block, len(columns)))
@@ -31,7 +31,7 @@ def descend(columns: Floats, steps: Floats, scales: Floats, bits: int, block: in
 
 def descend_rows(columns: Floats, steps: Floats, scales: Floats, bits: int, hessian: Floats) -> None:
     """The same where the scales (N,) of whole columns stay as they are."""
-    errors = columns - steps * scales  # (K, N)
+    errors = np.asarray(columns) - steps * scales  # (K, N)
     for _ in range(ROUNDS):
         for start in range(0, len(columns), ROWS):
             rows = slice(start, min(start + ROWS, len(columns)))
