@@ -5,7 +5,7 @@ import pytest
 
 from gpt2forge.graph.quantize.blocks import LARGEST, LEAST, SMALLEST, Floats
 from gpt2forge.graph.quantize.channel import find_magnitudes, scale_channels
-from gpt2forge.graph.quantize.descent import descend, descend_rows, descend_scale
+from gpt2forge.graph.quantize.descent import Part, descend, descend_rows
 from gpt2forge.graph.quantize.gptq import make_feedback, round_columns, search_scales, unpack
 from tests.graph.quantize.test_gptq import K, N, make_inputs, make_weights, pack
 
@@ -68,7 +68,7 @@ def test_scale_is_the_one_that_costs_least() -> None:
     columns, steps, scales, hessian = start(4)
     rows, near = slice(0, BLOCK), hessian[:BLOCK, :BLOCK]
     errors = columns - steps * widen(scales)
-    growth = descend_scale(steps[rows], errors[rows], hessian[rows] @ errors, near)
+    growth = Part(steps[rows], hessian[rows] @ errors, scales[0], 4, near).fit_scale()
     costs = []
     for part in (0.99, 1.0, 1.01):
         changed = scales.copy()
