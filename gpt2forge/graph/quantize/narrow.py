@@ -11,7 +11,6 @@ import onnx_ir as ir
 from gpt2forge.graph.builder import Builder
 from gpt2forge.graph.interface import LOGITS
 from gpt2forge.graph.package import Layout, refer
-from gpt2forge.graph.quantize.edit import replace
 from gpt2forge.graph.quantize.item import Item
 from gpt2forge.graph.quantize.scheme import HALF
 
@@ -57,10 +56,12 @@ def narrow_constant(value: ir.Value) -> None:
 
 def widen_logits(graph: ir.Graph) -> None:
     """A host that samples reads float32."""
-    logits = next(output for output in graph.outputs if output.name == LOGITS)
-    node = logits.producer()
-    assert node is not None
-    builder = Builder()
-    (half,) = builder.node(f"{node.name}.half", node.op_type, node.inputs, outputs=[f"{LOGITS}.half"])
-    result = builder.op(f"{LOGITS}.float32", "Cast", [half], {"to": int(ir.DataType.FLOAT)})  # (B, K, V)
-    replace(graph, [node], builder, result)
+    place = next(place for place, output in enumerate(graph.outputs) if output.name == LOGITS)
+    half, builder = graph.outputs[place], Builder()
+    (wide,) = builder.node(
+        f"{LOGITS}.float32", "Cast", [half], {"to": int(ir.DataType.FLOAT)}, outputs=[LOGITS]
+    )  # (B, K, V)
+    wide.type, wide.shape = half.type, half.shape
+    half.name, half.type = f"{LOGITS}.half", ir.TensorType(ir.DataType.FLOAT16)
+    graph.extend(builder.nodes)
+    graph.outputs[place] = wide
