@@ -1,6 +1,7 @@
 """quantize: store the weights in 32, 8 or 4 bits, keys and values in 32 or 8, and write the published directory."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
@@ -206,6 +207,10 @@ def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Met
     bytes are stored twice, when attention that is not fused is to have an int8 cache, or when `granularity: channel` is
     asked for a machine that may lack VNNI.
     """
+    # Before numpy is loaded: slices keep the processors busy, and beside other programs OpenBLAS's own threads mostly
+    # wait for each other: GPTQ took five to nine times as long.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
     from gpt2forge.graph.audit import audit_package
     from gpt2forge.graph.cache import extends_in_place
     from gpt2forge.graph.files import read_graph

@@ -25,7 +25,7 @@ from gpt2forge.graph.quantize.positions import POSITIONS
 from gpt2forge.graph.quantize.scratch import Scratch
 
 SLICE = 320 * 1024  # weights of a slice: near a core's cache, and long enough that threads rarely wait for each other
-CALIBRATED = 1280  # columns of a slice that is rounded row by row: enough that a row's work outweighs its calls
+CALIBRATED = 640  # columns of a slice that is rounded row by row: enough that a row's work outweighs its calls
 STEP = 16  # columns of a slice come in steps, so that the pieces of a row that it reads are whole cache lines
 
 Tick = Callable[[int], None]
