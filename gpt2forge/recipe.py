@@ -201,7 +201,8 @@ def judge(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
         for loc in list_channels(quantization):
             yield loc, f"`granularity: channel` needs `target.cpu: vnni`: {quantize.SATURATION}"
     yield from judge_calibration(plain)
-    yield from judge_cache(quantization, plain.get("fusion"))
+    if not is_for_gpu(plain):
+        yield from judge_cache(quantization, plain.get("fusion"))
     if plain.get("name") in (".", "..") or str(plain.get("name")).endswith(".json"):
         yield (("name",), f"`name: {plain['name']}` would take the place of something else in `build/`")
 
@@ -211,16 +212,17 @@ def judge_device(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
     target, quantization, fusion = (
         said if isinstance(said := plain.get(name), dict) else {} for name in ("target", "quantization", "fusion")
     )
-    scheme = quantization.get("scheme", "none")
-    if target.get("device") != "cuda":
-        if scheme == "float16":
-            need = "needs `target.device: cuda`: a CPU casts every weight to float32 whenever it is used"
-            yield ("quantization", "scheme"), f"`scheme: float16` {need}"
+    is_half = quantization.get("scheme") == "float16"
+    if target.get("device") == "cpu" and is_half:
+        need = "needs `target.device: cuda`: a CPU casts every weight to float32 whenever it is used"
+        yield ("quantization", "scheme"), f"`scheme: float16` {need}"
+    if not is_for_gpu(plain):
         return
-    for key, integers in (("scheme", scheme), ("embeddings", quantization.get("embeddings"))):
-        if integers in ("int8", "int4") and scheme != "float16":  # with float16 the section itself refuses them
-            yield ("quantization", key), f"`{key}: {integers}` is for `target.device: cpu`; use `scheme: float16`"
-    if fusion.get("attention") is not False:
+    for key in ("scheme", "kv_cache", *(() if is_half else ("embeddings",))):  # those the section itself refuses
+        if quantization.get(key) in ("int8", "int4"):
+            mend = "use `scheme: float16`" if key == "scheme" else "remove it"
+            yield ("quantization", key), f"`{key}: {quantization[key]}` is for `target.device: cpu`; {mend}"
+    if fusion.get("attention") is not False and isinstance(plain.get("fusion", {}), dict):
         refused = "ONNX Runtime's CUDA kernel refuses the bias that a left-padded batch needs"
         yield ("fusion", "attention"), f"`target.device: cuda` needs `fusion.attention: false`: {refused}"
     if target.get("cpu") == "vnni":
@@ -229,11 +231,18 @@ def judge_device(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
         yield ("benchmark",), "`benchmark` measures on the CPU, and `target.device` is `cuda`; remove it"
 
 
+def is_for_gpu(plain: dict[str, Any]) -> bool:
+    target = plain.get("target")
+    return isinstance(target, dict) and target.get("device") == "cuda"
+
+
 def judge_calibration(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
     """What is fitted to a text needs one, and is not judged by the same."""
     quantization, calibration, verify = (plain.get(name) for name in ("quantization", "calibration", "verify"))
     said = quantization if isinstance(quantization, dict) else {}
-    fitted = {key: value for key, value in quantize.FITTED.items() if said.get(key) == value}
+    refused = {"method", "smooth"} if said.get("scheme") in quantize.FLOATS else set()  # by the section itself
+    refused |= {"kv_cache"} if is_for_gpu(plain) else set()
+    fitted = {key: value for key, value in quantize.FITTED.items() if said.get(key) == value and key not in refused}
     if calibration is None:
         for key, value in fitted.items():
             need = "needs `calibration:` with a `text` like what the model is for"
@@ -259,6 +268,8 @@ def judge_cache(quantization: Any, fusion: Any) -> Iterator[tuple[Loc, str]]:
 def list_channels(quantization: Any) -> Iterator[Loc]:
     """Where one scale per channel is asked for."""
     said = quantization if isinstance(quantization, dict) else {}
+    if said.get("scheme") in quantize.FLOATS:  # the section itself refuses them
+        return
     overrides = said.get("overrides")
     places: dict[Loc, Any] = {("quantization",): said}
     if isinstance(overrides, dict):

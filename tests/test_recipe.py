@@ -143,6 +143,20 @@ quantization:
         ),
         (
             "device: cpu\nquantization:\n  scheme: int8",
+            "device: cuda\nfusion:\n  attention: false\nquantization:\n  scheme: float16\n  method: gptq\n  smooth: true\n"
+            "  positions: float32\n  kv_cache: int8",
+            "10:3: `quantization.method: gptq` means nothing where `scheme` is `float16`; remove it\n"
+            "11:3: `quantization.smooth: true` means nothing where `scheme` is `float16`; remove it\n"
+            "12:3: `quantization.positions: float32` contradicts `scheme: float16`, which is everything; remove it\n"
+            "13:3: `kv_cache: int8` is for `target.device: cpu`; remove it",
+        ),
+        (
+            "scheme: int8",
+            "scheme: int8\n  embeddings: float16",
+            "8:3: `quantization.embeddings: float16` needs `scheme: float16`",
+        ),
+        (
+            "device: cpu\nquantization:\n  scheme: int8",
             "device: cuda\n  cpu: vnni\nfusion:\n  attention: false\nquantization:\n  scheme: float16\nbenchmark: {}",
             "6:3: `cpu: vnni` means nothing where `device` is `cuda`; remove it\n"
             "11:1: `benchmark` measures on the CPU, and `target.device` is `cuda`; remove it",
@@ -152,7 +166,7 @@ quantization:
             "device: cuda\nfusion:\n  attention: false\nquantization:\n  scheme: float16\n  granularity: 32\n"
             "  embeddings: int8",
             "10:3: `quantization.granularity: 32` means nothing where `scheme` is `float16`; remove it\n"
-            "11:3: `quantization.embeddings: int8` means nothing where `scheme` is `float16`; remove it",
+            "11:3: `quantization.embeddings: int8` contradicts `scheme: float16`, which is everything; remove it",
         ),
         ("  checkpoint: here", "  {}", "2:1: the key `source.checkpoint` is missing"),
         ("  checkpoint: here", "  checkpoint: 3", "3:3: `source.checkpoint: 3` must be text"),

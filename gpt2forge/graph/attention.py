@@ -39,7 +39,8 @@ def write_attention(
     """Write the nodes `h.{layer}.attn.core.*`; give the mixed rows (B, S, H*D) and all keys and values (B, H, T, D).
 
     `packed` holds query, key and value side by side, (B, S, 3*H*D); `past` the keys and values so far, (B, H, P, D);
-    the scores are multiplied with `scale`, and `bias` is added, (B, 1, S, T). Attention Is All You Need, section 3.2, https://arxiv.org/abs/1706.03762.
+    the scores are multiplied with `scale`, by way of the query, and `bias` is added, (B, 1, S, T).
+    Attention Is All You Need, section 3.2, https://arxiv.org/abs/1706.03762.
     """
     core = f"h.{layer}.attn.core"
     parts = [f"{core}.{part}_rows" for part in ("query", "key", "value")]
@@ -51,9 +52,9 @@ def write_attention(
     (key,) = graph.node(f"{core}.key", "Concat", [past[0], new_key], {"axis": 2}, outputs=[key_name])  # (B, H, T, D)
     (value,) = graph.node(f"{core}.value", "Concat", [past[1], new_value], {"axis": 2}, outputs=[value_name])
     columns = graph.op(f"{core}.key_columns", "Transpose", [key], {"perm": (0, 1, 3, 2)})  # (B, H, D, T)
-    scores = graph.op(f"{core}.scores", "MatMul", [query, columns])  # (B, H, S, T)
-    scaled = graph.op(f"{core}.scaled", "Mul", [scores, graph.floats(name_scale(layer), scale)])  # (B, H, S, T)
-    masked = graph.op(f"{core}.masked", "Add", [scaled, bias])  # (B, H, S, T)
+    scaled = graph.op(f"{core}.scaled", "Mul", [query, graph.floats(name_scale(layer), scale)])  # (B, H, S, D)
+    scores = graph.op(f"{core}.scores", "MatMul", [scaled, columns])  # (B, H, S, T), small enough for float16
+    masked = graph.op(f"{core}.masked", "Add", [scores, bias])  # (B, H, S, T)
     shares = graph.op(f"{core}.shares", "Softmax", [masked], {"axis": -1})  # (B, H, S, T)
     mixed = graph.op(f"{core}.mixed", "MatMul", [shares, value])  # (B, H, S, D)
     side_by_side = graph.op(f"{core}.mixed_heads", "Transpose", [mixed], {"perm": (0, 2, 1, 3)})  # (B, S, H, D)

@@ -13,13 +13,19 @@ from gpt2forge.graph.quantize.names import KINDS, can_match, find_conflict, list
 from gpt2forge.graph.quantize.scheme import CHANNEL, choose_granularity, choose_table_block
 from gpt2forge.stage import Inputs, Metrics, Section, Stage, Target
 
-Embeddings = Literal["none", "int8", "int4"]
+Embeddings = Literal["none", "int8", "int4", "float16"]
+Positions = Literal["float32", "float16"]
 Block = Literal[16, 32, 64, 128, 256]
 Granularity = Literal[16, 32, 64, 128, 256, "channel"]
 Cache = Literal["float32", "int8"]
 
 BLOCKS: dict[str, Granularity] = {"int8": 128, "int4": 32}
 """How many weights share a scale where the recipe does not say."""
+
+FLOATS = ("none", "float16")
+"""The schemes without integers, which leave nothing to say of scales and of rounding."""
+
+EVERYTHING = "contradicts `scheme: float16`, which is everything; remove it"
 
 SHARES = {"none": 1.0, "int8": 0.26, "int4": 0.15, "float16": 0.5}
 """About how many bytes are left of one, scales among them."""
@@ -94,7 +100,7 @@ class Quantization(Section):
     embeddings: Embeddings | None = Field(
         default=None,
         validate_default=True,
-        description="how the token embedding and LM head are stored: int8 where `scheme` is not none",
+        description="how the token embedding and LM head are stored: int8, or as `scheme` where that has no integers",
     )
     kv_cache: Cache = Field(
         default="float32", description="how the keys and values of the tokens so far are kept; int8 needs `calibration`"
@@ -105,8 +111,10 @@ class Quantization(Section):
         description="how many weights of them share a scale: `granularity` if it is a size of blocks of as many bits, "
         "else 128 (int8) or 32 (int4)",
     )
-    positions: Literal["float32", "float16"] = Field(
-        default="float32", description="how the position embeddings are stored"
+    positions: Positions | None = Field(
+        default=None,
+        validate_default=True,
+        description="how the position embeddings are stored: float32 unless everything is float16",
     )
     overrides: dict[Pattern, Override] | None = Field(
         default=None, description="what some linear layers get instead, by a pattern of their names, `h.*.mlp.c_proj`"
@@ -137,19 +145,26 @@ class Quantization(Section):
     @classmethod
     def fill_embeddings(cls, embeddings: Embeddings | None, info: ValidationInfo) -> Embeddings:
         scheme = info.data.get("scheme", "none")
-        if scheme == "float16" and embeddings in BLOCKS:
-            refuse_floats(info)
-        if embeddings is not None:
-            return embeddings
-        return "int8" if scheme in BLOCKS else "none"
+        filled: Embeddings = "int8" if scheme in BLOCKS else scheme
+        if "float16" in (scheme, embeddings) and embeddings not in (None, filled):
+            raise ValueError("needs `scheme: float16`" if embeddings == "float16" else EVERYTHING)
+        return filled if embeddings is None else embeddings
+
+    @field_validator("positions")
+    @classmethod
+    def fill_positions(cls, positions: Positions | None, info: ValidationInfo) -> Positions:
+        filled: Positions = "float16" if info.data.get("scheme") == "float16" else "float32"
+        if filled == "float16" and positions == "float32":
+            raise ValueError(EVERYTHING)
+        return positions or filled
 
     @field_validator("embeddings_granularity")
     @classmethod
     def drop_default(cls, block: Block | None, info: ValidationInfo) -> Block | None:
         """What is the default anyway is not kept, so that one edit of `granularity` is one difference."""
         data = info.data
-        if block is not None and data.get("embeddings") == "none":
-            raise ValueError("means nothing where `embeddings` is `none`; remove it")
+        if block is not None and data.get("embeddings") in FLOATS:
+            raise ValueError(f"means nothing where `embeddings` is `{data['embeddings']}`; remove it")
         default = choose_table_block(
             data.get("embeddings", "none"), data.get("scheme", "none"), data.get("granularity")
         )
@@ -176,7 +191,7 @@ class Quantization(Section):
 def refuse_floats(info: ValidationInfo) -> None:
     """Raises ValueError where the scheme has no integers, so that a key about them means nothing."""
     scheme = info.data.get("scheme")
-    if scheme in ("none", "float16"):
+    if scheme in FLOATS:
         raise ValueError(f"means nothing where `scheme` is `{scheme}`; remove it")
 
 
@@ -226,7 +241,7 @@ def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Met
     overrides = {pattern: (own.bits, own.granularity) for pattern, own in (section.overrides or {}).items()}
     scheme = make_scheme(
         *(section.scheme, section.granularity, section.embeddings or "none", section.embeddings_granularity),
-        *(section.positions, overrides, section.skip or ()),
+        *(section.positions or "float32", overrides, section.skip or ()),
     )
     weights = inputs["weights"]
     model = read_graph(inputs["graph"])

@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from bench import goals
 from bench.goals import BLOCKS, CTRANSLATE2, FITTED_BLOCKS, OPTIMUM, PYTORCH, Verdict, judge
+from bench.peers.systems import SYSTEMS
 
 
 def time_system(token: float, far: float, prefill: float, batch: float) -> dict[str, Any]:
@@ -47,6 +49,12 @@ def test_ours_are_held_against_each_peer_that_was_measured() -> None:
     assert verdicts[f"the memory's limit, {BLOCKS}", "of its time"].value == 1.0
     assert verdicts[f"size, {BLOCKS}", "of float32"].reached is True
     assert not any("Optimum" in unit for _, unit in verdicts)
+
+
+def test_goals_are_about_systems_that_there_are() -> None:
+    pairs = {*goals.TOKENS, *goals.BATCHES, *goals.DIVERGENCES, *((one, other) for one, other, _ in goals.PREFILLS)}
+    named = {name for pair in pairs for name in pair} | {*goals.SIZES, *goals.PASTS, *goals.INCREASES}
+    assert named <= set(SYSTEMS)
 
 
 def test_divergence_is_judged_on_the_trained_model() -> None:

@@ -32,7 +32,7 @@ def test_schema_is_one_line_of_json_on_request(workshop: Workshop, schema: dict[
 @pytest.mark.parametrize(
     "text",
     [
-        *("{name: x, sorce: {}}", "{extends: y, fusion: {gelu: 1}}", "{target: {device: cuda}}"),
+        *("{name: x, sorce: {}}", "{extends: y, fusion: {gelu: 1}}", "{target: {device: gpu}}"),
         *("{quantization: {overrides: {h.0.*: 8}}}", "{quantization: {overrides: {h.0.*: {bit: 8}}}}"),
         *("{quantization: {skip: h.0.*}}", "{quantization: {embeddings_granularity: channel}}"),
     ],

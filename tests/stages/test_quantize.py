@@ -53,7 +53,7 @@ def test_what_is_not_given_is_filled_in(given: dict[str, Any], filled: tuple[Any
             "needs `scheme: int8`; use 16, 32, 64, 128 or 256",
         ),
         ({"scheme": "int8", "granularity": 48}, "granularity", "Input should be 16, 32, 64, 128, 256 or 'channel'"),
-        ({"scheme": "int8", "embeddings": "int2"}, "embeddings", "Input should be 'none', 'int8' or 'int4'"),
+        ({"scheme": "int8", "embeddings": "int2"}, "embeddings", "Input should be 'none', 'int8', 'int4' or 'float16'"),
         ({"kv_cache": "int4"}, "kv_cache", "Input should be 'float32' or 'int8'"),
         (
             {"scheme": "int8", "embeddings": "none", "embeddings_granularity": 32},

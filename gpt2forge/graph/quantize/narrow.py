@@ -14,7 +14,7 @@ from gpt2forge.graph.package import Layout, refer
 from gpt2forge.graph.quantize.item import Item
 from gpt2forge.graph.quantize.scheme import HALF
 
-FARTHEST = 32752.0  # half of the largest float16: what hides a score stays finite with any score added to it
+FARTHEST = 32752.0  # half of the largest float16: what hides a score stays finite with any score above its negative
 
 
 def narrow_graph(graph: ir.Graph, layout: Layout) -> list[Item]:

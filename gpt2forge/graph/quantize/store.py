@@ -70,10 +70,12 @@ class Store:
         try:
             error = self.write(item, values)
         except ValueError as fault:
-            instead = "positions: float32" if name == POSITIONS else "scheme: none"
+            instead = "`scheme: none`"
+            if item.storage and item.storage.is_half and name == POSITIONS:
+                instead = "`positions: float32`, or `scheme: none` where everything is float16"
             raise UserError(
                 f"{self.folder / str(item.weight.location)}: `{name}` cannot be quantized: {fault}; "
-                f"start from an earlier checkpoint, or use `{instead}`"
+                f"start from an earlier checkpoint, or use {instead}"
             ) from fault
         size = item.data.length + (item.scales.length if item.scales else 0)
         bits, block = (item.storage.bits, item.storage.block) if item.storage else (32, None)

@@ -203,7 +203,7 @@ def test_positions_that_float16_cannot_hold_are_named(tmp_path: Path) -> None:
             pack(tiny, tmp_path / str(wrong), SCHEMES["float16-positions"])
         assert str(error.value) == (
             f"{tiny.weights / 'model.safetensors'}: `wpe.weight` cannot be quantized: {fault}; "
-            "start from an earlier checkpoint, or use `positions: float32`"
+            "start from an earlier checkpoint, or use `positions: float32`, or `scheme: none` where everything is float16"
         )
 
 

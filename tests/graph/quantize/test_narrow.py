@@ -1,13 +1,15 @@
-"""Everything in float16, as a GPU computes it; the CPU runs the same graph with casts around what it has no kernel for."""
+"""Everything in float16. A CPU keeps what lies between the weights as float32, so whether it fits is asked separately."""
 
 import json
 from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime as ort
 import pytest
 
 from gpt2forge.graph.decode import open_decoder
+from gpt2forge.graph.feeds import make_feeds, read_cache_shape
 from gpt2forge.graph.interface import LOGITS
 from tests.workshop import Workshop
 
@@ -36,6 +38,20 @@ def test_it_says_what_pytorch_says(workshop: Workshop) -> None:
     found = verify(workshop, "proven")
     assert 0 < found["kl_mean"] < 2e-5 and found["top1_agreement"] > 0.99
     assert abs(found["perplexity"] / found["perplexity_reference"] - 1) < 5e-4
+
+
+def test_no_value_on_the_way_is_beyond_float16(workshop: Workshop) -> None:
+    folder = workshop.build(NAME)
+    model = onnx.load(folder / "model.onnx")  # with its weights
+    known = {value.name for value in model.graph.output}
+    names = [name for node in model.graph.node for name in node.output if name and name not in known]
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)  # as an output, it is what it is
+    session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    feeds = make_feeds(np.arange(200)[None], read_cache_shape(session).empty(1))
+    found = dict(zip(names, session.run(names, feeds), strict=True))
+    halves = {name: value for name, value in found.items() if value.dtype == np.float16}
+    assert len(halves) > 100 and "h.0.attn.core.scores" in halves
+    assert all(np.isfinite(value).all() for value in halves.values())
 
 
 def test_row_that_sees_nothing_is_finite(workshop: Workshop) -> None:
