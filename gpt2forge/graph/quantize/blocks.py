@@ -13,6 +13,7 @@ The 2^-16 is what float32 loses in the quotient and in the product. Scales below
 zeros) are raised to it.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -40,6 +41,18 @@ class Blocks:
 
 def count_blocks(length: int, block: int) -> int:
     return -(-length // block)
+
+
+def cut(length: int, step: int) -> Iterator[slice]:
+    """Cut a length into parts of `step`."""
+    return (slice(start, min(start + step, length)) for start in range(0, length, step))
+
+
+def round_steps(steps: Floats, bits: int) -> Floats:
+    """Make whole numbers of `bits` bits of these, in place."""
+    np.rint(steps, out=steps)
+    np.maximum(steps, LEAST[bits], out=steps)  # np.clip does the same, and takes longer to start than a row is worth
+    return np.minimum(steps, LARGEST[bits], out=steps)
 
 
 def quantize_blocks(columns: Floats, bits: int, block: int, scratch: Scratch) -> Blocks:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpt2forge.graph.quantize.blocks import LARGEST, LEAST, SMALLEST, Floats
+from gpt2forge.graph.quantize.blocks import SMALLEST, Floats, cut, round_steps
 
 ROUNDS = 2
 ROWS = 128  # where no scale is fitted, so many share one product with all the rows
@@ -38,10 +38,6 @@ def descend_rows(columns: Floats, steps: Floats, scales: Floats, bits: int, hess
     for _ in range(ROUNDS):
         for rows in cut(len(columns), ROWS):
             errors[rows] -= Part(steps[rows], hessian[rows] @ errors, scales, bits, hessian[rows, rows]).descend()
-
-
-def cut(length: int, step: int) -> list[slice]:
-    return [slice(start, min(start + step, length)) for start in range(0, length, step)]
 
 
 @dataclass(frozen=True)
@@ -81,9 +77,7 @@ class Part:
         with np.errstate(over="ignore"):  # a block of zeros has a scale next to nothing
             np.divide(pull, curve, out=change, where=curve != 0)
         change += steps
-        np.rint(change, out=change)
-        np.maximum(change, LEAST[self.bits], out=change)
-        np.minimum(change, LARGEST[self.bits], out=change)
+        round_steps(change, self.bits)
         change -= steps
         steps += change
         change *= self.scales

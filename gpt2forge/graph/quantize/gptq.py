@@ -17,8 +17,6 @@ from typing import Any
 import numpy as np
 
 from gpt2forge.graph.quantize.blocks import (
-    LARGEST,
-    LEAST,
     SMALLEST,
     Blocks,
     Floats,
@@ -26,6 +24,7 @@ from gpt2forge.graph.quantize.blocks import (
     cut_blocks,
     finish_blocks,
     quantize_blocks,
+    round_steps,
 )
 from gpt2forge.graph.quantize.descent import descend
 from gpt2forge.graph.quantize.scratch import Scratch
@@ -151,10 +150,7 @@ class Rounding:
 
 
 def to_steps(values: Floats, scales: Floats, bits: int) -> Floats:
-    steps: Floats = values / scales
-    np.rint(steps, out=steps)
-    np.maximum(steps, LEAST[bits], out=steps)  # np.clip does the same, and takes longer to start than a row is worth
-    return np.minimum(steps, LARGEST[bits], out=steps)
+    return round_steps(values / scales, bits)
 
 
 def search_scales(values: Floats, bits: int) -> Floats:

@@ -4,7 +4,7 @@ Slices depend on the shape alone, and sums are made in their order: any number o
 """
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,7 +14,7 @@ import onnx_ir as ir
 
 from gpt2forge.errors import UserError
 from gpt2forge.graph.package import DataFile, map_weight
-from gpt2forge.graph.quantize.blocks import Floats, sum_squares
+from gpt2forge.graph.quantize.blocks import Floats, cut, sum_squares
 from gpt2forge.graph.quantize.channel import find_magnitudes, fit_columns, quantize_rows, scale_channels
 from gpt2forge.graph.quantize.coverage import Row, relate
 from gpt2forge.graph.quantize.fit import Fit
@@ -173,8 +173,3 @@ class Store:
 def count_vectors(length: int) -> int:
     """How many vectors of this length make a slice."""
     return max(STEP, SLICE // length // STEP * STEP)
-
-
-def cut(length: int, step: int) -> Iterator[slice]:
-    """Cut a length into parts of `step`."""
-    return (slice(start, min(start + step, length)) for start in range(0, length, step))
