@@ -2,11 +2,15 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from types import TracebackType
+from typing import Any, Self
 
 CHUNK = 1 << 22
+SHORT = 1 << 16  # bytes that are hashed sooner than a thread has begun
 
 
 def canonical_json(value: Any) -> bytes:
@@ -25,11 +29,45 @@ def digest_value(value: Any) -> str:
 
 def digest_file(path: Path, tell: Callable[[int], None] | None = None) -> str:
     """The digest of a file's content, read once and never held in memory; `tell` hears of every piece's bytes."""
-    sha = hashlib.sha256()
-    piece = bytearray(CHUNK)
-    with path.open("rb", buffering=0) as file:
-        while count := file.readinto(piece):
-            sha.update(memoryview(piece)[:count])
+    with path.open("rb", buffering=0) as file, Hasher() as hasher:
+        size = max(SHORT, min(CHUNK, os.fstat(file.fileno()).st_size))
+        pieces = bytearray(size), bytearray(size)
+        while count := file.readinto(pieces[0]):
+            hasher.update(memoryview(pieces[0])[:count])
             if tell:
                 tell(count)
-    return sha.hexdigest()
+            pieces = pieces[1], pieces[0]
+        return hasher.hexdigest()
+
+
+class Hasher:
+    """A sha256 that a thread of its own makes, while the caller reads or writes."""
+
+    def __init__(self) -> None:
+        self.sha = hashlib.sha256()
+        self.pool = ThreadPoolExecutor(1)
+        self.last: Future[None] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.pool.shutdown()
+
+    def update(self, data: memoryview) -> None:
+        """Take these bytes too. They must stay as they are until the next call returns: so two buffers are enough."""
+        self.wait()
+        if len(data) < SHORT:
+            self.sha.update(data)
+        else:
+            self.last = self.pool.submit(self.sha.update, data)
+
+    def hexdigest(self) -> str:
+        self.wait()
+        return self.sha.hexdigest()
+
+    def wait(self) -> None:
+        if self.last:
+            self.last.result()

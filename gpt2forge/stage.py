@@ -33,10 +33,15 @@ class Target(Section):
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a stage reads, by kind: folders of artifacts, and sources; and where it tells how far it is."""
+    """What a stage reads, by kind: folders of artifacts, and sources.
+
+    It tells by `advance` how far it is, and by `vouch` the sha256, by name, of files that it hashed as it wrote them:
+    those are not read again.
+    """
 
     paths: Mapping[str, Path]
     advance: Advance = lambda done, total, unit: None
+    vouch: Callable[[Mapping[str, str]], None] = lambda digests: None
 
     def __getitem__(self, kind: str) -> Path:
         return self.paths[kind]

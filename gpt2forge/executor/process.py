@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -29,11 +29,15 @@ class StageCrash(Exception):
 
 @dataclass(frozen=True)
 class Ended:
-    """What a worker that came to its end gave back; `peak_memory_bytes` is anonymous memory of its process tree."""
+    """What a worker that came to its end gave back.
+
+    `peak_memory_bytes` is anonymous memory of its process tree; `digests` are those of files that it vouches for.
+    """
 
     metrics: dict[str, Any]
     seconds: float
     peak_memory_bytes: int
+    digests: dict[str, str] = field(default_factory=dict)
 
 
 def run_worker(
@@ -126,4 +130,4 @@ def judge(stage: str, messages: dict[str, Any], code: int, log: Path, ended: End
         )
     if code or "metrics" not in messages:
         raise StageCrash(stage, log, messages.get("crash", f"exit code {code}"))
-    return Ended(messages["metrics"], ended.seconds, ended.peak_memory_bytes)
+    return Ended(messages["metrics"], ended.seconds, ended.peak_memory_bytes, messages.get("digests", {}))

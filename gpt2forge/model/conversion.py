@@ -1,6 +1,6 @@
 """From a checkpoint of either layout to the one folder that all later steps read."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ from gpt2forge.errors import UserError
 from gpt2forge.model.checkpoint import Checkpoint, find_checkpoint
 from gpt2forge.model.huggingface import read_huggingface, settle_head
 from gpt2forge.model.huggingface_vocabulary import read_huggingface_vocabulary
-from gpt2forge.model.package import Tell, write_config, write_weights
+from gpt2forge.model.package import WEIGHTS, Tell, write_config, write_weights
 from gpt2forge.model.stored import Contents
 from gpt2forge.model.texts import read_object
 from gpt2forge.model.tf1 import read_tf1
@@ -16,8 +16,16 @@ from gpt2forge.model.tokenizer import write_tokenizer
 from gpt2forge.model.vocabulary import END_OF_TEXT, Vocabulary, read_openai_vocabulary
 
 
-def convert_checkpoint(source: Path, out: Path, tell: Tell = lambda done, total: None) -> dict[str, int]:
-    """Write the checkpoint in `source` as float32 model.safetensors with config and tokenizer; returns its numbers.
+@dataclass(frozen=True)
+class Converted:
+    """What came of a checkpoint: its numbers, and the sha256 of its large file by the file's name."""
+
+    numbers: dict[str, int]
+    digests: dict[str, str]
+
+
+def convert_checkpoint(source: Path, out: Path, tell: Tell = lambda done, total: None) -> Converted:
+    """Write the checkpoint in `source` as float32 model.safetensors with config and tokenizer.
 
     Raises UserError where the checkpoint is incomplete, damaged, or not a GPT-2 that can be built.
     """
@@ -27,8 +35,10 @@ def convert_checkpoint(source: Path, out: Path, tell: Tell = lambda done, total:
         contents = settle_head(contents)
     write_config(contents.config, read_generation(checkpoint), out)
     write_tokenizer(vocabulary, contents.config.n_positions, out)
-    values = write_weights(contents.tensors, out, tell)
-    return {"tensors": len(contents.tensors), "parameters": values, "context": contents.config.n_positions}
+    digest = write_weights(contents.tensors, out, tell)
+    values = sum(tensor.count for tensor in contents.tensors)
+    numbers = {"tensors": len(contents.tensors), "parameters": values, "context": contents.config.n_positions}
+    return Converted(numbers, {WEIGHTS: digest})
 
 
 def read_checkpoint(checkpoint: Checkpoint) -> tuple[Vocabulary, Contents]:

@@ -8,31 +8,32 @@ import numpy as np
 
 from gpt2forge.errors import UserError
 from gpt2forge.model.config import ModelConfig
-from gpt2forge.model.stored import Stored, make_buffer, read_pieces
+from gpt2forge.model.stored import Stored, make_buffers, read_pieces
 from gpt2forge.model.tokenizer import write_json
 from gpt2forge.model.weights import write_float32
+
+WEIGHTS = "model.safetensors"
 
 Tell = Callable[[int, int], None]
 """Called with the bytes that are done and all of them."""
 
 
-def write_weights(tensors: tuple[Stored, ...], folder: Path, tell: Tell) -> int:
-    """Write the tensors as float32 to model.safetensors, a piece at a time; returns how many values it holds.
+def write_weights(tensors: tuple[Stored, ...], folder: Path, tell: Tell) -> str:
+    """Write the tensors as float32 to model.safetensors, a piece at a time; returns the file's sha256.
 
     Raises UserError where a tensor's bytes are not the ones that were written, or not all of its values are finite.
     """
     shapes = {tensor.name: tensor.shape for tensor in tensors}
-    write_float32(folder / "model.safetensors", shapes, stream(tensors, tell))
-    return sum(tensor.count for tensor in tensors)
+    return write_float32(folder / WEIGHTS, shapes, stream(tensors, tell))
 
 
 def stream(tensors: tuple[Stored, ...], tell: Tell) -> Iterator[np.ndarray[Any, Any]]:
-    """Yield the values of all tensors in order; each piece is overwritten by the next."""
+    """Yield the values of all tensors in order; each piece is overwritten by the one after the next."""
     done, total = 0, sum(4 * tensor.count for tensor in tensors)
-    buffer = make_buffer()
+    buffers = make_buffers()
     for tensor in tensors:
         is_finite = True
-        for piece in read_pieces(tensor, buffer):
+        for piece in read_pieces(tensor, buffers):
             is_finite = is_finite and bool(np.isfinite(piece).all())
             yield piece
             done += piece.nbytes

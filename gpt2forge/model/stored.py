@@ -60,19 +60,21 @@ class Contents:
     step: int | None = None
 
 
-def read_pieces(tensor: Stored, buffer: np.ndarray[Any, Any] | None = None) -> Iterator[np.ndarray[Any, Any]]:
+def read_pieces(
+    tensor: Stored, buffers: Iterator[np.ndarray[Any, Any]] | None = None
+) -> Iterator[np.ndarray[Any, Any]]:
     """Yield a tensor's values in order as flat float32 arrays of at most PIECE values.
 
-    A piece is overwritten by the next one. Raises UserError, at the latest after the last piece, where the bytes are
-    not the ones that were written.
+    A piece is overwritten by the one after the next. Raises UserError, at the latest after the last piece, where the
+    bytes are not the ones that were written.
     """
     dtype = DTYPES[tensor.dtype]
-    buffer = make_buffer() if buffer is None else buffer
+    buffers = make_buffers() if buffers is None else buffers
     crc = 0
     with tensor.path.open("rb", buffering=0) as file:
         file.seek(tensor.offset)
         for start in range(0, tensor.nbytes, PIECE * dtype.itemsize):
-            piece = buffer[: min(PIECE * dtype.itemsize, tensor.nbytes - start)]
+            piece = next(buffers)[: min(PIECE * dtype.itemsize, tensor.nbytes - start)]
             if file.readinto(piece.data) != piece.size:
                 raise UserError(f"{tensor.path}: ends inside of `{tensor.name}`; is the download complete?")
             if tensor.crc is not None:
@@ -82,9 +84,9 @@ def read_pieces(tensor: Stored, buffer: np.ndarray[Any, Any] | None = None) -> I
         raise UserError(f"{tensor.path}: the checksum of `{tensor.name}` does not fit; copy the file there again")
 
 
-def make_buffer() -> np.ndarray[Any, Any]:
-    """Room for one piece, to be used for tensor after tensor."""
-    return np.empty(4 * PIECE, np.uint8)
+def make_buffers() -> Iterator[np.ndarray[Any, Any]]:
+    """Room for a piece and for the next, in turns, to be used for tensor after tensor."""
+    return itertools.cycle((np.empty(4 * PIECE, np.uint8), np.empty(4 * PIECE, np.uint8)))
 
 
 def hold_same_values(one: Stored, other: Stored) -> bool:

@@ -15,6 +15,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from gpt2forge.digest import Hasher
 from gpt2forge.errors import UserError
 from gpt2forge.model.texts import quote
 from gpt2forge.model.writeback import STRIDE, make_starter
@@ -84,16 +85,21 @@ def locate(name: str, entry: Mapping[str, Any], start: int) -> Tensor:
     return Tensor(name, dtype, shape, start + begin, end - begin)
 
 
-def write_float32(path: Path, shapes: Mapping[str, tuple[int, ...]], pieces: Iterable[np.ndarray[Any, Any]]) -> None:
-    """Write float32 tensors in the order of `shapes`; `pieces` are their values, in order, cut anywhere."""
+def write_float32(path: Path, shapes: Mapping[str, tuple[int, ...]], pieces: Iterable[np.ndarray[Any, Any]]) -> str:
+    """Write float32 tensors in the order of `shapes`, and give the file's sha256.
+
+    `pieces` are their values, in order, cut anywhere; one must stay as it is until the next is there.
+    """
     header = make_header(shapes)
     expected = len(header) + sum(4 * math.prod(shape) for shape in shapes.values())
-    with path.open("wb", buffering=0) as file:
+    with path.open("wb", buffering=0) as file, Hasher() as hasher:
         start_writeback = make_starter(file)
+        hasher.update(memoryview(header))
         write_all(file, memoryview(header))
         written, started = len(header), 0
         for piece in pieces:
             flat = np.ascontiguousarray(piece, DTYPES["F32"]).reshape(-1)
+            hasher.update(flat.view(np.uint8).data)
             write_all(file, flat.view(np.uint8).data)
             written += flat.nbytes
             if written - started >= STRIDE:
@@ -101,6 +107,7 @@ def write_float32(path: Path, shapes: Mapping[str, tuple[int, ...]], pieces: Ite
                 started = written
     if written != expected:
         raise ValueError(f"{path}: wrote {written} bytes where the header says {expected}")
+    return hasher.hexdigest()
 
 
 def write_all(file: FileIO, data: memoryview) -> None:

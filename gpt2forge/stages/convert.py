@@ -18,7 +18,9 @@ def run(inputs: Inputs, section: None, target: Target, out: Path) -> Metrics:
     """
     from gpt2forge.model.conversion import convert_checkpoint
 
-    return convert_checkpoint(inputs["checkpoint"], out, lambda done, total: inputs.advance(done, total, "B"))
+    converted = convert_checkpoint(inputs["checkpoint"], out, lambda done, total: inputs.advance(done, total, "B"))
+    inputs.vouch(converted.digests)
+    return converted.numbers
 
 
 STAGE = Stage(

@@ -13,11 +13,12 @@ memo/  logs/
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from gpt2forge.artifact import Manifest, list_files, make_manifest, parse_manifest
 from gpt2forge.digest import canonical_json, digest_file
@@ -211,11 +212,16 @@ class Store:
         folder.mkdir(parents=True)
         return folder
 
-    def commit(self, folder: Path) -> str:
-        """Take a finished folder in; returns its digest. The caller holds the lock of the key it was made under."""
+    def commit(self, folder: Path, digests: Mapping[str, str] = MappingProxyType({})) -> str:
+        """Take a finished folder in; returns its digest. The caller holds the lock of the key it was made under.
+
+        `digests` are those of files that were hashed while they were written, by name: these are not read again.
+        """
         names = list_files(folder)
         for name in names:
             (folder / name).chmod(READ_ONLY_FILE)
+        for name, digest in digests.items():
+            self.memo.vouch(folder / name, digest)
         with ThreadPoolExecutor() as pool:  # the disk writes while the processor hashes
             written = [pool.submit(sync, folder / name) for name in names]
             manifest = make_manifest(folder, names, self.memo.digest)

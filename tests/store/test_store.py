@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpt2forge.artifact import parse_manifest
+from gpt2forge.digest import digest_bytes
 from gpt2forge.errors import UserError
 from gpt2forge.store.disk import write_whole
 from gpt2forge.store.record import Record, parse_record
@@ -48,6 +49,19 @@ def test_files_come_out_as_they_went_in(files: dict[str, bytes]) -> None:
         assert store.check(digest)
         assert put(store, files) == digest
         assert parse_manifest(store.read_manifest(digest).to_json()) == store.read_manifest(digest)
+
+
+def test_a_vouched_file_is_not_read_and_a_wrong_word_is_found(tmp_path: Path) -> None:
+    store, right, wrong = Store(tmp_path), digest_bytes(b"some bytes"), digest_bytes(b"others")
+    found = {}
+    for digest in (right, wrong):
+        folder = store.make_room(KEY)
+        (folder / "some").write_bytes(b"some bytes")
+        found[digest] = store.commit(folder, {"some": digest})
+        assert store.read_manifest(found[digest]).files["some"].digest == digest
+    assert found[right] == put(store, {"some": b"some bytes"})
+    assert store.is_sound(found[right])
+    assert not store.is_sound(found[wrong])
 
 
 @settings(max_examples=40)
