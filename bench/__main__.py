@@ -2,9 +2,11 @@
 
 import argparse
 import json
+import subprocess
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,13 @@ from bench.host import describe_host
 from bench.idle import measure_idle
 from bench.markdown import write_markdown
 from bench.peers.measure import measure_peers
-from bench.plan import EXAMPLE, SHIPPED, WORK, Plan, plan_models
+from bench.plan import EXAMPLE, ROUNDS, SHIPPED, WORK, Plan, plan_models
 from bench.prepare import link_examples, prepare_checkpoint
 from bench.shapes import SHAPES
 from bench.show import print_results
 from bench.variants import measure_variants
-from gpt2forge.measure.bandwidth import ROWS, Bandwidth
+from gpt2forge.measure.bandwidth import ROWS as BANDWIDTH_ROWS
+from gpt2forge.measure.bandwidth import Bandwidth
 
 PARTS = ("builds", "peers", "fidelity", "variants", "idle")
 USUAL = [SHIPPED, EXAMPLE]
@@ -33,10 +36,17 @@ but for our own builds. Systems are opened as long as memory lasts; Optimum's ex
 `make clean` removes all of it."""
 
 
-def measure(plans: dict[str, Plan], parts: list[str], bandwidth_rows: int = ROWS) -> dict[str, Any]:
+Keep = Callable[[dict[str, Any]], None]
+"""Called with the results so far."""
+
+
+def measure(
+    plans: dict[str, Plan], parts: list[str], bandwidth_rows: int = BANDWIDTH_ROWS, keep: Keep = lambda results: None
+) -> dict[str, Any]:
     """Measure these parts one after the other; what a part needs is made first, without being measured.
 
-    The parts but the peers are of the shipped model and of the example, which the plans must have for them.
+    A part that fails is named in `failed`, and costs no other. The parts but the peers are of the shipped model and of
+    the example, which the plans must have for them.
     """
     results: dict[str, Any] = {"host": describe_host(), "date": time.strftime("%Y-%m-%d"), "seconds": {}}
     for plan in plans.values():
@@ -52,14 +62,27 @@ def measure(plans: dict[str, Plan], parts: list[str], bandwidth_rows: int = ROWS
     }
     for part, (what, act) in steps.items():
         if part in parts:
-            say(what)
-            results[part] = take_time(results["seconds"], part, act)
+            attempt(results, results, part, what, act)
+            keep(results)
     for model, plan in plans.items() if "peers" in parts else ():
-        say(f"peers of {model}")
-        act = lambda plan=plan: measure_model(plan, bandwidth_rows)  # noqa: E731
-        results.setdefault("peers", {})[model] = take_time(results["seconds"], f"peers of {model}", act)
+        act = partial(measure_model, plan, bandwidth_rows)
+        attempt(results, results.setdefault("peers", {}), model, f"peers of {model}", act)
+        keep(results)
     results["goals"] = [verdict.to_json() for verdict in judge(results)]
     return results
+
+
+def attempt(results: dict[str, Any], place: dict[str, Any], part: str, what: str, act: Callable[[], Any]) -> None:
+    """Put what comes of a part in its place, and its duration beside it; where it fails, why."""
+    say(what)
+    began = time.monotonic()
+    try:
+        place[part] = act()
+    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+        results.setdefault("failed", {})[what] = str(error)
+        say(f"{what} failed: {error}")
+    else:
+        results["seconds"][part if place is results else what] = time.monotonic() - began
 
 
 def measure_model(plan: Plan, bandwidth_rows: int) -> dict[str, Any]:
@@ -68,16 +91,8 @@ def measure_model(plan: Plan, bandwidth_rows: int) -> dict[str, Any]:
     return measure_peers(plan, weights, Bandwidth(bandwidth_rows))
 
 
-def take_time(seconds: dict[str, float], part: str, act: Callable[[], Any]) -> Any:
-    """What comes of a part, its duration written down."""
-    began = time.monotonic()
-    found = act()
-    seconds[part] = time.monotonic() - began
-    return found
-
-
 def say(what: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {what} ...", file=sys.stderr, flush=True)
+    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
 def parse() -> argparse.Namespace:
@@ -85,7 +100,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=PARTS, help="measure this part (may be repeated)")
     parser.add_argument("--model", action="append", choices=SHAPES, help=f"peers of these ({USUAL} unless given)")
     parser.add_argument("--system", action="append", default=[], help="and these systems alone (may be repeated)")
-    parser.add_argument("--rounds", type=int, default=7, help="rounds of the shortest runs (default %(default)s)")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="rounds of the shortest runs (default %(default)s)")
     parser.add_argument("--builds", type=int, default=2, help="builds from an empty store (default %(default)s)")
     parser.add_argument("--work", type=Path, default=WORK, help="folder to work in (default bench/work)")
     parser.add_argument("--json", action="store_true", help="print the results as JSON instead of tables")
@@ -98,7 +113,8 @@ def parse() -> argparse.Namespace:
 def main() -> None:
     options = parse()
     results = read_results() if options.from_docs else run(options)
-    if options.write_docs and not options.only and not options.system:  # of a part, there is no page
+    failed = results.get("failed")
+    if options.write_docs and not (options.only or options.system or failed):  # of a part, there is no page
         write_document(results)
     if options.json:
         sys.stdout.write(json.dumps(results, indent=2) + "\n")
@@ -107,17 +123,24 @@ def main() -> None:
     else:
         console = Console()
         print_results(console if console.is_terminal else Console(width=WIDTH), results)
+    if failed:
+        sys.exit(f"error: failed, so that no page is written: {', '.join(failed)}")
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    """Measure what the options ask for; the results are kept in the work folder too."""
+    """Measure what the options ask for; the results are kept in the work folder too, part by part."""
     work = options.work.resolve()
     models = options.model or USUAL
     plans = plan_models(models, work, options.rounds, options.builds, tuple(options.system))
     parts = options.only or [part for part in PARTS if part == "peers" or set(USUAL) <= set(models)]
-    results = {"command": name_command(sys.argv[1:]), **measure(plans, parts)}
-    (work / "results.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
-    return results
+    command = {"command": name_command(sys.argv[1:])}
+
+    def keep(results: dict[str, Any]) -> None:
+        (work / "results.json").write_text(json.dumps({**command, **results}, indent=2) + "\n", encoding="utf-8")
+
+    results = measure(plans, parts, keep=keep)
+    keep(results)
+    return {**command, **results}
 
 
 def name_command(words: list[str]) -> str:

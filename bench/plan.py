@@ -14,9 +14,9 @@ SHIPPED = "774m"  # the synthetic model that every scheme has a recipe for
 
 @dataclass(frozen=True)
 class Variant:
-    """One of our systems: `recipe` is its recipe's name behind the model's, `changes` are given with `--set`.
+    """One of our systems: `recipe` is its recipe's name behind the model's, with the one of its matrix behind an `@`.
 
-    `models` are those that it is measured on.
+    `changes` are given with `--set`, `models` are those that it is measured on.
     """
 
     recipe: str
@@ -26,10 +26,6 @@ class Variant:
 
 CALIBRATION = ("calibration.text=examples/nano/calibration.txt", "calibration.tokens=2048")
 FITTED = ("quantization.method=gptq", "quantization.smooth=true", CALIBRATION[0], "calibration.tokens=65536")
-MIXED = (
-    "{h.0.attn.*: {bits: 8}, h.0.mlp.c_fc: {bits: 8}, h.3.attn.c_attn: {bits: 8}, "
-    "'h.[12].mlp.c_proj': {bits: 4, granularity: 64}}"
-)
 VARIANTS = {
     "fp32": Variant("cpu-fp32"),
     "int8 blocks of 128": Variant("cpu-int8"),
@@ -41,9 +37,7 @@ VARIANTS = {
     "int8 blocks of 32, fitted": Variant("cpu-int8", ("quantization.granularity=32", *FITTED), (EXAMPLE,)),
     "int8 per channel, fitted": Variant("vnni-int8", FITTED, (EXAMPLE,)),
     "int4 blocks of 32, fitted": Variant("cpu-int4-gptq", models=(EXAMPLE,)),
-    "int4 with int8, fitted": Variant(
-        "cpu-int4-gptq", ("quantization.positions=float16", f"quantization.overrides={MIXED}"), (EXAMPLE,)
-    ),
+    "int4 with int8, fitted": Variant("cpu@fitted", models=(EXAMPLE,)),
     "int8 blocks of 128, int8 cache": Variant("cpu-int8", ("quantization.kv_cache=int8", *CALIBRATION)),
 }
 """Our systems by the word the tables have for them: a line here is measured for every model, beside every peer."""
@@ -56,6 +50,7 @@ VERIFIED_VARIANTS = tuple(name for name, variant in VARIANTS.items() if not vari
 SHIPPED_VARIANTS = tuple(name for name in VERIFIED_VARIANTS if SHIPPED in VARIANTS[name].models)
 """Those of them whose speed the README shows."""
 
+ROUNDS = 5
 SHORT = 64  # tokens: what every system is asked first, and the prompt of the README's table
 
 
@@ -70,8 +65,8 @@ class Run:
 
 
 RUNS = (
-    Run(SHORT, 17, 5),
-    Run(16, 1, 5),
+    Run(SHORT, 17, ROUNDS),
+    Run(16, 1, ROUNDS),
     Run(256, 1, 2),
     Run(512, 12, 2),
     Run(1000, 12, 2),
@@ -93,7 +88,7 @@ class Plan:
     shape: Shape
     checkpoint: Path
     work: Path
-    rounds: int = 7
+    rounds: int = ROUNDS
     builds: int = 2
     runs: tuple[Run, ...] = RUNS
     systems: tuple[str, ...] = ()
@@ -105,9 +100,10 @@ class Plan:
         return self.shape == NANO
 
     def recipe(self, variant: str) -> Path:
-        """The recipe file of a variant; a size that ships none for it shares the one of another."""
+        """The recipe of a variant; a size that ships none for it shares the one of another."""
         shipped = self.model if self.is_trained else SHIPPED
-        return RECIPES / f"{shipped}-{VARIANTS[variant].recipe}.yaml"
+        file, *of_matrix = VARIANTS[variant].recipe.split("@")
+        return RECIPES / "@".join([f"{shipped}-{file}.yaml", *of_matrix])
 
     def changes(self, variant: str) -> list[str]:
         """What the command line says of a variant beside its recipe: `--set`, and the `--name` that this asks for."""

@@ -23,7 +23,6 @@ from gpt2forge.measure.spread import summarize
 from gpt2forge.store.disk import remove_tree
 
 PAUSE = 0.1  # seconds: threads of the system before stop spinning
-SPARE = 1.5  # float32 models that must fit into memory beside what is open: some open that way before they shrink
 RESERVE = 2e9  # bytes, for what a run needs
 WORLDS = 4  # times as long as the fastest round: noise of a shared machine stays far below
 KINDS = ("prefill_ms", "token_ms", "tokens_s")
@@ -64,7 +63,7 @@ def measure_peers(plan: Plan, weights: Path, bandwidth: Bandwidth) -> dict[str, 
     found: dict[str, Any] = dict(waiting)
     samples: dict[str, Samples] = {}
     yardstick = cut_text(plan, weights) if plan.is_trained else None
-    queue = [name for name in waiting if "error" not in waiting[name]]
+    queue = order_systems(waiting)
     while queue:
         with ExitStack() as stack:
             peers = open_peers(plan, stack, queue, found)
@@ -88,10 +87,16 @@ def prepare_all(plan: Plan, weights: Path) -> dict[str, dict[str, Any]]:
     return found
 
 
+def order_systems(prepared: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Those that can be opened: the reference, then the small ones, so that what is compared most is open together."""
+    names = [name for name in prepared if "error" not in prepared[name]]
+    return sorted(names, key=lambda name: (name != REFERENCE, SYSTEMS[name].room, prepared[name]["bytes"]))
+
+
 def open_peers(plan: Plan, stack: ExitStack, queue: list[str], found: dict[str, Any]) -> dict[str, Peer]:
     """Take systems off the queue as long as memory lasts, one at least, and open them."""
     peers: dict[str, Peer] = {}
-    while queue and (not peers or find_room(peers, found) > SPARE * plan.float32_bytes + RESERVE):
+    while queue and (not peers or find_room(peers, found) > SYSTEMS[queue[0]].room * plan.float32_bytes + RESERVE):
         name = queue.pop(0)
         try:
             peer = stack.enter_context(start(SYSTEMS[name], plan.work / "peers" / SYSTEMS[name].kind))

@@ -14,12 +14,14 @@ REFERENCE = "PyTorch fp32"
 @dataclass(frozen=True)
 class System:
     """`kind` is the folder here that says how it is run; `scheme` the form of its weights, or a variant of ours;
-    `after` another system whose preparation is the first part of its own; `models` those that it is measured on."""
+    `after` another system whose preparation is the first part of its own; `models` those that it is measured on;
+    `room` how many times float32's bytes of memory must be free to open it."""
 
     kind: str
     scheme: str
     after: str | None = None
     models: tuple[str, ...] = tuple(SHAPES)
+    room: float = 2.5
 
     @property
     def is_foreign(self) -> bool:
@@ -39,7 +41,7 @@ class System:
 
 SYSTEMS = {
     REFERENCE: System(PYTORCH, "fp32"),
-    "PyTorch dynamic int8": System(PYTORCH, "int8"),
+    "PyTorch dynamic int8": System(PYTORCH, "int8", room=4),
     "Optimum fp32": System("optimum", "fp32"),
     "Optimum int8 per channel": System("optimum", "int8", after="Optimum fp32"),
     "transformers' exporter, fp32": System("exporter", "fp32", models=("nano", "124m")),

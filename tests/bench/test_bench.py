@@ -56,6 +56,15 @@ def test_every_system_is_timed_by_length_and_float32_writes_what_pytorch_writes(
             assert all(0 < spread["least"] <= spread["median"] <= spread["largest"] for spread in spreads.values())
 
 
+def test_a_part_that_fails_costs_no_other(plan: Plan) -> None:
+    lost, kept = replace(plan, work=plan.work / "lost", checkpoint=plan.work / "none", systems=()), []
+    found = measure({SHIPPED: replace(lost, model="none"), "nano": lost}, ["builds", "variants"], 256, kept.append)
+    assert list(found["failed"]) == ["builds from an empty store"]
+    assert "none" in found["failed"]["builds from an empty store"]
+    assert list(found["seconds"]) == ["variants"]
+    assert len(kept) == 2
+
+
 def test_every_system_is_made_held_and_read(peers: dict[str, Any]) -> None:
     systems = peers["peers"]["nano"]["systems"]
     for found in systems.values():
