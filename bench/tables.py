@@ -95,12 +95,13 @@ def tabulate_tokens(model: str, peers: Results, systems: Results) -> Sheet:
                 f"{same[0]}/{same[1]}",
             )
         )
-    memory = peers["memory_gb_s"]
+    memory, gate = peers["memory_gb_s"], peers["gate"]
     loop = find_loop(peers)
     columns = ("system", *(f"behind {length}" for length in lengths), "of PyTorch", "limit", "reached", "same tokens")
     title = (
         f"{model}: milliseconds of a new token, by tokens before it; the limit is to read the weights once at "
-        f"{show_spread(memory[loop])} GB/s ({loop})"
+        f"{show_spread(memory[loop])} GB/s ({loop}); {gate['passed']} measurements waited "
+        f"{gate['waited_s']:.0f} s for the processor, {gate['gave_up']} of them in vain"
     )
     return Sheet(title, columns, rows)
 

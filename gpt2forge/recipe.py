@@ -16,6 +16,7 @@ from gpt2forge.references import Found, find_owner, find_recipes, list_names, re
 from gpt2forge.stage import Section, Stage, Target
 from gpt2forge.stages import benchmark, calibrate, convert, export, fuse, quantize, reference, verify
 from gpt2forge.stages.benchmark import Benchmark
+from gpt2forge.stages.quantization import FITTED, FLOATS, SATURATION, Quantization
 from gpt2forge.stages.verify import Verify
 
 NAME = re.compile(r"^[A-Za-z0-9._@-]+$")
@@ -46,9 +47,7 @@ class Recipe(Section):
     source: convert.Source = Field(description="the checkpoint to start from")
     target: Target = Field(description="the machine that the result is for")
     fusion: fuse.Fusion = Field(default=fuse.Fusion(), description="which parts of the graph are fused")
-    quantization: quantize.Quantization = Field(
-        default=quantize.Quantization(scheme="none"), description="how the weights are stored"
-    )
+    quantization: Quantization = Field(default=Quantization(scheme="none"), description="how the weights are stored")
     calibration: calibrate.Calibration | None = Field(
         default=None, description="the text that the quantized weights are fitted to, where `quantization` asks for it"
     )
@@ -165,12 +164,13 @@ def check_name(name: str, found: Found, changes: Sequence[str]) -> None:
 
 def judge_nulls(node: Node, loc: Loc) -> Iterator[Fault]:
     """A null that deletes a key which there is not: a slip of the pen that would else pass in silence."""
-    known = section_fields(loc)
+    known = section_fields(loc) if has_section(loc) else None  # patterns may be any
     for key, child in node.value.items():
-        if child.value is None and key not in known:
-            dotted = ".".join(map(str, (*loc, key)))
-            yield Fault(child.place, f"unknown key `{dotted}`{suggest(key, known)}")
-        elif isinstance(child.value, dict) and key in known and has_section((*loc, key)):
+        if known is not None and key not in known:
+            if child.value is None:
+                dotted = ".".join(map(str, (*loc, key)))
+                yield Fault(child.place, f"unknown key `{dotted}`{suggest(key, known)}")
+        elif isinstance(child.value, dict) and (has_section((*loc, key)) or has_patterns((*loc, key))):
             yield from judge_nulls(child, (*loc, key))
 
 
@@ -199,7 +199,7 @@ def judge(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
     yield from judge_device(plain)
     if not (isinstance(target, dict) and target.get("cpu") == "vnni"):
         for loc in list_channels(quantization):
-            yield loc, f"`granularity: channel` needs `target.cpu: vnni`: {quantize.SATURATION}"
+            yield loc, f"`granularity: channel` needs `target.cpu: vnni`: {SATURATION}"
     yield from judge_calibration(plain)
     if not is_for_gpu(plain):
         yield from judge_cache(quantization, plain.get("fusion"))
@@ -240,9 +240,9 @@ def judge_calibration(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
     """What is fitted to a text needs one, and is not judged by the same."""
     quantization, calibration, verify = (plain.get(name) for name in ("quantization", "calibration", "verify"))
     said = quantization if isinstance(quantization, dict) else {}
-    refused = {"method", "smooth"} if said.get("scheme") in quantize.FLOATS else set()  # by the section itself
+    refused = {"method", "smooth"} if said.get("scheme") in FLOATS else set()  # by the section itself
     refused |= {"kv_cache"} if is_for_gpu(plain) else set()
-    fitted = {key: value for key, value in quantize.FITTED.items() if said.get(key) == value and key not in refused}
+    fitted = {key: value for key, value in FITTED.items() if said.get(key) == value and key not in refused}
     if calibration is None:
         for key, value in fitted.items():
             need = "needs `calibration:` with a `text` like what the model is for"
@@ -268,7 +268,7 @@ def judge_cache(quantization: Any, fusion: Any) -> Iterator[tuple[Loc, str]]:
 def list_channels(quantization: Any) -> Iterator[Loc]:
     """Where one scale per channel is asked for."""
     said = quantization if isinstance(quantization, dict) else {}
-    if said.get("scheme") in quantize.FLOATS:  # the section itself refuses them
+    if said.get("scheme") in FLOATS:  # the section itself refuses them
         return
     overrides = said.get("overrides")
     places: dict[Loc, Any] = {("quantization",): said}
@@ -319,6 +319,10 @@ def locate_section(loc: Loc) -> Any:
 
 def has_section(loc: Loc) -> bool:
     return hasattr(locate_section(loc), "model_fields")
+
+
+def has_patterns(loc: Loc) -> bool:
+    return get_origin(locate_section(loc)) is dict
 
 
 def section_fields(loc: Loc) -> Sequence[str]:

@@ -64,7 +64,8 @@ class Stage:
     `optional`: a build may leave it out, for it tells of the result and makes none of it. `on_host`: what it finds
     holds for this machine only. `threaded`: it keeps all processors busy by itself, so that nothing runs beside it in
     a build. `alone`: the same, and no two of it run on a machine at once. `guess`: about how many bytes come
-    out, given the section and the bytes that are read; `libraries`: bytes of memory that it takes before it reads any.
+    out, given the section and the bytes that are read; `libraries`: bytes of memory that it takes before it reads any;
+    `holds`: how much of what it reads is in memory at once, at most.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Stage:
     threaded: bool = False
     guess: Callable[[Any, int], float] = lambda section, read: 0.01 * read
     libraries: int = 300 << 20
+    holds: float = 1.0
 
     def settle(self, section: Section | None) -> "Stage":
         """The stage as this section has it: with all that it reads in `reads`."""

@@ -30,7 +30,7 @@ def continue_ids(decoder: Decoder, ids: list[int], new: int) -> Continuation:
     tokens: list[int] = []
     leads: list[float] = []
     for _ in range(new):
-        logits = step(np.array(following, np.int64))
+        (logits,) = step(np.array([following], np.int64))
         second, first = np.partition(logits, -2)[-2:]
         leads.append(float(first - second))
         following = [int(logits.argmax())]

@@ -9,7 +9,7 @@ import pytest
 
 from gpt2forge.limits import find_tolerances
 from gpt2forge.recipe import load_recipe
-from gpt2forge.stages.quantize import Quantization
+from gpt2forge.stages.quantization import Quantization
 from tests.workshop import Workshop
 
 REFUSED = "not published: allow more, or quantize less"

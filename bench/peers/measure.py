@@ -17,12 +17,13 @@ from bench.peers.prepare import prepare
 from bench.peers.process import Peer, PeerFault, start
 from bench.peers.systems import OURS, REFERENCE, SYSTEMS, choose_systems
 from bench.plan import SHORT, Plan, Run
+from bench.quiet import Gate
 from gpt2forge.measure.bandwidth import Bandwidth
 from gpt2forge.measure.host import count_threads
 from gpt2forge.measure.spread import summarize
 from gpt2forge.store.disk import remove_tree
 
-PAUSE = 0.1  # seconds: threads of the system before stop spinning
+PAUSE = 0.25  # seconds: threads of the system before stop spinning; Intel's OpenMP lets them for 0.2
 RESERVE = 2e9  # bytes, for what a run needs
 WORLDS = 4  # times as long as the fastest round: noise of a shared machine stays far below
 KINDS = ("prefill_ms", "token_ms", "tokens_s")
@@ -62,17 +63,23 @@ def measure_peers(plan: Plan, weights: Path, bandwidth: Bandwidth) -> dict[str, 
     waiting = prepare_all(plan, weights)
     found: dict[str, Any] = dict(waiting)
     samples: dict[str, Samples] = {}
+    gate = Gate()
     yardstick = cut_text(plan, weights) if plan.is_trained else None
     queue = order_systems(waiting)
     while queue:
         with ExitStack() as stack:
             peers = open_peers(plan, stack, queue, found)
-            samples |= take_turns(plan, peers, bandwidth, found)
+            samples |= take_turns(plan, peers, bandwidth, gate, found)
             if yardstick:
                 compare(peers, yardstick, found)
     describe(found, samples)
     memory = {name: summarize(speeds).to_json() for name, speeds in bandwidth.samples.items()}
-    return {"float32_bytes": plan.float32_bytes, "memory_gb_s": memory, "systems": found}
+    return {
+        "float32_bytes": plan.float32_bytes,
+        "memory_gb_s": memory,
+        "gate": gate.to_json(),
+        "systems": found,
+    }
 
 
 def prepare_all(plan: Plan, weights: Path) -> dict[str, dict[str, Any]]:
@@ -115,12 +122,13 @@ def find_room(peers: Mapping[str, Peer], found: Mapping[str, Any]) -> float:
 
 
 def take_turns(
-    plan: Plan, peers: Mapping[str, Peer], bandwidth: Bandwidth, found: dict[str, Any]
+    plan: Plan, peers: Mapping[str, Peer], bandwidth: Bandwidth, gate: Gate, found: dict[str, Any]
 ) -> dict[str, Samples]:
     """Time every run of every system, round by round; the first time only lays out memory."""
     samples = {name: Samples() for name in peers}
     tokens = np.random.default_rng(0).integers(0, plan.shape.n_vocab - 1, (most_texts(plan), plan.shape.n_ctx))
     for number in range(plan.rounds + 1):
+        gate.wait()
         bandwidth.sample()
         for run in plan.possible():
             if number > run.rounds or (number == 0 and run.tokens != SHORT):
@@ -128,6 +136,7 @@ def take_turns(
             prompts = tokens[: run.batch, : run.tokens].tolist()
             for name, peer in peers.items():
                 time.sleep(PAUSE)
+                gate.wait()
                 told = attempt(found[name], partial(peer.ask, "run", prompts=prompts, new=run.new))
                 if told and number:
                     samples[name].keep(run, told)

@@ -26,7 +26,7 @@ from gpt2forge.graph.session import open_package
 
 Array = np.ndarray[Any, Any]
 Step = Callable[[Array], Array]
-"""Takes the next tokens (S,) and gives the logits (V,) of the last of them; it remembers the tokens before."""
+"""Takes the next tokens (B, S) and gives the logits (B, V) of the last ones; it remembers the tokens before."""
 
 
 @dataclass(frozen=True)
@@ -61,25 +61,25 @@ class Decoder:
 
     def continue_text(self, prompt: Array, max_tokens: int, sample: Sampler, stop_token: int | None) -> Iterator[int]:
         step = self.start(len(prompt) + max_tokens)
-        following = prompt
+        following = prompt[None]
         for _ in range(max_tokens):
-            token = sample(step(following))
+            token = sample(step(following)[0])
             if token == stop_token:
                 return
             yield token
-            following = np.array([token], np.int64)
+            following = np.array([[token]], np.int64)
 
     def read(self, tokens: Array, attention_mask: Array | None = None) -> Array:
         """The logits (B, S, V) of tokens (B, S) that follow nothing; the mask (B, S) is all ones unless given."""
         past = read_cache_shape(self.session).empty(len(tokens))
         return run(self.session, make_feeds(tokens, past, attention_mask))[0]
 
-    def start(self, capacity: int) -> Step:
-        """A step with an empty cache for at most `capacity` tokens."""
+    def start(self, capacity: int, batch: int = 1) -> Step:
+        """A step with an empty cache for at most `capacity` tokens of `batch` texts of one length."""
         shape = read_cache_shape(self.session)
         if self.in_place:
-            return InPlaceStep(self.session, shape, capacity, self.vocabulary)
-        return GrowingStep(self.session, shape)
+            return InPlaceStep(self.session, shape, capacity, self.vocabulary, batch)
+        return GrowingStep(self.session, shape, batch)
 
 
 def open_decoder(folder: Path, threads: int = 0) -> Decoder:
@@ -97,15 +97,17 @@ class InPlaceStep:
     What a step binds is small: one token costs some microseconds besides the run.
     """
 
-    def __init__(self, session: ort.InferenceSession, shape: CacheShape, capacity: int, vocabulary: int) -> None:
+    def __init__(
+        self, session: ort.InferenceSession, shape: CacheShape, capacity: int, vocabulary: int, batch: int = 1
+    ) -> None:
         self.session = session
         self.binding = session.io_binding()
         self.length = 0
-        self.mask = np.ones((1, capacity), np.int64)
-        self.positions = np.arange(capacity, dtype=np.int64)[None]
-        self.logits = np.empty((1, 1, vocabulary), np.float32)
+        self.mask = np.ones((batch, capacity), np.int64)
+        self.positions = np.tile(np.arange(capacity), (batch, 1))
+        self.logits = np.empty((batch, 1, vocabulary), np.float32)
         self.keep = np.ones(1, np.int64)
-        size = (1, shape.heads, capacity, shape.width)
+        size = (batch, shape.heads, capacity, shape.width)
         self.cache = [np.zeros(size, shape.dtype) for _ in range(2 * shape.layers)]
         names = [
             pair for layer in range(shape.layers) for pair in zip(past_names(layer), present_names(layer), strict=True)
@@ -125,36 +127,41 @@ class InPlaceStep:
         self.binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
 
     def __call__(self, tokens: Array) -> Array:
-        start, self.length = self.length, self.length + len(tokens)
-        self.read(INPUT_IDS, tokens[None])
-        self.read(ATTENTION_MASK, self.mask[:, : self.length])
-        self.read(POSITION_IDS, self.positions[:, start : self.length])
+        start, self.length = self.length, self.length + tokens.shape[1]
+        feeds = {
+            INPUT_IDS: np.ascontiguousarray(tokens, np.int64),
+            ATTENTION_MASK: np.ascontiguousarray(self.mask[:, : self.length]),
+            POSITION_IDS: np.ascontiguousarray(self.positions[:, start : self.length]),
+        }
+        for name, array in feeds.items():
+            self.read(name, array)
         self.session.run_with_iobinding(self.binding)
-        last: Array = self.logits[0, 0]
+        last: Array = self.logits[:, 0]
         return last
 
 
 class GrowingStep:
     """Feeds keys and values back as they come out, for graphs whose attention makes new ones each time."""
 
-    def __init__(self, session: ort.InferenceSession, shape: CacheShape) -> None:
+    def __init__(self, session: ort.InferenceSession, shape: CacheShape, batch: int = 1) -> None:
         self.session = session
         self.outputs = [LOGITS, *(name for layer in range(shape.layers) for name in present_names(layer))]
-        self.cache = {name: make_value(array) for name, array in shape.empty(1).items()}
+        self.cache = {name: make_value(array) for name, array in shape.empty(batch).items()}
         self.length = 0
 
     def __call__(self, tokens: Array) -> Array:
-        start, self.length = self.length, self.length + len(tokens)
+        batch, count = tokens.shape
+        start, self.length = self.length, self.length + count
         feeds = {
-            INPUT_IDS: tokens[None],
-            ATTENTION_MASK: np.ones((1, self.length), np.int64),
-            POSITION_IDS: np.arange(start, self.length, dtype=np.int64)[None],
+            INPUT_IDS: np.ascontiguousarray(tokens),
+            ATTENTION_MASK: np.ones((batch, self.length), np.int64),
+            POSITION_IDS: np.tile(np.arange(start, self.length), (batch, 1)),
             LOGITS_TO_KEEP: np.ones(1, np.int64),
         }
         values = {name: make_value(array) for name, array in feeds.items()}
         logits, *presents = self.session.run_with_ort_values(self.outputs, values | self.cache)
         self.cache = dict(zip(self.cache, presents, strict=True))
-        last: Array = logits.numpy()[0, 0]
+        last: Array = logits.numpy()[:, 0]
         return last
 
 

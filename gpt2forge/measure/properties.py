@@ -72,14 +72,14 @@ def check_steps(decoder: Decoder, prompt: Array) -> Iterator[float]:
     step = start_copied(decoder)
     single: list[Array] = []
     for length in range(1, len(prompt) + 1):
-        single.append(step(prompt[length - 1 : length]).copy())  # (V,)
+        single.append(step(prompt[None, length - 1 : length])[0].copy())  # (V,)
         yield differ(decoder.read(prompt[None, :length])[0], np.stack(single))
 
 
 def check_sharing(decoder: Decoder, prompt: Array) -> Iterator[float]:
     shared, copied = decoder.start(len(prompt)), start_copied(decoder)
     for token in prompt:
-        yield differ(shared(token[None]), copied(token[None]))
+        yield differ(shared(token[None, None]), copied(token[None, None]))
 
 
 def check_padding(decoder: Decoder, prompt: Array) -> Iterator[float]:

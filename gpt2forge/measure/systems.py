@@ -36,10 +36,10 @@ class Package:
 
     def start(self, prompt: Array) -> int:
         self.read = self.decoder.start(self.capacity)
-        return int(self.read(prompt).argmax())
+        return int(self.read(prompt[None]).argmax())
 
     def step(self, token: int) -> int:
-        return int(self.read(np.array([token], np.int64)).argmax())
+        return int(self.read(np.array([[token]], np.int64)).argmax())
 
 
 @dataclass(frozen=True)

@@ -30,15 +30,16 @@ class Estimate:
 def estimate(job: Job, stage: Stage, nearest: Nearest | None, read: int) -> Estimate:
     """What to expect of a stage that reads so many bytes."""
     written = int(stage.guess(job.find_section(stage), read))
+    memory = stage.libraries + int(stage.holds * read)
     if nearest is None:
-        return Estimate(None, read, written, stage.libraries + read)
+        return Estimate(None, read, written, memory)
     record = nearest.record
     if not record.bytes_read or record.bytes_written is None:
-        return Estimate(record.seconds, read, written, stage.libraries + read)
+        return Estimate(record.seconds, read, written, memory)
     scale = read / record.bytes_read
     if not any(difference.path[0] in DECIDING for difference in nearest.differences):
         written = int(record.bytes_written * scale)
-    more = max(0, read - record.bytes_read)
+    more = int(stage.holds * max(0, read - record.bytes_read))
     return Estimate(record.seconds * max(1.0, scale), read, written, record.peak_memory_bytes + more)
 
 

@@ -48,4 +48,5 @@ STAGE = Stage(
     threaded=True,
     guess=lambda section, read: 0.8 * read,
     libraries=900 << 20,
+    holds=0.4,
 )

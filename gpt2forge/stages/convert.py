@@ -33,4 +33,5 @@ STAGE = Stage(
     version=1,
     run=run,
     guess=lambda section, read: read,
+    holds=0.1,
 )

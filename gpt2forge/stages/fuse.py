@@ -40,4 +40,5 @@ STAGE = Stage(
     tools=("onnx", "onnx-ir"),
     version=1,
     run=run,
+    holds=0.0,
 )

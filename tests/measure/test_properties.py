@@ -38,8 +38,8 @@ class Broken(Decoder):
 class Forgetful(Decoder):
     """A real package whose shared cache is one token off after the third."""
 
-    def start(self, capacity: int) -> Step:
-        step, seen = super().start(capacity), iter(range(capacity))
+    def start(self, capacity: int, batch: int = 1) -> Step:
+        step, seen = super().start(capacity, batch), iter(range(capacity))
 
         def stumble(tokens: Array) -> Array:
             return step(tokens) + (1 if next(seen) > 2 else 0)

@@ -15,7 +15,8 @@ from gpt2forge.graph.sampling import choose_likeliest
 from gpt2forge.measure.properties import try_properties
 from gpt2forge.model.calibration import write_statistics
 from gpt2forge.stage import Inputs, Target
-from gpt2forge.stages.quantize import STAGE, Quantization
+from gpt2forge.stages.quantization import Quantization
+from gpt2forge.stages.quantize import STAGE
 from tests.graph.models import Shape, Tiny, distance, make_tiny, torch_logits
 
 SCHEMES = {"none": 0.02, "int8": 0.03, "channel": 0.02}  # and how far properties may be off

@@ -13,7 +13,8 @@ from gpt2forge.graph.feeds import make_feeds, read_cache_shape, run
 from gpt2forge.graph.quantize.scheme import make_scheme
 from gpt2forge.graph.session import open_package
 from gpt2forge.stage import Inputs, Target
-from gpt2forge.stages.quantize import STAGE, Quantization
+from gpt2forge.stages.quantization import Quantization
+from gpt2forge.stages.quantize import STAGE
 from tests.graph.models import Shape, Tiny, distance, make_tiny, torch_logits
 
 ANY, VNNI = Target(device="cpu"), Target(device="cpu", cpu="vnni")

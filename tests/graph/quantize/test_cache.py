@@ -52,7 +52,7 @@ def read_pass(session: ort.InferenceSession, ids: Array, mask: Array | None = No
 def read_steps(session: ort.InferenceSession, ids: Array) -> Array:
     """The logits (S, V) of one row (S,), read token by token in one cache."""
     step = InPlaceStep(session, read_cache_shape(session), len(ids), session.get_outputs()[0].shape[-1])
-    return np.stack([step(ids[place : place + 1]).copy() for place in range(len(ids))])
+    return np.stack([step(ids[None, place : place + 1])[0].copy() for place in range(len(ids))])
 
 
 @pytest.fixture
@@ -91,7 +91,7 @@ def test_a_cache_in_place_is_that_which_is_fed_back(tiny: Tiny, quantized: ort.I
     (ids,) = tiny.ids(1, LENGTH)
     copied = GrowingStep(quantized, read_cache_shape(quantized))
     pieces = [ids[:5], *(ids[place : place + 1] for place in range(5, LENGTH))]
-    assert np.array_equal(np.stack([copied(piece).copy() for piece in pieces]), read_steps(quantized, ids)[4:])
+    assert np.array_equal(np.stack([copied(piece[None])[0].copy() for piece in pieces]), read_steps(quantized, ids)[4:])
 
 
 def test_rows_of_a_padded_batch_are_those_alone(tiny: Tiny, quantized: ort.InferenceSession) -> None:

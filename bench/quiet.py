@@ -1,0 +1,53 @@
+"""Waits for the processor to be as fast as it was: on a shared machine another's work may halve it for seconds."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+SIZE = 1024  # rows of a float32 matrix product, some milliseconds: long enough to need every thread
+TRIES = 3
+SLACK = 1.2  # times the fastest product so far
+PATIENCE = 5.0  # seconds, for one measurement
+REST = 0.1
+
+
+@dataclass
+class Gate:
+    """Every measurement passes it, so that none is of a machine that another has at the time.
+
+    `fastest` is in seconds of one product; `waited` seconds in all; `gave_up` counts measurements that began anyway.
+    """
+
+    matrix: Any = None
+    fastest: float = float("inf")
+    waited: float = 0.0
+    passed: int = 0
+    gave_up: int = 0
+
+    def wait(self) -> None:
+        """Return when a product takes about as long as the fastest one, at the latest when patience ends."""
+        began = time.monotonic()
+        self.passed += 1
+        while self.probe() > SLACK * self.fastest:
+            if time.monotonic() - began > PATIENCE:
+                self.gave_up += 1
+                break
+            time.sleep(REST)
+        self.waited += time.monotonic() - began
+
+    def probe(self) -> float:
+        """Seconds of a matrix product, the median of some."""
+        import torch
+
+        if self.matrix is None:
+            self.matrix = torch.rand(SIZE, SIZE)
+        taken = []
+        for _ in range(TRIES):
+            began = time.perf_counter()
+            self.matrix @ self.matrix
+            taken.append(time.perf_counter() - began)
+        self.fastest = min(self.fastest, *taken)
+        return sorted(taken)[TRIES // 2]
+
+    def to_json(self) -> dict[str, float]:
+        return {"waited_s": self.waited, "passed": self.passed, "gave_up": self.gave_up}
