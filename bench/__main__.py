@@ -2,12 +2,12 @@
 
 import argparse
 import json
-import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from rich.console import Console
@@ -41,14 +41,20 @@ Keep = Callable[[dict[str, Any]], None]
 
 
 def measure(
-    plans: dict[str, Plan], parts: list[str], bandwidth_rows: int = BANDWIDTH_ROWS, keep: Keep = lambda results: None
+    plans: dict[str, Plan],
+    parts: list[str],
+    bandwidth_rows: int = BANDWIDTH_ROWS,
+    keep: Keep = lambda results: None,
+    earlier: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Measure these parts one after the other; what a part needs is made first, without being measured.
 
-    A part that fails is named in `failed`, and costs no other. The parts but the peers are of the shipped model and of
+    A part that fails is named in `failed`, and costs no other; those among `earlier` results are taken from there. The
+    parts but the peers are of the shipped model and of
     the example, which the plans must have for them.
     """
-    results: dict[str, Any] = {"host": describe_host(), "date": time.strftime("%Y-%m-%d"), "seconds": {}}
+    results: dict[str, Any] = {"host": describe_host(), "date": time.strftime("%Y-%m-%d"), "seconds": {}, **earlier}
+    done = {*results, *results.get("peers", {})}
     for plan in plans.values():
         link_examples(plan.work)
         if not plan.is_trained and {"builds", "peers"} & set(parts):
@@ -61,10 +67,12 @@ def measure(
         "idle": ("builds that have nothing to do", lambda: measure_idle(plans[SHIPPED].work / "idle", 15)),
     }
     for part, (what, act) in steps.items():
-        if part in parts:
+        if part in parts and part not in done:
             attempt(results, results, part, what, act)
             keep(results)
     for model, plan in plans.items() if "peers" in parts else ():
+        if model in done:
+            continue
         act = partial(measure_model, plan, bandwidth_rows)
         attempt(results, results.setdefault("peers", {}), model, f"peers of {model}", act)
         keep(results)
@@ -78,9 +86,9 @@ def attempt(results: dict[str, Any], place: dict[str, Any], part: str, what: str
     began = time.monotonic()
     try:
         place[part] = act()
-    except (RuntimeError, OSError, subprocess.SubprocessError) as error:
-        results.setdefault("failed", {})[what] = str(error)
-        say(f"{what} failed: {error}")
+    except Exception as error:
+        results.setdefault("failed", {})[what] = repr(error)
+        say(f"{what} failed: {error!r}")
     else:
         results["seconds"][part if place is results else what] = time.monotonic() - began
 
@@ -100,11 +108,12 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--only", action="append", choices=PARTS, help="measure this part (may be repeated)")
     parser.add_argument("--model", action="append", choices=SHAPES, help=f"peers of these ({USUAL} unless given)")
     parser.add_argument("--system", action="append", default=[], help="and these systems alone (may be repeated)")
-    parser.add_argument("--rounds", type=int, default=ROUNDS, help="rounds of the shortest runs (default %(default)s)")
+    parser.add_argument("--rounds", type=int, default=ROUNDS, help="rounds of every run at most (default %(default)s)")
     parser.add_argument("--builds", type=int, default=2, help="builds from an empty store (default %(default)s)")
     parser.add_argument("--work", type=Path, default=WORK, help="folder to work in (default bench/work)")
     parser.add_argument("--json", action="store_true", help="print the results as JSON instead of tables")
     parser.add_argument("--markdown", action="store_true", help="print the README's tables (sizes and speed, fidelity)")
+    parser.add_argument("--resume", action="store_true", help="go on where a run was interrupted")
     parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md, of a whole run")
     parser.add_argument("--from-docs", action="store_true", help="measure nothing: take docs/benchmarks/results.json")
     return parser.parse_args()
@@ -124,7 +133,7 @@ def main() -> None:
         console = Console()
         print_results(console if console.is_terminal else Console(width=WIDTH), results)
     if failed:
-        sys.exit(f"error: failed, so that no page is written: {', '.join(failed)}")
+        sys.exit(f"error: no page is written of a run whose parts failed: {', '.join(failed)}")
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
@@ -138,9 +147,17 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     def keep(results: dict[str, Any]) -> None:
         (work / "results.json").write_text(json.dumps({**command, **results}, indent=2) + "\n", encoding="utf-8")
 
-    results = measure(plans, parts, keep=keep)
+    results = measure(plans, parts, keep=keep, earlier=read_earlier(work) if options.resume else {})
     keep(results)
     return {**command, **results}
+
+
+def read_earlier(work: Path) -> dict[str, Any]:
+    """The parts that an interrupted run left; ends the program where other versions were measured."""
+    found: dict[str, Any] = json.loads((work / "results.json").read_text(encoding="utf-8"))
+    if found["host"]["versions"] != describe_host()["versions"]:
+        sys.exit("error: --resume: other versions were measured than are installed now; begin anew, without it")
+    return {name: value for name, value in found.items() if name not in ("command", "failed", "goals")}
 
 
 def name_command(words: list[str]) -> str:

@@ -5,6 +5,7 @@ import json
 import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -38,6 +39,18 @@ def digest_file(path: Path, tell: Callable[[int], None] | None = None) -> str:
                 tell(count)
             pieces = pieces[1], pieces[0]
         return hasher.hexdigest()
+
+
+@dataclass(frozen=True)
+class Written:
+    """A file that was hashed while it was written: its sha256, and its stat at the end of that.
+
+    `size` in bytes and `mtime_ns` tell whether anything was written into it since.
+    """
+
+    digest: str
+    size: int
+    mtime_ns: int
 
 
 class Hasher:

@@ -8,6 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from gpt2forge.digest import Written
+
 Metrics = Mapping[str, Any]
 """Numbers of one step, as JSON values."""
 
@@ -35,13 +37,13 @@ class Target(Section):
 class Inputs:
     """What a stage reads, by kind: folders of artifacts, and sources.
 
-    It tells by `advance` how far it is, and by `vouch` the sha256, by name, of files that it hashed as it wrote them:
-    those are not read again.
+    It tells by `advance` how far it is, and by `vouch`, once, which files it hashed as it wrote them, by name: so that
+    they need not be read again.
     """
 
     paths: Mapping[str, Path]
     advance: Advance = lambda done, total, unit: None
-    vouch: Callable[[Mapping[str, str]], None] = lambda digests: None
+    vouch: Callable[[Mapping[str, Written]], None] = lambda written: None
 
     def __getitem__(self, kind: str) -> Path:
         return self.paths[kind]

@@ -1,7 +1,7 @@
 """The process that runs one stage: `python -m gpt2forge.worker`, told on standard input what to do.
 
 It reads one line of JSON, imports the stage's module and nothing else of the program, and writes lines of JSON to the
-descriptor it was given: {"advance": [done, total, unit]} and at most once {"digests": {file: sha256}}, then one of
+descriptor it was given: {"advance": [done, total, unit]} and at most once {"written": {file: {...}}}, then one of
 {"metrics": {...}}, {"fault": what a user can mend} and {"crash": a bug}.
 """
 
@@ -13,6 +13,7 @@ import sys
 import threading
 import time
 import typing
+from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TextIO
@@ -72,7 +73,7 @@ def run_stage(order: dict[str, Any], events: TextIO) -> dict[str, Any]:
     inputs = Inputs(
         paths,
         advance=thin(lambda done, total, unit: tell(events, {"advance": [done, total, unit]})),
-        vouch=lambda digests: tell(events, {"digests": dict(digests)}),
+        vouch=lambda written: tell(events, {"written": {name: asdict(file) for name, file in written.items()}}),
     )
     out = Path(order["out"])
     # Only what the key covers: a stage that reads another field of the target fails here, not by a stale artifact.
@@ -83,7 +84,7 @@ def run_stage(order: dict[str, Any], events: TextIO) -> dict[str, Any]:
 
 
 def thin(advance: Advance) -> Advance:
-    """Pass on what is said at most once in a PAUSE, and the end: the reader is woken by every line."""
+    """Pass on what is said at most once in a PAUSE, and when all is done: the reader is woken by every line."""
     last = -math.inf
 
     def advance_sometimes(done: int, total: int, unit: str) -> None:
@@ -117,6 +118,5 @@ if __name__ == "__main__":
     status = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    os._exit(
-        status
-    )  # what was made is closed, and taking numpy and onnx apart piece by piece takes a tenth of a second
+    # What was made is closed, and taking numpy and onnx apart piece by piece would take a tenth of a second.
+    os._exit(status)

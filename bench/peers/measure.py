@@ -23,7 +23,7 @@ from gpt2forge.measure.host import count_threads
 from gpt2forge.measure.spread import summarize
 from gpt2forge.store.disk import remove_tree
 
-PAUSE = 0.25  # seconds: threads of the system before stop spinning; Intel's OpenMP lets them for 0.2
+PAUSE = 0.25  # seconds: threads of what ran before stop spinning; Intel's OpenMP lets them for 0.2
 RESERVE = 2e9  # bytes, for what a run needs
 WORLDS = 4  # times as long as the fastest round: noise of a shared machine stays far below
 KINDS = ("prefill_ms", "token_ms", "tokens_s")
@@ -135,8 +135,8 @@ def take_turns(
                 continue
             prompts = tokens[: run.batch, : run.tokens].tolist()
             for name, peer in peers.items():
-                time.sleep(PAUSE)
                 gate.wait()
+                time.sleep(PAUSE)
                 told = attempt(found[name], partial(peer.ask, "run", prompts=prompts, new=run.new))
                 if told and number:
                     samples[name].keep(run, told)

@@ -14,6 +14,7 @@ from pathlib import Path
 from threading import Event
 from typing import Any
 
+from gpt2forge.digest import Written
 from gpt2forge.errors import UserError
 from gpt2forge.measure.memory import measure_anonymous
 
@@ -31,13 +32,13 @@ class StageCrash(Exception):
 class Ended:
     """What a worker that came to its end gave back.
 
-    `peak_memory_bytes` is anonymous memory of its process tree; `digests` are those of files that it vouches for.
+    `peak_memory_bytes` is anonymous memory of its process tree; `written` are the files that it vouches for, by name.
     """
 
     metrics: dict[str, Any]
     seconds: float
     peak_memory_bytes: int
-    digests: dict[str, str] = field(default_factory=dict)
+    written: dict[str, Written] = field(default_factory=dict)
 
 
 def run_worker(
@@ -130,4 +131,5 @@ def judge(stage: str, messages: dict[str, Any], code: int, log: Path, ended: End
         )
     if code or "metrics" not in messages:
         raise StageCrash(stage, log, messages.get("crash", f"exit code {code}"))
-    return Ended(messages["metrics"], ended.seconds, ended.peak_memory_bytes, messages.get("digests", {}))
+    written = {name: Written(**file) for name, file in messages.get("written", {}).items()}
+    return Ended(messages["metrics"], ended.seconds, ended.peak_memory_bytes, written)

@@ -158,7 +158,7 @@ def make(step: Step, locks: tuple[int, ...], emit: Emit, stop: Event) -> Record:
     try:
         ended = copy_kept(step, step.kept, out) if step.kept else run(step, locks, out, emit, stop)
         check_sources(step)
-        digest = step.store.commit(out, ended.digests)
+        digest = step.store.commit(out, ended.written)
     finally:
         with suppress(OSError):
             remove_tree(out)

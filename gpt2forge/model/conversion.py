@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gpt2forge.digest import Written
 from gpt2forge.errors import UserError
 from gpt2forge.model.checkpoint import Checkpoint, find_checkpoint
 from gpt2forge.model.huggingface import read_huggingface, settle_head
@@ -18,10 +19,10 @@ from gpt2forge.model.vocabulary import END_OF_TEXT, Vocabulary, read_openai_voca
 
 @dataclass(frozen=True)
 class Converted:
-    """What came of a checkpoint: its numbers, and the sha256 of its large file by the file's name."""
+    """What came of a checkpoint: its numbers, and its large file by the file's name."""
 
     numbers: dict[str, int]
-    digests: dict[str, str]
+    written: dict[str, Written]
 
 
 def convert_checkpoint(source: Path, out: Path, tell: Tell = lambda done, total: None) -> Converted:
@@ -35,10 +36,10 @@ def convert_checkpoint(source: Path, out: Path, tell: Tell = lambda done, total:
         contents = settle_head(contents)
     write_config(contents.config, read_generation(checkpoint), out)
     write_tokenizer(vocabulary, contents.config.n_positions, out)
-    digest = write_weights(contents.tensors, out, tell)
+    written = write_weights(contents.tensors, out, tell)
     values = sum(tensor.count for tensor in contents.tensors)
     numbers = {"tensors": len(contents.tensors), "parameters": values, "context": contents.config.n_positions}
-    return Converted(numbers, {WEIGHTS: digest})
+    return Converted(numbers, {WEIGHTS: written})
 
 
 def read_checkpoint(checkpoint: Checkpoint) -> tuple[Vocabulary, Contents]:

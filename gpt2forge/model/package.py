@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from gpt2forge.digest import Written
 from gpt2forge.errors import UserError
 from gpt2forge.model.config import ModelConfig
 from gpt2forge.model.stored import Stored, make_buffers, read_pieces
@@ -18,8 +19,8 @@ Tell = Callable[[int, int], None]
 """Called with the bytes that are done and all of them."""
 
 
-def write_weights(tensors: tuple[Stored, ...], folder: Path, tell: Tell) -> str:
-    """Write the tensors as float32 to model.safetensors, a piece at a time; returns the file's sha256.
+def write_weights(tensors: tuple[Stored, ...], folder: Path, tell: Tell) -> Written:
+    """Write the tensors as float32 to model.safetensors, a piece at a time, hashed on the way.
 
     Raises UserError where a tensor's bytes are not the ones that were written, or not all of its values are finite.
     """

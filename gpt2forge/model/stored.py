@@ -16,7 +16,7 @@ from gpt2forge.model.table import mask
 from gpt2forge.model.texts import quote
 from gpt2forge.model.weights import DTYPES
 
-PIECE = 1 << 18  # values; a piece of float32 stays in a core's cache from reading over checking to writing
+PIECE = 1 << 18  # values; two pieces of float32 stay in a core's cache, from reading over checking to writing
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ without holes (https://github.com/huggingface/safetensors#format).
 
 import json
 import math
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from io import FileIO
@@ -15,7 +16,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
-from gpt2forge.digest import Hasher
+from gpt2forge.digest import Hasher, Written
 from gpt2forge.errors import UserError
 from gpt2forge.model.texts import quote
 from gpt2forge.model.writeback import STRIDE, make_starter
@@ -85,8 +86,8 @@ def locate(name: str, entry: Mapping[str, Any], start: int) -> Tensor:
     return Tensor(name, dtype, shape, start + begin, end - begin)
 
 
-def write_float32(path: Path, shapes: Mapping[str, tuple[int, ...]], pieces: Iterable[np.ndarray[Any, Any]]) -> str:
-    """Write float32 tensors in the order of `shapes`, and give the file's sha256.
+def write_float32(path: Path, shapes: Mapping[str, tuple[int, ...]], pieces: Iterable[np.ndarray[Any, Any]]) -> Written:
+    """Write float32 tensors in the order of `shapes`, hashed on the way.
 
     `pieces` are their values, in order, cut anywhere; one must stay as it is until the next is there.
     """
@@ -105,9 +106,9 @@ def write_float32(path: Path, shapes: Mapping[str, tuple[int, ...]], pieces: Ite
             if written - started >= STRIDE:
                 start_writeback(started, written)
                 started = written
-    if written != expected:
-        raise ValueError(f"{path}: wrote {written} bytes where the header says {expected}")
-    return hasher.hexdigest()
+        if written != expected:
+            raise ValueError(f"{path}: wrote {written} bytes where the header says {expected}")
+        return Written(hasher.hexdigest(), written, os.fstat(file.fileno()).st_mtime_ns)
 
 
 def write_all(file: FileIO, data: memoryview) -> None:

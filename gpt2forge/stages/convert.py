@@ -19,7 +19,7 @@ def run(inputs: Inputs, section: None, target: Target, out: Path) -> Metrics:
     from gpt2forge.model.conversion import convert_checkpoint
 
     converted = convert_checkpoint(inputs["checkpoint"], out, lambda done, total: inputs.advance(done, total, "B"))
-    inputs.vouch(converted.digests)
+    inputs.vouch(converted.written)
     return converted.numbers
 
 

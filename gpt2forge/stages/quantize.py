@@ -94,5 +94,5 @@ STAGE = Stage(
     version=1,
     run=run,
     guess=lambda section, read: SHARES[section.scheme] * read,
-    holds=0.3,
+    holds=0.5,
 )

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from gpt2forge.digest import digest_bytes, digest_file, digest_value
+from gpt2forge.digest import Written, digest_bytes, digest_file, digest_value
 from gpt2forge.errors import UserError
 from gpt2forge.store.disk import replace_text
 
@@ -72,13 +72,13 @@ class Memo:
             self.remember(name, digest)
         return digest
 
-    def vouch(self, path: Path, digest: str) -> None:
-        """Take a file's sha256 from whoever wrote it; where that cannot be remembered, the file will be read."""
+    def vouch(self, path: Path, written: Written) -> None:
+        """Take a file's sha256 from whoever wrote it, if nobody wrote into it since."""
         identity = identify(path)
         wait = identity.settles_in(time.time_ns())
-        if wait <= TICK:
+        if wait <= TICK and (identity.size, identity.mtime_ns) == (written.size, written.mtime_ns):
             time.sleep(wait / 1e9)
-            self.remember(name_file(identity), digest)
+            self.remember(name_file(identity), written.digest)
 
     def recall(self, name: str) -> str | None:
         """What was remembered under a name; None where that is not known, or the entry is not as it was written."""

@@ -21,7 +21,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from gpt2forge.artifact import Manifest, list_files, make_manifest, parse_manifest
-from gpt2forge.digest import canonical_json, digest_file
+from gpt2forge.digest import Written, canonical_json, digest_file
 from gpt2forge.errors import UserError
 from gpt2forge.store.disk import READ_ONLY_FILE, is_folder, protect_folders, remove_tree, sync, write_whole
 from gpt2forge.store.locking import acquire
@@ -212,20 +212,21 @@ class Store:
         folder.mkdir(parents=True)
         return folder
 
-    def commit(self, folder: Path, digests: Mapping[str, str] = MappingProxyType({})) -> str:
+    def commit(self, folder: Path, written: Mapping[str, Written] = MappingProxyType({})) -> str:
         """Take a finished folder in; returns its digest. The caller holds the lock of the key it was made under.
 
-        `digests` are those of files that were hashed while they were written, by name: these are not read again.
+        `written` are files that were hashed while they were written, by name: they are not read again if that can be
+        remembered.
         """
         names = list_files(folder)
         for name in names:
             (folder / name).chmod(READ_ONLY_FILE)
-        for name, digest in digests.items():
-            self.memo.vouch(folder / name, digest)
+        for name, file in written.items():
+            self.memo.vouch(folder / name, file)
         with ThreadPoolExecutor() as pool:  # the disk writes while the processor hashes
-            written = [pool.submit(sync, folder / name) for name in names]
+            synced = [pool.submit(sync, folder / name) for name in names]
             manifest = make_manifest(folder, names, self.memo.digest)
-            for future in written:
+            for future in synced:
                 future.result()
         with self.lock(manifest.digest):
             if self.settle(manifest.digest):

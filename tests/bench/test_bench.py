@@ -63,6 +63,9 @@ def test_a_part_that_fails_costs_no_other(plan: Plan) -> None:
     assert "none" in found["failed"]["builds from an empty store"]
     assert list(found["seconds"]) == ["variants"]
     assert len(kept) == 2
+    again = measure({SHIPPED: lost, "nano": lost}, ["builds", "variants"], 256, earlier=found)
+    assert again["variants"] is found["variants"]
+    assert list(again["seconds"]) == ["variants", "builds"]
 
 
 def test_every_system_is_made_held_and_read(peers: dict[str, Any]) -> None:

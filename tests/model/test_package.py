@@ -33,9 +33,9 @@ def test_memory_is_a_piece_and_not_a_tensor(tmp_path: Path) -> None:
     values.tofile(path)
     tensors = tuple(Stored(name, "F32", values.shape, path, 0, values.nbytes, None) for name in ("a", "b"))
     tracemalloc.start()
-    digest = write_weights(tensors, tmp_path, lambda done, total: None)
+    written = write_weights(tensors, tmp_path, lambda done, total: None)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 3 * 4 * PIECE  # one is hashed while the next is read
-    assert digest == digest_file(tmp_path / "model.safetensors")
+    assert written.digest == digest_file(tmp_path / "model.safetensors")
     assert all(np.array_equal(written, values) for written in load_file(tmp_path / "model.safetensors").values())

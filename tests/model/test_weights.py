@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from gpt2forge.digest import digest_bytes
+from gpt2forge.digest import Written, digest_bytes
 from gpt2forge.errors import UserError
 from gpt2forge.model.weights import ALIGNMENT, DTYPES, read_header, write_float32
 
@@ -19,8 +19,8 @@ SHAPES = {"wte.weight": (5, 3), "empty": (0, 4), "scalar": (), "h.0.ln_1.bias": 
 
 def write(path: Path, cuts: list[int]) -> np.ndarray:
     values = np.arange(23, dtype=np.float32)
-    digest = write_float32(path, SHAPES, iter(np.split(values, sorted(cuts))))
-    assert digest == digest_bytes(path.read_bytes())
+    written = write_float32(path, SHAPES, iter(np.split(values, sorted(cuts))))
+    assert written == Written(digest_bytes(path.read_bytes()), path.stat().st_size, path.stat().st_mtime_ns)
     return values
 
 

@@ -4,6 +4,7 @@ import itertools
 import json
 import shutil
 from pathlib import Path
+from threading import Event
 
 import numpy as np
 import pytest
@@ -11,7 +12,9 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, GPT2LMHeadModel
 
+from gpt2forge.digest import Written, digest_file
 from gpt2forge.errors import UserError
+from gpt2forge.executor.process import run_worker
 from gpt2forge.model.config import read_config
 from gpt2forge.model.weights import read_header
 from gpt2forge.stage import Inputs, Target
@@ -35,6 +38,22 @@ FILES = [
 def convert(source: Path, out: Path) -> dict[str, int]:
     out.mkdir()
     return dict(STAGE.run(Inputs({"checkpoint": source}), None, Target(device="cpu"), out))
+
+
+def test_it_vouches_for_the_large_file_through_its_worker(tmp_path: Path) -> None:
+    order = {
+        "name": "convert",
+        "module": STAGE.module,
+        "section": {},
+        "target": {},
+        "inputs": {"checkpoint": {"path": str(NANO), "digest": "0" * 64, "made": False}},
+        "out": str(tmp_path / "out"),
+    }
+    (tmp_path / "out").mkdir()
+    ended = run_worker("convert", order, tmp_path / "log", (), lambda done, total, unit: None, Event())
+    path = tmp_path / "out/model.safetensors"
+    found = path.stat()
+    assert ended.written == {path.name: Written(digest_file(path), found.st_size, found.st_mtime_ns)}
 
 
 @pytest.fixture(scope="module")

@@ -1,6 +1,7 @@
 """What goes in comes out, whole or not at all."""
 
 import json
+import os
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gpt2forge.artifact import parse_manifest
-from gpt2forge.digest import digest_bytes
+from gpt2forge.digest import Written, digest_bytes
 from gpt2forge.errors import UserError
 from gpt2forge.store.disk import write_whole
 from gpt2forge.store.record import Record, parse_record
@@ -57,11 +58,26 @@ def test_a_vouched_file_is_not_read_and_a_wrong_word_is_found(tmp_path: Path) ->
     for digest in (right, wrong):
         folder = store.make_room(KEY)
         (folder / "some").write_bytes(b"some bytes")
-        found[digest] = store.commit(folder, {"some": digest})
+        found[digest] = store.commit(folder, {"some": vouch(folder / "some", digest)})
         assert store.read_manifest(found[digest]).files["some"].digest == digest
     assert found[right] == put(store, {"some": b"some bytes"})
     assert store.is_sound(found[right])
     assert not store.is_sound(found[wrong])
+
+
+def test_a_file_that_was_written_into_since_is_read(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    folder = store.make_room(KEY)
+    (folder / "some").write_bytes(b"some bytes")
+    told = vouch(folder / "some", digest_bytes(b"some bytes"))
+    (folder / "some").write_bytes(b"more bytes")
+    os.utime(folder / "some", ns=(told.mtime_ns + 1, told.mtime_ns + 1))
+    digest = store.commit(folder, {"some": told})
+    assert store.read_manifest(digest).files["some"].digest == digest_bytes(b"more bytes")
+
+
+def vouch(path: Path, digest: str) -> Written:
+    return Written(digest, path.stat().st_size, path.stat().st_mtime_ns)
 
 
 @settings(max_examples=40)

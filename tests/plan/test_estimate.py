@@ -1,0 +1,24 @@
+"""How much memory a step is expected to take, before any was made and after."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from gpt2forge.plan.estimate import estimate
+from gpt2forge.plan.reason import Nearest
+from gpt2forge.store.store import Store
+from tests.toy.job import make_job, run
+
+
+def test_memory_is_what_a_stage_holds_of_what_it_reads(tmp_path: Path) -> None:
+    job = make_job(tmp_path / "source")
+    stage = replace(job.stages[0], holds=0.25)
+    assert estimate(job, stage, None, 1000).memory == stage.libraries + 250
+
+
+def test_memory_grows_from_what_the_nearest_took(tmp_path: Path) -> None:
+    store, job = Store(tmp_path / "cache"), make_job(tmp_path / "source")
+    run(job, store)
+    stage = replace(job.stages[0], holds=0.25)
+    record = replace(store.records(stage.name)[0], peak_memory_bytes=500, bytes_read=1000, bytes_written=10)
+    assert estimate(job, stage, Nearest(record, ()), 3000).memory == 500 + 500
+    assert estimate(job, stage, Nearest(record, ()), 200).memory == 500
