@@ -19,8 +19,8 @@ Written by `make bench` from [what it measured](benchmarks/results.json), every 
 `bench/document.py`, not this page. Everything stands side by side in one run: each system in an environment and a
 process of its own, those that memory holds at once taking turns; a number is the median of its rounds, with the least
 and the largest of them. A shared processor may be half as fast for a while: a measurement waits some seconds at most,
-until a matrix product on all threads takes no more than 1.2 times the least that it took. `make bench-full` measures the
-other sizes too. What is quoted elsewhere may come from other runs: hold ratios against ratios.
+until a matrix product on all threads takes no more than 1.2 times the least that it took. `make bench-full` measures
+the other sizes too. What is quoted elsewhere may come from other runs: hold ratios against ratios.
 
 The weights of nano are trained, those of the other models come from a seed in the published shape: they cost the same
 time, and say nothing of fidelity. Optimum's int8 is its dynamic quantization with a scale per channel; llama.cpp's
