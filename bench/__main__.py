@@ -4,8 +4,8 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -50,11 +50,9 @@ def measure(
     """Measure these parts one after the other; what a part needs is made first, without being measured.
 
     A part that fails is named in `failed`, and costs no other; those among `earlier` results are taken from there. The
-    parts but the peers are of the shipped model and of
-    the example, which the plans must have for them.
+    parts but the peers are of the shipped model and of the example, which the plans must have for them.
     """
     results: dict[str, Any] = {"host": describe_host(), "date": time.strftime("%Y-%m-%d"), "seconds": {}, **earlier}
-    done = {*results, *results.get("peers", {})}
     for plan in plans.values():
         link_examples(plan.work)
         if not plan.is_trained and {"builds", "peers"} & set(parts):
@@ -67,30 +65,31 @@ def measure(
         "idle": ("builds that have nothing to do", lambda: measure_idle(plans[SHIPPED].work / "idle", 15)),
     }
     for part, (what, act) in steps.items():
-        if part in parts and part not in done:
-            attempt(results, results, part, what, act)
-            keep(results)
+        if part in parts and part not in results:
+            with attempt(results, part, what, keep):
+                results[part] = act()
     for model, plan in plans.items() if "peers" in parts else ():
-        if model in done:
-            continue
-        act = partial(measure_model, plan, bandwidth_rows)
-        attempt(results, results.setdefault("peers", {}), model, f"peers of {model}", act)
-        keep(results)
+        peers = results.setdefault("peers", {})
+        if model not in peers:
+            with attempt(results, f"peers of {model}", f"peers of {model}", keep):
+                peers[model] = measure_model(plan, bandwidth_rows)
     results["goals"] = [verdict.to_json() for verdict in judge(results)]
     return results
 
 
-def attempt(results: dict[str, Any], place: dict[str, Any], part: str, what: str, act: Callable[[], Any]) -> None:
-    """Put what comes of a part in its place, and its duration beside it; where it fails, why."""
+@contextmanager
+def attempt(results: dict[str, Any], part: str, what: str, keep: Keep) -> Iterator[None]:
+    """Take a part's time, or write down why it failed; then keep what there is."""
     say(what)
     began = time.monotonic()
     try:
-        place[part] = act()
+        yield
     except Exception as error:
         results.setdefault("failed", {})[what] = repr(error)
         say(f"{what} failed: {error!r}")
     else:
-        results["seconds"][part if place is results else what] = time.monotonic() - began
+        results["seconds"][part] = time.monotonic() - began
+    keep(results)
 
 
 def measure_model(plan: Plan, bandwidth_rows: int) -> dict[str, Any]:

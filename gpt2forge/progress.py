@@ -3,6 +3,7 @@
 `recipe` is the name of the recipe whose step it is; a step that several share is made for the first of them.
 """
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -77,21 +78,34 @@ Emit = Callable[[Event], None]
 
 
 @dataclass
+class Pace:
+    """Says when it is time to tell again: at most `per_second` times, and when all is done."""
+
+    per_second: float
+    last: float = -math.inf
+
+    def is_due(self, done: int, total: int) -> bool:
+        now = time.monotonic()
+        due = done >= total or now - self.last >= 1 / self.per_second
+        if due:
+            self.last = now
+        return due
+
+
+@dataclass
 class Meter:
-    """Turns (done, total, unit) into events with a rate and an estimate, at most `per_second` of them."""
+    """Turns (done, total, unit) into events with a rate and an estimate, ten a second at most."""
 
     stage: str
     emit: Emit
     recipe: str = ""
-    per_second: float = 10.0
     started: float = field(default_factory=time.monotonic)
-    last: float = 0.0
+    pace: Pace = field(default_factory=lambda: Pace(per_second=10))
 
     def advance(self, done: int, total: int, unit: str) -> None:
-        now = time.monotonic()
-        if now - self.last < 1 / self.per_second and done < total:
+        if not self.pace.is_due(done, total):
             return
-        self.last = now
-        rate = done / (now - self.started) if now > self.started else 0.0
+        taken = time.monotonic() - self.started
+        rate = done / taken if taken > 0 else 0.0
         left = (total - done) / rate if rate else None
         self.emit(StepAdvanced(self.stage, done, total, unit, rate, left, self.recipe))

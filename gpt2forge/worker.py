@@ -7,11 +7,9 @@ descriptor it was given: {"advance": [done, total, unit]} and at most once {"wri
 
 import importlib
 import json
-import math
 import os
 import sys
 import threading
-import time
 import typing
 from dataclasses import asdict
 from pathlib import Path
@@ -19,10 +17,9 @@ from types import SimpleNamespace
 from typing import Any, TextIO
 
 from gpt2forge.errors import MENDABLE, UserError, say_refusal
+from gpt2forge.progress import Pace
 from gpt2forge.provenance import write_provenance
-from gpt2forge.stage import Advance, Inputs, Section, Stage, Target
-
-PAUSE = 0.05  # seconds
+from gpt2forge.stage import Inputs, Section, Stage, Target
 
 
 def main() -> int:
@@ -70,9 +67,15 @@ def run_stage(order: dict[str, Any], events: TextIO) -> dict[str, Any]:
     stage: Stage = importlib.import_module(order["module"]).STAGE
     section = parse_section(stage, order["section"])
     paths = {kind: Path(source["path"]) for kind, source in order["inputs"].items()}
+    pace = Pace(per_second=20)  # every line wakes the reader
+
+    def advance(done: int, total: int, unit: str) -> None:
+        if pace.is_due(done, total):
+            tell(events, {"advance": [done, total, unit]})
+
     inputs = Inputs(
         paths,
-        advance=thin(lambda done, total, unit: tell(events, {"advance": [done, total, unit]})),
+        advance,
         vouch=lambda written: tell(events, {"written": {name: asdict(file) for name, file in written.items()}}),
     )
     out = Path(order["out"])
@@ -81,20 +84,6 @@ def run_stage(order: dict[str, Any], events: TextIO) -> dict[str, Any]:
     metrics = stage.run(inputs, section, typing.cast(Target, SimpleNamespace(**target)), out)
     write_provenance(out, stage, order["section"], target, order["inputs"])
     return dict(metrics)
-
-
-def thin(advance: Advance) -> Advance:
-    """Pass on what is said at most once in a PAUSE, and when all is done: the reader is woken by every line."""
-    last = -math.inf
-
-    def advance_sometimes(done: int, total: int, unit: str) -> None:
-        nonlocal last
-        now = time.monotonic()
-        if done >= total or now - last >= PAUSE:
-            last = now
-            advance(done, total, unit)
-
-    return advance_sometimes
 
 
 def parse_section(stage: Stage, values: dict[str, Any]) -> Section | None:

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -132,4 +132,4 @@ def judge(stage: str, messages: dict[str, Any], code: int, log: Path, ended: End
     if code or "metrics" not in messages:
         raise StageCrash(stage, log, messages.get("crash", f"exit code {code}"))
     written = {name: Written(**file) for name, file in messages.get("written", {}).items()}
-    return Ended(messages["metrics"], ended.seconds, ended.peak_memory_bytes, written)
+    return replace(ended, metrics=messages["metrics"], written=written)

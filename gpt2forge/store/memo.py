@@ -42,6 +42,15 @@ def identify(path: Path) -> Identity:
     return Identity(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
+def settle(identity: Identity) -> bool:
+    """Wait until any write is sure to change this stat; False, at once, where that would take too long."""
+    wait = identity.settles_in(time.time_ns())
+    if wait > TICK:
+        return False
+    time.sleep(wait / 1e9)
+    return True
+
+
 def name_file(identity: Identity) -> str:
     return digest_value(asdict(identity))
 
@@ -62,22 +71,18 @@ class Memo:
         known = self.recall(name)
         if known is not None and DIGEST.fullmatch(known):
             return known
-        wait = before.settles_in(time.time_ns())
-        if wait <= TICK:
-            time.sleep(wait / 1e9)
+        is_settled = settle(before)
         digest = digest_file(path, tell)
         if identify(path) != before:
             raise UserError(f"{path}: changed while it was being read; build again when nothing writes to it")
-        if wait <= TICK:
+        if is_settled:
             self.remember(name, digest)
         return digest
 
     def vouch(self, path: Path, written: Written) -> None:
         """Take a file's sha256 from whoever wrote it, if nobody wrote into it since."""
         identity = identify(path)
-        wait = identity.settles_in(time.time_ns())
-        if wait <= TICK and (identity.size, identity.mtime_ns) == (written.size, written.mtime_ns):
-            time.sleep(wait / 1e9)
+        if (identity.size, identity.mtime_ns) == (written.size, written.mtime_ns) and settle(identity):
             self.remember(name_file(identity), written.digest)
 
     def recall(self, name: str) -> str | None:
