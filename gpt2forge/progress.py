@@ -3,13 +3,13 @@
 `recipe` is the name of the recipe whose step it is; a step that several share is made for the first of them.
 """
 
-import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from gpt2forge.outcome import Outcome
+from gpt2forge.pace import Pace
 
 
 @dataclass(frozen=True)
@@ -75,21 +75,6 @@ class RunFinished:
 
 Event = StepStarted | StepWaiting | StepAdvanced | StepFinished | RunFinished
 Emit = Callable[[Event], None]
-
-
-@dataclass
-class Pace:
-    """Says when it is time to tell again: at most `per_second` times, and when all is done."""
-
-    per_second: float
-    last: float = -math.inf
-
-    def is_due(self, done: int, total: int) -> bool:
-        now = time.monotonic()
-        due = done >= total or now - self.last >= 1 / self.per_second
-        if due:
-            self.last = now
-        return due
 
 
 @dataclass

@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from typing import Any, TextIO
 
 from gpt2forge.errors import MENDABLE, UserError, say_refusal
-from gpt2forge.progress import Pace
+from gpt2forge.pace import Pace
 from gpt2forge.provenance import write_provenance
 from gpt2forge.stage import Inputs, Section, Stage, Target
 
