@@ -22,6 +22,7 @@ from bench.markdown import write_markdown
 from bench.peers.measure import measure_peers
 from bench.plan import EXAMPLE, ROUNDS, SHIPPED, WORK, Plan, plan_models
 from bench.prepare import link_examples, prepare_checkpoint
+from bench.say import say
 from bench.shapes import SHAPES
 from bench.show import print_results
 from bench.variants import measure_variants
@@ -96,10 +97,6 @@ def measure_model(plan: Plan, bandwidth_rows: int) -> dict[str, Any]:
     """Every system beside the others, from the folder of transformers that our own build makes."""
     weights = plan.store / "artifacts" / run_build(plan, COLD).digest("convert")
     return measure_peers(plan, weights, Bandwidth(bandwidth_rows))
-
-
-def say(what: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
 def parse() -> argparse.Namespace:

@@ -18,6 +18,7 @@ from bench.peers.process import Peer, PeerFault, start
 from bench.peers.systems import OURS, REFERENCE, SYSTEMS, choose_systems
 from bench.plan import SHORT, Plan, Run
 from bench.quiet import Gate
+from bench.say import say
 from gpt2forge.measure.bandwidth import Bandwidth
 from gpt2forge.measure.host import count_threads
 from gpt2forge.measure.spread import summarize
@@ -86,6 +87,7 @@ def prepare_all(plan: Plan, weights: Path) -> dict[str, dict[str, Any]]:
     """What every system's preparation came to."""
     found: dict[str, dict[str, Any]] = {}
     for name, system in choose_systems(plan).items():
+        say(f"{plan.model}: preparing {name}")
         before = found.get(system.after or "", {})
         try:
             found[name] = prepare(plan, system, weights, {} if "error" in before else before)
@@ -128,6 +130,7 @@ def take_turns(
     samples = {name: Samples() for name in peers}
     tokens = np.random.default_rng(0).integers(0, plan.shape.n_vocab - 1, (most_texts(plan), plan.shape.n_ctx))
     for number in range(plan.rounds + 1):
+        say(f"{plan.model}: {len(peers)} systems, round {number} of {plan.rounds}")
         gate.wait()
         bandwidth.sample()
         for run in plan.possible():

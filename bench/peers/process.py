@@ -1,10 +1,11 @@
 """A peer's process, and what is asked of it."""
 
 import json
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,10 +35,23 @@ class Peer:
             line = self.process.stdout.readline()
         except BrokenPipeError:
             line = ""
-        answer = json.loads(line) if line else {"error": f"ended with code {self.process.wait()}"}
+        answer = json.loads(line) if line else {"error": name_end(self.process.wait())}
         if isinstance(answer, dict) and "error" in answer:
             raise PeerFault(answer["error"].replace(f"{ROOT}/", ""))
         return answer
+
+
+def name_end(code: int) -> str:
+    """Why a process is no more."""
+    if code == -signal.SIGKILL:
+        return "was killed: it asked for more memory than the machine has"  # nothing else here sends that
+    return f"ended with code {code}"
+
+
+def offer_first(pid: int) -> None:
+    """Where memory ends, the kernel is to end this process rather than the bench that would tell of it."""
+    with suppress(OSError):  # of Linux alone
+        Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
 
 
 @contextmanager
@@ -52,6 +66,7 @@ def start(system: System, work: Path) -> Iterator[Peer]:
         process = subprocess.Popen(
             command, cwd=work, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
         )
+    offer_first(process.pid)
     with process:
         try:
             yield Peer(process)
