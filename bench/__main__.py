@@ -74,6 +74,8 @@ def measure(
         if model not in peers:
             with attempt(results, f"peers of {model}", f"peers of {model}", keep):
                 peers[model] = measure_model(plan, bandwidth_rows)
+    if peers := results.get("peers"):  # in the plans' order, whichever was measured first
+        results["peers"] = {model: peers[model] for model in (*plans, *peers) if model in peers}
     results["goals"] = [verdict.to_json() for verdict in judge(results)]
     return results
 
