@@ -21,7 +21,7 @@ from bench.idle import measure_idle
 from bench.markdown import write_markdown
 from bench.peers.measure import measure_peers
 from bench.plan import EXAMPLE, ROUNDS, SHIPPED, WORK, Plan, plan_models
-from bench.prepare import link_examples, prepare_checkpoint
+from bench.prepare import EXAMPLES, link_folders, prepare_checkpoint
 from bench.say import say
 from bench.shapes import SHAPES
 from bench.show import print_results
@@ -55,7 +55,7 @@ def measure(
     """
     results: dict[str, Any] = {"host": describe_host(), "date": time.strftime("%Y-%m-%d"), "seconds": {}, **earlier}
     for plan in plans.values():
-        link_examples(plan.work)
+        link_folders(plan.work, EXAMPLES)
         if not plan.is_trained and {"builds", "peers"} & set(parts):
             say(f"the checkpoint of {plan.model}")
             prepare_checkpoint(plan)

@@ -33,8 +33,12 @@ def prepare_checkpoint(plan: Plan) -> None:
     subprocess.run(command, check=True, cwd=RECIPES.parent, env=environment, stderr=subprocess.DEVNULL)
 
 
-def link_examples(work: Path) -> None:
-    """Recipes name `examples/nano` from the working directory."""
+def link_folders(work: Path, *folders: Path) -> None:
+    """Put links to these into `work`: recipes name checkpoints and texts from the working directory."""
     work.mkdir(parents=True, exist_ok=True)
-    if not (work / "examples").exists():
-        (work / "examples").symlink_to(EXAMPLES, target_is_directory=True)
+    for folder in folders:
+        link = work / folder.name
+        if link.is_symlink() and link.readlink() != folder:  # of a checkout that lay elsewhere
+            link.unlink()
+        if folder.exists() and not link.is_symlink():
+            link.symlink_to(folder, target_is_directory=True)

@@ -10,7 +10,7 @@ import pytest
 
 from bench.builds import run_build
 from bench.plan import WORK, Plan
-from bench.prepare import link_examples, prepare_checkpoint
+from bench.prepare import EXAMPLES, link_folders, prepare_checkpoint
 from bench.shapes import SHAPES
 from gpt2forge.graph.text import read_tokenizer
 from interop.browser import type_prompt
@@ -26,7 +26,7 @@ VARIANTS = ("fp32", "int8 blocks of 128")
 def packages() -> dict[str, Path]:
     """The published directories, by variant; checkpoint and store are those of `make bench`, made once."""
     plan = Plan("774m", SHAPES["774m"], WORK / "checkpoints" / "774M", WORK, rounds=1, builds=1)
-    link_examples(plan.work)
+    link_folders(plan.work, EXAMPLES)
     prepare_checkpoint(plan)
     for variant in VARIANTS:
         run_build(plan, variant)

@@ -99,13 +99,13 @@ def prepare_all(plan: Plan, weights: Path) -> dict[str, dict[str, Any]]:
 def order_systems(prepared: Mapping[str, Mapping[str, Any]]) -> list[str]:
     """Those that can be opened: the reference, then the small ones, so that what is compared most is open together."""
     names = [name for name in prepared if "error" not in prepared[name]]
-    return sorted(names, key=lambda name: (name != REFERENCE, SYSTEMS[name].room, prepared[name]["bytes"]))
+    return sorted(names, key=lambda name: (name != REFERENCE, find_need(name, prepared)))
 
 
 def open_peers(plan: Plan, stack: ExitStack, queue: list[str], found: dict[str, Any]) -> dict[str, Peer]:
     """Take systems off the queue as long as memory lasts, one at least, and open them."""
     peers: dict[str, Peer] = {}
-    while queue and (not peers or find_room(peers, found) > SYSTEMS[queue[0]].room * plan.float32_bytes + RESERVE):
+    while queue and (not peers or find_room(peers, found) > find_need(queue[0], found)):
         name = queue.pop(0)
         try:
             peer = stack.enter_context(start(SYSTEMS[name], plan.work / "peers" / SYSTEMS[name].kind))
@@ -115,6 +115,11 @@ def open_peers(plan: Plan, stack: ExitStack, queue: list[str], found: dict[str, 
         except PeerFault as error:
             found[name]["error"] = str(error)
     return peers
+
+
+def find_need(name: str, found: Mapping[str, Any]) -> float:
+    """Bytes of memory that a system may take to open, and to run beside the others."""
+    return SYSTEMS[name].room * found[name]["bytes"] + RESERVE
 
 
 def find_room(peers: Mapping[str, Peer], found: Mapping[str, Any]) -> float:

@@ -13,6 +13,7 @@ from bench.memory import Sampler
 from bench.peers.process import start
 from bench.peers.systems import OURS, System
 from bench.plan import Plan
+from bench.prepare import link_folders
 from gpt2forge.store.disk import remove_tree
 
 
@@ -23,7 +24,7 @@ def prepare(plan: Plan, system: System, weights: Path, before: Mapping[str, Any]
     counts here too. Raises PeerFault.
     """
     work = plan.work / "peers" / system.kind
-    link_sources(plan, work)
+    link_folders(work, plan.work / "checkpoints", plan.work / "examples")
     note, key = work / f"{system.scheme}.json", make_key(system, weights)
     told = json.loads(note.read_text()) if note.is_file() and system.is_foreign else {}
     if told.get("key") == key and Path(told["path"]).exists():
@@ -55,11 +56,3 @@ def make(plan: Plan, system: System, weights: Path, work: Path) -> dict[str, Any
         told["path"] = str(package.rename(place))
         remove_tree(store)
     return {**told, "peak_memory_bytes": sampler.peak}
-
-
-def link_sources(plan: Plan, work: Path) -> None:
-    """Recipes name checkpoints and texts from the working directory."""
-    work.mkdir(parents=True, exist_ok=True)
-    for folder in ("checkpoints", "examples"):
-        if (plan.work / folder).exists() and not (work / folder).is_symlink():
-            (work / folder).symlink_to(plan.work / folder)

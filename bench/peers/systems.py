@@ -15,7 +15,7 @@ REFERENCE = "PyTorch fp32"
 class System:
     """`kind` is the folder here that says how it is run; `scheme` the form of its weights, or a variant of ours;
     `after` another system whose preparation is the first part of its own; `models` those that it is measured on;
-    `room` how many times float32's bytes of memory must be free to open it."""
+    `room` how many times its own files' bytes of memory must be free to open it."""
 
     kind: str
     scheme: str

@@ -23,6 +23,9 @@ from gpt2forge.graph.quantize.table import TABLES
 from tests.graph.models import Array, Tiny
 
 FLOAT32 = make_scheme("none", None, "none")
+FLOAT16 = make_scheme("float16", None, "float16")
+"""Of a graph without fused attention alone."""
+
 SCHEMES = {
     "float32": FLOAT32,
     "int8-128": make_scheme("int8", 128, "int8"),

@@ -18,9 +18,10 @@ def cost(columns: Floats, steps: Floats, spread: Floats, hessian: Floats) -> Flo
     return np.asarray((errors * (hessian @ errors)).sum(axis=0))
 
 
-def start(bits: int) -> tuple[Floats, Floats, Floats, Floats]:
+def start(bits: int, given: Floats | None = None) -> tuple[Floats, Floats, Floats, Floats]:
     """Columns (K, N), what GPTQ makes of them, with which scales (blocks, N), and H (K, K)."""
-    columns, feedback = make_weights(), make_feedback(unpack(pack(make_inputs())))
+    columns = make_weights() if given is None else given
+    feedback = make_feedback(unpack(pack(make_inputs())))
     padded = np.zeros((-(-K // BLOCK) * BLOCK, N), np.float32)
     padded[:K] = columns
     scales = search_scales(padded.reshape(-1, BLOCK, N), bits)
@@ -83,3 +84,14 @@ def test_columns_of_zeros_are_no_obstacle() -> None:
     steps = np.zeros_like(columns)
     descend(columns, steps, scales, 4, BLOCK, hessian)
     assert np.isfinite(scales).all() and not (steps * widen(scales))[:, 0].any()
+
+
+def test_block_of_zeros_may_make_up_for_the_others() -> None:
+    blank = make_weights()
+    blank[:BLOCK, 0] = 0
+    columns, steps, scales, hessian = start(4, blank)
+    assert not steps[:BLOCK, 0].any() or scales[0, 0] < 1e-6
+    before = cost(columns, steps, widen(scales), hessian)
+    descend(columns, steps, scales, 4, BLOCK, hessian)
+    after = cost(columns, steps, widen(scales), hessian)
+    assert np.isfinite(scales).all() and (after <= before).all() and after[0] < before[0]
