@@ -47,6 +47,11 @@ class Shape:
             total += count
         return total
 
+    @property
+    def cache_bytes(self) -> int:
+        """Bytes of the keys and values of a text that fills the context, in float32."""
+        return 4 * 2 * self.n_layer * self.n_ctx * self.n_embd
+
 
 NANO = Shape(4096, 256, 128, 4, 4)
 LARGE = Shape(50257, 1024, 1280, 20, 36)

@@ -26,19 +26,30 @@ from gpt2forge.store.disk import remove_tree
 
 PAUSE = 0.25  # seconds: threads of what ran before stop spinning; Intel's OpenMP lets them for 0.2
 RESERVE = 2e9  # bytes, for what a run needs
-WORLDS = 4  # times as long as the fastest round: noise of a shared machine stays far below
+COPIES = 2  # of keys and values that a system may hold: those before a token, and those behind it
+READS = 20  # of a disk, in one run: what Python reads of itself stays below
 KINDS = ("prefill_ms", "token_ms", "tokens_s")
 
 
 @dataclass
 class Samples:
-    """What one system took: samples by kind, and in that by tokens before or by texts at once; what it wrote."""
+    """What one system took: samples by kind, and in that by tokens before or by texts at once; what it wrote.
+
+    `paged` counts the runs that tell of a disk rather than of the system.
+    """
 
     taken: dict[str, dict[str, list[float]]] = field(default_factory=lambda: {kind: {} for kind in KINDS})
     text: list[int] = field(default_factory=list)
+    paged: int = 0
 
-    def keep(self, run: Run, told: Mapping[str, Any]) -> None:
-        """Runs of several texts at once, and the short ones beside them, count tokens; the others milliseconds."""
+    def keep(self, run: Run, told: Mapping[str, Any], reads: int) -> None:
+        """Runs of several texts at once, and the short ones beside them, count tokens; the others milliseconds.
+
+        One that read weights from a disk in more than a few `reads` is not kept: they had not stayed in memory.
+        """
+        if reads > READS:
+            self.paged += 1
+            return
         if run.tokens < SHORT and run.new > 1:
             self.taken["tokens_s"].setdefault(str(run.batch), []).append(1e3 * run.batch / told["token_ms"])
             return
@@ -105,7 +116,7 @@ def order_systems(prepared: Mapping[str, Mapping[str, Any]]) -> list[str]:
 def open_peers(plan: Plan, stack: ExitStack, queue: list[str], found: dict[str, Any]) -> dict[str, Peer]:
     """Take systems off the queue as long as memory lasts, one at least, and open them."""
     peers: dict[str, Peer] = {}
-    while queue and (not peers or find_room(peers, found) > find_need(queue[0], found)):
+    while queue and (not peers or find_room(plan, peers, found) > find_need(queue[0], found)):
         name = queue.pop(0)
         try:
             peer = stack.enter_context(start(SYSTEMS[name], plan.work / "peers" / SYSTEMS[name].kind))
@@ -122,10 +133,10 @@ def find_need(name: str, found: Mapping[str, Any]) -> float:
     return SYSTEMS[name].room * found[name]["bytes"] + RESERVE
 
 
-def find_room(peers: Mapping[str, Peer], found: Mapping[str, Any]) -> float:
-    """Bytes of memory that are free once the weights that systems map from files are in it too."""
+def find_room(plan: Plan, peers: Mapping[str, Peer], found: Mapping[str, Any]) -> float:
+    """Bytes of memory that are free once systems have what they will: weights mapped from files, keys and values."""
     mapped = sum(max(found[name]["read_bytes"] - found[name]["memory_bytes"], 0) for name in peers)
-    return float(psutil.virtual_memory().available - mapped)
+    return float(psutil.virtual_memory().available - mapped - len(peers) * plan.shape.cache_bytes * COPIES)
 
 
 def take_turns(
@@ -145,9 +156,10 @@ def take_turns(
             for name, peer in peers.items():
                 gate.wait()
                 time.sleep(PAUSE)
+                before = peer.count_reads()
                 told = attempt(found[name], partial(peer.ask, "run", prompts=prompts, new=run.new))
                 if told and number:
-                    samples[name].keep(run, told)
+                    samples[name].keep(run, told, peer.count_reads() - before)
     return samples
 
 
@@ -176,29 +188,13 @@ def describe(found: dict[str, Any], samples: Mapping[str, Samples]) -> None:
     """Add the medians with their spread, and how many tokens are those of the reference."""
     reference = samples[REFERENCE].text if REFERENCE in samples else []
     for name, taken in samples.items():
-        found[name] |= taken.describe()
+        found[name] |= {**taken.describe(), "paged_runs": taken.paged}
+        if taken.paged and not taken.taken["token_ms"].get(str(SHORT)):
+            found[name]["error"] = f"its weights did not stay in memory: {taken.paged} runs read them from the disk"
         same = sum(a == b for a, b in zip(taken.text, reference, strict=False))
         found[name]["tokens_as_pytorch"] = [same, len(reference)]
-    withdraw_unsteady(found)
     for name, told in found.items():
         path = Path(told.pop("path", ""))  # of this machine, and of no interest to another
         told.pop("key", None)
         if SYSTEMS[name].kind == OURS and path.name:  # built anew each time
             remove_tree(path)
-
-
-def withdraw_unsteady(found: dict[str, Any]) -> None:
-    """Take back the times of a system that was paged out: a token's least and largest are worlds apart then."""
-    for told in found.values():
-        spreads = [
-            spread for spread in told.get("token_ms", {}).values() if spread["largest"] > WORLDS * spread["least"]
-        ]
-        is_mapped = told.get("read_bytes", 0) > told.get("memory_bytes", 0)  # else it is noise of the machine
-        if spreads and is_mapped:
-            least, largest = spreads[0]["least"], spreads[0]["largest"]
-            told["error"] = (
-                f"a token took {least:.0f} to {largest:.0f} ms: its weights, which it maps from a file, did not stay "
-                "in memory beside the other systems"
-            )
-            for kind in KINDS:
-                told[kind] = {}

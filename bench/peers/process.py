@@ -22,9 +22,10 @@ class PeerFault(Exception):
 
 @dataclass
 class Peer:
-    """A process that holds one system."""
+    """A process that holds one system, and works in the folder `work`."""
 
     process: subprocess.Popen[str]
+    work: Path
 
     def ask(self, do: str, **order: Any) -> Any:
         """Raises PeerFault with the peer's own error."""
@@ -37,8 +38,21 @@ class Peer:
             line = ""
         answer = json.loads(line) if line else {"error": name_end(self.process.wait())}
         if isinstance(answer, dict) and "error" in answer:
-            raise PeerFault(answer["error"].replace(f"{ROOT}/", ""))
+            raise PeerFault(answer["error"].replace(f"{self.work}/", "").replace(f"{ROOT}/", ""))
         return answer
+
+    def count_reads(self) -> int:
+        """How often it had to wait for a disk so far because a page of its memory was not there."""
+        return read_faults(self.process.pid)
+
+
+def read_faults(pid: int) -> int:
+    """Major page faults of a process so far; 0 where the system does not tell."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return 0
+    return int(stat.rpartition(")")[2].split()[9])
 
 
 def name_end(code: int) -> str:
@@ -69,6 +83,6 @@ def start(system: System, work: Path) -> Iterator[Peer]:
     offer_first(process.pid)
     with process:
         try:
-            yield Peer(process)
+            yield Peer(process, work)
         finally:
             process.kill()

@@ -1,0 +1,28 @@
+"""What is kept of a system's runs, and what is said of one that is no more."""
+
+import os
+import signal
+
+from bench.peers.measure import READS, Samples
+from bench.peers.process import name_end, read_faults
+from bench.plan import SHORT, Run
+
+TOLD = {"prefill_ms": 3.0, "token_ms": 2.0, "text": [1]}
+
+
+def test_run_that_waited_for_a_disk_is_not_kept() -> None:
+    samples = Samples()
+    for reads in (0, READS, READS + 1):
+        samples.keep(Run(SHORT, 9, 3), TOLD, reads)
+    assert (samples.taken["token_ms"], samples.paged) == ({str(SHORT): [2.0, 2.0]}, 1)
+
+
+def test_faults_are_those_of_the_kernel() -> None:
+    import resource
+
+    assert read_faults(os.getpid()) == resource.getrusage(resource.RUSAGE_SELF).ru_majflt
+
+
+def test_end_is_named() -> None:
+    assert "more memory than the machine has" in name_end(-signal.SIGKILL)
+    assert name_end(-signal.SIGSEGV) == "ended with code -11"
