@@ -10,6 +10,7 @@ import torch
 from transformers import GPT2LMHeadModel
 
 from gpt2forge.graph.audit import audit_package
+from gpt2forge.graph.feeds import make_feeds, read_cache_shape, run
 from gpt2forge.graph.files import read_graph
 from gpt2forge.graph.fusion import fuse
 from gpt2forge.graph.package import DATA_FILE, find_region, find_weights
@@ -20,6 +21,7 @@ from gpt2forge.graph.quantize.fit import Fit
 from gpt2forge.graph.quantize.model import NOTHING, quantize_model
 from gpt2forge.graph.quantize.scheme import Scheme, make_scheme
 from gpt2forge.graph.quantize.table import TABLES
+from gpt2forge.graph.session import open_package
 from tests.graph.models import Array, Tiny
 
 FLOAT32 = make_scheme("none", None, "none")
@@ -61,6 +63,20 @@ def pack(
     rows = quantize_model(model, tiny.weights, scheme, out, lambda done, total, unit: None, fit, threads)
     audit_package(out, scheme, sources, tiny.weights)
     return rows
+
+
+def spoil(tiny: Tiny, name: str, wrong: float) -> None:
+    """Put a wrong value, the same one each time, into a float32 weight of a tiny model's file."""
+    weight = find_weights(read_graph(tiny.graph).graph)[name]
+    with (tiny.weights / "model.safetensors").open("r+b") as file:
+        file.seek(find_region(weight).offset + 400)
+        file.write(np.float32(wrong).tobytes())
+
+
+def logits_of(package: Path, ids: Array, mask: Array | None = None) -> Array:
+    """What a package says of these tokens with nothing before them, (B, S, V)."""
+    session = open_package(package, threads=1)
+    return run(session, make_feeds(ids, read_cache_shape(session).empty(len(ids)), mask))[0]
 
 
 def restore(tiny: Tiny, package: Path, scheme: Scheme) -> GPT2LMHeadModel:

@@ -12,8 +12,7 @@ from gpt2forge.graph.quantize.gptq import unpack
 from gpt2forge.model.calibration import write_statistics
 from gpt2forge.model.statistics import open_statistics
 from tests.graph.models import Array, Shape, Tiny, distance, make_tiny, torch_logits
-from tests.graph.quantize.packages import FLOAT32, SCHEMES, pack, read, restore
-from tests.graph.quantize.test_model import logits_of
+from tests.graph.quantize.packages import FLOAT32, SCHEMES, logits_of, pack, read, restore
 
 
 @pytest.fixture(

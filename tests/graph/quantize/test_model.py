@@ -14,8 +14,8 @@ from gpt2forge.graph.package import find_region, find_weights, map_weight
 from gpt2forge.graph.passes import PASSES
 from gpt2forge.graph.quantize.scheme import make_scheme
 from gpt2forge.graph.session import open_package
-from tests.graph.models import Array, Shape, Tiny, distance, make_tiny, pad_left, torch_logits
-from tests.graph.quantize.packages import SCHEMES, pack, restore
+from tests.graph.models import Shape, Tiny, distance, make_tiny, pad_left, torch_logits
+from tests.graph.quantize.packages import SCHEMES, logits_of, pack, restore, spoil
 
 COMBINATIONS = list(chain.from_iterable(combinations(PASSES, count) for count in range(len(PASSES) + 1)))
 # Parts of the logits' spread. What is left in the integer schemes is the activations, which have 8 bits there; the weights
@@ -26,11 +26,6 @@ TOLERANCES = dict.fromkeys(SCHEMES, 0.05) | {"float32": 1e-5, "float16-positions
 APART = dict.fromkeys(SCHEMES, 0.05) | dict.fromkeys(
     ("float32", "float16-positions", "int8-channel-float-tables"), 1e-05
 )
-
-
-def logits_of(folder: Path, ids: Array, mask: Array | None = None) -> Array:
-    session = open_package(folder, threads=1)
-    return run(session, make_feeds(ids, read_cache_shape(session).empty(len(ids)), mask))[0]
 
 
 @pytest.mark.parametrize("scheme", SCHEMES)
@@ -163,10 +158,7 @@ def test_rows_of_zeros_divide_by_nothing(tmp_path: Path) -> None:
 @pytest.mark.parametrize("scheme", [name for name, scheme in SCHEMES.items() if scheme.linear])
 def test_weight_that_is_not_finite_is_named(tmp_path: Path, scheme: str) -> None:
     tiny = make_tiny(tmp_path, Shape(layers=1))
-    weight = find_weights(read_graph(tiny.graph).graph)["h.0.mlp.c_fc.weight"]
-    with (tiny.weights / "model.safetensors").open("r+b") as file:
-        file.seek(find_region(weight).offset + 400)
-        file.write(np.float32(np.nan).tobytes())
+    spoil(tiny, "h.0.mlp.c_fc.weight", np.nan)
     with pytest.raises(UserError) as error:
         pack(tiny, tmp_path / "out", SCHEMES[scheme])
     assert str(error.value) == (
@@ -194,11 +186,8 @@ def test_coverage_counts_every_weight_and_byte_once(tiny: Tiny, tmp_path: Path) 
 
 def test_positions_that_float16_cannot_hold_are_named(tmp_path: Path) -> None:
     tiny = make_tiny(tmp_path, Shape(layers=1))
-    weight = find_weights(read_graph(tiny.graph).graph)["wpe.weight"]
     for wrong, fault in ((np.nan, "a value is not finite"), (65520, "a value is beyond 65504, the largest of float16")):
-        with (tiny.weights / "model.safetensors").open("r+b") as file:
-            file.seek(find_region(weight).offset + 400)
-            file.write(np.float32(wrong).tobytes())
+        spoil(tiny, "wpe.weight", wrong)
         with pytest.raises(UserError) as error:
             pack(tiny, tmp_path / str(wrong), SCHEMES["float16-positions"])
         assert str(error.value) == (

@@ -11,14 +11,11 @@ import pytest
 
 from gpt2forge.errors import UserError
 from gpt2forge.graph.decode import open_decoder
-from gpt2forge.graph.feeds import make_feeds, read_cache_shape, run
-from gpt2forge.graph.files import read_graph
+from gpt2forge.graph.feeds import make_feeds, read_cache_shape
 from gpt2forge.graph.interface import LOGITS
-from gpt2forge.graph.package import find_region, find_weights
 from gpt2forge.graph.passes import PASSES
-from gpt2forge.graph.session import open_package
 from tests.graph.models import Shape, distance, make_tiny, torch_logits
-from tests.graph.quantize.packages import FLOAT16, pack
+from tests.graph.quantize.packages import FLOAT16, logits_of, pack, spoil
 from tests.workshop import Workshop
 
 NAME = "nano-cuda-float16"
@@ -87,16 +84,13 @@ def test_standard_operators_do_too(workshop: Workshop, function: str) -> None:
 def test_every_activation_works(tmp_path: Path, activation: str) -> None:
     tiny = make_tiny(tmp_path, Shape(activation=activation, scaled_by_layer=True, epsilon=1e-3))
     pack(tiny, tmp_path / "out", FLOAT16, UNFUSED)
-    ids, session = tiny.ids(2, 9), open_package(tmp_path / "out", threads=1)
-    logits, _ = run(session, make_feeds(ids, read_cache_shape(session).empty(2)))
+    ids = tiny.ids(2, 9)
+    logits = logits_of(tmp_path / "out", ids)
     assert logits.dtype == np.float32 and distance(logits, torch_logits(tiny.model, ids)) < 5e-3
 
 
 def test_weight_that_float16_cannot_hold_is_named(tmp_path: Path) -> None:
     tiny = make_tiny(tmp_path, Shape(layers=1))
-    weight = find_weights(read_graph(tiny.graph).graph)["h.0.mlp.c_fc.weight"]
-    with (tiny.weights / "model.safetensors").open("r+b") as file:
-        file.seek(find_region(weight).offset + 400)
-        file.write(np.float32(65520).tobytes())
+    spoil(tiny, "h.0.mlp.c_fc.weight", 65520)
     with pytest.raises(UserError, match=r"`h\.0\.mlp\.c_fc\.weight` cannot be quantized: a value is beyond 65504"):
         pack(tiny, tmp_path / "out", FLOAT16, UNFUSED)
