@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.plan import EXAMPLE, SHIPPED, SHORT
-from bench.speed import find_limit
 
 
 @dataclass(frozen=True)
@@ -105,9 +104,8 @@ def judge_speed(peers: Mapping[str, Any]) -> Iterator[Verdict]:
         if near and far:
             yield Verdict(f"a token behind {LONG}, {name}", far / near, goal, f"of one behind {short}")
     for name in (BLOCKS, CHANNEL):
-        token = find(systems, name, "token_ms", short, "median")
-        if token:
-            share = find_limit(peers, name) / token
+        share = find(systems, name, "limit_share", short, "median")
+        if share:
             yield Verdict(f"the memory's limit, {name}", share, LIMIT_SHARE, "of its time", at_least=True)
 
 

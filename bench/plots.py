@@ -10,7 +10,6 @@ from matplotlib.figure import Figure
 
 from bench.goals import find
 from bench.plan import SHORT
-from bench.speed import find_limit
 
 STYLE = {"svg.hashsalt": "gpt2forge", "svg.fonttype": "none", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
 OURS, OTHERS, LIMIT = "#0b6e4f", "#8896a5", "#d98324"
@@ -70,7 +69,7 @@ def draw_tokens(axes: Axes, peers: Peers) -> None:
         [spreads[name]["largest"] - spreads[name]["median"] for name in names],
     ]
     axes.barh([place - 0.2 for place in places], medians, 0.4, xerr=around, color=[find_color(name) for name in names])
-    limits = [find_limit(peers, name) for name in names]
+    limits = [find(peers["systems"], name, "limit_ms", str(SHORT), "median") for name in names]
     axes.barh([place + 0.2 for place in places], limits, 0.4, color=LIMIT, label="weights read once")
     axes.set_yticks(list(places), names)
     axes.invert_yaxis()

@@ -6,7 +6,6 @@ from typing import Any
 from bench.goals import PYTORCH, Verdict, find
 from bench.plan import SHORT
 from bench.sheet import Sheet, show_spread
-from bench.speed import find_limit, find_loop
 from gpt2forge.commands.worth import say_interval
 
 Results = Mapping[str, Any]
@@ -83,25 +82,28 @@ def tabulate_tokens(model: str, peers: Results, systems: Results) -> Sheet:
     rows = []
     for name, found in systems.items():
         token = find(systems, name, "token_ms", str(SHORT), "median")
-        limit = find_limit(peers, name)
+        limit = find(systems, name, "limit_ms", str(SHORT), "median")
+        share = find(systems, name, "limit_share", str(SHORT), "median")
         same = found["tokens_as_pytorch"]
         rows.append(
             (
                 name,
                 *(show_spread(found["token_ms"].get(length), 2) for length in lengths),
                 f"{token / reference:.3f}" if token and reference else "-",
-                f"{limit:.2f}",
-                f"{limit / token:.0%}" if token else "-",
+                f"{limit:.2f}" if limit else "-",
+                f"{share:.0%}" if share else "-",
                 f"{same[0]}/{same[1]}",
             )
         )
     memory, gate = peers["memory_gb_s"], peers["gate"]
-    loop = find_loop(peers)
+    loop = max(memory, key=lambda name: memory[name]["median"])
+    paged = sum(found["paged_runs"] for found in systems.values())
     columns = ("system", *(f"behind {length}" for length in lengths), "of PyTorch", "limit", "reached", "same tokens")
     title = (
         f"{model}: milliseconds of a new token, by tokens before it; the limit is to read the weights once at "
-        f"{show_spread(memory[loop])} GB/s ({loop}); {gate['passed']} measurements waited "
-        f"{gate['waited_s']:.0f} s for the processor, {gate['gave_up']} of them in vain"
+        f"the memory's speed just before, {show_spread(memory[loop])} GB/s ({loop}); {gate['passed']} measurements "
+        f"waited {gate['waited_s']:.0f} s for the processor, {gate['gave_up']} of them in vain; "
+        f"{paged} runs waited for the disk and are not kept"
     )
     return Sheet(title, columns, rows)
 

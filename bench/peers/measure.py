@@ -28,7 +28,7 @@ PAUSE = 0.25  # seconds: threads of what ran before stop spinning; Intel's OpenM
 RESERVE = 2e9  # bytes, for what a run needs
 COPIES = 2  # of keys and values that a system may hold: those before a token, and those behind it
 READS = 20  # of a disk, in one run: what Python reads of itself stays below
-KINDS = ("prefill_ms", "token_ms", "tokens_s")
+KINDS = ("prefill_ms", "token_ms", "limit_ms", "limit_share", "tokens_s")
 
 
 @dataclass
@@ -42,10 +42,11 @@ class Samples:
     text: list[int] = field(default_factory=list)
     paged: int = 0
 
-    def keep(self, run: Run, told: Mapping[str, Any], reads: int) -> None:
+    def keep(self, run: Run, told: Mapping[str, Any], reads: int, limit: float) -> None:
         """Runs of several texts at once, and the short ones beside them, count tokens; the others milliseconds.
 
         One that read weights from a disk in more than a few `reads` is not kept: they had not stayed in memory.
+        `limit` is the milliseconds that reading all weights took at the memory's speed just before.
         """
         if reads > READS:
             self.paged += 1
@@ -58,6 +59,8 @@ class Samples:
                 self.taken[kind].setdefault(str(run.tokens), []).append(told[kind])
         if run.tokens == SHORT:
             self.text = told["text"]
+            self.taken["limit_ms"].setdefault(str(run.tokens), []).append(limit)
+            self.taken["limit_share"].setdefault(str(run.tokens), []).append(limit / told["token_ms"])
 
     def describe(self) -> dict[str, Any]:
         return {
@@ -155,11 +158,12 @@ def take_turns(
             prompts = tokens[: run.batch, : run.tokens].tolist()
             for name, peer in peers.items():
                 gate.wait()
+                limit = found[name]["read_bytes"] / bandwidth.sample_fastest() / 1e6
                 time.sleep(PAUSE)
                 before = peer.count_reads()
                 told = attempt(found[name], partial(peer.ask, "run", prompts=prompts, new=run.new))
                 if told and number:
-                    samples[name].keep(run, told, peer.count_reads() - before)
+                    samples[name].keep(run, told, peer.count_reads() - before, limit)
     return samples
 
 

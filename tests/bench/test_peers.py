@@ -13,8 +13,9 @@ TOLD = {"prefill_ms": 3.0, "token_ms": 2.0, "text": [1]}
 def test_run_that_waited_for_a_disk_is_not_kept() -> None:
     samples = Samples()
     for reads in (0, READS, READS + 1):
-        samples.keep(Run(SHORT, 9, 3), TOLD, reads)
+        samples.keep(Run(SHORT, 9, 3), TOLD, reads, limit=1.5)
     assert (samples.taken["token_ms"], samples.paged) == ({str(SHORT): [2.0, 2.0]}, 1)
+    assert samples.taken["limit_share"] == {str(SHORT): [0.75, 0.75]}
 
 
 def test_faults_are_those_of_the_kernel() -> None:
