@@ -16,7 +16,7 @@ from gpt2forge.references import Found, find_owner, find_recipes, list_names, re
 from gpt2forge.stage import Section, Stage, Target
 from gpt2forge.stages import benchmark, calibrate, convert, export, fuse, quantize, reference, verify
 from gpt2forge.stages.benchmark import Benchmark
-from gpt2forge.stages.quantization import FITTED, FLOATS, SATURATION, Quantization
+from gpt2forge.stages.quantization import FITTED, FLOATS, SATURATION, Quantization, check_pattern
 from gpt2forge.stages.verify import Verify
 
 NAME = re.compile(r"^[A-Za-z0-9._@-]+$")
@@ -163,13 +163,18 @@ def check_name(name: str, found: Found, changes: Sequence[str]) -> None:
 
 
 def judge_nulls(node: Node, loc: Loc) -> Iterator[Fault]:
-    """A null that deletes a key which there is not: a slip of the pen that would else pass in silence."""
-    known = section_fields(loc) if has_section(loc) else None  # patterns may be any
+    """A null that deletes a key which there cannot be: a slip of the pen that would else pass in silence."""
+    known = section_fields(loc) if has_section(loc) else None
     for key, child in node.value.items():
+        dotted = ".".join(map(str, (*loc, key)))
         if known is not None and key not in known:
             if child.value is None:
-                dotted = ".".join(map(str, (*loc, key)))
                 yield Fault(child.place, f"unknown key `{dotted}`{suggest(key, known)}")
+        elif known is None and child.value is None:
+            try:
+                check_pattern(key)
+            except ValueError as error:
+                yield Fault(child.place, f"`{dotted}: null` {error}")
         elif isinstance(child.value, dict) and (has_section((*loc, key)) or has_patterns((*loc, key))):
             yield from judge_nulls(child, (*loc, key))
 

@@ -13,7 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 
 from gpt2forge.composition import drop_nulls
 from gpt2forge.document import Node, read_document
-from gpt2forge.errors import RecipeError
+from gpt2forge.errors import RecipeError, UserError
 from gpt2forge.recipe import Loc, explain
 from gpt2forge.sizes import PATTERN, parse_size
 from gpt2forge.stage import Section
@@ -87,9 +87,13 @@ class Settings(Section):
 def load_settings(path: Path = FILE) -> Settings:
     """The settings, all defaults where there is no such file.
 
-    Raises RecipeError with every fault at once, each with its place; UserError when the file can't be read.
+    Raises RecipeError with every fault at once, each with its place; UserError when the file can't be read, or has
+    the other ending and would be passed over.
     """
     if not os.path.lexists(path):
+        misnamed = path.with_suffix(".yml")
+        if os.path.lexists(misnamed):
+            raise UserError(f"{misnamed}: is not read under this name; rename it to `{path.name}`")
         return Settings()
     return judge(drop_nulls(read_document(path, "this file", "`store: ...`, `build: ...`")), path)
 

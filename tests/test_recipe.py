@@ -447,8 +447,11 @@ def test_null_on_an_unknown_key_is_a_fault(folder: Path) -> None:
 
 def test_null_under_a_pattern_is_judged_too(folder: Path) -> None:
     patterns = "    h.0.*: {bits: 8, granularty: null}\n    h.1.*: {bits: 8, granularity: null}\n    h.2.*: null\n"
+    patterns += "    h.*.mlp.cproj: null\n"
     assert faults(f"{GOOD}  overrides:\n{patterns}") == [
         "recipes/mine.yaml:9:22: unknown key `quantization.overrides.h.0.*.granularty`; did you mean `granularity`?",
+        "recipes/mine.yaml:12:5: `quantization.overrides.h.*.mlp.cproj: null` matches no linear layer; "
+        "did you mean `h.*.mlp.c_proj`?",
     ]
 
 

@@ -104,6 +104,14 @@ def test_folder_of_that_name_is_one_line(tmp_path: Path) -> None:
     assert str(error.value) == f"{tmp_path}: cannot be read: Is a directory"
 
 
+def test_other_ending_is_not_passed_over(tmp_path: Path) -> None:
+    (tmp_path / "gpt2forge.yml").write_text("store: {max_size: 1GB}")
+    with pytest.raises(
+        UserError, match=r"gpt2forge\.yml: is not read under this name; rename it to `gpt2forge\.yaml`$"
+    ):
+        load_settings(tmp_path / "gpt2forge.yaml")
+
+
 def list_keys() -> Iterator[str]:
     for name, field in Settings.model_fields.items():
         section: Any = field.annotation

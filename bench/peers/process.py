@@ -1,6 +1,7 @@
 """A peer's process, and what is asked of it."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from bench.peers.systems import HERE, System
@@ -70,19 +72,23 @@ def offer_first(pid: int) -> None:
 
 @contextmanager
 def start(system: System, work: Path) -> Iterator[Peer]:
-    """A peer's process; what it says beside its answers goes to a log in `work`."""
+    """A peer's process; what it says beside its answers goes to a log in `work`.
+
+    Its temporary files are in `work` too, and gone with it: one that crashes leaves a copy of all weights.
+    """
     try:
         python = make_python(system.kind, HERE) if system.is_foreign else Path(sys.executable)
     except EnvironmentFault as error:
         raise PeerFault(str(error)) from error
     command = [str(python), str(HERE / "serve.py"), str(HERE / system.kind / "peer.py")]
-    with (work / "log").open("a") as log:
-        process = subprocess.Popen(
-            command, cwd=work, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
-        )
-    offer_first(process.pid)
-    with process:
-        try:
-            yield Peer(process, work)
-        finally:
-            process.kill()
+    with TemporaryDirectory(dir=work) as temporary, (work / "log").open("a") as log:
+        environment = os.environ | {"TMPDIR": temporary}
+        pipe = subprocess.PIPE
+        with subprocess.Popen(
+            command, cwd=work, env=environment, stdin=pipe, stdout=pipe, stderr=log, text=True
+        ) as process:
+            offer_first(process.pid)
+            try:
+                yield Peer(process, work)
+            finally:
+                process.kill()

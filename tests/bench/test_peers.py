@@ -2,9 +2,12 @@
 
 import os
 import signal
+from pathlib import Path
 
+from bench.goals import BLOCKS
 from bench.peers.measure import READS, Samples
-from bench.peers.process import name_end, read_faults
+from bench.peers.process import name_end, read_faults, start
+from bench.peers.systems import SYSTEMS
 from bench.plan import SHORT, Run
 
 TOLD = {"prefill_ms": 3.0, "token_ms": 2.0, "text": [1]}
@@ -22,6 +25,14 @@ def test_faults_are_those_of_the_kernel() -> None:
     import resource
 
     assert read_faults(os.getpid()) == resource.getrusage(resource.RUSAGE_SELF).ru_majflt
+
+
+def test_temporary_files_end_with_the_system_that_left_them(tmp_path: Path) -> None:
+    with start(SYSTEMS[BLOCKS], tmp_path) as peer:
+        told = Path(f"/proc/{peer.process.pid}/environ").read_bytes().decode().split("\0")
+        place = Path(next(word for word in told if word.startswith("TMPDIR=")).removeprefix("TMPDIR="))
+        (place / "weights").write_text("left behind")
+    assert place.parent == tmp_path and not place.exists()
 
 
 def test_end_is_named() -> None:
