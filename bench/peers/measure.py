@@ -42,11 +42,11 @@ class Samples:
     text: list[int] = field(default_factory=list)
     paged: int = 0
 
-    def keep(self, run: Run, told: Mapping[str, Any], reads: int, limit: float) -> None:
+    def keep(self, run: Run, told: Mapping[str, Any], reads: int, limit: float | None = None) -> None:
         """Runs of several texts at once, and the short ones beside them, count tokens; the others milliseconds.
 
         One that read weights from a disk in more than a few `reads` is not kept: they had not stayed in memory.
-        `limit` is the milliseconds that reading all weights took at the memory's speed just before.
+        `limit` is the milliseconds that reading all weights took at the memory's speed just before a short run.
         """
         if reads > READS:
             self.paged += 1
@@ -59,6 +59,7 @@ class Samples:
                 self.taken[kind].setdefault(str(run.tokens), []).append(told[kind])
         if run.tokens == SHORT:
             self.text = told["text"]
+        if limit is not None:
             self.taken["limit_ms"].setdefault(str(run.tokens), []).append(limit)
             self.taken["limit_share"].setdefault(str(run.tokens), []).append(limit / told["token_ms"])
 
@@ -158,7 +159,9 @@ def take_turns(
             prompts = tokens[: run.batch, : run.tokens].tolist()
             for name, peer in peers.items():
                 gate.wait()
-                limit = found[name]["read_bytes"] / bandwidth.sample_fastest() / 1e6
+                limit = None
+                if run.tokens == SHORT:
+                    limit = found[name]["read_bytes"] / bandwidth.sample_fastest() / 1e6
                 time.sleep(PAUSE)
                 before = peer.count_reads()
                 told = attempt(found[name], partial(peer.ask, "run", prompts=prompts, new=run.new))
