@@ -66,7 +66,7 @@ def test_defaults_are_filled_in(folder: Path) -> None:
         "embeddings_granularity": None,
         **rest,
     }
-    assert recipe.fusion.model_dump() == {"attention": True, "skip_layer_norm": True, "gelu": True, "bias": True}
+    assert recipe.fusion.model_dump() == {"attention": True, "skip_layer_norm": False, "gelu": True, "bias": True}
     assert recipe.target.model_dump() == {"device": "cpu", "cpu": "any"}
     write(GOOD.replace("int8", "int4"))
     assert load_recipe("mine").recipe.quantization.model_dump() == {

@@ -79,7 +79,27 @@ def test_fused_graph_holds_the_expected_operators(tiny: Tiny, switches: tuple[in
     assert (sum(counts.values()), *(counts.get(operator, 0) for operator in OPERATORS)) == COUNTS[switches]
 
 
-def test_fused_layer_has_eight_nodes_and_the_bias_of_c_attn(tiny: Tiny) -> None:
+def test_shipped_layer_has_twelve_nodes_and_the_bias_of_c_attn(tiny: Tiny) -> None:
+    model = read_graph(tiny.graph)
+    fuse(model, ["attention", "gelu", "bias"])
+    assert [(node.name, node.op_type) for node in model.graph if str(node.name).startswith("h.0.")] == [
+        ("h.0.ln_1", "LayerNormalization"),
+        ("h.0.attn.c_attn", "MatMul"),
+        ("h.0.attn.c_attn.bias_add", "Add"),
+        ("h.0.attn.core", "GroupQueryAttention"),
+        ("h.0.attn.c_proj", "MatMul"),
+        ("h.0.attn.c_proj.bias_add", "Add"),
+        ("h.0.attn.residual", "Add"),
+        ("h.0.ln_2", "LayerNormalization"),
+        ("h.0.mlp.c_fc", "MatMul"),
+        ("h.0.mlp.act", "FastGelu"),
+        ("h.0.mlp.c_proj", "MatMul"),
+        ("h.0.mlp.c_proj.bias_add", "Add"),
+        ("h.0.mlp.residual", "Add"),
+    ]
+
+
+def test_layer_of_all_passes_has_eight_nodes_and_the_bias_of_c_attn(tiny: Tiny) -> None:
     model = read_graph(tiny.graph)
     fuse(model, list(PASSES))
     assert [(node.name, node.op_type) for node in model.graph if str(node.name).startswith("h.1.")] == [

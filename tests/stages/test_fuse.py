@@ -6,6 +6,7 @@ from pathlib import Path
 
 import onnx_ir as ir
 import pytest
+import yaml
 
 from gpt2forge.graph.feeds import make_feeds, read_cache_shape, run
 from gpt2forge.graph.files import read_graph, write_graph
@@ -16,6 +17,7 @@ from gpt2forge.stage import Inputs, Target
 from gpt2forge.stages.fuse import STAGE, Fusion
 from tests.graph.models import Shape, Tiny, distance, make_tiny, torch_logits
 
+RECIPES = Path(__file__).parents[2] / "recipes"
 TARGET = Target(device="cpu")
 
 
@@ -26,15 +28,18 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
 
 def test_section_has_one_key_for_each_pass() -> None:
     assert list(Fusion.model_fields) == list(PASSES)
-    assert all(Fusion().model_dump().values())
 
 
-def test_all_passes_by_default(tiny: Tiny, tmp_path: Path) -> None:
+def test_defaults_are_those_of_the_shipped_recipes() -> None:
+    assert Fusion().model_dump() == yaml.safe_load((RECIPES / "base" / "cpu.yaml").read_text())["fusion"]
+
+
+def test_passes_that_pay_by_default(tiny: Tiny, tmp_path: Path) -> None:
     metrics = STAGE.run(Inputs({"graph": tiny.graph}), Fusion(), TARGET, tmp_path)
-    assert metrics["nodes"] == 41
+    assert metrics["nodes"] == 50
     assert metrics["operators"]["GroupQueryAttention"] == 2
     assert [path.name for path in tmp_path.iterdir()] == ["model.onnx"]
-    assert read_graph(tmp_path).metadata_props == {"gpt2forge.passes": "attention,skip_layer_norm,gelu,bias"}
+    assert read_graph(tmp_path).metadata_props == {"gpt2forge.passes": "attention,gelu,bias"}
 
     session = open_graph(tmp_path, tiny.weights, threads=1)
     ids = tiny.ids(1, 7)

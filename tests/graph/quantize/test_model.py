@@ -126,12 +126,41 @@ def test_untied_tables_are_two(tmp_path: Path) -> None:
     assert {row.name: row.bits for row in rows}["lm_head.weight"] == 8
 
 
-def test_fully_fused_layer_is_eight_nodes(tiny: Tiny, tmp_path: Path) -> None:
-    pack(tiny, tmp_path / "out", SCHEMES["int4-32"])
-    layer = [node.op_type for node in read_graph(tmp_path / "out").graph if (node.name or "").startswith("h.1.")]
-    assert sorted(layer) == sorted(
-        ["SkipLayerNormalization"] * 2 + ["GroupQueryAttention", "FastGelu"] + ["MatMulNBits"] * 4
-    )
+ROWS = ("Abs", "ReduceMax", "Max", "Div", "QuantizeLinear")
+CHANNEL = (*ROWS, "MatMulIntegerToFloat")
+SHIPPED = ("attention", "gelu", "bias")
+LAYERS: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {
+    ("int4-32", tuple(PASSES)): (
+        *("SkipLayerNormalization", "MatMulNBits", "GroupQueryAttention", "MatMulNBits"),
+        *("SkipLayerNormalization", "MatMulNBits", "FastGelu", "MatMulNBits"),
+    ),
+    **dict.fromkeys(
+        (("int4-32", SHIPPED), ("int8-128", SHIPPED)),
+        (
+            *("LayerNormalization", "MatMulNBits", "GroupQueryAttention", "MatMulNBits", "Add"),
+            *("LayerNormalization", "MatMulNBits", "FastGelu", "MatMulNBits", "Add"),
+        ),
+    ),
+    ("int8-channel", SHIPPED): (  # what a GELU gives needs no Abs, and takes the bias before it
+        *("LayerNormalization", *CHANNEL, "Add", "GroupQueryAttention", *CHANNEL, "Add", "Add"),
+        *("LayerNormalization", *CHANNEL, "FastGelu", *CHANNEL[1:], "Add", "Add"),
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("scheme", "passes"), LAYERS, ids=lambda value: value if isinstance(value, str) else len(value)
+)
+def test_layer_has_these_nodes_and_no_others(tiny: Tiny, tmp_path: Path, scheme: str, passes: tuple[str, ...]) -> None:
+    """No Reshape, no Transpose, no Cast: each is written here."""
+    pack(tiny, tmp_path / "out", SCHEMES[scheme], list(passes))
+    graph = read_graph(tmp_path / "out").graph
+    layer = tuple(node.op_type for node in graph if str(node.name).startswith("h.0."))
+    assert layer == LAYERS[scheme, passes]
+    between = {"Reshape", "Transpose", "Cast", "Concat", "Split"}
+    for node in graph:
+        if node.op_type in between:  # of the mask alone, and before the first layer
+            assert str(node.name).startswith("mask."), node.name
 
 
 def test_integer_matmul_keeps_rows_independent(tiny: Tiny, tmp_path: Path) -> None:
