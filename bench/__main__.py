@@ -16,11 +16,12 @@ from bench.builds import COLD, measure_builds, run_build
 from bench.document import read_results, write_document
 from bench.fidelity import measure_fidelity
 from bench.goals import judge
-from bench.host import describe_host
+from bench.host import describe_host, describe_origin
 from bench.idle import measure_idle
+from bench.kernels import measure_kernels
 from bench.markdown import write_markdown
 from bench.peers.measure import measure_peers
-from bench.plan import EXAMPLE, ROUNDS, SHIPPED, WORK, Plan, plan_models
+from bench.plan import EXAMPLE, ROUNDS, SHIPPED, WORK, Plan, plan_models, plan_rewrites
 from bench.prepare import EXAMPLES, link_folders, prepare_checkpoint
 from bench.say import say
 from bench.shapes import SHAPES
@@ -29,7 +30,8 @@ from bench.variants import measure_variants
 from gpt2forge.measure.bandwidth import ROWS as BANDWIDTH_ROWS
 from gpt2forge.measure.bandwidth import Bandwidth
 
-PARTS = ("builds", "peers", "fidelity", "variants", "idle")
+PARTS = ("builds", "peers", "fidelity", "variants", "idle", "kernels", "rewrites")
+APART = PARTS[-2:]  # of a run of their own, or of a whole one: what the graph is made of
 USUAL = [SHIPPED, EXAMPLE]
 WIDTH = 150  # columns where no terminal says how many there are: in a file, nothing is cut off
 NOTE = """Works in bench/work: 25 GB of disk (checkpoint, store, what other systems make of it), kept for the next run
@@ -56,7 +58,7 @@ def measure(
     results: dict[str, Any] = {"host": describe_host(), "date": time.strftime("%Y-%m-%d"), "seconds": {}, **earlier}
     for plan in plans.values():
         link_folders(plan.work, EXAMPLES)
-        if not plan.is_trained and {"builds", "peers"} & set(parts):
+        if not plan.is_trained and {"builds", "peers", "rewrites"} & set(parts):
             say(f"the checkpoint of {plan.model}")
             prepare_checkpoint(plan)
     steps: dict[str, tuple[str, Callable[[], Any]]] = {
@@ -64,11 +66,13 @@ def measure(
         "fidelity": ("what the example's builds verify", lambda: measure_fidelity(plans[EXAMPLE])),
         "variants": ("variants one after the other and at once", lambda: measure_variants(plans[EXAMPLE])),
         "idle": ("builds that have nothing to do", lambda: measure_idle(plans[SHIPPED].work / "idle", 15)),
+        "kernels": ("products alone", lambda: measure_kernels(Bandwidth(bandwidth_rows), plans[SHIPPED].rounds)),
+        "rewrites": ("what each rewrite gives", lambda: measure_rewrites(plans[SHIPPED], bandwidth_rows)),
     }
     for part, (what, act) in steps.items():
         if part in parts and part not in results:
             with attempt(results, part, what, keep):
-                results[part] = act()
+                results[part] = {**act(), **describe_origin()} if part in APART else act()
     for model, plan in plans.items() if "peers" in parts else ():
         peers = results.setdefault("peers", {})
         if model not in peers:
@@ -101,6 +105,12 @@ def measure_model(plan: Plan, bandwidth_rows: int) -> dict[str, Any]:
     return measure_peers(plan, weights, Bandwidth(bandwidth_rows))
 
 
+def measure_rewrites(plan: Plan, bandwidth_rows: int) -> dict[str, Any]:
+    """Our int8 recipes beside themselves without one rewrite each."""
+    plans = plan_rewrites(plan).items()
+    return {"variants": {name: measure_peers(each, plan.checkpoint, Bandwidth(bandwidth_rows)) for name, each in plans}}
+
+
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, epilog=NOTE)
     parser.add_argument("--only", action="append", choices=PARTS, help="measure this part (may be repeated)")
@@ -112,7 +122,11 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print the results as JSON instead of tables")
     parser.add_argument("--markdown", action="store_true", help="print the README's tables (sizes and speed, fidelity)")
     parser.add_argument("--resume", action="store_true", help="go on where a run was interrupted")
-    parser.add_argument("--write-docs", action="store_true", help="write docs/benchmarks.md, of a whole run")
+    parser.add_argument(
+        "--write-docs",
+        action="store_true",
+        help="write docs/benchmarks.md: of a whole run, or what parts that stand apart come to",
+    )
     parser.add_argument("--from-docs", action="store_true", help="measure nothing: take docs/benchmarks/results.json")
     return parser.parse_args()
 
@@ -121,8 +135,11 @@ def main() -> None:
     options = parse()
     results = read_results() if options.from_docs else run(options)
     failed = results.get("failed")
-    if options.write_docs and not (options.only or options.system or failed):  # of a part, there is no page
-        write_document(results)
+    if options.write_docs and not (options.system or failed):
+        if not options.only:
+            write_document(results)
+        elif set(options.only) <= set(APART):  # of other parts alone, there is no page
+            write_document({**read_results(), **{part: results[part] for part in options.only}})
     if options.json:
         sys.stdout.write(json.dumps(results, indent=2) + "\n")
     elif options.markdown:
@@ -139,7 +156,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     work = options.work.resolve()
     models = options.model or USUAL
     plans = plan_models(models, work, options.rounds, options.builds, tuple(options.system))
-    parts = options.only or [part for part in PARTS if part == "peers" or set(USUAL) <= set(models)]
+    parts = options.only or choose_parts(set(models))
     command = {"command": name_command(sys.argv[1:])}
 
     def keep(results: dict[str, Any]) -> None:
@@ -148,6 +165,13 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     results = measure(plans, parts, keep=keep, earlier=read_earlier(work) if options.resume else {})
     keep(results)
     return {**command, **results}
+
+
+def choose_parts(models: set[str]) -> list[str]:
+    """What is measured of these models unless the command says so: what needs the usual two wants both of them."""
+    if models >= set(SHAPES):
+        return list(PARTS)
+    return [part for part in PARTS if part not in APART] if models >= set(USUAL) else ["peers"]
 
 
 def read_earlier(work: Path) -> dict[str, Any]:

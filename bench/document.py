@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.goals import judge
 from bench.plots import draw_plots, name_plots
 from bench.show import describe_machine
-from bench.tables import tabulate
+from bench.tables import tabulate, tabulate_graph
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE, RESULTS, PLOTS = "benchmarks.md", "benchmarks/results.json", "benchmarks"
@@ -26,11 +27,21 @@ The weights of nano are trained, those of the other models come from a seed in t
 time, and say nothing of fidelity. Optimum's int8 is its dynamic quantization with a scale per channel; llama.cpp's
 files are written in the types that its own program chooses, which for rows that no super-block of 256 divides (nano's)
 are larger ones; its keys and values are float16, all others' float32. transformers' exporter writes two float32 graphs
-with the weights in each, and is measured on nano and 124M. PyTorch's int8 is its dynamic quantization of linear layers.
+with the weights in each, and is measured on nano and 124M; it and Optimum compute the logits of every position of a
+prompt, all others those of the last. PyTorch's int8 is its dynamic quantization of linear layers.
 Times of ours are those of onnxruntime with its feeds, as of all others: choosing a token is the argmax everywhere. The
 limit takes all weights that a system's files hold (Optimum's hold the table of tokens twice, and read a row of one of
 them) and the speed of memory right before each run. Builds of ours begin at the TensorFlow checkpoint, those of others
 at a folder of transformers, which somebody has to make first.
+"""
+
+GRAPH = """\
+`python -m bench --only rewrites --only kernels --write-docs` measures this apart from the rest, at another time and,
+where it says so, on another machine: hold a row against its own table alone. A part of the graph in another form is
+774M built with one key of `fusion:` turned the other way. Products alone are matrices of random integers in ONNX
+Runtime's operators, each with what quantizes its rows, more of them than a cache holds; milliseconds are of one group.
+`10^9 products/s` are products of an activation with a weight. `One scale for all rows` is what Optimum's dynamic
+quantization has.
 """
 
 
@@ -56,11 +67,22 @@ def compose_page(results: Mapping[str, Any]) -> str:
         *(f"![{caption}]({PLOTS}/{name}.svg)\n\n{caption}.\n" for name, caption in name_plots(results).items()),
         "## The numbers\n",
         *(sheet.to_markdown() for sheet in tabulate(results)),
+        *compose_graph(results),
     ]
     return "\n".join(parts)
 
 
+def compose_graph(results: Mapping[str, Any]) -> list[str]:
+    """The section on what the graph is made of, where that was measured."""
+    measured = [results[part] for part in ("rewrites", "kernels") if part in results]
+    origins = sorted({f"{part['date']} on a {part['processor']}" for part in measured})
+    sheets = [sheet.to_markdown() for sheet in tabulate_graph(results)]
+    return (
+        ["## What the graph is made of\n", GRAPH, f"Measured on {' and '.join(origins)}.\n", *sheets] if sheets else []
+    )
+
+
 def read_results(docs: Path = DOCS) -> dict[str, Any]:
-    """The results that the page was made of."""
+    """The results that the page was made of, held against the goals of today."""
     found: dict[str, Any] = json.loads((docs / RESULTS).read_text(encoding="utf-8"))
-    return found
+    return {**found, "goals": [verdict.to_json() for verdict in judge(found)]}

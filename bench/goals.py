@@ -28,11 +28,12 @@ class Verdict:
 PYTORCH, OPTIMUM, CTRANSLATE2 = "PyTorch fp32", "Optimum int8 per channel", "CTranslate2 int8"
 Q8, Q4, Q4_K = "llama.cpp Q8_0", "llama.cpp Q4_0", "llama.cpp Q4_K_M"
 BLOCKS, CHANNEL, INT4 = "ours, int8 blocks of 128", "ours, int8 per channel", "ours, int4 blocks of 32"
+SMALL_INT4 = "ours, int4 blocks of 128"
 FITTED_BLOCKS, FITTED_CHANNEL = "ours, int8 blocks of 32, fitted", "ours, int8 per channel, fitted"
 FITTED_INT4, MIXED = "ours, int4 blocks of 32, fitted", "ours, int4 with int8, fitted"
 
 BUILDS = {"seconds": 15, "GB": 0.8, "nano's seconds": 10}
-SIZES = {CHANNEL: 0.254, BLOCKS: 0.265, INT4: 0.17, "ours, int4 blocks of 128": 0.15}
+SIZES = {CHANNEL: 0.254, BLOCKS: 0.265, INT4: 0.17, SMALL_INT4: 0.15}
 LONG, BATCH = "1000", "16"
 TOKENS = {
     **{(ours, PYTORCH): 0.15 for ours in (BLOCKS, CHANNEL)},
@@ -40,7 +41,7 @@ TOKENS = {
     **{(ours, CTRANSLATE2): 0.36 for ours in (BLOCKS, CHANNEL)},
     **{(ours, Q8): 0.90 for ours in (BLOCKS, CHANNEL)},
     (INT4, PYTORCH): 0.12,
-    (INT4, Q4): 0.90,
+    **{(ours, Q4): 0.90 for ours in (INT4, SMALL_INT4)},
 }
 PREFILLS = {
     **{(ours, OPTIMUM, str(SHORT)): 1.0 for ours in (BLOCKS, CHANNEL)},

@@ -2,6 +2,7 @@
 
 import os
 import platform
+import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,11 @@ def describe_host() -> dict[str, Any]:
     }
 
 
+def describe_origin() -> dict[str, str]:
+    """When and on what a part was measured that may be of another run than the rest."""
+    return {"date": time.strftime("%Y-%m-%d"), "processor": read_processor()}
+
+
 def read_pins() -> dict[str, str]:
     """The versions in the environments of peers, as their requirements pin them."""
     found = {}
@@ -48,5 +54,7 @@ def read_processor() -> str:
         return platform.processor() or platform.machine()
     lines = [line.partition(":") for line in path.read_text().splitlines()]
     facts = {name.strip(): value.strip() for name, _, value in lines}
-    wanted = [flag for flag in ("avx2", "avx512_vnni", "avx_vnni") if flag in facts.get("flags", "").split()]
+    wanted = [
+        flag for flag in ("avx2", "avx512_vnni", "avx_vnni", "amx_int8") if flag in facts.get("flags", "").split()
+    ]
     return f"{facts.get('model name', platform.machine())} ({', '.join(wanted)})"

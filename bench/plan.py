@@ -1,7 +1,7 @@
 """What one run of the bench works on: which models, which recipes, where."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from bench.shapes import NANO, SHAPES, Shape
@@ -10,6 +10,7 @@ RECIPES = Path(__file__).resolve().parent.parent / "recipes"
 WORK = Path(__file__).resolve().parent / "work"
 EXAMPLE = "nano"
 SHIPPED = "774m"  # the synthetic model that every scheme has a recipe for
+REWRITES = "774m-rewrites"  # the same model once more, of which each rewrite of the graph is left out
 
 
 @dataclass(frozen=True)
@@ -24,12 +25,32 @@ class Variant:
     models: tuple[str, ...] = tuple(SHAPES)
 
 
+EVERYWHERE = (*SHAPES, REWRITES)
+WITHOUT = {
+    "attention in standard operators": ("fusion.attention=false",),
+    "activation in standard operators": ("fusion.gelu=false",),
+    "biases added apart": ("fusion.bias=false",),
+    "SkipLayerNormalization": ("fusion.skip_layer_norm=true",),
+    "nothing fused": ("fusion.attention=false", "fusion.gelu=false", "fusion.bias=false"),
+}
+"""What the graph is without one of its rewrites, or with the one that does not pay."""
+
+
+REWRITTEN = {"int8 blocks of 128": "cpu-int8", "int8 per channel": "vnni-int8"}
+"""Whose rewrites are left out one by one, and its recipe."""
+
+
+def leave_out(name: str) -> dict[str, Variant]:
+    """A variant without each rewrite."""
+    return {f"{name}, {what}": Variant(REWRITTEN[name], words, (REWRITES,)) for what, words in WITHOUT.items()}
+
+
 CALIBRATION = ("calibration.text=examples/nano/calibration.txt", "calibration.tokens=2048")
 FITTED = ("quantization.method=gptq", "quantization.smooth=true", CALIBRATION[0], "calibration.tokens=65536")
 VARIANTS = {
     "fp32": Variant("cpu-fp32"),
-    "int8 blocks of 128": Variant("cpu-int8"),
-    "int8 per channel": Variant("vnni-int8"),
+    "int8 blocks of 128": Variant("cpu-int8", models=EVERYWHERE),
+    "int8 per channel": Variant("vnni-int8", models=EVERYWHERE),
     "int4 blocks of 32": Variant("cpu-int4"),
     "int4 blocks of 128": Variant("cpu-int4", ("quantization.granularity=128",)),
     # Fitting to a text changes neither bytes nor speed, and pays for a trained model alone; blocks of 32 do cost more
@@ -39,6 +60,8 @@ VARIANTS = {
     "int4 blocks of 32, fitted": Variant("cpu-int4-gptq", models=(EXAMPLE,)),
     "int4 with int8, fitted": Variant("cpu@fitted", models=(EXAMPLE,)),
     "int8 blocks of 128, int8 cache": Variant("cpu-int8", ("quantization.kv_cache=int8", *CALIBRATION)),
+    **leave_out("int8 blocks of 128"),
+    **leave_out("int8 per channel"),
 }
 """Our systems by the word the tables have for them: a line here is measured for every model, beside every peer."""
 
@@ -75,6 +98,8 @@ RUNS = (
     Run(16, 5, 3, 16),
 )
 """Long prompts and batches take a slow system many seconds, so they have fewer rounds than the short ones."""
+ENDS = (Run(SHORT, 9, ROUNDS), Run(1000, 7, 3))
+"""What rewrites are asked."""
 
 
 @dataclass(frozen=True)
@@ -145,3 +170,9 @@ def plan_models(
         place = folder / "examples" / EXAMPLE if name == EXAMPLE else folder / "checkpoints" / name.upper()
         plans[name] = Plan(name, SHAPES[name], place, folder, rounds, builds, systems=systems)
     return plans
+
+
+def plan_rewrites(plan: Plan) -> dict[str, Plan]:
+    """The shipped model once more, for each variant whose rewrites are left out."""
+    named = {name: tuple(f"ours, {each}" for each in (name, *leave_out(name))) for name in REWRITTEN}
+    return {name: replace(plan, model=REWRITES, runs=ENDS, systems=systems) for name, systems in named.items()}

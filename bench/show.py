@@ -5,7 +5,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.tables import tabulate
+from bench.tables import tabulate, tabulate_graph
 
 BUSY = 0.8  # load average above which a measurement says so
 
@@ -14,7 +14,7 @@ def print_results(console: Console, results: Mapping[str, Any]) -> None:
     """Print the machine, and the parts that were measured."""
     for line in describe_machine(results["host"]):
         console.print(line, highlight=False)
-    for sheet in tabulate(results):
+    for sheet in (*tabulate(results), *tabulate_graph(results)):
         console.print(sheet.to_rich())
 
 

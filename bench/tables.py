@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bench.goals import PYTORCH, Verdict, find
+from bench.goals import LONG, PYTORCH, Verdict, find
 from bench.plan import SHORT
 from bench.sheet import Sheet, show_spread
 from gpt2forge.commands.worth import say_interval
@@ -24,6 +24,14 @@ def tabulate(results: Results) -> Iterator[Sheet]:
     if "idle" in results:
         yield tabulate_idle(results["idle"])
     yield tabulate_verdicts([Verdict(**drop_reached(goal)) for goal in results["goals"]])
+
+
+def tabulate_graph(results: Results) -> Iterator[Sheet]:
+    """What the graph is made of: rewrites and products, which are measured apart from all else."""
+    if "rewrites" in results:
+        yield from tabulate_rewrites(results["rewrites"])
+    if "kernels" in results:
+        yield from tabulate_kernels(results["kernels"])
 
 
 def drop_reached(goal: Results) -> dict[str, Any]:
@@ -183,3 +191,50 @@ def tabulate_variants(variants: Results) -> Sheet:
     slowest = max(spread["median"] for spread in variants.values())
     rows = [(name, show_spread(spread), f"{spread['median'] / slowest:.2f}") for name, spread in variants.items()]
     return Sheet("nano's shipped variants from an empty store, in turns", ("", "s", "ratio"), rows)
+
+
+def tabulate_rewrites(rewrites: Results) -> Iterator[Sheet]:
+    """A table for each recipe; what the ratios are to is its first row."""
+    for base, peers in rewrites["variants"].items():
+        systems, whole = peers["systems"], f"ours, {base}"
+        rows = []
+        for name, found in systems.items():
+            cells = [name.removeprefix(f"{whole}, ") if name != whole else "as it is built"]
+            for kind in ("token_ms", "prefill_ms"):
+                for length in (str(SHORT), LONG):
+                    taken, least = (find(systems, each, kind, length, "median") for each in (name, whole))
+                    cells += [show_spread(found.get(kind, {}).get(length))]
+                    cells += [f"{taken / least:.2f}" if taken and least else "-"]
+            rows.append(cells)
+        columns = [
+            "",
+            "a token behind 64",
+            "ratio",
+            "behind 1000",
+            "ratio",
+            "a prompt of 64",
+            "ratio",
+            "of 1000",
+            "ratio",
+        ]
+        yield Sheet(f"774m, {base}: milliseconds, with a part of the graph in another form", columns, rows)
+
+
+def tabulate_kernels(kernels: Results) -> Iterator[Sheet]:
+    """A table of each group of products."""
+    memory = kernels["memory_gb_s"]
+    loop = max(memory, key=lambda name: memory[name]["median"])
+    for what, found in kernels["products"].items():
+        lengths = list(next(iter(found["forms"].values()))["ms"])
+        rows = []
+        for name, form in found["forms"].items():
+            cells = [name, f"{form['bytes'] / 1e6:.2f}"]
+            for length, spread in form["ms"].items():
+                rate = int(length) * found["weights"] / spread["median"] / 1e6
+                read = form["bytes"] / spread["median"] / 1e6
+                cells += [show_spread(spread, 2), f"{read:.1f}" if length == "1" else f"{rate:.0f}"]
+            rows.append(cells)
+        heads = [(f"{length} rows, ms", "10^9 products/s") for length in lengths if length != "1"]
+        columns = ["weights as", "MB", "1 row, ms", "GB/s", *(word for head in heads for word in head)]
+        weights = f"{found['weights'] / 1e6:.1f} million weights"
+        yield Sheet(f"{what} of 774m alone, {weights}; memory at {show_spread(memory[loop])} GB/s", columns, rows)
