@@ -163,6 +163,17 @@ def test_layer_has_these_nodes_and_no_others(tiny: Tiny, tmp_path: Path, scheme:
             assert str(node.name).startswith("mask."), node.name
 
 
+@pytest.mark.parametrize("scheme", ["int8-128", "int8-channel", "int4-32"])
+def test_nothing_is_computed_twice(tiny: Tiny, tmp_path: Path, scheme: str) -> None:
+    """No two nodes do the same with the same values."""
+    pack(tiny, tmp_path / "out", SCHEMES[scheme], list(SHIPPED))
+    done = [
+        (node.op_type, *(value.name if value else None for value in node.inputs), str(node.attributes))
+        for node in read_graph(tmp_path / "out").graph
+    ]
+    assert len(set(done)) == len(done) > 20
+
+
 def test_integer_matmul_keeps_rows_independent(tiny: Tiny, tmp_path: Path) -> None:
     pack(tiny, tmp_path / "out", make_scheme("int8", "channel", "none"))
     ids = tiny.ids(2, 6)
