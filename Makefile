@@ -48,10 +48,10 @@ test-faults: $(VENV)/installed-dev ## kill, fill, damage and deceive builds a hu
 test-interop: $(VENV)/installed-dev ## run what is published in the programs of others, in environments made for it [ARGS=-k optimum]
 	@$(BIN)/python -m pytest interop $(ARGS)
 
-bench: $(VENV)/installed-dev ## measure 774M and nano beside other systems, write docs/benchmarks.md: half an hour [ARGS=--help]
+bench: $(VENV)/installed-dev ## measure 774M and nano beside other systems, write docs/benchmarks.md: 25 minutes, the first time 35 [ARGS=--help]
 	@$(BIN)/python -m bench --write-docs $(ARGS)
 
-bench-full: $(VENV)/installed-dev ## the same of 124M, 355M and 1558M too: two hours [ARGS=--help]
+bench-full: $(VENV)/installed-dev ## the same of 124M, 355M and 1558M too: an hour and a half [ARGS=--help]
 	@$(BIN)/python -m bench --write-docs $(MODELS:%=--model %) $(ARGS)
 
 clean: ## remove all that make made, .venv and the store too

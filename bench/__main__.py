@@ -135,11 +135,8 @@ def main() -> None:
     options = parse()
     results = read_results() if options.from_docs else run(options)
     failed = results.get("failed")
-    if options.write_docs and not (options.system or failed):
-        if not options.only:
-            write_document(results)
-        elif set(options.only) <= set(APART):  # of other parts alone, there is no page
-            write_document({**read_results(), **{part: results[part] for part in options.only}})
+    if options.write_docs and not (options.system or failed) and (page := choose_page(options.only or [], results)):
+        write_document(page)
     if options.json:
         sys.stdout.write(json.dumps(results, indent=2) + "\n")
     elif options.markdown:
@@ -172,6 +169,16 @@ def choose_parts(models: set[str]) -> list[str]:
     if models >= set(SHAPES):
         return list(PARTS)
     return [part for part in PARTS if part not in APART] if models >= set(USUAL) else ["peers"]
+
+
+def choose_page(only: list[str], results: dict[str, Any]) -> dict[str, Any] | None:
+    """What the page is written of: a whole run, and what stands apart as it was measured last; of other parts, none."""
+    if not set(only) <= set(APART):
+        return None
+    earlier = read_results()
+    if only:
+        return {**earlier, **{part: results[part] for part in only}}
+    return {**{part: earlier[part] for part in APART if part in earlier}, **results}
 
 
 def read_earlier(work: Path) -> dict[str, Any]:

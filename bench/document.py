@@ -38,10 +38,10 @@ at a folder of transformers, which somebody has to make first.
 GRAPH = """\
 `python -m bench --only rewrites --only kernels --write-docs` measures this apart from the rest, at another time and,
 where it says so, on another machine: hold a row against its own table alone. A part of the graph in another form is
-774M built with one key of `fusion:` turned the other way. Products alone are matrices of random integers in ONNX
-Runtime's operators, each with what quantizes its rows, more of them than a cache holds; milliseconds are of one group.
-`10^9 products/s` are products of an activation with a weight. `One scale for all rows` is what Optimum's dynamic
-quantization has.
+774M built with one key of `fusion:` turned the other way, or with all of them off. Products alone are matrices of
+random integers in ONNX Runtime's operators, each with what quantizes its rows, more of them than a cache holds;
+milliseconds are of one group. `10^9 products/s` are products of an activation with a weight. `One scale for all rows`
+is what Optimum's dynamic quantization has.
 """
 
 
@@ -75,7 +75,7 @@ def compose_page(results: Mapping[str, Any]) -> str:
 def compose_graph(results: Mapping[str, Any]) -> list[str]:
     """The section on what the graph is made of, where that was measured."""
     measured = [results[part] for part in ("rewrites", "kernels") if part in results]
-    origins = sorted({f"{part['date']} on a {part['processor']}" for part in measured})
+    origins = sorted({f"{part['date']} on {part['processor']}" for part in measured})
     sheets = [sheet.to_markdown() for sheet in tabulate_graph(results)]
     return (
         ["## What the graph is made of\n", GRAPH, f"Measured on {' and '.join(origins)}.\n", *sheets] if sheets else []

@@ -1,8 +1,8 @@
 """The products alone, of a layer's two widest matrices and of the LM head: what each form of weights costs onnxruntime.
 
 Every product has a weight of its own, and all of them are more than a cache holds, as in a model. The nodes are those
-that our graphs have, with what quantizes the rows of activations; beside them stands the form with one scale for all
-rows, which Optimum's dynamic quantization has.
+that our graphs have behind a norm, with what quantizes the rows of activations and without biases; beside them stands
+the form with one scale for all rows, which Optimum's dynamic quantization has.
 """
 
 import statistics
@@ -60,7 +60,9 @@ def write_blocks(bits: int, block: int) -> Write:
     def write(stack: Stack, name: str, x: ir.Value, length: int, columns: int) -> ir.Value:
         blocks = count_blocks(length, block)
         matrix = BlockMatrix(f"{name}.weight", length, columns, bits, block, Region(0, 0), Region(0, 0))
-        steps = stack.random.integers(1, 1 << bits, (columns, blocks, block), np.uint8)  # 0 is the middle of them
+        steps = stack.random.integers(
+            1, 1 << bits, (columns, blocks, block), np.uint8
+        )  # their zero point is the middle
         data = steps if bits == 8 else steps[..., ::2] | steps[..., 1::2] << 4
         stack.weigh(f"{name}.weight.blocks", data)
         scales = np.full((columns, blocks), scale(bits, length), np.float32)

@@ -63,7 +63,7 @@ VARIANTS = {
     **leave_out("int8 blocks of 128"),
     **leave_out("int8 per channel"),
 }
-"""Our systems by the word the tables have for them: a line here is measured for every model, beside every peer."""
+"""Our systems by the word the tables have for them: a line here is measured for its models, beside every peer."""
 
 UNNAMED = r"[^A-Za-z0-9._-]+"  # no name of a recipe has these
 

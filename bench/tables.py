@@ -202,9 +202,9 @@ def tabulate_rewrites(rewrites: Results) -> Iterator[Sheet]:
             cells = [name.removeprefix(f"{whole}, ") if name != whole else "as it is built"]
             for kind in ("token_ms", "prefill_ms"):
                 for length in (str(SHORT), LONG):
-                    taken, least = (find(systems, each, kind, length, "median") for each in (name, whole))
+                    taken, built = (find(systems, each, kind, length, "median") for each in (name, whole))
                     cells += [show_spread(found.get(kind, {}).get(length))]
-                    cells += [f"{taken / least:.2f}" if taken and least else "-"]
+                    cells += [f"{taken / built:.2f}" if taken and built else "-"]
             rows.append(cells)
         columns = [
             "",

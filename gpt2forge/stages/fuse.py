@@ -9,7 +9,7 @@ class Fusion(Section):
     """`fusion:`, the passes; each can be turned off on its own."""
 
     attention: bool = True
-    skip_layer_norm: bool = False  # a prompt is 3 to 10 % slower with it: docs/performance.md
+    skip_layer_norm: bool = False  # a prompt is slower with it: docs/performance.md
     gelu: bool = True
     bias: bool = True
 

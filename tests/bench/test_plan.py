@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from bench.__main__ import APART, PARTS, choose_page, choose_parts
+from bench.document import read_results
 from bench.host import read_pins
 from bench.peers.systems import HERE, OURS, SYSTEMS, choose_systems
-from bench.plan import SHIPPED, VARIANTS, plan_models
+from bench.plan import REWRITTEN, SHIPPED, VARIANTS, WITHOUT, plan_models, plan_rewrites
 from bench.shapes import SHAPES
 
 PLANS = plan_models(list(SHAPES), Path("work"), rounds=7, builds=2)
@@ -61,3 +63,29 @@ def test_every_foreign_system_pins_its_environment() -> None:
         assert pins.is_file() == system.is_foreign
         assert system.kind == OURS or system.read_sources()
     assert {"optimum", "ctranslate2", "xllamacpp", "onnxscript"} <= set(read_pins())
+
+
+def test_what_stands_apart_is_measured_in_a_whole_run_or_when_asked_for() -> None:
+    assert choose_parts(set(SHAPES)) == list(PARTS)
+    assert choose_parts({"nano", SHIPPED}) == [part for part in PARTS if part not in APART]
+    assert choose_parts({"124m"}) == ["peers"]
+
+
+def test_the_page_keeps_what_stands_apart_and_replaces_what_was_measured() -> None:
+    written = read_results()
+    kept = {part: written[part] for part in APART}
+    assert choose_page([], {"peers": {}}) == {**kept, "peers": {}}
+    assert choose_page(["kernels"], {"kernels": 1, "host": 2}) == {**written, "kernels": 1}
+    assert choose_page(["idle"], {"idle": 1}) is None
+
+
+def test_each_rewrite_is_left_out_of_a_shipped_recipe() -> None:
+    plans = plan_rewrites(PLANS[SHIPPED])
+    assert list(plans) == list(REWRITTEN)
+    for name, plan in plans.items():
+        systems = choose_systems(plan)
+        assert list(systems) == [f"ours, {name}", *(f"ours, {name}, {what}" for what in WITHOUT)]
+        shipped, *changed = (system.scheme for system in systems.values())
+        assert plan.changes(shipped)[:2] == ["--set", "source.checkpoint=checkpoints/774M"]
+        assert {plan.recipe(variant) for variant in (shipped, *changed)} == {PLANS[SHIPPED].recipe(name)}
+        assert all(any("fusion." in word for word in plan.changes(variant)) for variant in changed)

@@ -79,7 +79,7 @@ def test_fused_graph_holds_the_expected_operators(tiny: Tiny, switches: tuple[in
     assert (sum(counts.values()), *(counts.get(operator, 0) for operator in OPERATORS)) == COUNTS[switches]
 
 
-def test_shipped_layer_has_twelve_nodes_and_the_bias_of_c_attn(tiny: Tiny) -> None:
+def test_shipped_layer_has_thirteen_nodes_and_the_bias_of_c_attn(tiny: Tiny) -> None:
     model = read_graph(tiny.graph)
     fuse(model, ["attention", "gelu", "bias"])
     assert [(node.name, node.op_type) for node in model.graph if str(node.name).startswith("h.0.")] == [
