@@ -30,8 +30,8 @@ from bench.variants import measure_variants
 from gpt2forge.measure.bandwidth import ROWS as BANDWIDTH_ROWS
 from gpt2forge.measure.bandwidth import Bandwidth
 
-PARTS = ("builds", "peers", "fidelity", "variants", "idle", "kernels", "rewrites")
-APART = PARTS[-2:]  # of a run of their own, or of a whole one: what the graph is made of
+APART = ("kernels", "rewrites")  # of a run of their own, or of a whole one: what the graph is made of
+PARTS = ("builds", "peers", "fidelity", "variants", "idle", *APART)
 USUAL = [SHIPPED, EXAMPLE]
 WIDTH = 150  # columns where no terminal says how many there are: in a file, nothing is cut off
 NOTE = """Works in bench/work: 25 GB of disk (checkpoint, store, what other systems make of it), kept for the next run
@@ -72,7 +72,7 @@ def measure(
     for part, (what, act) in steps.items():
         if part in parts and part not in results:
             with attempt(results, part, what, keep):
-                results[part] = {**act(), **describe_origin()} if part in APART else act()
+                results[part] = act()
     for model, plan in plans.items() if "peers" in parts else ():
         peers = results.setdefault("peers", {})
         if model not in peers:
@@ -108,7 +108,8 @@ def measure_model(plan: Plan, bandwidth_rows: int) -> dict[str, Any]:
 def measure_rewrites(plan: Plan, bandwidth_rows: int) -> dict[str, Any]:
     """Our int8 recipes beside themselves without one rewrite each."""
     plans = plan_rewrites(plan).items()
-    return {"variants": {name: measure_peers(each, plan.checkpoint, Bandwidth(bandwidth_rows)) for name, each in plans}}
+    found = {name: measure_peers(each, plan.checkpoint, Bandwidth(bandwidth_rows)) for name, each in plans}
+    return {"variants": found, **describe_origin()}
 
 
 def parse() -> argparse.Namespace:

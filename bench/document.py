@@ -75,11 +75,11 @@ def compose_page(results: Mapping[str, Any]) -> str:
 def compose_graph(results: Mapping[str, Any]) -> list[str]:
     """The section on what the graph is made of, where that was measured."""
     measured = [results[part] for part in ("rewrites", "kernels") if part in results]
+    if not measured:
+        return []
     origins = sorted({f"{part['date']} on {part['processor']}" for part in measured})
     sheets = [sheet.to_markdown() for sheet in tabulate_graph(results)]
-    return (
-        ["## What the graph is made of\n", GRAPH, f"Measured on {' and '.join(origins)}.\n", *sheets] if sheets else []
-    )
+    return ["## What the graph is made of\n", GRAPH, f"Measured on {' and '.join(origins)}.\n", *sheets]
 
 
 def read_results(docs: Path = DOCS) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import numpy as np
 import onnx_ir as ir
 import onnxruntime as ort
 
+from bench.host import describe_origin
 from bench.quiet import Gate
 from bench.shapes import LARGE, Shape
 from gpt2forge.graph.builder import MICROSOFT, Builder
@@ -197,8 +198,8 @@ def measure_kernels(bandwidth: Bandwidth, rounds: int, shape: Shape = LARGE) -> 
     """Milliseconds of each form by rows, in turns, and the memory's speed meanwhile."""
     gate = Gate()
     found = {what: measure_part(part, bandwidth, gate, rounds, shape) for what, part in PARTS.items()}
-    memory = {name: summarize(speeds).to_json() for name, speeds in bandwidth.samples.items()}
-    return {"products": found, "memory_gb_s": memory, "gate": gate.to_json()}
+    told = {"products": found, "memory_gb_s": bandwidth.to_json(), "gate": gate.to_json()}
+    return {**told, **describe_origin()}
 
 
 def measure_part(part: Part, bandwidth: Bandwidth, gate: Gate, rounds: int, shape: Shape) -> dict[str, Any]:

@@ -25,7 +25,6 @@ class Variant:
     models: tuple[str, ...] = tuple(SHAPES)
 
 
-EVERYWHERE = (*SHAPES, REWRITES)
 WITHOUT = {
     "attention in standard operators": ("fusion.attention=false",),
     "activation in standard operators": ("fusion.gelu=false",),
@@ -49,8 +48,7 @@ CALIBRATION = ("calibration.text=examples/nano/calibration.txt", "calibration.to
 FITTED = ("quantization.method=gptq", "quantization.smooth=true", CALIBRATION[0], "calibration.tokens=65536")
 VARIANTS = {
     "fp32": Variant("cpu-fp32"),
-    "int8 blocks of 128": Variant("cpu-int8", models=EVERYWHERE),
-    "int8 per channel": Variant("vnni-int8", models=EVERYWHERE),
+    **{name: Variant(recipe, models=(*SHAPES, REWRITES)) for name, recipe in REWRITTEN.items()},
     "int4 blocks of 32": Variant("cpu-int4"),
     "int4 blocks of 128": Variant("cpu-int4", ("quantization.granularity=128",)),
     # Fitting to a text changes neither bytes nor speed, and pays for a trained model alone; blocks of 32 do cost more

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bench.goals import LONG, PYTORCH, Verdict, find
+from bench.goals import LONG, PYTORCH, Verdict, find, find_loop
 from bench.plan import SHORT
 from bench.sheet import Sheet, show_spread
 from gpt2forge.commands.worth import say_interval
@@ -104,7 +104,7 @@ def tabulate_tokens(model: str, peers: Results, systems: Results) -> Sheet:
             )
         )
     memory, gate = peers["memory_gb_s"], peers["gate"]
-    loop = max(memory, key=lambda name: memory[name]["median"])
+    loop = find_loop(memory)
     paged = sum(found["paged_runs"] for found in systems.values())
     columns = ("system", *(f"behind {length}" for length in lengths), "of PyTorch", "limit", "reached", "same tokens")
     title = (
@@ -223,7 +223,7 @@ def tabulate_rewrites(rewrites: Results) -> Iterator[Sheet]:
 def tabulate_kernels(kernels: Results) -> Iterator[Sheet]:
     """A table of each group of products."""
     memory = kernels["memory_gb_s"]
-    loop = max(memory, key=lambda name: memory[name]["median"])
+    speed = show_spread(memory[find_loop(memory)])
     for what, found in kernels["products"].items():
         lengths = list(next(iter(found["forms"].values()))["ms"])
         rows = []
@@ -237,4 +237,4 @@ def tabulate_kernels(kernels: Results) -> Iterator[Sheet]:
         heads = [(f"{length} rows, ms", "10^9 products/s") for length in lengths if length != "1"]
         columns = ["weights as", "MB", "1 row, ms", "GB/s", *(word for head in heads for word in head)]
         weights = f"{found['weights'] / 1e6:.1f} million weights"
-        yield Sheet(f"{what} of 774m alone, {weights}; memory at {show_spread(memory[loop])} GB/s", columns, rows)
+        yield Sheet(f"{what} of 774m alone, {weights}; memory at {speed} GB/s", columns, rows)

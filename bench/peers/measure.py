@@ -89,10 +89,9 @@ def measure_peers(plan: Plan, weights: Path, bandwidth: Bandwidth) -> dict[str, 
             if yardstick:
                 compare(peers, yardstick, found)
     describe(found, samples)
-    memory = {name: summarize(speeds).to_json() for name, speeds in bandwidth.samples.items()}
     return {
         "float32_bytes": plan.float32_bytes,
-        "memory_gb_s": memory,
+        "memory_gb_s": bandwidth.to_json(),
         "gate": gate.to_json(),
         "systems": found,
     }

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import torch
 
+from gpt2forge.measure.spread import summarize
+
 COLUMNS = 4096
 ROWS = 65_536  # 1 GiB of float32
 
@@ -38,6 +40,10 @@ class Bandwidth:
     def sample_fastest(self) -> float:
         """Read it once with the loop that was the fastest of the samples so far, which takes little time; GB/s."""
         return self.read(max(self.samples, key=lambda name: statistics.median(self.samples[name])))
+
+    def to_json(self) -> dict[str, dict[str, float]]:
+        """The spread of each loop's samples."""
+        return {name: summarize(speeds).to_json() for name, speeds in self.samples.items()}
 
     def read(self, name: str) -> float:
         began = time.perf_counter()
