@@ -54,8 +54,10 @@ VARIANTS = {
     # Fitting to a text changes neither bytes nor speed, and pays for a trained model alone; blocks of 32 do cost more
     # than those of 128, so that their size and speed are not those that the goals of 774M are judged on.
     "int8 blocks of 32, fitted": Variant("cpu-int8", ("quantization.granularity=32", *FITTED), (EXAMPLE,)),
+    "int8 blocks of 128, fitted": Variant("cpu-int8", FITTED, (EXAMPLE,)),
     "int8 per channel, fitted": Variant("vnni-int8", FITTED, (EXAMPLE,)),
     "int4 blocks of 32, fitted": Variant("cpu-int4-gptq", models=(EXAMPLE,)),
+    "int4 blocks of 128, fitted": Variant("cpu-int4-small", models=(EXAMPLE,)),
     "int4 with int8, fitted": Variant("cpu@fitted", models=(EXAMPLE,)),
     "int8 blocks of 128, int8 cache": Variant("cpu-int8", ("quantization.kv_cache=int8", *CALIBRATION)),
     **leave_out("int8 blocks of 128"),

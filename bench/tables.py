@@ -80,7 +80,7 @@ def tabulate_making(model: str, peers: Results) -> Sheet:
         for name, found in peers["systems"].items()
         if "bytes" in found
     ]
-    columns = ("system", "build, s", "peak MB", "MB", "of float32", "load, s", "MB of memory then")
+    columns = ("system", "build, s", "peak MB", "MB", "of float32", "load, s", "MB of anonymous memory then")
     return Sheet(f"{model}: made and opened (* as an earlier run measured it, and kept)", columns, rows)
 
 

@@ -27,7 +27,8 @@ SHIPPED = (
     *("nano-cpu", "nano-cpu-fp32", "nano-cpu-int8", "nano-cpu-int4", "nano-vnni-int8"),
     *("124m-cpu-int8", "355m-cpu-int8", "774m-cpu-int8", "1558m-cpu-int8"),
     *("774m-vnni-int8", "774m-cpu-fp32", "774m-cpu-int4"),
-    *("nano-cpu-int4-gptq", "774m-cpu-int4-gptq", "nano-cuda-float16", "774m-cuda-float16"),
+    *("nano-cpu-int4-gptq", "774m-cpu-int4-gptq", "nano-cpu-int4-small", "774m-cpu-int4-small"),
+    *("nano-cuda-float16", "774m-cuda-float16"),
 )
 
 
