@@ -32,6 +32,7 @@ from gpt2forge.measure.spread import summarize
 PAIRS, GROUPS, HEADS = 8, 20, 2  # 774M's 105, 98 and 129 million weights
 REPEATS = 5  # of one row, which takes little time; the median of them counts
 ROUNDS = 5  # at most
+FLOAT_ARITHMETIC = 1  # accuracy_level
 PAUSE = 0.1  # seconds: threads of the form before stop spinning
 OPSETS = {"": OPSET, MICROSOFT: 1}
 
@@ -73,6 +74,18 @@ def write_blocks(bits: int, block: int) -> Write:
     return write
 
 
+def write_exact(bits: int, block: int) -> Write:
+    """The same with activations that stay float32, which are most of what int8 costs."""
+    rounded = write_blocks(bits, block)
+
+    def write(stack: Stack, name: str, x: ir.Value, length: int, columns: int) -> ir.Value:
+        product = rounded(stack, name, x, length, columns)
+        stack.builder.nodes[-1].attributes["accuracy_level"] = ir.AttrInt64("accuracy_level", FLOAT_ARITHMETIC)
+        return product
+
+    return write
+
+
 def write_channels(stack: Stack, name: str, x: ir.Value, length: int, columns: int) -> ir.Value:
     steps, factors = weigh_channels(stack, name, length, columns, SIGNED.count)
     return write_integer_matmul(stack.builder, name, x, SIGNED, steps, factors)
@@ -100,6 +113,7 @@ FORMS: dict[str, Write] = {
     "int8 per channel, one scale for all rows": write_dynamic,
     **{f"int8 blocks of {block}": write_blocks(8, block) for block in (32, 64, 128, 256)},
     **{f"int4 blocks of {block}": write_blocks(4, block) for block in (32, 64, 128)},
+    "int8 blocks of 128, float activations": write_exact(8, 128),
 }
 
 
