@@ -16,23 +16,23 @@ PAGE, RESULTS, PLOTS = "benchmarks.md", "benchmarks/results.json", "benchmarks"
 HEAD = """\
 # Benchmarks
 
-Written by `make bench` from [what it measured](benchmarks/results.json), every figure of it: edit
-`bench/document.py`, not this page. Everything stands side by side in one run: each system in an environment and a
-process of its own, those that memory holds at once taking turns; a number is the median of its rounds, with the least
-and the largest of them. A shared processor may be half as fast for a while: a measurement waits some seconds at most,
-until a matrix product on all threads takes no more than 1.2 times the least that it took. `make bench-full` measures
-the other sizes too. What is quoted elsewhere may come from other runs: hold ratios against ratios.
+Written by `make bench` from [what it measured](benchmarks/results.json), every figure of it: edit `bench/document.py`,
+not this page. Everything stands side by side in one run: each system in a process of its own and every peer but PyTorch
+in an environment of its own, those that memory holds at once taking turns; a number is the median of its rounds, with
+the least and the largest of them. A shared processor may be half as fast for a while: a measurement waits some seconds
+at most, until a matrix product on all threads takes no more than 1.2 times the least that it took. `make bench-full`
+measures the other sizes too. What is quoted elsewhere may come from other runs: hold ratios against ratios.
 
 The weights of nano are trained, those of the other models come from a seed in the published shape: they cost the same
-time, and say nothing of fidelity. Optimum's int8 is its dynamic quantization with a scale per channel; llama.cpp's
-files are written in the types that its own program chooses, which for rows that no super-block of 256 divides (nano's)
-are larger ones; its keys and values are float16, all others' float32. transformers' exporter writes two float32 graphs
-with the weights in each, and is measured on nano and 124M; it and Optimum compute the logits of every position of a
-prompt, all others those of the last. PyTorch's int8 is its dynamic quantization of linear layers.
-Times of ours are those of onnxruntime with its feeds, as of all others: choosing a token is the argmax everywhere. The
-limit takes all weights that a system's files hold (Optimum's hold the table of tokens twice, and read a row of one of
-them) and the speed of memory right before each run. Builds of ours begin at the TensorFlow checkpoint, those of others
-at a folder of transformers, which somebody has to make first.
+time, and say nothing of fidelity. Optimum's int8 is its dynamic quantization with a scale per channel and one for all
+activations, which is the form of 2020's article; llama.cpp's files are written in the types that its own program
+chooses, which for rows that no super-block of 256 divides (nano's) are larger ones; its keys and values are float16,
+all others' float32. transformers' exporter writes two float32 graphs with the weights in each, and is measured on nano
+and 124M; it and Optimum compute the logits of every position of a prompt, all others those of the last. PyTorch's int8
+is its dynamic quantization of linear layers. Times of ours are those of onnxruntime with its feeds, as of all others:
+choosing a token is the argmax everywhere. The limit takes all weights that a system's files hold (Optimum's hold the
+table of tokens twice, and read a row of one of them) and the speed of memory right before each run. Builds of ours
+begin at the TensorFlow checkpoint, those of others at a folder of transformers, which somebody has to make first.
 """
 
 GRAPH = """\

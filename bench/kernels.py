@@ -75,7 +75,7 @@ def write_blocks(bits: int, block: int) -> Write:
 
 
 def write_exact(bits: int, block: int) -> Write:
-    """The same with activations that stay float32, which are most of what int8 costs."""
+    """The same with activations that stay float32: to round them is most of what int8 costs in fidelity."""
     rounded = write_blocks(bits, block)
 
     def write(stack: Stack, name: str, x: ir.Value, length: int, columns: int) -> ir.Value:

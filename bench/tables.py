@@ -62,9 +62,13 @@ def tabulate_peers(model: str, peers: Results) -> Iterator[Sheet]:
     yield tabulate_lengths(f"{model}: tokens a second, by texts at once", "tokens_s", systems, 0)
     if any(found.get("fidelity") for found in systems.values()):
         yield tabulate_truth(model, systems)
+    yield from tabulate_failures(model, peers)
+
+
+def tabulate_failures(title: str, peers: Results) -> Iterator[Sheet]:
     failed = [(name, found["error"]) for name, found in peers["systems"].items() if "error" in found]
     if failed:
-        yield Sheet(f"{model}: what failed", ("system", "what it said"), failed)
+        yield Sheet(f"{title}: what failed", ("system", "what it said"), failed)
 
 
 def tabulate_making(model: str, peers: Results) -> Sheet:
@@ -218,6 +222,7 @@ def tabulate_rewrites(rewrites: Results) -> Iterator[Sheet]:
             "ratio",
         ]
         yield Sheet(f"774m, {base}: milliseconds, with a part of the graph in another form", columns, rows)
+        yield from tabulate_failures(f"774m, {base}", peers)
 
 
 def tabulate_kernels(kernels: Results) -> Iterator[Sheet]:

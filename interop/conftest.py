@@ -12,6 +12,12 @@ from interop.reference import Continuation, continue_prompts
 from tests.workshop import Workshop, make_workshop
 
 NANO = ("nano-cpu-fp32", "nano-cpu-int8", "nano-vnni-int8", "nano-cpu-int4")
+CACHE = "nano-cpu-int8-cache"  # keys and values as int8, which not every host can begin with
+CACHED = (
+    "quantization.kv_cache=int8",
+    "calibration.text=examples/nano/calibration.txt",
+    "calibration.tokens=2048",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
@@ -35,8 +41,10 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 
 @pytest.fixture(scope="session")
 def published(workshop: Workshop) -> Iterator[dict[str, Path]]:
-    """`build/<name>` of nano's recipes; no host may have changed a byte of them."""
+    """`build/<name>` of nano's recipes, and one with an int8 cache; no host may have changed a byte of them."""
     folders = {name: workshop.build(name) for name in NANO}
+    workshop.run("build", "nano-cpu-int8", "--name", CACHE, *(word for change in CACHED for word in ("--set", change)))
+    folders[CACHE] = workshop.folder / "build" / CACHE
     before = {name: digest_files(folder) for name, folder in folders.items()}
     yield folders
     assert {name: digest_files(folder) for name, folder in folders.items()} == before

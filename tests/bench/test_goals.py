@@ -57,6 +57,12 @@ def test_goals_are_about_systems_that_there_are() -> None:
     assert named <= set(SYSTEMS)
 
 
+def test_minutes_are_judged_where_all_of_them_were_taken() -> None:
+    seconds = dict.fromkeys(goals.TAKEN, 240.0)
+    assert [verdict.value for verdict in judge({"seconds": seconds})] == [24.0]
+    assert not list(judge({"seconds": {goals.TAKEN[0]: 240.0}}))
+
+
 def test_divergence_is_judged_on_the_trained_model() -> None:
     systems = {
         OPTIMUM: {"bytes": 1, "fidelity": {"kl_mean": 1e-2, "perplexity_increase": 0.009}},
