@@ -129,6 +129,25 @@ def test_interrupt_ends_with_130_and_leaves_no_process(tmp_path: Path, number: i
     shop.run("build", "nano-cpu-int8")
 
 
+def test_interrupt_before_the_command_line_listens_is_one_line() -> None:
+    program = """\
+import os, signal, sys
+from gpt2forge.quick import main
+
+class Press:
+    def find_spec(self, name, path, target=None):
+        if name == "gpt2forge.cli":
+            os.kill(os.getpid(), signal.SIGINT)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.meta_path.insert(0, Press())
+sys.argv[1:] = ["plan", "nano-cpu-int8"]
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "error: interrupted\n")
+
+
 def test_help_and_plan_import_no_heavy_library() -> None:
     program = (
         "import sys; from gpt2forge import cli; cli.run(['--help']);"

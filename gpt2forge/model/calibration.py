@@ -23,6 +23,8 @@ from transformers import GPT2Config
 from transformers.models.gpt2.modeling_gpt2 import GPT2Block
 from transformers.pytorch_utils import Conv1D
 
+from gpt2forge.model.package import WEIGHTS
+
 STRIP = 512  # rows of x xᵀ that are one product: large enough for full speed, and little beyond the triangle
 
 Tick = Callable[[int, int, str], None]
@@ -85,7 +87,7 @@ def write_statistics(weights: Path, windows: Sequence[Sequence[int]], out: Path,
     """Read windows of token ids with the model of a weights artifact, and write a file for each of its layers."""
     config = GPT2Config.from_pretrained(weights, attn_implementation="sdpa")
     total = config.n_layer * len(windows)
-    with torch.inference_mode(), safe_open(weights / "model.safetensors", framework="pt") as tensors:
+    with torch.inference_mode(), safe_open(weights / WEIGHTS, framework="pt") as tensors:
         hidden = [embed(tensors, window) for window in windows]
         for number in range(config.n_layer):
             layer = open_layer(config, tensors, number)
