@@ -16,10 +16,11 @@ from bench.builds import COLD, measure_builds, run_build
 from bench.document import read_results, write_document
 from bench.fidelity import measure_fidelity
 from bench.goals import judge
-from bench.host import describe_host, describe_origin
+from bench.host import describe_host
 from bench.idle import measure_idle
 from bench.kernels import measure_kernels
 from bench.markdown import write_markdown
+from bench.page import PEERS, merge, name_origin
 from bench.peers.measure import measure_peers
 from bench.plan import EXAMPLE, ROUNDS, SHIPPED, WORK, Plan, plan_models, plan_rewrites
 from bench.prepare import EXAMPLES, link_folders, prepare_checkpoint
@@ -55,7 +56,7 @@ def measure(
     A part that fails is named in `failed`, and costs no other; those among `earlier` results are taken from there. The
     parts but the peers are of the shipped model and of the example, which the plans must have for them.
     """
-    results: dict[str, Any] = {"host": describe_host(), "date": time.strftime("%Y-%m-%d"), "seconds": {}, **earlier}
+    results: dict[str, Any] = {"host": describe_host(), "date": time.strftime("%Y-%m-%d"), **earlier}
     for plan in plans.values():
         link_folders(plan.work, EXAMPLES)
         if not plan.is_trained and {"builds", "peers", "rewrites"} & set(parts):
@@ -76,7 +77,8 @@ def measure(
     for model, plan in plans.items() if "peers" in parts else ():
         peers = results.setdefault("peers", {})
         if model not in peers:
-            with attempt(results, f"peers of {model}", f"peers of {model}", keep):
+            part = PEERS.format(model)
+            with attempt(results, part, part, keep):
                 peers[model] = measure_model(plan, bandwidth_rows)
     if peers := results.get("peers"):  # in the plans' order, whichever was measured first
         results["peers"] = {model: peers[model] for model in (*plans, *peers) if model in peers}
@@ -95,7 +97,8 @@ def attempt(results: dict[str, Any], part: str, what: str, keep: Keep) -> Iterat
         results.setdefault("failed", {})[what] = repr(error)
         say(f"{what} failed: {error!r}")
     else:
-        results["seconds"][part] = time.monotonic() - began
+        results.setdefault("seconds", {})[part] = time.monotonic() - began
+        results.setdefault("origins", {})[part] = name_origin(results)
     keep(results)
 
 
@@ -108,8 +111,7 @@ def measure_model(plan: Plan, bandwidth_rows: int) -> dict[str, Any]:
 def measure_rewrites(plan: Plan, bandwidth_rows: int) -> dict[str, Any]:
     """Our int8 recipes beside themselves without one rewrite each."""
     plans = plan_rewrites(plan).items()
-    found = {name: measure_peers(each, plan.checkpoint, Bandwidth(bandwidth_rows)) for name, each in plans}
-    return {"variants": found, **describe_origin()}
+    return {"variants": {name: measure_peers(each, plan.checkpoint, Bandwidth(bandwidth_rows)) for name, each in plans}}
 
 
 def parse() -> argparse.Namespace:
@@ -126,7 +128,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument(
         "--write-docs",
         action="store_true",
-        help="write docs/benchmarks.md: of a whole run, or what parts that stand apart come to",
+        help="write docs/benchmarks.md: what was measured, in place of what the page has of it",
     )
     parser.add_argument("--from-docs", action="store_true", help="measure nothing: take docs/benchmarks/results.json")
     return parser.parse_args()
@@ -136,8 +138,8 @@ def main() -> None:
     options = parse()
     results = read_results() if options.from_docs else run(options)
     failed = results.get("failed")
-    if options.write_docs and not (options.system or failed) and (page := choose_page(options.only or [], results)):
-        write_document(page)
+    if options.write_docs and not (options.system or failed):
+        write_document(results if options.from_docs else merge_page(results))
     if options.json:
         sys.stdout.write(json.dumps(results, indent=2) + "\n")
     elif options.markdown:
@@ -172,14 +174,12 @@ def choose_parts(models: set[str]) -> list[str]:
     return [part for part in PARTS if part not in APART] if models >= set(USUAL) else ["peers"]
 
 
-def choose_page(only: list[str], results: dict[str, Any]) -> dict[str, Any] | None:
-    """What the page is written of: a whole run, and what stands apart as it was measured last; of other parts, none."""
-    if not set(only) <= set(APART):
-        return None
-    earlier = read_results()
-    if only:
-        return {**earlier, **{part: results[part] for part in only}}
-    return {**{part: earlier[part] for part in APART if part in earlier}, **results}
+def merge_page(results: dict[str, Any]) -> dict[str, Any]:
+    """What the page is written of; ends the program where it would be of several versions."""
+    try:
+        return merge(read_results(), results)
+    except ValueError as error:
+        sys.exit(f"error: {error}")
 
 
 def read_earlier(work: Path) -> dict[str, Any]:

@@ -1,14 +1,15 @@
 """Writes docs/benchmarks.md and its plots from the results alone, which are kept beside them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from bench.goals import judge
+from bench.page import tell_origin
 from bench.plots import draw_plots, name_plots
 from bench.show import describe_machine
-from bench.tables import tabulate, tabulate_graph
+from bench.tables import Parts, tabulate, tabulate_graph
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE, RESULTS, PLOTS = "benchmarks.md", "benchmarks/results.json", "benchmarks"
@@ -17,11 +18,12 @@ HEAD = """\
 # Benchmarks
 
 Written by `make bench` from [what it measured](benchmarks/results.json), every figure of it: edit `bench/document.py`,
-not this page. Everything stands side by side in one run: each system in a process of its own and every peer but PyTorch
-in an environment of its own, those that memory holds at once taking turns; a number is the median of its rounds, with
-the least and the largest of them. A shared processor may be half as fast for a while: a measurement waits some seconds
-at most, until a matrix product on all threads takes no more than 1.2 times the least that it took. `make bench-full`
-measures the other sizes too. What is quoted elsewhere may come from other runs: hold ratios against ratios.
+not this page. What a table has stands side by side in one run: each system in a process of its own and every peer but
+PyTorch in an environment of its own, those that memory holds at once taking turns; a number is the median of its
+rounds, with the least and the largest of them. A shared processor may be half as fast for a while: a measurement waits
+some seconds at most, until a matrix product on all threads takes no more than 1.2 times the least that it took. `make
+bench-full` measures the other sizes too. A part that was measured apart from the run below says when and on what
+machine, and what is quoted elsewhere may come from other runs: hold ratios against ratios.
 
 The weights of nano are trained, those of the other models come from a seed in the published shape: they cost the same
 time, and say nothing of fidelity. Optimum's int8 is its dynamic quantization with a scale per channel and one for all
@@ -36,12 +38,11 @@ begin at the TensorFlow checkpoint, those of others at a folder of transformers,
 """
 
 GRAPH = """\
-`python -m bench --only rewrites --only kernels --write-docs` measures this apart from the rest, at another time and,
-where it says so, on another machine: hold a row against its own table alone. A part of the graph in another form is
-774M built with one key of `fusion:` turned the other way, or with all of them off. Products alone are matrices of
-random integers in ONNX Runtime's operators, each with what quantizes its rows, more of them than a cache holds;
-milliseconds are of one group. `10^9 products/s` are products of an activation with a weight. `One scale for all rows`
-is what Optimum's dynamic quantization has.
+`python -m bench --only rewrites --only kernels --write-docs` measures this: hold a row against its own table alone. A
+part of the graph in another form is 774M built with one key of `fusion:` turned the other way, or with all of them off.
+Products alone are matrices of random integers in ONNX Runtime's operators, each with what quantizes its rows, more of
+them than a cache holds; milliseconds are of one group. `10^9 products/s` are products of an activation with a weight.
+`One scale for all rows` is what Optimum's dynamic quantization has.
 """
 
 
@@ -56,7 +57,7 @@ def write_document(results: Mapping[str, Any], docs: Path = DOCS) -> None:
 
 def compose_page(results: Mapping[str, Any]) -> str:
     """The page: machine, command, plots, then the tables."""
-    seconds = results["seconds"]
+    seconds = {part: taken for part, taken in results["seconds"].items() if not tell_origin(results, part)}
     took = ", ".join(f"{part} {value / 60:.1f}" for part, value in seconds.items())
     parts = [
         HEAD,
@@ -66,7 +67,7 @@ def compose_page(results: Mapping[str, Any]) -> str:
         f"in {sum(seconds.values()) / 60:.0f} minutes ({took}).\n",
         *(f"![{caption}]({PLOTS}/{name}.svg)\n\n{caption}.\n" for name, caption in name_plots(results).items()),
         "## The numbers\n",
-        *(sheet.to_markdown() for sheet in tabulate(results)),
+        *write_parts(results, tabulate(results)),
         *compose_graph(results),
     ]
     return "\n".join(parts)
@@ -74,12 +75,16 @@ def compose_page(results: Mapping[str, Any]) -> str:
 
 def compose_graph(results: Mapping[str, Any]) -> list[str]:
     """The section on what the graph is made of, where that was measured."""
-    measured = [results[part] for part in ("rewrites", "kernels") if part in results]
-    if not measured:
-        return []
-    origins = sorted({f"{part['date']} on {part['processor']}" for part in measured})
-    sheets = [sheet.to_markdown() for sheet in tabulate_graph(results)]
-    return ["## What the graph is made of\n", GRAPH, f"Measured on {' and '.join(origins)}.\n", *sheets]
+    written = list(write_parts(results, tabulate_graph(results)))
+    return ["## What the graph is made of\n", GRAPH, *written] if written else []
+
+
+def write_parts(results: Mapping[str, Any], parts: Parts) -> Iterator[str]:
+    """Their tables, and before those of a part that is of another run, when and on what it was measured."""
+    for part, sheets in parts:
+        if origin := tell_origin(results, part):
+            yield f"{origin}\n"
+        yield from (sheet.to_markdown() for sheet in sheets)
 
 
 def read_results(docs: Path = DOCS) -> dict[str, Any]:

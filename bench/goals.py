@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from bench.page import TAKEN, is_whole, tell_origin
 from bench.plan import EXAMPLE, SHIPPED, SHORT
 
 
@@ -63,8 +64,6 @@ DIVERGENCES = {
 }
 INCREASES = {FITTED_BLOCKS: 0.05, FITTED_SHIPPED: 0.05, FITTED_INT4: 1.0}  # %, either way
 MINUTES = 25
-TAKEN = ("builds", "fidelity", "variants", "idle", f"peers of {SHIPPED}", f"peers of {EXAMPLE}")
-"""The parts that `make bench` measures, as their seconds are kept."""
 IDLE = {"gpt2forge build": 40, "make build": 60, "gpt2forge plan, edited": 400}  # ms
 
 
@@ -80,9 +79,9 @@ def judge(results: Mapping[str, Any]) -> Iterator[Verdict]:
         yield from judge_fidelity(peers[EXAMPLE]["systems"])
     for system, goal in IDLE.items() if "idle" in results else ():
         yield Verdict(f"nothing to do, {system}", results["idle"][system]["median"], goal, "ms")
-    seconds = results.get("seconds", {})
-    if seconds.keys() >= set(TAKEN):
-        yield Verdict("`make bench`, checkpoints prepared", sum(seconds[part] for part in TAKEN) / 60, MINUTES, "min")
+    if is_whole(results) and not any(tell_origin(results, part) for part in TAKEN):
+        minutes = sum(results["seconds"][part] for part in TAKEN) / 60
+        yield Verdict("`make bench`, checkpoints prepared", minutes, MINUTES, "min")
 
 
 def judge_builds(builds: Mapping[str, Any]) -> Iterator[Verdict]:

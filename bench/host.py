@@ -2,7 +2,6 @@
 
 import os
 import platform
-import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -30,11 +29,6 @@ def describe_host() -> dict[str, Any]:
         "system": f"{platform.system()} {platform.machine()}, Python {platform.python_version()}",
         "versions": {**{tool: version(tool) for tool in TOOLS}, **read_pins()},
     }
-
-
-def describe_origin() -> dict[str, str]:
-    """When and on what a part was measured that may be of another run than the rest."""
-    return {"date": time.strftime("%Y-%m-%d"), "processor": read_processor()}
 
 
 def read_pins() -> dict[str, str]:

@@ -15,7 +15,6 @@ import numpy as np
 import onnx_ir as ir
 import onnxruntime as ort
 
-from bench.host import describe_origin
 from bench.quiet import Gate
 from bench.shapes import LARGE, Shape
 from gpt2forge.graph.builder import MICROSOFT, Builder
@@ -212,8 +211,7 @@ def measure_kernels(bandwidth: Bandwidth, rounds: int, shape: Shape = LARGE) -> 
     """Milliseconds of each form by rows, in turns, and the memory's speed meanwhile."""
     gate = Gate()
     found = {what: measure_part(part, bandwidth, gate, rounds, shape) for what, part in PARTS.items()}
-    told = {"products": found, "memory_gb_s": bandwidth.to_json(), "gate": gate.to_json()}
-    return {**told, **describe_origin()}
+    return {"products": found, "memory_gb_s": bandwidth.to_json(), "gate": gate.to_json()}
 
 
 def measure_part(part: Part, bandwidth: Bandwidth, gate: Gate, rounds: int, shape: Shape) -> dict[str, Any]:

@@ -14,8 +14,9 @@ def print_results(console: Console, results: Mapping[str, Any]) -> None:
     """Print the machine, and the parts that were measured."""
     for line in describe_machine(results["host"]):
         console.print(line, highlight=False)
-    for sheet in (*tabulate(results), *tabulate_graph(results)):
-        console.print(sheet.to_rich())
+    for _, sheets in (*tabulate(results), *tabulate_graph(results)):
+        for sheet in sheets:
+            console.print(sheet.to_rich())
 
 
 def describe_machine(host: Mapping[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bench.goals import LONG, PYTORCH, Verdict, find, find_loop
+from bench.page import PEERS
 from bench.plan import SHORT
 from bench.sheet import Sheet, show_spread
 from gpt2forge.commands.worth import say_interval
@@ -11,27 +12,31 @@ from gpt2forge.commands.worth import say_interval
 Results = Mapping[str, Any]
 
 
-def tabulate(results: Results) -> Iterator[Sheet]:
+Parts = Iterator[tuple[str, list[Sheet]]]
+"""The tables of each part, by the name that its origin is kept by."""
+
+
+def tabulate(results: Results) -> Parts:
     """A table or more of each part that was measured, and the goals last."""
     if "builds" in results:
-        yield tabulate_builds(results["builds"])
+        yield "builds", [tabulate_builds(results["builds"])]
     for model, peers in results.get("peers", {}).items():
-        yield from tabulate_peers(model, peers)
+        yield PEERS.format(model), list(tabulate_peers(model, peers))
     if "fidelity" in results:
-        yield tabulate_fidelity(results["fidelity"])
+        yield "fidelity", [tabulate_fidelity(results["fidelity"])]
     if "variants" in results:
-        yield tabulate_variants(results["variants"])
+        yield "variants", [tabulate_variants(results["variants"])]
     if "idle" in results:
-        yield tabulate_idle(results["idle"])
-    yield tabulate_verdicts([Verdict(**drop_reached(goal)) for goal in results["goals"]])
+        yield "idle", [tabulate_idle(results["idle"])]
+    yield "goals", [tabulate_verdicts([Verdict(**drop_reached(goal)) for goal in results["goals"]])]
 
 
-def tabulate_graph(results: Results) -> Iterator[Sheet]:
-    """What the graph is made of: rewrites and products, which are measured apart from all else."""
+def tabulate_graph(results: Results) -> Parts:
+    """What the graph is made of: rewrites and products."""
     if "rewrites" in results:
-        yield from tabulate_rewrites(results["rewrites"])
+        yield "rewrites", list(tabulate_rewrites(results["rewrites"]))
     if "kernels" in results:
-        yield from tabulate_kernels(results["kernels"])
+        yield "kernels", list(tabulate_kernels(results["kernels"]))
 
 
 def drop_reached(goal: Results) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from typing import Any
 
 from bench import goals
 from bench.goals import BLOCKS, CTRANSLATE2, FITTED_BLOCKS, OPTIMUM, PYTORCH, Verdict, judge
+from bench.page import TAKEN, name_origin
 from bench.peers.systems import SYSTEMS
 
 
@@ -58,9 +59,11 @@ def test_goals_are_about_systems_that_there_are() -> None:
 
 
 def test_minutes_are_judged_where_all_of_them_were_taken() -> None:
-    seconds = dict.fromkeys(goals.TAKEN, 240.0)
-    assert [verdict.value for verdict in judge({"seconds": seconds})] == [24.0]
-    assert not list(judge({"seconds": {goals.TAKEN[0]: 240.0}}))
+    one = {"date": "2026-11-26", "host": {"processor": "EPYC"}}
+    run = {**one, "seconds": dict.fromkeys(TAKEN, 240.0), "origins": dict.fromkeys(TAKEN, name_origin(one))}
+    assert [verdict.value for verdict in judge(run)] == [24.0]
+    assert not list(judge({**run, "origins": {**run["origins"], "idle": {"date": "2026-11-27", "processor": "EPYC"}}}))
+    assert not list(judge({**run, "origins": {}}))
 
 
 def test_divergence_is_judged_on_the_trained_model() -> None:

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.__main__ import APART, PARTS, choose_page, choose_parts
-from bench.document import read_results
+from bench.__main__ import APART, PARTS, choose_parts
 from bench.host import read_pins
 from bench.peers.systems import HERE, OURS, SYSTEMS, choose_systems
 from bench.plan import REWRITTEN, SHIPPED, VARIANTS, WITHOUT, plan_models, plan_rewrites
@@ -69,14 +68,6 @@ def test_what_stands_apart_is_measured_in_a_whole_run_or_when_asked_for() -> Non
     assert choose_parts(set(SHAPES)) == list(PARTS)
     assert choose_parts({"nano", SHIPPED}) == [part for part in PARTS if part not in APART]
     assert choose_parts({"124m"}) == ["peers"]
-
-
-def test_the_page_keeps_what_stands_apart_and_replaces_what_was_measured() -> None:
-    written = read_results()
-    kept = {part: written[part] for part in APART}
-    assert choose_page([], {"peers": {}}) == {**kept, "peers": {}}
-    assert choose_page(["kernels"], {"kernels": 1, "host": 2}) == {**written, "kernels": 1}
-    assert choose_page(["idle"], {"idle": 1}) is None
 
 
 def test_each_rewrite_is_left_out_of_a_shipped_recipe() -> None:

@@ -24,7 +24,7 @@ def rows(workshop: Workshop) -> list[str]:
     found = [json.loads(workshop.run("inspect", f"build/{name}", "--json").stdout)["tensors"] for name in RECIPES]
     names = list(dict.fromkeys(kind["name"] for kinds in found for kind in kinds))
     cells = [[show_cell([kind for kind in kinds if kind["name"] == name]) for kinds in found] for name in names]
-    return [f"| {' | '.join(row)} |" for row in ([f"`{name}`", *each] for name, each in zip(names, cells, strict=True))]
+    return [f"| {' | '.join([name, *row])} |" for name, row in zip(names, cells, strict=True)]
 
 
 def test_every_scheme_has_its_coverage(rows: list[str]) -> None:
