@@ -51,7 +51,7 @@ test-interop: $(VENV)/installed-dev ## run what is published in the programs of 
 bench: $(VENV)/installed-dev ## measure 774M and nano beside other systems, write docs/benchmarks.md: 25 minutes, the first time 35 [ARGS=--help]
 	@$(BIN)/python -m bench --write-docs $(ARGS)
 
-bench-full: $(VENV)/installed-dev ## the same of 124M, 355M and 1558M too: an hour and a half [ARGS=--help]
+bench-full: $(VENV)/installed-dev ## the same of 124M, 355M and 1558M too: an hour and three quarters [ARGS=--help]
 	@$(BIN)/python -m bench --write-docs $(MODELS:%=--model %) $(ARGS)
 
 clean: ## remove all that make made, .venv and the store too

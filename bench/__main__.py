@@ -12,7 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.builds import COLD, measure_builds, run_build
+from bench.builds import COLD, measure_builds, measure_fitting, run_build
 from bench.document import read_results, write_document
 from bench.fidelity import measure_fidelity
 from bench.goals import judge
@@ -31,7 +31,7 @@ from bench.variants import measure_variants
 from gpt2forge.measure.bandwidth import ROWS as BANDWIDTH_ROWS
 from gpt2forge.measure.bandwidth import Bandwidth
 
-APART = ("kernels", "rewrites")  # of a run of their own, or of a whole one: what the graph is made of
+APART = ("kernels", "rewrites", "fitting")  # which `make bench` has no time for
 PARTS = ("builds", "peers", "fidelity", "variants", "idle", *APART)
 USUAL = [SHIPPED, EXAMPLE]
 WIDTH = 150  # columns where no terminal says how many there are: in a file, nothing is cut off
@@ -59,7 +59,7 @@ def measure(
     results: dict[str, Any] = {"host": describe_host(), "date": time.strftime("%Y-%m-%d"), **earlier}
     for plan in plans.values():
         link_folders(plan.work, EXAMPLES)
-        if not plan.is_trained and {"builds", "peers", "rewrites"} & set(parts):
+        if not plan.is_trained and {"builds", "peers", "rewrites", "fitting"} & set(parts):
             say(f"the checkpoint of {plan.model}")
             prepare_checkpoint(plan)
     steps: dict[str, tuple[str, Callable[[], Any]]] = {
@@ -69,6 +69,7 @@ def measure(
         "idle": ("builds that have nothing to do", lambda: measure_idle(plans[SHIPPED].work / "idle", 15)),
         "kernels": ("products alone", lambda: measure_kernels(Bandwidth(bandwidth_rows), plans[SHIPPED].rounds)),
         "rewrites": ("what each rewrite gives", lambda: measure_rewrites(plans[SHIPPED], bandwidth_rows)),
+        "fitting": ("a build that fits weights to a text", lambda: measure_fitting(plans[SHIPPED])),
     }
     for part, (what, act) in steps.items():
         if part in parts and part not in results:

@@ -13,7 +13,7 @@ from bench.plan import RECIPES, Plan
 from gpt2forge.measure.spread import Spread, summarize
 from gpt2forge.store.disk import remove_tree
 
-COLD = "int8 blocks of 128"
+COLD, FITTED = "int8 blocks of 128", "int4 blocks of 128, fitted"
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,11 @@ def describe(builds: list[Build]) -> dict[str, Any]:
         "peak_memory_bytes_told": max(build.told_peak for build in builds),
         "steps": {step["stage"]: step["seconds"] for step in built},
     }
+
+
+def measure_fitting(plan: Plan) -> dict[str, Any]:
+    """A cold build that fits the weights to a text: once, for it takes minutes."""
+    return {plan.name(FITTED): describe([build_cold(plan, FITTED)])}
 
 
 def measure_builds(plan: Plan, small: Plan) -> dict[str, Any]:

@@ -35,7 +35,7 @@ FITTED_SHIPPED = "ours, int8 blocks of 128, fitted"
 FITTED_INT4, MIXED = "ours, int4 blocks of 32, fitted", "ours, int4 with int8, fitted"
 FITTED_SMALL = "ours, int4 blocks of 128, fitted"
 
-BUILDS = {"seconds": 15, "GB": 0.8, "nano's seconds": 10}
+BUILDS = {"seconds": 15, "GB": 0.8, "nano's seconds": 10, "fitted, GB": 2}
 SIZES = {CHANNEL: 0.254, BLOCKS: 0.265, INT4: 0.17, SMALL_INT4: 0.15}
 LONG, BATCH = "1000", "16"
 TOKENS = {
@@ -72,6 +72,8 @@ def judge(results: Mapping[str, Any]) -> Iterator[Verdict]:
     peers = results.get("peers", {})
     if "builds" in results:
         yield from judge_builds(results["builds"])
+    for fitted, build in results.get("fitting", {}).items():
+        yield Verdict(f"peak anonymous memory, {fitted}", build["peak_memory_bytes"] / 1e9, BUILDS["fitted, GB"], "GB")
     if SHIPPED in peers:
         yield from judge_sizes(peers[SHIPPED])
         yield from judge_speed(peers[SHIPPED])

@@ -19,7 +19,10 @@ Parts = Iterator[tuple[str, list[Sheet]]]
 def tabulate(results: Results) -> Parts:
     """A table or more of each part that was measured, and the goals last."""
     if "builds" in results:
-        yield "builds", [tabulate_builds(results["builds"])]
+        title = "Builds from an empty store, and with nothing to do (RssAnon of the process tree)"
+        yield "builds", [tabulate_builds(title, results["builds"])]
+    if "fitting" in results:
+        yield "fitting", [tabulate_builds("The same of 774M fitted to a text", results["fitting"])]
     for model, peers in results.get("peers", {}).items():
         yield PEERS.format(model), list(tabulate_peers(model, peers))
     if "fidelity" in results:
@@ -43,7 +46,7 @@ def drop_reached(goal: Results) -> dict[str, Any]:
     return {name: value for name, value in goal.items() if name != "reached"}
 
 
-def tabulate_builds(builds: Results) -> Sheet:
+def tabulate_builds(title: str, builds: Results) -> Sheet:
     rows = [
         (
             name,
@@ -55,7 +58,7 @@ def tabulate_builds(builds: Results) -> Sheet:
         for name, build in builds.items()
     ]
     columns = ("build", "seconds", "peak MB from outside", "MB in the report", "seconds of each step")
-    return Sheet("Builds from an empty store, and with nothing to do (RssAnon of the process tree)", columns, rows)
+    return Sheet(title, columns, rows)
 
 
 def tabulate_peers(model: str, peers: Results) -> Iterator[Sheet]:
