@@ -15,7 +15,7 @@ from rich.console import Console
 from bench.builds import COLD, measure_builds, measure_fitting, run_build
 from bench.document import read_results, write_document
 from bench.fidelity import measure_fidelity
-from bench.goals import judge
+from bench.goals import add_goals
 from bench.host import describe_host
 from bench.idle import measure_idle
 from bench.kernels import measure_kernels
@@ -83,8 +83,7 @@ def measure(
                 peers[model] = measure_model(plan, bandwidth_rows)
     if peers := results.get("peers"):  # in the plans' order, whichever was measured first
         results["peers"] = {model: peers[model] for model in (*plans, *peers) if model in peers}
-    results["goals"] = [verdict.to_json() for verdict in judge(results)]
-    return results
+    return add_goals(results)
 
 
 @contextmanager
@@ -178,7 +177,7 @@ def choose_parts(models: set[str]) -> list[str]:
 def merge_page(results: dict[str, Any]) -> dict[str, Any]:
     """What the page is written of; ends the program where it would be of several versions."""
     try:
-        return merge(read_results(), results)
+        return add_goals(merge(read_results(), results))
     except ValueError as error:
         sys.exit(f"error: {error}")
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.goals import judge
+from bench.goals import add_goals
 from bench.page import tell_origin
 from bench.plots import draw_plots, name_plots
 from bench.show import describe_machine
@@ -89,5 +89,4 @@ def write_parts(results: Mapping[str, Any], parts: Parts) -> Iterator[str]:
 
 def read_results(docs: Path = DOCS) -> dict[str, Any]:
     """The results that the page was made of, held against the goals of today."""
-    found: dict[str, Any] = json.loads((docs / RESULTS).read_text(encoding="utf-8"))
-    return {**found, "goals": [verdict.to_json() for verdict in judge(found)]}
+    return add_goals(json.loads((docs / RESULTS).read_text(encoding="utf-8")))

@@ -86,6 +86,11 @@ def judge(results: Mapping[str, Any]) -> Iterator[Verdict]:
         yield Verdict("`make bench`, checkpoints prepared", minutes, MINUTES, "min")
 
 
+def add_goals(results: Mapping[str, Any]) -> dict[str, Any]:
+    """The results with all that was measured held against the goals of today."""
+    return {**results, "goals": [verdict.to_json() for verdict in judge(results)]}
+
+
 def judge_builds(builds: Mapping[str, Any]) -> Iterator[Verdict]:
     large, small = list(builds)[:2]
     yield Verdict(f"cold build of {large}", builds[large]["seconds"]["median"], BUILDS["seconds"], "s")

@@ -4,7 +4,9 @@ from typing import Any
 
 import pytest
 
+from bench.__main__ import merge_page
 from bench.document import compose_page, read_results
+from bench.goals import add_goals
 from bench.page import PEERS, TAKEN, merge, name_origin, tell_origin
 
 LATER = {"date": "2099-01-01", "host": {"processor": "a later one", "versions": read_results()["host"]["versions"]}}
@@ -32,6 +34,11 @@ def test_a_part_takes_the_place_of_what_the_page_has_of_it(written: dict[str, An
     assert tell_origin(page, "idle") == "Measured apart, on 2099-01-01 on a later one."
     assert not tell_origin(page, "builds")
     assert page["origins"] == {**written["origins"], "idle": name_origin(LATER)}
+
+
+def test_all_goals_stay_on_a_page_that_gets_a_part(written: dict[str, Any]) -> None:
+    goals = merge_page(add_goals(measure("idle", idle=written["idle"])))["goals"]
+    assert [goal["what"] for goal in goals] == [goal["what"] for goal in written["goals"]]
 
 
 def test_a_model_takes_the_place_of_that_model_alone(written: dict[str, Any]) -> None:
