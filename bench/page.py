@@ -13,7 +13,7 @@ TAKEN = ("builds", "fidelity", "variants", "idle", PEERS.format(SHIPPED), PEERS.
 
 def is_whole(results: Results) -> bool:
     """Whether this is a run of all that `make bench` measures, whose machine and command stand on top of the page."""
-    return results.get("origins", {}).keys() >= set(TAKEN)
+    return set(results.get("origins", {})) >= set(TAKEN)
 
 
 def merge(earlier: Results, results: Results) -> dict[str, Any]:

@@ -29,6 +29,7 @@ from tests.workshop import ROOT
 
 RESULTS = read_results()
 README = (ROOT / "README.md").read_text()
+RECIPES = (ROOT / "docs/recipes.md").read_text()
 PERFORMANCE = (ROOT / "docs/performance.md").read_text()
 LARGE, NANO = (RESULTS["peers"][model]["systems"] for model in (SHIPPED, EXAMPLE))
 DYNAMIC = "PyTorch dynamic int8"
@@ -85,6 +86,13 @@ def quote_readme() -> Iterator[str]:
 @pytest.mark.parametrize("words", [*quote_readme()])
 def test_sentences_of_the_readme_are_measured(words: str) -> None:
     assert words in " ".join(README.split())
+
+
+def test_what_fitting_takes_is_measured() -> None:
+    (build,) = RESULTS["fitting"].values()
+    minutes = [f"{build['steps'][step] / 60:.1f}" for step in ("calibrate", "quantize")]
+    words = "774M took {} minutes for `calibrate` with 16,384 tokens and {} for `quantize`, within".format(*minutes)
+    assert f"{words} {build['peak_memory_bytes'] / 1e9:.2f} GB of memory" in " ".join(RECIPES.split())
 
 
 def take_alone(what: str, form: str, rows: int) -> float:
