@@ -1,4 +1,5 @@
 # `make` lists the targets. The first one that needs it creates .venv from requirements.txt; later ones cost milliseconds.
+# TORCH_INDEX=... names an index or a folder of wheels that PyTorch comes from, or `none` (see tools/install.py).
 
 PYTHON ?= python3
 RECIPE ?=
@@ -6,7 +7,6 @@ ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check install -qq -c requirements.txt
 STORED := build cache bench/work .interop
 MODELS := 774m nano 124m 355m 1558m
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -69,13 +69,9 @@ named:
 $(VENV)/installed: pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "gpt2forge needs Python 3.11 or newer, and \`$(PYTHON)\` is not; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
-	@echo "installing gpt2forge, PyTorch and transformers into $(VENV) (once, about a minute)" >&2
-	@$(PYTHON) -m venv $(VENV)
-	@$(PIP) hatchling editables
-	@$(PIP) --no-build-isolation -e '.[torch]'
+	@$(PYTHON) -m tools.install $(VENV) torch
 	@touch $@
 
 $(VENV)/installed-dev: $(VENV)/installed
-	@echo "installing TensorFlow and the tools of the tests into $(VENV) (once, about a minute)" >&2
-	@$(PIP) --no-build-isolation -e '.[dev]'
+	@$(BIN)/python -m tools.install $(VENV) dev
 	@touch $@
