@@ -3,13 +3,13 @@
 from typing import Any
 
 from bench.builds import run_build
-from bench.plan import VERIFIED_VARIANTS, Plan
+from bench.plan import Plan
 
 
 def measure_fidelity(plan: Plan) -> dict[str, Any]:
     """The part `verify` of each variant's report, and its share of float32's bytes."""
     fidelity = {}
-    for variant in VERIFIED_VARIANTS:
+    for variant in plan.verified:
         report = run_build(plan, variant, skip="benchmark").report
         fidelity[variant] = {
             **report["verify"],

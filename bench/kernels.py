@@ -207,9 +207,8 @@ PARTS = {
 }
 
 
-def measure_kernels(bandwidth: Bandwidth, rounds: int, shape: Shape = LARGE) -> dict[str, Any]:
+def measure_kernels(bandwidth: Bandwidth, gate: Gate, rounds: int, shape: Shape = LARGE) -> dict[str, Any]:
     """Milliseconds of each form by rows, in turns, and the memory's speed meanwhile."""
-    gate = Gate()
     found = {what: measure_part(part, bandwidth, gate, rounds, shape) for what, part in PARTS.items()}
     return {"products": found, "memory_gb_s": bandwidth.to_json(), "gate": gate.to_json()}
 

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from bench.quiet import BUDGET
 from bench.shapes import NANO, SHAPES, Shape
 
 RECIPES = Path(__file__).resolve().parent.parent / "recipes"
@@ -106,7 +107,8 @@ ENDS = (Run(SHORT, 9, ROUNDS), Run(1000, 7, 3))
 class Plan:
     """One model. `rounds` at most of every run, `builds` from an empty store; `systems` are all, unless named.
 
-    `tokens` of the text at most are read for fidelity, as many as nano's recipes say.
+    `tokens` of the text at most are read for fidelity, as many as nano's recipes say. `variants` are those of ours
+    that are built side by side, all unless named. `patience`: seconds that measurements may wait for a quiet machine.
     """
 
     model: str
@@ -118,6 +120,18 @@ class Plan:
     runs: tuple[Run, ...] = RUNS
     systems: tuple[str, ...] = ()
     tokens: int = 32768
+    variants: tuple[str, ...] = tuple(VARIANTS)
+    patience: float = BUDGET
+
+    @property
+    def verified(self) -> list[str]:
+        """The variants whose limits hold."""
+        return [name for name in VERIFIED_VARIANTS if name in self.variants]
+
+    @property
+    def shipped(self) -> list[str]:
+        """The variants whose speed the README shows."""
+        return [name for name in SHIPPED_VARIANTS if name in self.variants]
 
     @property
     def is_trained(self) -> bool:

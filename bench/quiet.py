@@ -16,9 +16,11 @@ REST = 0.1
 class Gate:
     """Every measurement passes it, so that none is of a machine that another has at the time.
 
-    `fastest` is in seconds of one product; `waited` seconds in all; `gave_up` counts measurements that began anyway.
+    `budget` is how many seconds all waiting may take. `fastest` is in seconds of one product; `waited` seconds in all;
+    `gave_up` counts measurements that began anyway.
     """
 
+    budget: float = BUDGET
     matrix: Any = None
     fastest: float = float("inf")
     waited: float = 0.0
@@ -28,7 +30,7 @@ class Gate:
     def wait(self) -> None:
         """Return when a product takes about as long as the fastest one, at the latest when patience ends."""
         self.passed += 1
-        if self.is_fast() or self.waited > BUDGET:
+        if self.is_fast() or self.waited >= self.budget:
             return
         began = time.monotonic()
         while not self.is_fast():

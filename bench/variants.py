@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.plan import RECIPES, SHIPPED_VARIANTS, Plan
+from bench.plan import RECIPES, Plan
 from gpt2forge.measure.spread import summarize
 from gpt2forge.store.disk import remove_tree
 
@@ -18,7 +18,7 @@ EACH, ONE, MANY = "one command each", "one command, one step at a time", "one co
 
 def measure_variants(plan: Plan) -> dict[str, Any]:
     """Seconds of whole commands, in turns; measuring steps are left out."""
-    recipes = [str(plan.recipe(name)) for name in SHIPPED_VARIANTS]
+    recipes = [str(plan.recipe(name)) for name in plan.shipped]
     ways = {
         EACH: [[recipe] for recipe in recipes],
         ONE: [[*recipes, "--jobs", "1"]],

@@ -1,12 +1,42 @@
 """What all tests share: patience with a slow machine, and one working directory with built examples."""
 
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.workshop import Workshop, make_workshop
+from tests.shared import share
+from tests.workshop import PROVEN, Workshop, copy_workshop, make_workshop
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
+
+PROCESSORS = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Give each worker of pytest-xdist processors of its own.
+
+    The threads of onnxruntime and OpenMP wait by spinning: those of two workers on the same processors take twice the
+    time that they need. What a test starts inherits this.
+    """
+    if hasattr(os, "sched_setaffinity") and "PYTEST_XDIST_WORKER" in os.environ:
+        number, count = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")), os.environ["PYTEST_XDIST_WORKER_COUNT"]
+        os.sched_setaffinity(0, sorted(PROCESSORS)[number :: int(count)] or PROCESSORS)
+
+
+@pytest.fixture
+def all_processors() -> Iterator[None]:
+    """Let a test, and what it starts, use every processor that this run of pytest may use."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, PROCESSORS)
+    yield
+    os.sched_setaffinity(0, before)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -15,6 +45,30 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture(scope="session")
-def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    """One for all tests that only read what is built; a test that changes things makes its own."""
-    return make_workshop(tmp_path_factory.mktemp("workshop") / "here")
+def built_once(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """A workshop in which `nano-cpu-int8` is built, unmeasured; to copy, not to change."""
+    return Workshop(share(tmp_path_factory, "built", lambda folder: make_workshop(folder).build("nano-cpu-int8")))
+
+
+@pytest.fixture(scope="session")
+def measured_once(tmp_path_factory: pytest.TempPathFactory, built_once: Workshop) -> Workshop:
+    """The same with two recipes proven: measured on little text; to copy, not to change."""
+
+    def fill(folder: Path) -> None:
+        shop = copy_workshop(built_once, folder)
+        for recipe in PROVEN:
+            shop.prove(recipe)
+
+    return Workshop(share(tmp_path_factory, "measured", fill))
+
+
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory: pytest.TempPathFactory, measured_once: Workshop) -> Workshop:
+    """One for all tests that only read what is built; a test that changes things takes a copy or makes its own."""
+    return copy_workshop(measured_once, tmp_path_factory.mktemp("workshop") / "here")
+
+
+@pytest.fixture
+def built(tmp_path: Path, built_once: Workshop) -> Workshop:
+    """A workshop of the test's own in which `nano-cpu-int8` is built."""
+    return copy_workshop(built_once, tmp_path / "built")

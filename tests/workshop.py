@@ -1,6 +1,8 @@
 """A working directory of its own in which the real command runs on the real example."""
 
 import json
+import re
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -75,6 +77,28 @@ class Workshop:
         """The published directory of a recipe, built if need be."""
         self.run("build", recipe)
         return self.folder / "build" / recipe
+
+
+PROVEN = ("nano-cpu-int8", "nano-cpu-fp32")
+"""The recipes that the shared workshop has measured on little text."""
+
+
+def copy_workshop(shop: Workshop, folder: Path) -> Workshop:
+    """Copy a workshop with all that it has built; links stay links, and what is read-only stays so."""
+    shutil.copytree(shop.folder, folder, symlinks=True)
+    return Workshop(folder)
+
+
+def shorten_recipes(shop: Workshop) -> None:
+    """Give a workshop recipes of its own, whose builds measure no more than `prove` does: commands run as typed."""
+    (shop.folder / "recipes").unlink()
+    shutil.copytree(ROOT / "recipes", shop.folder / "recipes")
+    for path in shop.folder.glob("recipes/nano-*.yaml"):
+        text = path.read_text(encoding="utf-8").replace("tokens: 32768", "tokens: 2048")
+        path.write_text(re.sub(r"max_perplexity_increase: \S+", "max_perplexity_increase: 2%", text), encoding="utf-8")
+    base = shop.folder / "recipes/base/cpu.yaml"
+    text = base.read_text(encoding="utf-8").partition("benchmark:")[0]
+    base.write_text(f"{text}benchmark: {{prompt_tokens: 16, new_tokens: 4, rounds: 3}}\n", encoding="utf-8")
 
 
 def make_workshop(folder: Path) -> Workshop:

@@ -79,7 +79,7 @@ def measure_peers(plan: Plan, weights: Path, bandwidth: Bandwidth) -> dict[str, 
     waiting = prepare_all(plan, weights)
     found: dict[str, Any] = dict(waiting)
     samples: dict[str, Samples] = {}
-    gate = Gate()
+    gate = Gate(plan.patience)
     yardstick = cut_text(plan, weights) if plan.is_trained else None
     queue = order_systems(waiting)
     while queue:
