@@ -1,6 +1,7 @@
 """What all tests share: patience with a slow machine, and one working directory with built examples."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.shared import share
-from tests.workshop import PROVEN, Workshop, copy_workshop, make_workshop
+from tests.workshop import FITTED, PROVEN, Workshop, copy_workshop, make_workshop, own_checkpoint
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
@@ -17,13 +18,17 @@ PROCESSORS = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else se
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give each worker of pytest-xdist processors of its own.
+    """Give each worker of pytest-xdist processors of its own, and let what the tests start keep its byte code.
 
     The threads of onnxruntime and OpenMP wait by spinning: those of two workers on the same processors take twice the
-    time that they need. What a test starts inherits this.
+    time that they need. Without byte code, half of a command's time is compiling.
     """
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     if hasattr(os, "sched_setaffinity") and "PYTEST_XDIST_WORKER" in os.environ:
-        number, count = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")), os.environ["PYTEST_XDIST_WORKER_COUNT"]
+        number, count = (
+            int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")),
+            os.environ["PYTEST_XDIST_WORKER_COUNT"],
+        )
         os.sched_setaffinity(0, sorted(PROCESSORS)[number :: int(count)] or PROCESSORS)
 
 
@@ -68,7 +73,20 @@ def workshop(tmp_path_factory: pytest.TempPathFactory, measured_once: Workshop) 
     return copy_workshop(measured_once, tmp_path_factory.mktemp("workshop") / "here")
 
 
+@pytest.fixture(scope="session")
+def fitted_once(tmp_path_factory: pytest.TempPathFactory, measured_once: Workshop) -> Workshop:
+    """The same with a recipe whose weights are fitted proven too; to copy, not to change."""
+    return Workshop(
+        share(tmp_path_factory, "fitted", lambda folder: copy_workshop(measured_once, folder).prove(*FITTED))
+    )
+
+
 @pytest.fixture
 def built(tmp_path: Path, built_once: Workshop) -> Workshop:
-    """A workshop of the test's own in which `nano-cpu-int8` is built."""
-    return copy_workshop(built_once, tmp_path / "built")
+    """A workshop of the test's own, its checkpoint too, in which `nano-cpu-int8` is built."""
+    shop = copy_workshop(built_once, tmp_path / "here")
+    own_checkpoint(shop)
+    for name in ("roots", "memo"):  # they speak of the place that this was copied from
+        shutil.rmtree(shop.store / name)
+    shop.run("build", "nano-cpu-int8")
+    return shop

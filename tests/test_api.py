@@ -82,7 +82,16 @@ def test_type_checkers_know_the_types(tmp_path: Path) -> None:
         "reveal_type(gpt2forge.build('nano').output)\n"
         "model.generate(3)\n"
     )
-    command = [sys.executable, "-m", "mypy", "--strict", "--cache-dir", str(tmp_path / "cache"), str(program)]
+    command = [
+        sys.executable,
+        "-m",
+        "mypy",
+        "--strict",
+        "--no-site-packages",
+        "--cache-dir",
+        str(tmp_path / "cache"),
+        str(program),
+    ]
     environment = {"MYPYPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     said = [line.partition(": ")[2] for line in done.stdout.splitlines() if line.startswith("program.py")]

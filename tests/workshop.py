@@ -75,9 +75,14 @@ class Workshop:
 
     def build(self, recipe: str) -> Path:
         """The published directory of a recipe, built if need be."""
-        self.run("build", recipe)
-        return self.folder / "build" / recipe
+        output = self.folder / "build" / recipe
+        if not (output / "model.onnx").is_file():
+            self.run("build", recipe)
+        return output
 
+
+FITTED = ("nano-cpu-int4-gptq", "--set", "calibration.tokens=4096")
+"""A recipe whose weights are fitted, and how much text is enough for that."""
 
 PROVEN = ("nano-cpu-int8", "nano-cpu-fp32")
 """The recipes that the shared workshop has measured on little text."""
@@ -87,6 +92,12 @@ def copy_workshop(shop: Workshop, folder: Path) -> Workshop:
     """Copy a workshop with all that it has built; links stay links, and what is read-only stays so."""
     shutil.copytree(shop.folder, folder, symlinks=True)
     return Workshop(folder)
+
+
+def own_checkpoint(shop: Workshop) -> None:
+    """Give a workshop its own copy of nano's checkpoint, which can be changed."""
+    (shop.folder / "examples").unlink()
+    shutil.copytree(ROOT / "examples/nano", shop.folder / "examples/nano")
 
 
 def shorten_recipes(shop: Workshop) -> None:

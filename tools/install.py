@@ -34,6 +34,7 @@ def install_project(venv: Path, extra: str, torch_index: str | None) -> None:
     pip.install((*PINS, *BUILD_TOOLS))
     install_torch(pip, read_torch(), torch_index)
     pip.install((*PINS, "--no-build-isolation", "-e", f"{ROOT}[{extra}]"))
+    pip.compile()
     say(f"{venv} is ready: {describe_bytes(measure(venv))} on the disk, after {time.monotonic() - began:.0f} s")
 
 

@@ -26,9 +26,7 @@ RUNS = (Run(64, 5, 2), Run(16, 1, 2), Run(250, 8, 1), Run(16, 3, 1, 1), Run(16, 
 @pytest.fixture(scope="module")
 def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
     work = tmp_path_factory.mktemp("work")
-    return Plan(
-        "nano", NANO, EXAMPLE, work, 2, 1, RUNS, systems=SYSTEMS, tokens=2048, variants=VARIANTS, patience=0
-    )
+    return Plan("nano", NANO, EXAMPLE, work, 2, 1, RUNS, systems=SYSTEMS, tokens=2048, variants=VARIANTS, patience=0)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ import pytest
 
 from gpt2forge.recipe import STAGES
 from tests.faults.disks import small_disk
-from tests.workshop import ROOT, UNMEASURED, Workshop, make_workshop
+from tests.workshop import ROOT, UNMEASURED, Workshop, make_workshop, own_checkpoint
 
 ALL = [stage.name for stage in STAGES if not stage.optional and stage.name != "calibrate"]
 SKIPPED = [stage.name for stage in STAGES if stage.optional]
@@ -36,8 +36,7 @@ FILES = [
 def fresh(tmp_path: Path) -> Workshop:
     """A working directory whose checkpoint can be changed."""
     shop = make_workshop(tmp_path)
-    (shop.folder / "examples").unlink()
-    shutil.copytree(ROOT / "examples/nano", shop.folder / "examples/nano")
+    own_checkpoint(shop)
     return shop
 
 
@@ -74,64 +73,57 @@ def test_second_build_runs_nothing_and_writes_nothing(workshop: Workshop) -> Non
     )  # the rest may tell of an earlier measuring
 
 
-def test_second_recipe_from_the_same_checkpoint_shares_convert_export_and_fuse(fresh: Workshop) -> None:
-    assert list_built(fresh, "nano-cpu-int8") == ALL
-    assert list_built(fresh, "nano-cpu-int4") == ["quantize"]
+def test_second_recipe_from_the_same_checkpoint_shares_convert_export_and_fuse(built: Workshop) -> None:
+    assert list_built(built, "nano-cpu-int4") == ["quantize"]
 
 
-def test_changed_quantization_reruns_quantize_alone_and_says_why(fresh: Workshop) -> None:
-    fresh.build("nano-cpu-int8")
-    report = fresh.report("nano-cpu-int8", "--set", "quantization.granularity=32", "--name", "nano-32")
+def test_changed_quantization_reruns_quantize_alone_and_says_why(built: Workshop) -> None:
+    report = built.report("nano-cpu-int8", "--set", "quantization.granularity=32", "--name", "nano-32")
     reasons = {step["stage"]: step["reason"] for step in report["steps"] if step["outcome"] == "built"}
     assert reasons == {"quantize": "`quantization.granularity` 128 -> 32"}
-    assert (fresh.folder / "build/nano-32/model.onnx").is_file()
+    assert (built.folder / "build/nano-32/model.onnx").is_file()
 
 
-def test_changed_fusion_reruns_fuse_and_quantize(fresh: Workshop) -> None:
-    fresh.build("nano-cpu-int8")
+def test_changed_fusion_reruns_fuse_and_quantize(built: Workshop) -> None:
     words = ("nano-cpu-int8", "--set", "fusion.gelu=false", "--name", "nano-gelu")
-    assert list_built(fresh, *words) == ["fuse", "quantize"]
+    assert list_built(built, *words) == ["fuse", "quantize"]
 
 
-def test_comment_in_a_recipe_reruns_nothing(fresh: Workshop) -> None:
-    fresh.build("nano-cpu-int8")
-    (fresh.folder / "recipes").unlink()
-    shutil.copytree(ROOT / "recipes", fresh.folder / "recipes")
-    recipe = fresh.folder / "recipes/nano-cpu-int8.yaml"
+def test_comment_in_a_recipe_reruns_nothing(built: Workshop) -> None:
+    (built.folder / "recipes").unlink()
+    shutil.copytree(ROOT / "recipes", built.folder / "recipes")
+    recipe = built.folder / "recipes/nano-cpu-int8.yaml"
     recipe.write_text("# another remark\n" + recipe.read_text() + "\n# and one more\n")
-    assert list_built(fresh, "nano-cpu-int8") == []
+    assert list_built(built, "nano-cpu-int8") == []
 
 
-def test_checkpoint_that_moved_reruns_nothing(fresh: Workshop) -> None:
-    fresh.build("nano-cpu-int8")
-    (fresh.folder / "examples/nano").rename(fresh.folder / "elsewhere")
+def test_checkpoint_that_moved_reruns_nothing(built: Workshop) -> None:
+    (built.folder / "examples/nano").rename(built.folder / "elsewhere")
     words = ("nano-cpu-int8", "--set", "source.checkpoint=elsewhere", "--name", "moved")
-    assert list_built(fresh, *words) == []
+    assert list_built(built, *words) == []
 
 
-def test_one_changed_byte_of_the_vocabulary_reruns_all(fresh: Workshop) -> None:
-    fresh.build("nano-cpu-int8")
-    path = fresh.folder / "examples/nano/encoder.json"
+def test_one_changed_byte_of_the_vocabulary_reruns_all(built: Workshop) -> None:
+    path = built.folder / "examples/nano/encoder.json"
     text = path.read_text()
     assert '"<|endoftext|>"' in text
     path.write_text(text + " ")
-    assert list_built(fresh, "nano-cpu-int8") == ALL
+    assert list_built(built, "nano-cpu-int8") == ALL
 
 
-def test_one_changed_byte_of_the_weights_is_noticed(fresh: Workshop) -> None:
-    fresh.build("nano-cpu-int8")
-    path = fresh.folder / "examples/nano/model.ckpt.data-00000-of-00001"
+def test_one_changed_byte_of_the_weights_is_noticed(built: Workshop) -> None:
+    path = built.folder / "examples/nano/model.ckpt.data-00000-of-00001"
     data = bytearray(path.read_bytes())
     data[1000] ^= 1
     path.write_bytes(data)
-    done = fresh.run("build", "nano-cpu-int8", code=1)
+    done = built.run("build", "nano-cpu-int8", code=1)
     assert done.stdout == ""
     message = done.stderr.splitlines()[-1]
     assert message.startswith("error: examples/nano/model.ckpt.data-00000-of-00001: the checksum of ")
-    report = json.loads((fresh.folder / "build/nano-cpu-int8.json").read_text())
+    report = json.loads((built.folder / "build/nano-cpu-int8.json").read_text())
     assert [step["outcome"] for step in report["steps"]] == ["failed"]
     assert f"error: {report['error']}" == message
-    assert (fresh.folder / "build/nano-cpu-int8/model.onnx").is_file()  # what was published stays
+    assert (built.folder / "build/nano-cpu-int8/model.onnx").is_file()  # what was published stays
 
 
 def test_equal_builds_in_two_stores_are_equal_to_the_byte(workshop: Workshop, fresh: Workshop) -> None:
@@ -167,9 +159,8 @@ def test_events_are_one_object_a_line(workshop: Workshop) -> None:
     assert events == ["step_finished"] * len(ALL + SKIPPED) + ["run_finished"]
 
 
-def test_rerun_makes_a_step_again_and_reuses_the_rest(fresh: Workshop) -> None:
-    fresh.build("nano-cpu-int8")
-    assert list_built(fresh, "nano-cpu-int8", "--rerun", "fuse") == ["fuse"]
+def test_rerun_makes_a_step_again_and_reuses_the_rest(built: Workshop) -> None:
+    assert list_built(built, "nano-cpu-int8", "--rerun", "fuse") == ["fuse"]
 
 
 def test_until_publishes_nothing(fresh: Workshop) -> None:
@@ -177,8 +168,8 @@ def test_until_publishes_nothing(fresh: Workshop) -> None:
     assert not (fresh.folder / "build/nano-cpu-int8").exists()
 
 
-def test_forge_json_of_the_checkpoint_is_not_believed(tmp_path: Path) -> None:
-    shop = make_workshop(tmp_path)
+def test_forge_json_of_the_checkpoint_is_not_believed(built: Workshop) -> None:
+    shop = built
     shop.build("nano-cpu-fp32")
     shop.run("copy", "nano-cpu-fp32", "shipped")
     digest = shop.report("nano-cpu-fp32")["steps"][0]["digest"]
@@ -191,23 +182,21 @@ def test_forge_json_of_the_checkpoint_is_not_believed(tmp_path: Path) -> None:
         assert "a lie" not in (shop.folder / "build/mine/forge.json").read_text()
 
 
-def test_file_that_is_in_the_way_is_one_line(fresh: Workshop) -> None:
-    (fresh.folder / "file").write_text("")
-    done = fresh.run("build", "nano-cpu-int8", "--store", "file", code=1)
+def test_file_that_is_in_the_way_is_one_line(built: Workshop) -> None:
+    (built.folder / "file").write_text("")
+    done = built.run("build", "nano-cpu-int8", "--store", "file", code=1)
     last = "error: file: cannot be written: Not a directory; choose another with `--store`"
     assert done.stderr.splitlines()[-1] == last
-    fresh.build("nano-cpu-int8")
-    done = fresh.run("copy", "nano-cpu-int8", "file/sub", code=1)
+    done = built.run("copy", "nano-cpu-int8", "file/sub", code=1)
     assert done.stderr.startswith("error: file/")
     assert ": Not a directory; " in done.stderr
 
 
-def test_report_that_was_edited_is_written_anew(fresh: Workshop) -> None:
-    fresh.build("nano-cpu-int8")
-    path = fresh.folder / "build/nano-cpu-int8.json"
+def test_report_that_was_edited_is_written_anew(built: Workshop) -> None:
+    path = built.folder / "build/nano-cpu-int8.json"
     for text in ("{}", '{"steps": 3}', "[]", "no json", '{"error": null, "steps": [1]}'):
         path.write_text(text)
-        assert len(fresh.report("nano-cpu-int8")["steps"]) == len(ALL + SKIPPED)
+        assert len(built.report("nano-cpu-int8")["steps"]) == len(ALL + SKIPPED)
         assert len(json.loads(path.read_text())["steps"]) == len(ALL + SKIPPED)
 
 
@@ -246,33 +235,33 @@ def test_all_shipped_nano_recipes_build(workshop: Workshop) -> None:
         assert (ROOT / f"recipes/{name}.yaml").read_text().splitlines()[1].startswith(f"# {size / 1e6:.1f} MB, ")
 
 
-def test_report_tells_of_a_limit_that_was_edited(fresh: Workshop) -> None:
+def test_report_tells_of_a_limit_that_was_edited(built: Workshop) -> None:
     for limit in (0.3, 0.4):
-        fresh.report("nano-cpu-int8", "--set", f"verify.max_kl={limit}", "--name", "edited")
-        saved = json.loads((fresh.folder / "build/edited.json").read_text())
+        built.report("nano-cpu-int8", "--set", f"verify.max_kl={limit}", "--name", "edited")
+        saved = json.loads((built.folder / "build/edited.json").read_text())
         assert saved["values"]["verify"]["max_kl"] == limit
 
 
-def test_recipe_that_fails_ends_it_or_not(fresh: Workshop) -> None:
-    (fresh.folder / "bad.yaml").write_text("name: bad\nsource:\n  checkpoint: nowhere\ntarget:\n  device: cpu\n")
-    strict = fresh.folder / "strict.yaml"
+def test_recipe_that_fails_ends_it_or_not(built: Workshop) -> None:
+    (built.folder / "bad.yaml").write_text("name: bad\nsource:\n  checkpoint: nowhere\ntarget:\n  device: cpu\n")
+    strict = built.folder / "strict.yaml"
     strict.write_text("name: strict\nextends: recipes/nano-cpu-int8.yaml\nbenchmark:\n  new_tokens: 300\n")
     words = ("build", "strict.yaml", "nano-cpu-int4", "--skip", "verify")
-    done = fresh.run(*words, code=1, measured=True)
+    done = built.run(*words, code=1, measured=True)
     first, second = (line for line in done.stderr.splitlines() if line.startswith("error: "))
     assert first.startswith("error: strict.yaml:4:3: `benchmark`: 64 prompt tokens and 300 new ones are more")
     assert second == "error: `nano-cpu-int4`: not built after that; `--keep-going` does"
-    assert not (fresh.folder / "build/nano-cpu-int4").exists()
-    report = json.loads((fresh.folder / "build/nano-cpu-int4.json").read_text())
+    assert not (built.folder / "build/nano-cpu-int4").exists()
+    report = json.loads((built.folder / "build/nano-cpu-int4.json").read_text())
     assert report["error"] == "not built after another recipe had failed; `--keep-going` does"
-    done = fresh.run(*words, "--keep-going", "--skip", "verify", "--set", "x=1", "--name", "y", code=1, measured=True)
+    done = built.run(*words, "--keep-going", "--skip", "verify", "--set", "x=1", "--name", "y", code=1, measured=True)
     assert done.stderr == "error: `--name` names one result; give one recipe\n"
-    (fresh.folder / "other.yaml").write_text(
+    (built.folder / "other.yaml").write_text(
         "name: other\nsource:\n  checkpoint: examples/nano\ntarget:\n  device: cpu\nquantization:\n  scheme: int8\n"
     )
-    done = fresh.run("build", "strict.yaml", "other.yaml", "--keep-going", "--skip", "verify", code=1, measured=True)
+    done = built.run("build", "strict.yaml", "other.yaml", "--keep-going", "--skip", "verify", code=1, measured=True)
     assert done.stderr.splitlines()[-1] == "error: `strict`: failed, as told above"
-    assert (fresh.folder / "build/other/model.onnx").is_file()
+    assert (built.folder / "build/other/model.onnx").is_file()
 
 
 def test_checkpoints_that_are_not_there_are_all_named_and_others_are_built(fresh: Workshop) -> None:
@@ -348,21 +337,20 @@ def test_interrupted_build_of_several_recipes_tells_it_of_each_and_keeps_what_is
     assert [step["outcome"] for step in fresh.report("nano-cpu-int8")["steps"]][:3] == ["reused"] * 3
 
 
-def test_nothing_is_published_beside_the_report_of_something_else(fresh: Workshop) -> None:
+def test_nothing_is_published_beside_the_report_of_something_else(built: Workshop) -> None:
     """A report that cannot be written keeps what it tells of from being published."""
-    report = fresh.folder / "build/nano-cpu-int8.json"
-    fresh.build("nano-cpu-int8")
-    before = (fresh.folder / "build/nano-cpu-int8").readlink()
+    report = built.folder / "build/nano-cpu-int8.json"
+    before = (built.folder / "build/nano-cpu-int8").readlink()
     report.unlink()
     report.mkdir()
     edited = ("--rerun", "quantize", "--until", "quantize")
-    fresh.run("build", "nano-cpu-int8", *edited)
-    assert "build/nano-cpu-int8.json" in fresh.run("build", "nano-cpu-int8", code=1).stderr
-    assert (fresh.folder / "build/nano-cpu-int8").readlink() == before
-    (fresh.folder / "build/nano-cpu-int8").unlink()
-    done = fresh.run("build", "nano-cpu-int8", code=1)
+    built.run("build", "nano-cpu-int8", *edited)
+    assert "build/nano-cpu-int8.json" in built.run("build", "nano-cpu-int8", code=1).stderr
+    assert (built.folder / "build/nano-cpu-int8").readlink() == before
+    (built.folder / "build/nano-cpu-int8").unlink()
+    done = built.run("build", "nano-cpu-int8", code=1)
     assert "an earlier build published" not in done.stderr
-    assert not (fresh.folder / "build/nano-cpu-int8").exists()
+    assert not (built.folder / "build/nano-cpu-int8").exists()
 
 
 def test_more_jobs_than_steps_are_as_many_as_steps(fresh: Workshop) -> None:

@@ -2,9 +2,16 @@
 
 from typing import Any
 
-from tests.workshop import Workshop
+import pytest
 
-FEW = ("--set", "calibration.tokens=16384")
+from tests.workshop import FITTED, Workshop, copy_workshop
+
+FEW = FITTED[1:]
+
+
+@pytest.fixture(scope="module")
+def workshop(fitted_once: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    return copy_workshop(fitted_once, tmp_path_factory.mktemp("calibration") / "here")
 
 
 def outcomes(report: dict[str, Any]) -> dict[str, str]:
@@ -14,7 +21,7 @@ def outcomes(report: dict[str, Any]) -> dict[str, str]:
 def test_fitted_weights_leave_half_of_the_divergence(workshop: Workshop) -> None:
     loose = ("--set", "verify.max_perplexity_increase=9%")
     plain = workshop.prove("nano-cpu-int4", *loose)
-    fitted = workshop.prove("nano-cpu-int4-gptq", *loose, *FEW)
+    fitted = workshop.prove(*FITTED, *loose)
     assert fitted["verify"]["kl_mean"] < 0.55 * plain["verify"]["kl_mean"]
     assert abs(fitted["bytes"]["package"] - plain["bytes"]["package"]) < 1000  # forge.json says more of the one
 
@@ -26,10 +33,10 @@ def test_smooth_activations_lose_less(workshop: Workshop) -> None:
 
 
 def test_another_granularity_collects_nothing_again(workshop: Workshop) -> None:
-    workshop.report("nano-cpu-int4-gptq", "--name", "n32", *FEW)
-    other = workshop.report("nano-cpu-int4-gptq", "--name", "n64", *FEW, "--set", "quantization.granularity=64")
+    workshop.report(*FITTED, "--name", "n32")
+    other = workshop.report(*FITTED, "--name", "n64", "--set", "quantization.granularity=64")
     assert outcomes(other)["calibrate"] == "reused" and outcomes(other)["quantize"] == "built"
-    more = workshop.report("nano-cpu-int4-gptq", "--name", "more", "--set", "calibration.tokens=4096")
+    more = workshop.report("nano-cpu-int4-gptq", "--name", "more", "--set", "calibration.tokens=2048")
     assert outcomes(more)["calibrate"] == "built"
 
 

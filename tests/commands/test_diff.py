@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gpt2forge import cli
 from gpt2forge.recipe import load_recipe
 from tests.workshop import SHIPPED, Workshop, make_workshop
 
@@ -44,11 +45,12 @@ def test_other_checkpoint_shares_nothing_that_reads_it(workshop: Workshop) -> No
 
 @pytest.mark.parametrize("name", [name if name != "nano-cpu" else "nano-cpu@int4-32" for name in SHIPPED])
 def test_shown_recipe_stands_by_itself_and_means_the_same(
-    workshop: Workshop, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+    workshop: Workshop, tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(workshop.folder)
     for words in ((), ("--origin",)):
-        (tmp_path / f"{name}.yaml").write_text(workshop.run("recipe", "show", name, *words).stdout)
+        assert cli.run(["recipe", "show", name, *words]) == 0
+        (tmp_path / f"{name}.yaml").write_text(capsys.readouterr().out)
         assert load_recipe(str(tmp_path / f"{name}.yaml")).recipe == load_recipe(name).recipe
 
 

@@ -22,10 +22,8 @@ from tests.workshop import UNMEASURED, Workshop, make_workshop
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Workshop:
-    made = make_workshop(tmp_path / "here")
-    made.build("nano-cpu-int8")
-    return made
+def shop(built: Workshop) -> Workshop:
+    return built
 
 
 def inspect(shop: Workshop) -> list[dict[str, Any]]:

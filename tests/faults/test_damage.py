@@ -9,7 +9,7 @@ from tests.faults.conftest import Note
 from tests.faults.forge import Forge
 from tests.faults.harm import HURTS, copy_anew, hurt, hurt_folder
 from tests.faults.state import State, list_debris, read_tree, take_state
-from tests.workshop import make_workshop
+from tests.workshop import Workshop, make_workshop
 
 
 def find_victims(store: Path, steps: Mapping[str, tuple[str, str]]) -> dict[str, list[Path]]:
@@ -50,11 +50,10 @@ def test_whatever_is_hurt_in_a_store_of_toys_is_made_anew(
 
 
 def test_whatever_is_hurt_in_a_real_store_is_made_anew(
-    tmp_path: Path, undisturbed: State, rounds: Callable[[int], int], draw: random.Random, note: Note
+    built: Workshop, undisturbed: State, rounds: Callable[[int], int], draw: random.Random, note: Note
 ) -> None:
-    shop = make_workshop(tmp_path / "here")
-    assert take_state(shop, "nano-cpu-int8") == undisturbed
-    for _ in range(count := rounds(3)):
+    shop = built
+    for _ in range(count := rounds(2)):
         kind, paths = draw.choice(sorted(find_victims(shop.store, undisturbed.steps).items()))
         path, how = draw.choice([path for path in paths if not path.is_dir()]), draw.choice(HURTS)
         said = f"{kind} {path.relative_to(shop.folder)}: {how.__name__}"
@@ -85,10 +84,9 @@ def test_artifact_that_is_gone_or_something_else_is_made_anew(
     note("an artifact's whole folder: gone, a file, a link", count, "made anew; the same bytes")
 
 
-def test_restored_cache_is_a_hit(tmp_path: Path, undisturbed: State, note: Note) -> None:
-    shop, other = make_workshop(tmp_path / "here"), make_workshop(tmp_path / "other")
-    assert take_state(shop, "nano-cpu-int8") == undisturbed
-    copy_anew(shop.store, other.store)
+def test_restored_cache_is_a_hit(tmp_path: Path, built: Workshop, undisturbed: State, note: Note) -> None:
+    other = make_workshop(tmp_path / "other")
+    copy_anew(built.store, other.store)
     report = other.report("nano-cpu-int8")
     assert {step["outcome"] for step in report["steps"]} == {"reused", "skipped"}
     assert take_state(other, "nano-cpu-int8") == undisturbed

@@ -12,7 +12,7 @@ from gpt2forge.plan.key import find_modules
 from gpt2forge.recipe import STAGES, load_recipe
 from gpt2forge.stage import Stage
 from gpt2forge.store.memo import Memo
-from tests.workshop import ROOT, Workshop
+from tests.workshop import FITTED, ROOT, Workshop
 
 EVENTS = 9
 NANO = ROOT / "examples/nano"
@@ -30,16 +30,15 @@ print(json.dumps(sorted(name for name in sys.modules if name.partition(".")[0] =
 
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.name)
 def test_everything_a_stage_imports_is_in_its_key_and_nothing_else(
-    stage: Stage, workshop: Workshop, tmp_path: Path
+    stage: Stage, fitted_once: Workshop, tmp_path: Path
 ) -> None:
-    recipe = load_recipe(str(ROOT / "recipes/nano-cpu-int4-gptq.yaml"), ["calibration.tokens=2048"], "reach").recipe
+    recipe = load_recipe(str(ROOT / f"recipes/{FITTED[0]}.yaml"), [FITTED[-1]], "reach").recipe
+    report = json.loads((fitted_once.folder / f"build/{FITTED[0]}-proven.json").read_text(encoding="utf-8"))
     folders = dict(SOURCES)
-    for made, step in zip(
-        STAGES, workshop.prove("nano-cpu-int4-gptq", "--set", "calibration.tokens=2048")["steps"], strict=True
-    ):
+    for made, step in zip(STAGES, report["steps"], strict=True):
         if made is stage:
             break
-        folders[made.writes] = workshop.store / "artifacts" / step["digest"]
+        folders[made.writes] = fitted_once.store / "artifacts" / step["digest"]
     (tmp_path / "out").mkdir()
     section = getattr(recipe, stage.section) if stage.section else None
     order = {

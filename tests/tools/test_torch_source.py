@@ -70,9 +70,7 @@ def test_cpu_build_in_a_folder_that_pip_knows_is_taken_without_asking_the_index(
 
 
 @pytest.mark.parametrize("machine", ["arm64", "aarch64"])
-def test_cpu_build_of_pypi_is_taken_on_arm(
-    pip: Pip, pypi: Index, pytorch: Index, tmp_path: Path, machine: str
-) -> None:
+def test_cpu_build_of_pypi_is_taken_on_arm(pip: Pip, pypi: Index, pytorch: Index, tmp_path: Path, machine: str) -> None:
     make_wheel(tmp_path / "pypi/torchlike", "torchlike", "2.13.0")
     assert find_torch(pip, WANTED, None, cpu_index=pytorch.url, machine=machine) == TorchSource()
     assert pytorch.asked == []

@@ -15,7 +15,12 @@ def make_wheel(folder: Path, name: str, version: str, requires: Sequence[str] = 
     folder.mkdir(parents=True, exist_ok=True)
     stem = f"{name.replace('-', '_')}-{version}"
     path = folder / f"{stem}-py3-none-any.whl"
-    lines = ["Metadata-Version: 2.1", f"Name: {name}", f"Version: {version}", *(f"Requires-Dist: {r}" for r in requires)]
+    lines = [
+        "Metadata-Version: 2.1",
+        f"Name: {name}",
+        f"Version: {version}",
+        *(f"Requires-Dist: {r}" for r in requires),
+    ]
     files = {
         f"{name.replace('-', '_')}.bin": bytes(padding),
         f"{stem}.dist-info/METADATA": "\n".join([*lines, ""]).encode(),
