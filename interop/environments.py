@@ -78,9 +78,15 @@ def make_once(name: str, wanted: str, fill: Callable[[Path], None]) -> Path:
         if not stamp.is_file() or stamp.read_text() != digest:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
+            say(f"making the environment `{name}` (once): {folder.relative_to(HOME.parent)}")
             fill(folder)
             stamp.write_text(digest)
     return folder
+
+
+def say(what: str) -> None:
+    """Tell a person who waits; stdout is for results."""
+    print(what, file=sys.stderr, flush=True)
 
 
 def fill_python(folder: Path, requirements: Path) -> None:
