@@ -31,6 +31,8 @@ from bench.show import print_results
 from bench.variants import measure_variants
 from gpt2forge.measure.bandwidth import ROWS as BANDWIDTH_ROWS
 from gpt2forge.measure.bandwidth import Bandwidth
+from interop.environments import EnvironmentFault
+from interop.tensorflow_process import TensorFlowFault
 
 APART = ("kernels", "rewrites", "fitting")  # which `make bench` has no time for
 PARTS = ("builds", "peers", "fidelity", "variants", "idle", *APART)
@@ -141,7 +143,10 @@ def parse() -> argparse.Namespace:
 
 def main() -> None:
     options = parse()
-    results = read_results() if options.from_docs else run(options)
+    try:
+        results = read_results() if options.from_docs else run(options)
+    except (EnvironmentFault, TensorFlowFault) as fault:
+        sys.exit(f"error: {fault}")
     failed = results.get("failed")
     if options.write_docs and not (options.system or failed):
         write_document(results if options.from_docs else merge_page(results))

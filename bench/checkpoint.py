@@ -1,6 +1,7 @@
 """A synthetic checkpoint made from a seed, written by TensorFlow in the layout that OpenAI published.
 
-Run as a program of its own, so that TensorFlow's memory ends with it: `python -m bench.checkpoint OUT --tokenizer DIR`.
+A program of its own in TensorFlow's environment, so that its memory ends with it: `python -m bench.checkpoint OUT
+--tokenizer DIR`. bench/prepare.py runs it.
 """
 
 import argparse

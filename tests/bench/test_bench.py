@@ -7,15 +7,15 @@ from typing import Any
 
 import numpy as np
 import pytest
-import tensorflow as tf
 from rich.console import Console
 
 from bench.__main__ import measure
-from bench.checkpoint import make_checkpoint
 from bench.markdown import write_markdown
 from bench.plan import SHIPPED, Plan, Run
+from bench.prepare import name_command
 from bench.shapes import LARGE, NANO, Shape
 from bench.show import print_results
+from interop.tensorflow_process import NO_WHEEL, read_checkpoints
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "nano"
 SYSTEMS = ("PyTorch fp32", "ours, fp32", "ours, int8 blocks of 128", "ours, int4 blocks of 128")
@@ -117,15 +117,16 @@ def test_table_of_the_readme_has_a_row_for_every_system(results: dict[str, Any])
     assert lines[4].startswith(f"| `{SHIPPED}-cpu-int8` | int8 blocks of 128 | 2 | 32.4% | ")
 
 
+@pytest.mark.skipif(bool(NO_WHEEL), reason=NO_WHEEL)
 def test_a_synthetic_checkpoint_has_the_published_names_and_its_seed_decides_it(tmp_path: Path) -> None:
     shape = Shape(4096, 32, 16, 2, 2)
-    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
-        make_checkpoint(tmp_path / name, shape, seed, EXAMPLE)
-    a, b, c = (tf.train.load_checkpoint(str(tmp_path / name)) for name in "abc")
-    assert {name: tuple(lengths) for name, lengths in a.get_variable_to_shape_map().items()} == shape.tensors
-    np.testing.assert_array_equal(a.get_tensor("model/h1/mlp/c_fc/w"), b.get_tensor("model/h1/mlp/c_fc/w"))
-    assert not np.array_equal(a.get_tensor("model/wte"), c.get_tensor("model/wte"))
-    assert a.get_tensor("model/wte").std() == pytest.approx(0.02, rel=0.02)
+    seeds = {"a": "1", "b": "1", "c": "2"}
+    made = [(*name_command(tmp_path / name, shape, EXAMPLE), "--seed", seed) for name, seed in seeds.items()]
+    a, b, c = read_checkpoints(*(tmp_path / name for name in seeds), after=made)
+    assert {name: values.shape for name, values in a.items()} == shape.tensors
+    np.testing.assert_array_equal(a["model/h1/mlp/c_fc/w"], b["model/h1/mlp/c_fc/w"])
+    assert not np.array_equal(a["model/wte"], c["model/wte"])
+    assert a["model/wte"].std() == pytest.approx(0.02, rel=0.02)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "b", "c"]
 
 
