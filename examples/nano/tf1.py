@@ -1,11 +1,15 @@
-"""Saves a GPT-2 as OpenAI published theirs: a TF1 checkpoint, written by TensorFlow's own Saver."""
+"""Saves a GPT-2 as OpenAI published theirs: a TF1 checkpoint, written by TensorFlow's own Saver.
+
+TensorFlow runs in a process and an environment of its own.
+"""
 
 import json
 from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 from transformers import GPT2LMHeadModel
+
+from interop.tensorflow_process import save_variables
 
 LEAF = {
     "ln_1": {"weight": "g", "bias": "b"},
@@ -35,19 +39,12 @@ def collect_tensors(model: GPT2LMHeadModel) -> dict[str, np.ndarray]:
     return tensors
 
 
-def make_variable(name: str, values: np.ndarray, session: tf.compat.v1.Session) -> tf.Variable:
-    """A TF1 variable that holds these values; they are fed, so that they stay out of the graph's definition."""
-    fed = tf.compat.v1.placeholder(tf.float32, values.shape)
-    variable = tf.compat.v1.get_variable(name, initializer=fed, use_resource=False)
-    session.run(variable.initializer, {fed: values})
-    return variable
-
-
 def save_checkpoint(model: GPT2LMHeadModel, folder: Path) -> None:
-    """Write checkpoint, model.ckpt.{index,data,meta} and hparams.json."""
-    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
-        variables = [make_variable(name, values, session) for name, values in collect_tensors(model).items()]
-        tf.compat.v1.train.Saver(variables).save(session, str(folder / "model.ckpt"))
+    """Write checkpoint, model.ckpt.{index,data,meta} and hparams.json.
+
+    Raises EnvironmentFault or TensorFlowFault.
+    """
+    save_variables(collect_tensors(model), folder / "model.ckpt")
     # TensorFlow wrote the pointer with the whole path where it is absolute; a folder that moves wants the name.
     pointer = 'model_checkpoint_path: "model.ckpt"\nall_model_checkpoint_paths: "model.ckpt"\n'
     (folder / "checkpoint").write_text(pointer, encoding="utf-8")

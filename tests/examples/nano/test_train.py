@@ -1,60 +1,72 @@
 """The training script: what it writes is a checkpoint in OpenAI's layout."""
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow as tf
 import torch
 from tokenizers.implementations import ByteLevelBPETokenizer
 from transformers import GPT2LMHeadModel
 
 from examples.nano.corpus import list_sources, split
-from examples.nano.tf1 import save_checkpoint
 from examples.nano.train import make_checkpoint
-from examples.nano.training import Settings, choose_rate, make_model
-from examples.nano.vocabulary import save_tokenizer, train_tokenizer
+from examples.nano.training import Settings, choose_rate
 from gpt2forge.model.conversion import convert_checkpoint
+from interop.tensorflow_process import NO_WHEEL, read_checkpoints
+from tests.shared import share
 
 TINY = Settings(vocabulary=300, context=16, width=16, heads=2, layers=2, batch=2, steps=2)
 
 
+@dataclass(frozen=True)
+class Trained:
+    """A model, and the folder that the script saved it to."""
+
+    model: GPT2LMHeadModel
+    folder: Path
+
+
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("trained")
-    make_checkpoint(list_sources()[:30], TINY, folder)
-    return folder
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    """One for all tests of all workers: each save starts TensorFlow anew."""
+    if NO_WHEEL:
+        pytest.skip(NO_WHEEL)
+
+    def fill(folder: Path) -> None:
+        model = make_checkpoint(list_sources()[:30], TINY, folder / "checkpoint")
+        model.save_pretrained(folder / "model")
+
+    folder = share(tmp_path_factory, "trained", fill)
+    return Trained(GPT2LMHeadModel.from_pretrained(folder / "model"), folder / "checkpoint")
 
 
-def test_tensorflow_reads_what_was_saved_bit_for_bit(tmp_path: Path) -> None:
-    torch.manual_seed(1)
-    model = make_model(TINY)
-    save_checkpoint(model, tmp_path)
-    saved = tf.train.load_checkpoint(str(tmp_path))
-    weights = {name: weight.numpy() for name, weight in model.transformer.state_dict().items()}
-    assert len(saved.get_variable_to_shape_map()) == len(weights)
-    np.testing.assert_array_equal(saved.get_tensor("model/wte"), weights["wte.weight"])
-    np.testing.assert_array_equal(saved.get_tensor("model/h1/mlp/c_fc/w"), weights["h.1.mlp.c_fc.weight"][None])
-    np.testing.assert_array_equal(saved.get_tensor("model/h1/mlp/c_fc/b"), weights["h.1.mlp.c_fc.bias"])
-    np.testing.assert_array_equal(saved.get_tensor("model/h0/ln_2/g"), weights["h.0.ln_2.weight"])
-    np.testing.assert_array_equal(saved.get_tensor("model/ln_f/b"), weights["ln_f.bias"])
+def test_tensorflow_reads_what_was_saved_bit_for_bit(trained: Trained) -> None:
+    (saved,) = read_checkpoints(trained.folder)
+    weights = {name: weight.numpy() for name, weight in trained.model.transformer.state_dict().items()}
+    assert len(saved) == len(weights)
+    assert {values.dtype for values in saved.values()} == {np.dtype(np.float32)}
+    np.testing.assert_array_equal(saved["model/wte"], weights["wte.weight"])
+    np.testing.assert_array_equal(saved["model/h1/mlp/c_fc/w"], weights["h.1.mlp.c_fc.weight"][None])
+    np.testing.assert_array_equal(saved["model/h1/mlp/c_fc/b"], weights["h.1.mlp.c_fc.bias"])
+    np.testing.assert_array_equal(saved["model/h0/ln_2/g"], weights["h.0.ln_2.weight"])
+    np.testing.assert_array_equal(saved["model/ln_f/b"], weights["ln_f.bias"])
 
 
-def test_a_training_writes_the_files_that_openai_published(trained: Path) -> None:
+def test_a_training_writes_the_files_that_openai_published(trained: Trained) -> None:
     names = ["checkpoint", "encoder.json", "hparams.json", "model.ckpt.data-00000-of-00001", "model.ckpt.index"]
-    assert sorted(path.name for path in trained.iterdir()) == [*names, "model.ckpt.meta", "vocab.bpe"]
-    hparams = json.loads((trained / "hparams.json").read_text())
+    assert sorted(path.name for path in trained.folder.iterdir()) == [*names, "model.ckpt.meta", "vocab.bpe"]
+    hparams = json.loads((trained.folder / "hparams.json").read_text())
     assert hparams == {"n_vocab": 300, "n_ctx": 16, "n_embd": 16, "n_head": 2, "n_layer": 2}
-    assert str(trained) not in (trained / "checkpoint").read_text()
+    assert str(trained.folder) not in (trained.folder / "checkpoint").read_text()
 
 
-def test_the_vocabulary_gives_every_text_back(trained: Path) -> None:
-    encoder = json.loads((trained / "encoder.json").read_text(encoding="utf-8"))
+def test_the_vocabulary_gives_every_text_back(trained: Trained) -> None:
+    encoder = json.loads((trained.folder / "encoder.json").read_text(encoding="utf-8"))
     assert sorted(encoder.values()) == list(range(300))
     assert encoder["<|endoftext|>"] == 299
-    tokenizer = ByteLevelBPETokenizer(str(trained / "encoder.json"), str(trained / "vocab.bpe"))
+    tokenizer = ByteLevelBPETokenizer(str(trained.folder / "encoder.json"), str(trained.folder / "vocab.bpe"))
     text = "def f(x):\n\treturn 'ü€' # \x00\n"
     assert tokenizer.decode(tokenizer.encode(text).ids) == text
 
@@ -76,14 +88,8 @@ def test_the_rate_rises_to_its_peak_and_falls_to_a_tenth() -> None:
     assert rates[999] == pytest.approx(settings.peak_rate / 10, rel=1e-3)
 
 
-def test_what_a_training_saved_converts_to_the_model_that_was_trained(tmp_path: Path) -> None:
-    torch.manual_seed(2)
-    save_tokenizer(train_tokenizer(["def f(x):\n    return x\n"] * 3, 300), tmp_path)
-    settings = replace(TINY, vocabulary=len(json.loads((tmp_path / "encoder.json").read_text(encoding="utf-8"))))
-    model = make_model(settings).eval()
-    save_checkpoint(model, tmp_path)
-    (tmp_path / "weights").mkdir()
-    convert_checkpoint(tmp_path, tmp_path / "weights")
-    converted = GPT2LMHeadModel.from_pretrained(tmp_path / "weights")
+def test_what_a_training_saved_converts_to_the_model_that_was_trained(trained: Trained, tmp_path: Path) -> None:
+    convert_checkpoint(trained.folder, tmp_path)
+    converted = GPT2LMHeadModel.from_pretrained(tmp_path)
     tokens = torch.arange(10)[None]
-    torch.testing.assert_close(converted(tokens).logits, model(tokens).logits)
+    torch.testing.assert_close(converted(tokens).logits, trained.model.eval()(tokens).logits)
