@@ -1,83 +1,72 @@
-"""Checkpoints that the real TensorFlow writes and reads; a program of its own, so that no test imports TensorFlow.
+"""Let TensorFlow write each case's checkpoint into the folder of its name, whose hparams.json names its shape.
 
-    python -m tests.model.tensorflow_writer write FOLDER CASE...   each case into a folder of its name
-    python -m tests.model.tensorflow_writer read FILE FOLDER...    what TensorFlow reads in each, as one .npz
+    python -m tests.model.tensorflow_cases FOLDER CASE...
 
-The checkpoints under tests/data are `write tests/data` of every case in KEPT.
+A program of its own in TensorFlow's environment: tests/model/tensorflow_writer.py runs it.
 """
 
+import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tensorflow as tf
 
-from tests.model.tiny import DEEP, Shape, list_openai_shapes, make_values, write_openai_texts
-
-LARGE = Shape(n_vocab=70_000, n_ctx=64, n_embd=8)  # an embedding of more than one piece
-KEPT = ("openai", "run1", "mixed", "partitioned")
+from tests.model.tiny import Shape, list_openai_shapes, make_values
 
 
-def write(folder: Path, *cases: str) -> None:
-    """Let TensorFlow write these cases."""
-    run("write", str(folder), *cases)
+def make_tensors(folder: Path) -> dict[str, np.ndarray]:
+    """Make the values of every tensor, by OpenAI's names."""
+    shape = Shape(**json.loads((folder / "hparams.json").read_text()))
+    return {name: make_values(name, lengths) for name, lengths in list_openai_shapes(shape).items()}
 
 
-def read(file: Path, *folders: Path) -> dict[str, np.ndarray]:
-    """Let TensorFlow read these checkpoints: float32 values by `folder name:tensor name`."""
-    run("read", str(file), *map(str, folders))
-    with np.load(file) as values:
-        return dict(values)
-
-
-def run(*arguments: str) -> None:
-    environment = os.environ | {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
-    subprocess.run(
-        [sys.executable, "-m", "tests.model.tensorflow_writer", *arguments],
-        check=True,
-        env=environment,
-        cwd=Path(__file__).parents[2],
-        capture_output=True,
-    )
-
-
-def save(
-    tf: Any, folder: Path, shape: Shape, name: str, extra: Callable[[Any, list[Any]], object], **saver: Any
-) -> None:
+def save(folder: Path, name: str, extra: Callable[[list[tf.Variable]], None], **saver: Any) -> None:
     """Save a model through tf.compat.v1's Saver, as OpenAI and gpt-2-simple do."""
-    write_openai_texts(folder, shape)
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         variables = [
-            tf.compat.v1.get_variable(tensor, initializer=make_values(tensor, lengths), use_resource=False)
-            for tensor, lengths in list_openai_shapes(shape).items()
+            tf.compat.v1.get_variable(tensor, initializer=values, use_resource=False)
+            for tensor, values in make_tensors(folder).items()
         ]
-        extra(tf, variables)
+        extra(variables)
         session.run(tf.compat.v1.global_variables_initializer())
         tf.compat.v1.train.Saver().save(session, str(folder / name), write_meta_graph=False, **saver)
 
 
-def add_nothing(tf: Any, variables: list[Any]) -> None:
+def add_nothing(variables: list[tf.Variable]) -> None:
     return
 
 
-def add_optimizer(tf: Any, variables: list[Any]) -> None:
-    """What fine-tuning leaves: Adam's slots, its powers, and a counter."""
+def add_optimizer(variables: list[tf.Variable]) -> None:
+    """Add what fine-tuning leaves: Adam's slots, its powers, and a counter."""
     step = tf.compat.v1.train.get_or_create_global_step()
     loss = tf.add_n([tf.reduce_sum(variable) for variable in variables])
     tf.compat.v1.train.AdamOptimizer().minimize(loss, global_step=step)
 
 
-def save_mixed(tf: Any, folder: Path) -> None:
-    """Three shards: float32, float16 and bfloat16."""
-    shape = Shape()
-    write_openai_texts(folder, shape)
-    parts: list[list[tuple[str, Any]]] = [[], [], []]
-    for number, (name, lengths) in enumerate(list_openai_shapes(shape).items()):
+def save_published(folder: Path) -> None:
+    """Save weights alone, with a pointer to another machine's folder."""
+    save(folder, "model.ckpt", add_nothing)
+    (folder / "checkpoint").write_text('model_checkpoint_path: "/home/someone/gpt-2/models/tiny/model.ckpt"\n')
+
+
+def save_fine_tuned(folder: Path) -> None:
+    save(folder, "model", add_optimizer, global_step=1000)
+
+
+def save_large(folder: Path) -> None:
+    save(folder, "model.ckpt", add_nothing)
+
+
+def save_mixed(folder: Path) -> None:
+    """Save three shards: float32, float16 and bfloat16."""
+    parts: list[list[tuple[str, tf.Tensor]]] = [[], [], []]
+    for number, (name, values) in enumerate(make_tensors(folder).items()):
         dtype = (tf.float32, tf.float16, tf.bfloat16)[number % 3]
-        parts[number % 3].append((name, tf.cast(tf.constant(make_values(name, lengths)), dtype)))
+        parts[number % 3].append((name, tf.cast(tf.constant(values), dtype)))
     prefixes = [str(folder / f"part-{number}") for number in range(3)]
     for prefix, tensors in zip(prefixes, parts, strict=True):
         names, values = zip(*tensors, strict=True)
@@ -87,11 +76,9 @@ def save_mixed(tf: Any, folder: Path) -> None:
     (folder / "checkpoint").write_text('model_checkpoint_path: "C:\\\\Users\\\\someone\\\\gpt2\\\\model.ckpt"\n')
 
 
-def save_partitioned(tf: Any, folder: Path) -> None:
-    """One tensor is saved in two partitions."""
-    shape = Shape()
-    write_openai_texts(folder, shape)
-    values = {name: make_values(name, lengths) for name, lengths in list_openai_shapes(shape).items()}
+def save_partitioned(folder: Path) -> None:
+    """Save one tensor in two partitions."""
+    values = make_tensors(folder)
     wte = values.pop("model/wte")
     tf.raw_ops.SaveV2(
         prefix=str(folder / "model.ckpt"),
@@ -101,39 +88,20 @@ def save_partitioned(tf: Any, folder: Path) -> None:
     )
 
 
-def write_case(tf: Any, folder: Path, case: str) -> None:
-    if case == "openai":
-        save(tf, folder, DEEP, "model.ckpt", add_nothing)
-        (folder / "checkpoint").write_text('model_checkpoint_path: "/home/someone/gpt-2/models/tiny/model.ckpt"\n')
-    elif case == "run1":
-        save(tf, folder, Shape(), "model", add_optimizer, global_step=1000)
-    elif case == "large":
-        save(tf, folder, LARGE, "model.ckpt", add_nothing)
-    elif case == "mixed":
-        save_mixed(tf, folder)
-    elif case == "partitioned":
-        save_partitioned(tf, folder)
+SAVE = {
+    "openai": save_published,
+    "run1": save_fine_tuned,
+    "large": save_large,
+    "mixed": save_mixed,
+    "partitioned": save_partitioned,
+}
 
 
-def read_all(tf: Any, folder: Path) -> dict[str, np.ndarray]:
-    prefix = str(next(folder.glob("*.index")))[: -len(".index")]
-    reader = tf.train.load_checkpoint(prefix)
-    names = [name for name in reader.get_variable_to_shape_map() if name.startswith("model/") and "Adam" not in name]
-    return {f"{folder.name}:{name}": reader.get_tensor(name).astype(np.float32) for name in names}
-
-
-def main(mode: str, path: Path, rest: list[str]) -> None:
-    import tensorflow as tf
-
-    if mode == "write":
-        for case in rest:
-            write_case(tf, path / case, case)
-    else:
-        values: dict[str, Any] = {}
-        for folder in rest:
-            values |= read_all(tf, Path(folder))
-        np.savez(path, **values)
+def main(folder: str, *cases: str) -> None:
+    place = Path(os.path.relpath(folder))  # the Saver's pointer has the name alone of what a relative path leads to
+    for case in cases:
+        SAVE[case](place / case)
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), sys.argv[3:])
+    main(*sys.argv[1:])

@@ -13,6 +13,7 @@ from gpt2forge.model.checkpoint import find_checkpoint
 from gpt2forge.model.stored import Contents, Stored, read_pieces
 from gpt2forge.model.table import read_table
 from gpt2forge.model.tf1 import read_tf1
+from interop.tensorflow_process import NO_WHEEL, read_checkpoints
 from tests.model import tensorflow_writer
 from tests.model.table_writer import make_entry, make_field, make_table
 from tests.model.tiny import DATA, DEEP, Shape, list_openai_shapes, make_values, translate
@@ -89,19 +90,19 @@ def test_what_fine_tuning_left_is_left_out() -> None:
     assert contents.step == 1000
 
 
+@pytest.mark.skipif(bool(NO_WHEEL), reason=NO_WHEEL)
 def test_tensorflow_reads_the_same(tmp_path: Path) -> None:
     """Freshly written and kept checkpoints against tf.train.load_checkpoint."""
-    tensorflow_writer.write(tmp_path, "large", "run1")
-    folders = [tmp_path / "large", tmp_path / "run1", DATA / "openai", DATA / "mixed"]
-    expected = tensorflow_writer.read(tmp_path / "values.npz", *folders)
-    for folder in folders:
-        tensors = {f"{folder.name}:{tensor.name}": tensor for tensor in load(folder).tensors}
-        theirs = {
-            f"{folder.name}:{translate(key.split(':')[1])}": key for key in expected if key.startswith(folder.name)
-        }
+    fresh = tensorflow_writer.prepare(tmp_path, "large", "run1")
+    prefixes = [tmp_path / "large/model.ckpt", tmp_path / "run1/model-1000", DATA / "openai/model.ckpt"]
+    prefixes.append(DATA / "mixed/model.ckpt")
+    for prefix, found in zip(prefixes, read_checkpoints(*prefixes, after=[fresh]), strict=True):
+        tensors = {tensor.name: tensor for tensor in load(prefix.parent).tensors}
+        weights = {name: values for name, values in found.items() if name.startswith("model/") and "Adam" not in name}
+        theirs = {translate(name): values.astype(np.float32) for name, values in weights.items()}
         assert tensors.keys() == theirs.keys()
         for name, tensor in tensors.items():
-            assert_equal_bits(gather(tensor), expected[theirs[name]].reshape(tensor.shape))
+            assert_equal_bits(gather(tensor), theirs[name].reshape(tensor.shape))
 
 
 def test_partitioned_tensor_is_refused_by_name() -> None:

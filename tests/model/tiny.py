@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tokenizers.pre_tokenizers import ByteLevel
 
 DATA = Path(__file__).parents[1] / "data"
 END_OF_TEXT = "<|endoftext|>"
@@ -61,6 +60,8 @@ def translate(openai: str) -> str:
 
 def make_encoder(shape: Shape) -> dict[str, int]:
     """The ids of all tokens; the end of text is not the last one."""
+    from tokenizers.pre_tokenizers import ByteLevel  # TensorFlow's environment needs the values, and lacks tokenizers
+
     tokens = [END_OF_TEXT, *sorted(ByteLevel.alphabet()), *(merge.replace(" ", "") for merge in MERGES)]
     assert len(tokens) <= shape.n_vocab
     return {token: number for number, token in enumerate(tokens)}
