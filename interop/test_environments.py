@@ -1,12 +1,15 @@
 """Environments are made once, made again when they were cut off, and say in one line why they cannot be made."""
 
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from interop import environments
 from interop.environments import EnvironmentFault, make_node, make_python, need_program
+
+ROOT = Path(__file__).parents[1]
 
 
 @pytest.fixture
@@ -33,6 +36,22 @@ def test_python_is_made_once_and_again_when_it_was_cut_off_or_wants_something_el
     (place / "made/host/stamp").unlink()
     make_python("host")
     assert not (place / "made/host/left").exists()
+
+
+def test_two_processes_that_ask_at_once_make_it_once(place: Path) -> None:
+    (place / "host/requirements.txt").write_text("# nothing\n")
+    lines = [
+        "from pathlib import Path",
+        "from interop import environments",
+        f"environments.HERE, environments.HOME = Path({str(place)!r}), Path({str(place / 'made')!r})",
+        "print(environments.make_python('host'))",
+    ]
+    command = [sys.executable, "-c", "\n".join(lines)]
+    pipe = subprocess.PIPE
+    both = [subprocess.Popen(command, cwd=ROOT, stdout=pipe, stderr=pipe, text=True) for _ in range(2)]
+    told = [process.communicate() for process in both]
+    assert [out for out, _ in told] == 2 * [f"{place / 'made/host/bin/python'}\n"]
+    assert sorted(error for _, error in told) == ["", "making the environment `host` (once): made/host\n"]
 
 
 def test_python_that_cannot_be_made_is_one_line(place: Path) -> None:
