@@ -18,6 +18,7 @@ from interop.checks import check_alone
 from interop.hosts import HOSTS
 from interop.prompts import NEW_774M, PROMPT_774M
 from interop.reference import Continuation, continue_prompts
+from interop.tensorflow_process import NO_WHEEL
 
 VARIANTS = ("fp32", "int8 blocks of 128")
 
@@ -26,6 +27,8 @@ VARIANTS = ("fp32", "int8 blocks of 128")
 def packages() -> dict[str, Path]:
     """The published directories, by variant; checkpoint and store are those of `make bench`, made once."""
     plan = Plan("774m", SHAPES["774m"], WORK / "checkpoints" / "774M", WORK, rounds=1, builds=1)
+    if NO_WHEEL and not plan.checkpoint.is_dir():
+        pytest.skip(NO_WHEEL)
     link_folders(plan.work, EXAMPLES)
     prepare_checkpoint(plan)
     for variant in VARIANTS:
