@@ -18,6 +18,7 @@ from gpt2forge.plan.estimate import Estimate, estimate, measure_inputs
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import make_key, make_pre_image
 from gpt2forge.plan.reason import THROWN_AWAY, Nearest, explain, find_nearest
+from gpt2forge.plan.tools import Versions
 from gpt2forge.progress import Emit, Meter, StepStarted, StepWaiting
 from gpt2forge.provenance import add_story
 from gpt2forge.stage import Stage
@@ -45,6 +46,11 @@ class Step:
     key: str
     looks: Mapping[str, Look]
     kept: Kept | None = None
+
+    @property
+    def versions(self) -> Versions:
+        """The tools that it needs; none where it keeps what an earlier version made."""
+        return {} if self.kept else dict(self.pre_image["tools"])
 
     def find(self) -> Record | None:
         """What it made earlier, if that is there and whole."""
