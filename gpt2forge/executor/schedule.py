@@ -184,12 +184,13 @@ class Schedule:
             if track.is_behind_block(stage):
                 self.check_block(track, stage, find_versions(stage))
                 return
-            step = make_step(track.job, stage, self.store, track.list_inputs(stage), track.looks)
+            is_rerun = stage.name == self.rerun
+            step = make_step(track.job, stage, self.store, track.list_inputs(stage), track.looks, is_rerun)
             if self.check_block(track, stage, step.versions):
                 return
             track.admit(step)
             task = self.tasks.get(step.key)
-            again = stage.name == self.rerun and step.key not in self.made
+            again = is_rerun and step.key not in self.made
             record = None if again or task else find_record(track, step)
             if record:
                 self.come_out(track, tell(record, "reused", step.kept.reason if step.kept else ""))

@@ -71,9 +71,12 @@ class Errand:
     again: bool = False
 
 
-def make_step(job: Job, stage: Stage, store: Store, inputs: Mapping[str, str], looks: Mapping[str, Look]) -> Step:
+def make_step(
+    job: Job, stage: Stage, store: Store, inputs: Mapping[str, str], looks: Mapping[str, Look], is_rerun: bool = False
+) -> Step:
+    """Look up what a stage would make. A step that is rerun keeps nothing that an earlier version made."""
     pre_image: Mapping[str, Any] = make_pre_image(job, stage, inputs, store.memo)
-    kept = find_kept(job, stage, pre_image, store)
+    kept = None if is_rerun else find_kept(job, stage, pre_image, store)
     if kept:
         pre_image = revise(stage, pre_image, kept)
     return Step(job, stage, store, inputs, pre_image, make_key(pre_image), looks, kept)
