@@ -117,7 +117,7 @@ def leave_result(order: Order, report: dict[str, Any], store: Store, request: Re
 def say_failures(runs: Sequence[Run], refused: Mapping[str, UserError]) -> None:
     """Raise what ended a build; of several recipes tell each failure, and which were not built after it.
 
-    What cannot run, for a tool is not installed, is told once for all recipes.
+    Steps whose tools are not installed are told once for all recipes.
     """
     failed = {**refused, **{run.order.job.name: run.track.error for run in runs if run.track.error is not None}}
     if failed and len(runs) + len(refused) == 1:
@@ -140,7 +140,7 @@ def say_failures(runs: Sequence[Run], refused: Mapping[str, UserError]) -> None:
 def list_messages(failed: Mapping[str, BaseException]) -> list[str]:
     """Each line of what a user can mend once, though several recipes met it; what names no place names the recipe.
 
-    Tools that are not installed come last.
+    Steps whose tools are not installed come last.
     """
     lines: dict[str, None] = {}
     blocked = [error for error in failed.values() if isinstance(error, StepsBlocked)]

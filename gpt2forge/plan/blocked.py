@@ -50,9 +50,9 @@ def list_blocks(job: Job) -> list[Block]:
 
 
 class StepsBlocked(UserError):
-    """Everything else of a job was made. The message names the blocked steps, what they need and what to do.
+    """Ends a job after all its other steps. The message names the blocked steps, what they need and what to do.
 
-    `can_skip`: the command takes `--skip`, and nothing else on the command line forbids it.
+    `can_skip`: no other option forbids `--skip`.
     """
 
     def __init__(self, job: Job, blocks: Sequence[Block], can_skip: bool = True) -> None:
