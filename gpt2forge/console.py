@@ -14,7 +14,7 @@ from rich.text import Text
 from gpt2forge.progress import Event, RunFinished, StepAdvanced, StepFinished, StepStarted, StepWaiting
 
 COLOURS = {"built": "green", "reused": "cyan", "failed": "red", "skipped": "yellow"}
-VERDICTS = {"done": "cyan", "will run": "green", "may run": "yellow"}
+VERDICTS = {"done": "cyan", "will run": "green", "may run": "yellow", "cannot run": "red"}
 UNITS = ("B", "kB", "MB", "GB", "TB")
 
 

@@ -60,3 +60,10 @@ def read_report(path: Path) -> dict[str, Any] | None:
     except (OSError, ValueError):
         return None
     return report if isinstance(report, dict) else None
+
+
+def list_keys(report: Mapping[str, Any]) -> dict[Any, Any]:
+    """The keys of a report's steps that were not skipped; a saved one may have been edited, and hold none."""
+    steps = report.get("steps")
+    found = [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+    return {str(step.get("stage")): step.get("key") for step in found if step.get("outcome") != "skipped"}

@@ -2,6 +2,7 @@
 
 An environment is named after its folder here, which says with exact versions what it holds: `requirements.txt` or
 `package.json`. Its stamp, which holds a digest of that file, is written last: one that was cut off is made again.
+The environment `bare` has no folder here: it holds what `pip install .` installs, and no extra.
 """
 
 import fcntl
@@ -10,15 +11,21 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import tomllib
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-HOME = HERE.parent / ".interop"
+ROOT = HERE.parent
+HOME = ROOT / ".interop"
 
 PIP = ("-m", "pip", "--disable-pip-version-check", "install", "-qq")
 NPM = ("npm", "install", "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error")
+
+IMPORTS = "click, google_crc32c, joblib, ml_dtypes, numpy, onnx, onnx_ir, onnxruntime, psutil, pydantic, rich.progress"
+WARM_UP = f"import sys; sys.dont_write_bytecode = False; import {IMPORTS}, tokenizers, yaml"
+"""Compiles what gpt2forge imports, once; all that pip could compile takes three times as long to make."""
 
 
 class EnvironmentFault(Exception):
@@ -32,6 +39,18 @@ def make_python(name: str, home: Path | None = None) -> Path:
     """
     wanted = (home or HERE) / name / "requirements.txt"
     folder = make_once(name, f"{sys.version}\n{wanted.read_text()}", lambda folder: fill_python(folder, wanted))
+    return folder / "bin" / "python"
+
+
+def make_bare() -> Path:
+    """Return the interpreter of a virtualenv with the dependencies of gpt2forge, pinned, and of none of its extras.
+
+    It imports gpt2forge from this working tree. Raises EnvironmentFault when it cannot be made.
+    """
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pins = ROOT / "requirements.txt"
+    wanted = "\n".join((sys.version, str(ROOT), WARM_UP, *project["dependencies"], pins.read_text(encoding="utf-8")))
+    folder = make_once("bare", wanted, lambda folder: fill_bare(folder, project["dependencies"], pins))
     return folder / "bin" / "python"
 
 
@@ -92,6 +111,17 @@ def say(what: str) -> None:
 def fill_python(folder: Path, requirements: Path) -> None:
     run((sys.executable, "-m", "venv", str(folder)), HOME)
     run((str(folder / "bin/python"), *PIP, "-r", str(requirements)), HOME)
+
+
+def fill_bare(folder: Path, dependencies: Sequence[str], pins: Path) -> None:
+    python = folder / "bin/python"
+    run((sys.executable, "-m", "venv", "--without-pip", str(folder)), HOME)
+    packages = next(folder.glob("lib/python*/site-packages"))
+    (packages / "gpt2forge.pth").write_text(f"{ROOT}\n", encoding="utf-8")
+    pip, *words = PIP[1:]
+    install = (sys.executable, "-m", pip, "--python", str(python), *words, "--no-compile", "-c", str(pins))
+    run((*install, *dependencies), HOME)
+    run((str(python), "-c", WARM_UP), HOME)
 
 
 def fill_node(folder: Path, package: Path) -> None:

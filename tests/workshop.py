@@ -36,9 +36,10 @@ SHIPPED = (
 
 @dataclass(frozen=True)
 class Workshop:
-    """A folder that has the repository's recipes and examples, and a store of its own."""
+    """A folder that has the repository's recipes and examples, and a store of its own; `python` runs the command."""
 
     folder: Path
+    python: str = sys.executable
 
     @property
     def store(self) -> Path:
@@ -58,7 +59,7 @@ class Workshop:
         A build leaves the measuring steps out, which take their time, unless `measured`.
         """
         skip = UNMEASURED if words[:1] == ("build",) and not measured else ()
-        command = [sys.executable, "-m", "gpt2forge", *words, *skip]
+        command = [self.python, "-m", "gpt2forge", *words, *skip]
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, input=stdin, check=False)
 
     def report(self, *words: str, code: int = 0, measured: bool = False) -> dict[str, Any]:

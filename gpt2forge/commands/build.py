@@ -13,6 +13,7 @@ from gpt2forge.commands.store import list_outputs, shrink
 from gpt2forge.commands.worth import describe_fidelity, describe_size, describe_speed, describe_unmeasured
 from gpt2forge.errors import UserError, is_mendable, say_refusal
 from gpt2forge.executor.run import Options
+from gpt2forge.plan.blocked import StepsBlocked, tell_blocked
 from gpt2forge.recipe import LoadedRecipe, load_recipes, quote
 from gpt2forge.settings import load_settings
 from gpt2forge.store.store import Store
@@ -114,10 +115,16 @@ def leave_result(order: Order, report: dict[str, Any], store: Store, request: Re
 
 
 def say_failures(runs: Sequence[Run], refused: Mapping[str, UserError]) -> None:
-    """Raise what ended a build; of several recipes tell each failure, and which were not built after it."""
+    """Raise what ended a build; of several recipes tell each failure, and which were not built after it.
+
+    Steps whose tools are not installed are told once for all recipes.
+    """
     failed = {**refused, **{run.order.job.name: run.track.error for run in runs if run.track.error is not None}}
     if failed and len(runs) + len(refused) == 1:
         raise next(iter(failed.values()))
+    blocked = [error for error in failed.values() if isinstance(error, StepsBlocked)]
+    if blocked and len(blocked) == len(failed):
+        raise UserError(tell_blocked(blocked))
     for message in list_messages(failed):
         console.say_error(message)
     for error in failed.values():
@@ -131,14 +138,20 @@ def say_failures(runs: Sequence[Run], refused: Mapping[str, UserError]) -> None:
 
 
 def list_messages(failed: Mapping[str, BaseException]) -> list[str]:
-    """Each line of what a user can mend once, though several recipes met it; what names no place names the recipe."""
+    """Each line of what a user can mend once, though several recipes met it; what names no place names the recipe.
+
+    Steps whose tools are not installed come last.
+    """
     lines: dict[str, None] = {}
+    blocked = [error for error in failed.values() if isinstance(error, StepsBlocked)]
     for name, error in failed.items():
+        if isinstance(error, StepsBlocked):
+            continue
         if isinstance(error, UserError):
             lines |= dict.fromkeys(str(error).splitlines())
         elif isinstance(error, OSError) and is_mendable(error):
             lines[f"{name}: {say_refusal(error)}"] = None
-    return list(lines)
+    return [*lines, *tell_blocked(blocked).splitlines()]
 
 
 def describe_result(report: dict[str, Any]) -> str:

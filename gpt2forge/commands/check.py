@@ -3,13 +3,14 @@
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gpt2forge import console
 from gpt2forge.errors import UserError
 from gpt2forge.executor.run import run_job
 from gpt2forge.outcome import Outcome
+from gpt2forge.plan.blocked import StepsBlocked, list_blocks
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.recipe_job import make_job
 from gpt2forge.recipe import MEASURING, load_recipe, quote
@@ -21,6 +22,8 @@ def check(reference: str, as_json: bool, changes: Sequence[str], name: str | Non
     """Write for each step whether its artifact is the same to the byte; measuring steps are left out.
 
     The second time one processor alone may be used. Nothing is published or kept. Raises UserError where two differ.
+
+    Steps that need a tool that is not installed are left out; that raises StepsBlocked after all others are compared.
     """
     job = make_job(load_recipe(reference, changes, name), MEASURING)
     first = build(job)
@@ -35,6 +38,9 @@ def check(reference: str, as_json: bool, changes: Sequence[str], name: str | Non
         console.write_rows([(say(one, other), stage, str(one)) for stage, one, other in pairs], {"same": "green"})
     if different:
         raise UserError(f"{job.name}: two builds differ in {quote(different)}")
+    blocks = list_blocks(job)
+    if blocks:
+        raise StepsBlocked(job, blocks)
 
 
 def say(one: str | None, other: str | None) -> str:
@@ -42,11 +48,11 @@ def say(one: str | None, other: str | None) -> str:
 
 
 def build(job: Job) -> list[Outcome]:
-    """The outcomes of a build from nothing, in a store that is removed afterwards."""
+    """The outcomes of a build from nothing, of every step that can run, in a store that is removed afterwards."""
     outcomes: list[Outcome] = []
     folder = Path(tempfile.mkdtemp(prefix=".check-", dir=Path.cwd()))  # where there is room for a store
     try:
-        with console.RunView() as view:
+        with console.RunView() as view, suppress(StepsBlocked):
             run_job(job, Store(folder), view.show, outcomes)
     finally:
         remove_tree(folder)

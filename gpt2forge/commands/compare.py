@@ -1,4 +1,7 @@
-"""`gpt2forge compare`: what was built side by side; what is missing is built first."""
+"""`gpt2forge compare`: what was built side by side; what is missing is built first.
+
+A result that cannot be measured here, because a tool is not installed, is shown as its report was saved.
+"""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -8,13 +11,16 @@ from typing import Any
 
 from gpt2forge import console
 from gpt2forge.commands.order import Order, build_one, choose_means, make_order
+from gpt2forge.commands.output import BUILD
+from gpt2forge.commands.plan import look_up
 from gpt2forge.commands.worth import describe_size
 from gpt2forge.comparison import Comparison, find
 from gpt2forge.errors import RecipeError, UserError
 from gpt2forge.executor.run import Options
+from gpt2forge.plan.blocked import StepsBlocked, list_blocks, say_needs, tell_blocked
 from gpt2forge.progress import Event, RunFinished, StepFinished
-from gpt2forge.recipe import load_recipes
-from gpt2forge.report import read_report
+from gpt2forge.recipe import load_recipes, quote
+from gpt2forge.report import list_keys, read_report
 from gpt2forge.store.store import Store
 
 Report = Mapping[str, Any]
@@ -47,10 +53,26 @@ def compare(references: Sequence[str], store: Path, skip: Sequence[str], as_json
 
 
 def prepare(references: Sequence[str], is_saved: bool, skip: Sequence[str]) -> list[Take]:
-    """What gives the saved reports, or builds the recipes, one after the other."""
+    """What gives the saved reports, or builds the recipes, one after the other.
+
+    Raises UserError, for all recipes at once, where one can be neither built to its end nor shown as it was saved.
+    """
     if is_saved:
         return [prepare_saved(Path(reference)) for reference in references]
-    return [prepare_build(make_order(loaded, skip), skip) for loaded in load_recipes(references)]
+    takes: list[Take] = []
+    blocked: list[StepsBlocked] = []
+    for order in [make_order(loaded, skip) for loaded in load_recipes(references)]:
+        blocks = list_blocks(order.job)
+        saved = find_saved(order) if blocks else None
+        if saved is not None:
+            takes.append(prepare_shown(order, saved))
+        elif blocks:
+            blocked.append(StepsBlocked(order.job, blocks))
+        else:
+            takes.append(prepare_build(order, skip))
+    if blocked:
+        raise UserError(tell_blocked(blocked, "compare again", "compare"))
+    return takes
 
 
 def prepare_saved(path: Path) -> Take:
@@ -67,6 +89,35 @@ def prepare_build(order: Order, skip: Sequence[str]) -> Take:
         with console.RunView() as view, suppress(RecipeError):  # what is beyond a limit is shown, and that it is
             build_one(order, store, lambda event: follow(event, view.show, reports), options, last)
         return reports[0]
+
+    return take
+
+
+def find_saved(order: Order) -> Report | None:
+    """The saved report of a recipe, if it tells of a result of the recipe as it is now; None else."""
+    try:
+        saved = read_saved(name_report(order))
+    except UserError:
+        return None
+    return saved if saved.get("error") is None and saved.get("values") == order.values else None
+
+
+def name_report(order: Order) -> Path:
+    return BUILD / f"{order.job.name}.json"
+
+
+def prepare_shown(order: Order, saved: Report) -> Take:
+    """What gives a saved report without what is skipped, and says that it is shown, and whether it is out of date."""
+
+    def take(store: Store) -> Report:
+        path = name_report(order)
+        console.say(f"{order.job.name}: shown as saved in {path}: {say_needs(list_blocks(order.job))}")
+        keys = list_keys(saved)
+        steps = [step for step in look_up(order.job, store) if step.key is not None]
+        changed = [step.stage.name for step in steps if keys.get(step.stage.name) != step.key]
+        if changed:
+            console.say_warning(f"{order.job.name}: out of date: {quote(changed)} changed after {path} was saved")
+        return {**saved, **{stage.name: None for stage in order.job.skipped if stage.name in saved}}
 
     return take
 

@@ -22,7 +22,7 @@ from gpt2forge.plan.job import Job
 from gpt2forge.plan.recipe_job import TEXTS, make_job
 from gpt2forge.progress import Emit, RunFinished
 from gpt2forge.recipe import LoadedRecipe
-from gpt2forge.report import make_report, read_report, write_report
+from gpt2forge.report import list_keys, make_report, read_report, write_report
 from gpt2forge.settings import load_settings
 from gpt2forge.stage import PACKAGE
 from gpt2forge.store.roots import register
@@ -214,10 +214,3 @@ def is_unchanged(report: dict[str, Any]) -> bool:
     measured = ("bytes", "verify", "benchmark")
     is_told = all(report[part] is None or saved.get(part) == report[part] for part in measured)
     return is_told and list_keys(report).items() <= list_keys(saved).items()
-
-
-def list_keys(report: dict[str, Any]) -> dict[Any, Any]:
-    """The keys of a report's steps that were not skipped; a saved one may have been edited, and hold none."""
-    steps = report.get("steps")
-    found = [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
-    return {str(step.get("stage")): step.get("key") for step in found if step.get("outcome") != "skipped"}

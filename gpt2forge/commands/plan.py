@@ -1,10 +1,11 @@
 """`gpt2forge plan`: what a build would do, and why."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from gpt2forge import console
 from gpt2forge.plan.assume import list_tools
+from gpt2forge.plan.blocked import StepsBlocked, tell_blocked
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.plan import PlannedStep, make_plan, unite
 from gpt2forge.plan.recipe_job import make_job
@@ -24,7 +25,7 @@ def plan(
     skip: Sequence[str],
     assumed: Sequence[str],
 ) -> None:
-    """Write one line a step on stdout: done, will run or may run, and why; as JSON one object a recipe."""
+    """Write one line a step on stdout: done, will run, may run or cannot run, and why; as JSON one object a recipe."""
     jobs = [make_job(loaded, skip, assumed) for loaded in load_recipes(references, changes, name)]
     plans = list(zip(jobs, unite([look_up(job, Store(store)) for job in jobs]), strict=True))
     owners = find_owners(plans)
@@ -69,15 +70,15 @@ def tell(job: Job, step: PlannedStep, owners: dict[str, str], count: int) -> tup
 
 
 def foretell(step: PlannedStep) -> str:
-    """How long a step that is not done takes, what it leaves on the disk, and how much memory it needs."""
-    if step.estimate is None or step.verdict == "done":
+    """How long a step that can run takes, what it leaves on the disk, and how much memory it needs."""
+    if step.estimate is None or step.verdict in ("done", "cannot run"):
         return ""
     seconds = "" if step.estimate.seconds is None else f"~{step.estimate.seconds:.1f} s, "
     return f"{seconds}{console.size(step.estimate.written)}, {console.size(step.estimate.memory)} of memory"
 
 
 def sum_up(plans: Sequence[Plan]) -> Iterator[str]:
-    """What all of it takes, each step once, and what an upgrade makes anew."""
+    """What all of it takes, each step once, what an upgrade makes anew, and what cannot run."""
     if all(step.verdict == "done" for _, steps in plans for step in steps):
         yield "nothing to make: every step is done"
     steps = {step.identity: step for _, steps in plans for step in steps if step.verdict == "will run"}.values()
@@ -89,12 +90,29 @@ def sum_up(plans: Sequence[Plan]) -> Iterator[str]:
             about += f" and what {len(expected) - len(known)} of them take that were never made"
         size = console.size(sum(each.written for each in expected))
         yield f"{len(expected)} step{'s' * (len(expected) > 1)} will run: {about}, {size} on the disk"
-    upgraded = {tool for step in steps if not step.stage.optional for tool in find_upgraded(step)}
+    upgraded = find_upgraded(steps)
     if upgraded:
-        options = " ".join(f"--assume-equivalent {tool}" for tool in sorted(upgraded))
-        yield f"{quote(sorted(upgraded))}: only the version changed; `{options}` keeps what the earlier one made"
+        yield f"{quote(upgraded)}: only the version changed; `{assume(upgraded)}` keeps what the earlier one made"
+    yield from sum_up_blocked(plans)
 
 
-def find_upgraded(step: PlannedStep) -> list[str]:
-    """The tools that are the only reason why a step is not reused."""
-    return list(list_tools(step.nearest.record.pre_image, step.pre_image)) if step.nearest else []
+def sum_up_blocked(plans: Sequence[Plan]) -> Iterator[str]:
+    """Which steps cannot run, what to do about that, and whether it helps to keep what was made earlier."""
+    blocked = [(job, [step for step in steps if step.block]) for job, steps in plans]
+    errors = [StepsBlocked(job, [step.block for step in steps if step.block]) for job, steps in blocked if steps]
+    yield from tell_blocked(errors, "build").splitlines()
+    tools = find_upgraded(step for _, steps in blocked for step in steps if step.block and step.block.tools)
+    if tools:
+        yield f"{quote(tools)}: `{assume(tools)}` keeps what was made while they were installed"
+
+
+def assume(tools: Sequence[str]) -> str:
+    return " ".join(f"--assume-equivalent {tool}" for tool in tools)
+
+
+def find_upgraded(steps: Iterable[PlannedStep]) -> list[str]:
+    """The tools that are the only reason why steps that make something are not reused."""
+    made = [
+        (step.nearest.record.pre_image, step.pre_image) for step in steps if step.nearest and not step.stage.optional
+    ]
+    return sorted({tool for old, new in made for tool in list_tools(old, new)})

@@ -10,7 +10,7 @@ from gpt2forge import console
 from gpt2forge.commands.plan import look_up
 from gpt2forge.errors import UserError
 from gpt2forge.plan.plan import PlannedStep
-from gpt2forge.plan.reason import Difference, Nearest, find_nearest, list_files, list_modules, show
+from gpt2forge.plan.reason import Difference, Nearest, find_nearest, list_files, list_modules, show_change
 from gpt2forge.plan.recipe_job import make_job
 from gpt2forge.recipe import LoadedRecipe, load_recipe, quote
 from gpt2forge.stage import Stage
@@ -43,8 +43,9 @@ def why(
         found = [describe(step, nearest, loaded, room) for step, nearest in chosen]
         console.write_json({"recipe": job.name, "steps": found})
         return
+    width = max(8, *(len(step.verdict) for step, _ in chosen))
     for step, nearest in chosen:
-        head = (f"{step.verdict:<8}", f"{step.stage.name:<10}", say_before(step, nearest))
+        head = (f"{step.verdict:<{width}}", f"{step.stage.name:<10}", say_before(step, nearest))
         console.write_rows([head], console.VERDICTS)
         rows = list(tabulate(step.stage, nearest, loaded, room)) if nearest else []
         if rows:
@@ -63,9 +64,13 @@ def find_before(step: PlannedStep, store: Store) -> Nearest | None:
 def say_before(step: PlannedStep, nearest: Nearest | None) -> str:
     if step.verdict == "may run" or step.is_evicted:
         return step.reason
-    if nearest is None:
+    if nearest is None and not step.block:
         return "not built before" if step.verdict == "will run" else "made once, and nothing before it"
+    if nearest is None:
+        return step.reason
     made = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(nearest.record.created))
+    if step.block:
+        return f"{step.reason}; beside what was made {made}:" if nearest.differences else step.reason
     return f"beside what was made {made}:" if nearest.differences else f"as it was made {made}: {step.reason}"
 
 
@@ -91,7 +96,7 @@ def say_change(stage: Stage, difference: Difference, loaded: LoadedRecipe) -> tu
     part, *rest = difference.path
     if part == "inputs":
         return "changed", ""
-    change = f"{show(difference.old)} -> {show(difference.new)}"
+    change = show_change(difference)
     keys = {"section": (str(stage.section), *rest), "target": ("target", *rest)}.get(part)
     return change, find_origin(loaded, keys) if keys else ""
 

@@ -9,6 +9,8 @@
    must have the machine to themselves come last.
 4. A failure ends the jobs that the step belongs to. Nothing new begins after it, unless told to keep going; what runs
    comes to its end, and is kept.
+5. A step that cannot run here, for a tool is not installed, is left out, with all that read what it would make. Its
+   job ends by an error when everything else in it has come out; that ends no other job.
 """
 
 import threading
@@ -20,6 +22,8 @@ from gpt2forge.executor.means import Means
 from gpt2forge.executor.step import Errand, Step, carry_out, make_errand, make_step, tell
 from gpt2forge.executor.track import Track
 from gpt2forge.outcome import Outcome
+from gpt2forge.plan.blocked import StepsBlocked, find_block
+from gpt2forge.plan.tools import Versions, find_versions
 from gpt2forge.progress import Emit, StepFinished
 from gpt2forge.stage import Stage
 from gpt2forge.store.record import Record
@@ -138,16 +142,28 @@ class Schedule:
             if error is not None:
                 raise error
             track.judge(outcome)
-            if track.is_whole:
-                self.finish(track)
+            self.finish(track)
         except BaseException as caught:
             self.fail(track, caught)
 
     def finish(self, track: Track) -> None:
+        """End a job of which every step has come out or is blocked, by rule 5."""
+        if track.error is not None or not track.is_whole:
+            return
+        blocks = [track.blocked[stage.name] for stage in track.stages if stage.name in track.blocked]
+        for block in blocks:
+            self.leave_out(track, block.stage, block.reason)
         for stage in track.job.skipped if track.until is None else ():
-            track.found[stage.name] = Outcome(stage.name, "skipped", "asked for by `--skip`")
-            self.emit(StepFinished(track.found[stage.name], track.job.name))
-        track.finish(track)
+            self.leave_out(track, stage, "asked for by `--skip`")
+        if blocks:
+            can_skip = track.until is None and self.rerun not in track.blocked
+            track.error = StepsBlocked(track.job, blocks, can_skip)
+        else:
+            track.finish(track)
+
+    def leave_out(self, track: Track, stage: Stage, reason: str) -> None:
+        track.found[stage.name] = Outcome(stage.name, "skipped", reason)
+        self.emit(StepFinished(track.found[stage.name], track.job.name))
 
     def fail(self, track: Track, error: BaseException) -> None:
         """By rule 4."""
@@ -165,10 +181,16 @@ class Schedule:
     def look_up(self, track: Track, stage: Stage) -> None:
         track.claimed.add(stage.name)
         try:
-            step = make_step(track.job, stage, self.store, track.list_inputs(stage), track.looks)
+            if track.is_behind_block(stage):
+                self.check_block(track, stage, find_versions(stage))
+                return
+            is_rerun = stage.name == self.rerun
+            step = make_step(track.job, stage, self.store, track.list_inputs(stage), track.looks, is_rerun)
+            if self.check_block(track, stage, step.versions):
+                return
             track.admit(step)
             task = self.tasks.get(step.key)
-            again = stage.name == self.rerun and step.key not in self.made
+            again = is_rerun and step.key not in self.made
             record = None if again or task else find_record(track, step)
             if record:
                 self.come_out(track, tell(record, "reused", step.kept.reason if step.kept else ""))
@@ -178,6 +200,14 @@ class Schedule:
                 self.tasks[step.key] = Task(make_errand(step, again), [track])
         except Exception as error:
             self.fail(track, error)
+
+    def check_block(self, track: Track, stage: Stage, versions: Versions) -> bool:
+        """Note a stage that cannot run, by rule 5; return whether it is one."""
+        block = find_block(track.job, stage, versions, track.blocked)
+        if block:
+            track.blocked[stage.name] = block
+            self.finish(track)
+        return block is not None
 
     def give_up(self, error: BaseException) -> None:
         """End what runs, wait until it has, and leave no job open."""

@@ -18,6 +18,7 @@ from gpt2forge.plan.estimate import Estimate, estimate, measure_inputs
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import make_key, make_pre_image
 from gpt2forge.plan.reason import THROWN_AWAY, Nearest, explain, find_nearest
+from gpt2forge.plan.tools import Versions
 from gpt2forge.progress import Emit, Meter, StepStarted, StepWaiting
 from gpt2forge.provenance import add_story
 from gpt2forge.stage import Stage
@@ -46,6 +47,11 @@ class Step:
     looks: Mapping[str, Look]
     kept: Kept | None = None
 
+    @property
+    def versions(self) -> Versions:
+        """The tools that it needs; none where it keeps what an earlier version made."""
+        return {} if self.kept else dict(self.pre_image["tools"])
+
     def find(self) -> Record | None:
         """What it made earlier, if that is there and whole."""
         return self.store.find(self.stage.name, self.key)
@@ -65,9 +71,12 @@ class Errand:
     again: bool = False
 
 
-def make_step(job: Job, stage: Stage, store: Store, inputs: Mapping[str, str], looks: Mapping[str, Look]) -> Step:
+def make_step(
+    job: Job, stage: Stage, store: Store, inputs: Mapping[str, str], looks: Mapping[str, Look], is_rerun: bool = False
+) -> Step:
+    """Look up what a stage would make. A step that is rerun keeps nothing that an earlier version made."""
     pre_image: Mapping[str, Any] = make_pre_image(job, stage, inputs, store.memo)
-    kept = find_kept(job, stage, pre_image, store)
+    kept = None if is_rerun else find_kept(job, stage, pre_image, store)
     if kept:
         pre_image = revise(stage, pre_image, kept)
     return Step(job, stage, store, inputs, pre_image, make_key(pre_image), looks, kept)

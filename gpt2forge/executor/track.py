@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from gpt2forge.executor.step import Look, Step
 from gpt2forge.outcome import Outcome
+from gpt2forge.plan.blocked import Block
 from gpt2forge.plan.job import Job
 from gpt2forge.stage import Stage
 
@@ -18,6 +19,7 @@ class Track:
     """`admit` looks at each step before it is made, `judge` at each outcome, and both may end the job by an error.
     `finish` is called when every step has come out.
 
+    `blocked` are the stages that cannot run here, by name: they end the job by an error when all others have come out.
     `until` names the last stage that is wanted, `evicted` the stages whose artifacts need not be there. `sources` are
     the digests of what no step made, by kind, `looks` what it was before it was read.
     """
@@ -32,6 +34,7 @@ class Track:
     looks: dict[str, Look] = field(default_factory=dict)
     found: dict[str, Outcome] = field(default_factory=dict)
     claimed: set[str] = field(default_factory=set)
+    blocked: dict[str, Block] = field(default_factory=dict)
     error: BaseException | None = None
 
     @property
@@ -42,7 +45,8 @@ class Track:
 
     @property
     def is_whole(self) -> bool:
-        return all(stage.name in self.found for stage in self.stages)
+        """Whether every stage has come out or is blocked."""
+        return all(stage.name in self.found or stage.name in self.blocked for stage in self.stages)
 
     @property
     def is_open(self) -> bool:
@@ -55,11 +59,19 @@ class Track:
         return [self.found[stage.name] for stage in self.job.all_stages if stage.name in self.found]
 
     def list_startable(self) -> Iterator[Stage]:
-        """The stages whose inputs are there, and that nobody has taken in hand."""
+        """The stages whose inputs are there, or will never be there, and that nobody has taken in hand."""
         for stage in self.stages if self.error is None else ():
-            makers = [maker for kind in stage.reads if (maker := self.job.find_maker(stage, kind))]
-            if stage.name not in self.claimed and all(maker.name in self.found for maker in makers):
+            is_ready = all(maker.name in self.found for maker in self.list_makers(stage))
+            if stage.name not in self.claimed and (is_ready or self.is_behind_block(stage)):
                 yield stage
+
+    def is_behind_block(self, stage: Stage) -> bool:
+        """Whether a stage reads what a blocked one would make."""
+        return any(maker.name in self.blocked for maker in self.list_makers(stage))
+
+    def list_makers(self, stage: Stage) -> list[Stage]:
+        """The stages that make what a stage reads."""
+        return [maker for kind in stage.reads if (maker := self.job.find_maker(stage, kind))]
 
     def list_inputs(self, stage: Stage) -> dict[str, str]:
         """The digests of what a stage reads, by kind."""

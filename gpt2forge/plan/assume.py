@@ -1,6 +1,6 @@
 """Keeping what an earlier version of a tool made, where somebody says that it makes the same: `--assume-equivalent`.
 
-1. Only the versions of these tools may differ; of two that would do, the newest is kept.
+1. Only the versions of these tools may differ; of two that would do, the newest is kept. A tool need not be installed.
 2. What measures is measured anew: that shows whether the assumption holds.
 3. A package that is kept says so in its forge.json, and so is another artifact, with a key of its own. All else is as
    it was, and keeps its key. A build that assumes nothing never takes a package that was kept.
@@ -21,14 +21,14 @@ from gpt2forge.store.store import Store
 
 @dataclass(frozen=True)
 class Kept:
-    """What an earlier version made, and in which versions it differs: {tool: (old, new)}."""
+    """What an earlier version made, and in which versions it differs: {tool: (old, new)}; None: it is not installed."""
 
     record: Record
-    tools: Mapping[str, tuple[str, str]]
+    tools: Mapping[str, tuple[str, str | None]]
 
     @property
     def reason(self) -> str:
-        changes = ", ".join(f"{tool} {old} -> {new}" for tool, (old, new) in self.tools.items())
+        changes = ", ".join(f"{tool} {old} -> {new or 'not installed'}" for tool, (old, new) in self.tools.items())
         return f"kept: {changes} is taken to make the same"
 
 
@@ -43,10 +43,10 @@ def find_kept(job: Job, stage: Stage, pre_image: Mapping[str, Any], store: Store
     return None
 
 
-def list_tools(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
+def list_tools(old: Mapping[str, Any], new: Mapping[str, Any]) -> dict[str, tuple[str, str | None]]:
     """The tools whose versions are all that differs between two pre-images; none where more does."""
     differences = list(compare(old, new))
-    if any(difference.path[0] != "tools" or None in (difference.old, difference.new) for difference in differences):
+    if any(difference.path[0] != "tools" or difference.old is None for difference in differences):
         return {}
     return {difference.path[1]: (difference.old, difference.new) for difference in differences}
 

@@ -1,7 +1,9 @@
 """The key of a step: sha256 of its pre-image, which is everything that decides what the step makes and nothing else.
 
 {stage, version, code: {module it reaches: digest}, section: its values, target: the values it reads,
- inputs: {kind: digest of the content}, tools: {distribution: version}}
+ inputs: {kind: digest of the content}, tools: {distribution: version; null where it is not installed}}
+
+A step has no key while one of its tools is not installed.
 """
 
 import sys
@@ -14,6 +16,7 @@ from gpt2forge.digest import digest_value
 from gpt2forge.measure.host import describe_host
 from gpt2forge.plan.code import digest_code
 from gpt2forge.plan.job import Job
+from gpt2forge.plan.tools import find_versions
 from gpt2forge.stage import Stage
 from gpt2forge.store.memo import Memo
 
@@ -31,7 +34,7 @@ def make_pre_image(job: Job, stage: Stage, digests: Mapping[str, str | None], me
         "section": job.section_values(stage),
         "target": {field: getattr(job.target, field) for field in stage.target},
         "inputs": {kind: digests[kind] for kind in stage.reads},
-        "tools": stage.tool_versions(),
+        "tools": find_versions(stage),
         **host,
     }
 

@@ -1,10 +1,11 @@
-"""What a build would do: each step done, to run, or to run if the one before it comes out different."""
+"""What a build would do: each step done, to run, to run if the one before it comes out different, or unable to run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from gpt2forge.plan.assume import find_kept, revise
+from gpt2forge.plan.blocked import Block, find_block
 from gpt2forge.plan.estimate import Estimate, estimate
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import make_key, make_pre_image
@@ -12,12 +13,12 @@ from gpt2forge.plan.reason import THROWN_AWAY, Nearest, explain, find_nearest
 from gpt2forge.stage import PACKAGE, Advance, Stage
 from gpt2forge.store.store import Store
 
-Verdict = Literal["done", "will run", "may run"]
+Verdict = Literal["done", "will run", "may run", "cannot run"]
 
 
 @dataclass(frozen=True)
 class PlannedStep:
-    """A verdict with its reason; `key` is None while an input is not made yet.
+    """A verdict with its reason; `key` is None while an input is not made yet, and where the step cannot run.
 
     `nearest` is the earlier one that the reason speaks of, `estimate` what making it will take; None where it is done.
     `is_evicted`: it is done, its artifact was thrown away, and nothing needs to read that.
@@ -34,6 +35,7 @@ class PlannedStep:
     nearest: Nearest | None = None
     estimate: Estimate | None = None
     is_evicted: bool = False
+    block: Block | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -58,9 +60,9 @@ def make_plan(job: Job, store: Store, advance: Advance, rerun: str | None = None
         for kind, source in job.sources.items()
         for digest in [source.digest(store.memo, advance)]
     }
-    steps = []
+    steps: list[PlannedStep] = []
     for stage in job.stages:
-        step = plan_step(job, stage, inputs, store)
+        step = plan_step(job, stage, inputs, store, [step.stage.name for step in steps if step.block])
         size = step.estimate.written if step.estimate else store.measure(str(step.digest))
         inputs[stage.writes] = Input(step.digest, step.digest or step.identity, size)
         steps.append(step)
@@ -79,7 +81,7 @@ def restore_needed(job: Job, steps: Sequence[PlannedStep], rerun: str | None) ->
     for step in reversed(steps):
         if step.is_evicted and step.stage.name in needed:
             step = replace(step, verdict="will run", reason=THROWN_AWAY, is_evicted=False)
-        if step.verdict != "done" or step.stage.name == rerun:
+        if step.block is None and (step.verdict != "done" or step.stage.name == rerun):
             makers = (job.find_maker(step.stage, kind) for kind in step.stage.reads)
             needed |= {maker.name for maker in makers if maker}
         settled.insert(0, step)
@@ -101,7 +103,7 @@ class Input:
     size: int
 
 
-def plan_step(job: Job, stage: Stage, inputs: Mapping[str, Input], store: Store) -> PlannedStep:
+def plan_step(job: Job, stage: Stage, inputs: Mapping[str, Input], store: Store, blocked: Sequence[str]) -> PlannedStep:
     pre_image: Mapping[str, Any] = make_pre_image(
         job, stage, {kind: each.digest for kind, each in inputs.items()}, store.memo
     )
@@ -111,7 +113,8 @@ def plan_step(job: Job, stage: Stage, inputs: Mapping[str, Input], store: Store)
     if kept:
         pre_image = revise(stage, pre_image, kept)
         identity = make_key(pre_image)
-    key = None if missing else identity
+    block = find_block(job, stage, {} if kept else pre_image["tools"], blocked)
+    key = None if missing or block else identity
     record = store.find(stage.name, key) if key else None
     if record:
         return PlannedStep(stage, "done", kept.reason if kept else "", pre_image, identity, key, record.digest)
@@ -121,6 +124,10 @@ def plan_step(job: Job, stage: Stage, inputs: Mapping[str, Input], store: Store)
     if evicted:
         reason = f"{THROWN_AWAY}, and nothing needs it"
         return PlannedStep(stage, "done", reason, pre_image, identity, key, evicted.digest, nearest, expected, True)
+    if block:
+        return PlannedStep(
+            stage, "cannot run", block.reason, pre_image, identity, nearest=nearest, estimate=expected, block=block
+        )
     # All but the missing inputs may be as they were: then the step is reused if those come out as they were too.
     if missing and nearest and not nearest.differences and is_there(store, nearest.record.digest):
         reason = f"if {' or '.join(f'`{kind}`' for kind in missing)} comes out different"

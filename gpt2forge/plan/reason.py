@@ -64,7 +64,7 @@ def say(stage: Stage, difference: Difference, memo: Memo) -> str:
     """One difference, but of code: there it takes a list."""
     part, *rest = difference.path
     name = ".".join(rest)
-    change = f"{show(difference.old)} -> {show(difference.new)}"
+    change = show_change(difference)
     if part == "inputs":
         files = list_files(difference, memo)
         return f"{name} changed" + (f": {enumerate_few(files)}" if files else "")
@@ -92,6 +92,13 @@ def list_files(difference: Difference, memo: Memo) -> list[str]:
 def enumerate_few(names: Sequence[str]) -> str:
     rest = f" and {len(names) - FEW} more" if len(names) > FEW else ""
     return ", ".join(f"`{name}`" for name in names[:FEW]) + rest
+
+
+def show_change(difference: Difference) -> str:
+    """`old -> new`; the version of a tool that is not there is `not installed`."""
+    values = (difference.old, difference.new)
+    is_tool = difference.path[0] == "tools"
+    return " -> ".join("not installed" if is_tool and value is None else show(value) for value in values)
 
 
 def show(value: Any) -> str:

@@ -1,7 +1,6 @@
 """The job that a recipe asks for."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +20,12 @@ def make_job(loaded: LoadedRecipe, skip: Sequence[str] = (), assumed: Sequence[s
     """The stages whose section the recipe has, without those in `skip`.
 
     Raises RecipeError, with the recipe's place that names it, when a file is not there; UserError when a stage cannot
-    be skipped, or needs a tool that is not installed.
+    be skipped.
     """
     recipe = loaded.recipe
     sections = {stage.section: getattr(recipe, stage.section) for stage in STAGES if stage.section}
     asked = leave_unread(list(settle(sections)))
     kept = leave_out(asked, skip)
-    check_tools(kept)
     check_assumed(kept, assumed)
     sources = {"checkpoint": find_source(loaded)}
     for kind, section in TEXTS.items():
@@ -70,15 +68,6 @@ def leave_out(stages: Sequence[Stage], skip: Sequence[str]) -> list[Stage]:
         for kind in left_out & set(stage.reads):
             raise UserError(f"`--skip {kind}`: `{stage.name}` needs it; skip `{stage.name}`, and both are left out")
     return kept
-
-
-def check_tools(stages: Iterable[Stage]) -> None:
-    for stage in stages:
-        try:
-            stage.tool_versions()
-        except PackageNotFoundError as error:
-            instead = ", or leave it out with `--skip verify,benchmark`" if stage.optional else ""
-            raise UserError(f"`{stage.name}` needs {error.name}: `pip install torch transformers`{instead}") from error
 
 
 def find_source(loaded: LoadedRecipe) -> Source:

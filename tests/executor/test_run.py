@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -242,3 +243,33 @@ def test_damaged_artifact_is_put_aside_and_made_again(store: Store, source: Path
     assert again[1].reason == "its artifact is gone or damaged"
     assert again[1].digest == outcomes[1].digest
     assert len(list((store.root / "damaged").iterdir())) == 1
+
+
+@pytest.fixture
+def upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Makes the version of the distribution `made-up` another, as its metadata says."""
+
+    def install(version: str) -> None:
+        metadata = tmp_path / f"{version}/made_up-{version}.dist-info/METADATA"
+        metadata.parent.mkdir(parents=True)
+        metadata.write_text(f"Metadata-Version: 2.1\nName: made-up\nVersion: {version}\n")
+        monkeypatch.syspath_prepend(metadata.parents[1])
+
+    return install
+
+
+@pytest.mark.parametrize("stage", ["repeat", "pack"])
+def test_step_that_is_rerun_keeps_nothing_of_an_earlier_version(
+    store: Store, source: Path, upgrade: Callable[[str], None], stage: str
+) -> None:
+    job = make_job(source)
+    stages = tuple(replace(each, tools=("made-up",)) if each.name == stage else each for each in job.stages)
+    job = replace(job, stages=stages, assumed=("made-up",))
+    place = [each.name for each in stages].index(stage)
+    upgrade("1.0")
+    run(job, store)
+    upgrade("2.0")
+    assert run(job, store)[place].reason == "kept: made-up 1.0 -> 2.0 is taken to make the same"
+    rerun = run(job, store, rerun=stage)[place]
+    assert (rerun.outcome, rerun.reason) == ("built", "asked for by `--rerun`")
+    assert run(job, store)[place].reason == ""

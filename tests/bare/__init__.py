@@ -1,0 +1,1 @@
+"""gpt2forge where `pip install .` is all that was installed: without PyTorch and transformers."""
