@@ -16,6 +16,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from tools.install import install_torch, make_environment
+from tools.packages import PipFault
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 HOME = ROOT / ".interop"
@@ -109,8 +112,15 @@ def say(what: str) -> None:
 
 
 def fill_python(folder: Path, requirements: Path) -> None:
-    run((sys.executable, "-m", "venv", str(folder)), HOME)
-    run((str(folder / "bin/python"), *PIP, "-r", str(requirements)), HOME)
+    try:
+        pip = make_environment(folder)
+        for line in requirements.read_text(encoding="utf-8").splitlines():
+            if line.startswith("torch=="):
+                install_torch(pip, line, os.environ.get("TORCH_INDEX"))
+        pip.install(("-r", str(requirements)))
+        pip.compile()
+    except PipFault as fault:
+        raise EnvironmentFault(str(fault)) from fault
 
 
 def fill_bare(folder: Path, dependencies: Sequence[str], pins: Path) -> None:

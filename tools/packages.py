@@ -97,9 +97,9 @@ class Pip:
 
 
 def find_error(lines: Sequence[str]) -> str:
-    """Return the first line that pip calls an error, else its last line."""
-    errors = [line for line in lines if line.startswith("ERROR")]
-    return (errors or [line for line in lines if line] or ["no output"])[0]
+    """Return the last lines that pip calls errors, else its last line."""
+    errors = [line for line in lines if line.lower().startswith("error")]
+    return "; ".join(errors[-2:] or [line for line in lines if line][-1:]) or "no output"
 
 
 class Progress:
