@@ -32,15 +32,15 @@ why: named $(VENV)/installed ## say what has changed since a recipe's steps were
 compare: named $(VENV)/installed ## put results side by side: make compare RECIPE="nano-cpu-fp32 nano-cpu-int8"
 	@$(BIN)/gpt2forge compare $(RECIPE) $(ARGS)
 
-test: $(VENV)/installed-dev ## run the tests [ARGS=tests/model]
-	@$(BIN)/python -m pytest -n 2 $(ARGS)
+test: $(VENV)/installed-dev ## run the tests, say which ten took longest [ARGS="tests/plan -k reason"]
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10 $(ARGS)
 
 check: $(VENV)/installed-dev ## ruff, mypy --strict, import-linter, then the tests, those of the docs too
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --strict
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -n 2
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
 
 test-faults: $(VENV)/installed-dev ## kill, fill, damage and deceive builds a hundred times each: up to 40 minutes [ARGS=--seed=1]
 	@$(BIN)/python -m pytest tests/faults --rounds 100 $(ARGS)

@@ -68,9 +68,15 @@ def measured_once(tmp_path_factory: pytest.TempPathFactory, built_once: Workshop
 
 
 @pytest.fixture(scope="session")
-def workshop(tmp_path_factory: pytest.TempPathFactory, measured_once: Workshop) -> Workshop:
+def workshop(tmp_path_factory: pytest.TempPathFactory, built_once: Workshop) -> Workshop:
     """One for all tests that only read what is built; a test that changes things takes a copy or makes its own."""
-    return copy_workshop(measured_once, tmp_path_factory.mktemp("workshop") / "here")
+    return copy_workshop(built_once, tmp_path_factory.mktemp("workshop") / "here")
+
+
+@pytest.fixture(scope="session")
+def measured(tmp_path_factory: pytest.TempPathFactory, measured_once: Workshop) -> Workshop:
+    """The same, for tests of what is measured."""
+    return copy_workshop(measured_once, tmp_path_factory.mktemp("measured") / "here")
 
 
 @pytest.fixture(scope="session")

@@ -15,11 +15,11 @@ from tests.workshop import Workshop
 REFUSED = "not published: allow more, or quantize less"
 
 
-def refuse(workshop: Workshop, change: str) -> str:
+def refuse(measured: Workshop, change: str) -> str:
     """The one line of a build that must not be published."""
-    path = workshop.folder / "build/nano-cpu-int8-proven"
+    path = measured.folder / "build/nano-cpu-int8-proven"
     before = path.readlink() if path.is_symlink() else None
-    report = workshop.prove("nano-cpu-int8", "--set", change, code=1)
+    report = measured.prove("nano-cpu-int8", "--set", change, code=1)
     after = path.readlink() if path.is_symlink() else None
     assert before == after
     assert report["output"] is None
@@ -31,8 +31,8 @@ def refuse(workshop: Workshop, change: str) -> str:
 
 
 @pytest.fixture(scope="module")
-def verify(workshop: Workshop) -> dict[str, Any]:
-    found: dict[str, Any] = workshop.prove("nano-cpu-int8")["verify"]
+def verify(measured: Workshop) -> dict[str, Any]:
+    found: dict[str, Any] = measured.prove("nano-cpu-int8")["verify"]
     return found
 
 
@@ -44,32 +44,32 @@ def verify(workshop: Workshop) -> dict[str, Any]:
     ],
 )
 def test_number_beyond_its_limit_is_one_line_with_both_and_the_place(
-    workshop: Workshop, verify: dict[str, Any], change: str, name: str, says: str
+    measured: Workshop, verify: dict[str, Any], change: str, name: str, says: str
 ) -> None:
     shown = f"{verify[name]:.3g}" if name == "kl_mean" else f"{verify[name]:.3%}".replace("%", " %")
     assert refuse(workshop, change) == f"--set {change}: `{name}` is {shown}, {says}; {REFUSED}"
 
 
-def test_limit_in_a_file_is_named_by_line_and_column(workshop: Workshop) -> None:
-    recipe = workshop.folder / "strict-int8.yaml"
+def test_limit_in_a_file_is_named_by_line_and_column(measured: Workshop) -> None:
+    recipe = measured.folder / "strict-int8.yaml"
     recipe.write_text(
         "name: strict-int8\nextends: recipes/nano-cpu-int8.yaml\nverify:\n  tokens: 2048\n"
         "  max_perplexity_increase: 0%\n  max_kl: 0.0001\n"
     )
     words = ("--skip", "benchmark")
-    lines = workshop.run("build", str(recipe), *words, code=1, measured=True).stderr.splitlines()
+    lines = measured.run("build", str(recipe), *words, code=1, measured=True).stderr.splitlines()
     assert f"error: {recipe}:6:3: `kl_mean` is " in lines[-1]
     assert lines[-1].endswith(f", above `max_kl: 0.0001`; {REFUSED}")
-    saved = (workshop.folder / "build/strict-int8.json").read_bytes()
+    saved = (measured.folder / "build/strict-int8.json").read_bytes()
     assert json.loads(saved)["output"] is None
-    done = workshop.run("compare", str(recipe), "build/strict-int8.json", "--skip", "verify,benchmark")
+    done = measured.run("compare", str(recipe), "build/strict-int8.json", "--skip", "verify,benchmark")
     assert "strict-int8 (2): was not published: " in done.stderr
-    assert not (workshop.folder / "build/strict-int8").exists()  # to leave the judge out publishes nothing
-    assert (workshop.folder / "build/strict-int8.json").read_bytes() == saved
+    assert not (measured.folder / "build/strict-int8").exists()  # to leave the judge out publishes nothing
+    assert (measured.folder / "build/strict-int8.json").read_bytes() == saved
 
 
 def test_property_beyond_its_tolerance_names_the_shortest_prompt_that_shows_it(
-    workshop: Workshop, verify: dict[str, Any]
+    measured: Workshop, verify: dict[str, Any]
 ) -> None:
     line = refuse(workshop, "verify.tolerances.steps_equal_pass=1e-5")
     worst = verify["properties"]["steps_equal_pass"]
@@ -81,22 +81,22 @@ def test_property_beyond_its_tolerance_names_the_shortest_prompt_that_shows_it(
     )
 
 
-def test_float32_is_held_to_one_part_in_ten_thousand(workshop: Workshop) -> None:
-    found = workshop.prove("nano-cpu-fp32")["verify"]["properties"]
+def test_float32_is_held_to_one_part_in_ten_thousand(measured: Workshop) -> None:
+    found = measured.prove("nano-cpu-fp32")["verify"]["properties"]
     assert max(found.values()) < 1e-4
 
 
 @pytest.mark.parametrize("value", ["110%", "-1%", "much", "[1]", "0.5", "1", "x%", "1e1%"])
-def test_limit_that_is_no_percentage_is_refused(workshop: Workshop, value: str) -> None:
+def test_limit_that_is_no_percentage_is_refused(measured: Workshop, value: str) -> None:
     words = ("--set", f"verify.max_perplexity_increase={value}", "--name", "x")
-    done = workshop.run("plan", "nano-cpu-int8", *words, code=1)
+    done = measured.run("plan", "nano-cpu-int8", *words, code=1)
     assert done.stderr.startswith(f"error: --set verify.max_perplexity_increase={value}: `verify.max_perplexity_inc")
     assert done.stderr.endswith(" must be a percentage from `0%` to `100%`, as in `0.5%`\n")
     assert len(done.stderr.splitlines()) == 1
 
 
-def test_int8_cache_may_round_either_way(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(workshop.folder)
+def test_int8_cache_may_round_either_way(measured: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(measured.folder)
     loaded = load_recipe("nano-cpu-fp32")
     assert find_tolerances(loaded) == dict.fromkeys(find_tolerances(loaded), 1e-4)
     for scheme, most in (("none", 0.02), ("int8", 0.03)):

@@ -6,8 +6,11 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
+
+from tests.prepared import Prepared
 
 ROOT = Path(__file__).parents[1]
 
@@ -32,6 +35,12 @@ SHIPPED = (
     *("nano-cpu-int4-gptq", "774m-cpu-int4-gptq", "nano-cpu-int4-small", "774m-cpu-int4-small"),
     *("nano-cuda-float16", "774m-cuda-float16"),
 )
+
+
+@cache
+def prepare() -> Prepared:
+    """One for each process that runs tests."""
+    return Prepared()
 
 
 @dataclass(frozen=True)
@@ -59,6 +68,8 @@ class Workshop:
         A build leaves the measuring steps out, which take their time, unless `measured`.
         """
         skip = UNMEASURED if words[:1] == ("build",) and not measured else ()
+        if self.python == sys.executable:
+            return prepare().run((*words, *skip), self.folder, stdin)
         command = [self.python, "-m", "gpt2forge", *words, *skip]
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, input=stdin, check=False)
 

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from pathlib import Path
 
 from bench.goals import BLOCKS
@@ -27,10 +28,17 @@ def test_faults_are_those_of_the_kernel() -> None:
     assert read_faults(os.getpid()) == resource.getrusage(resource.RUSAGE_SELF).ru_majflt
 
 
+def find_temporary_folder(pid: int) -> Path:
+    """Return the process's TMPDIR, as soon as the process has an environment: not before it has begun."""
+    while not (environment := Path(f"/proc/{pid}/environ").read_bytes()):
+        time.sleep(0.01)
+    words = environment.decode().split("\0")
+    return Path(next(word for word in words if word.startswith("TMPDIR=")).removeprefix("TMPDIR="))
+
+
 def test_temporary_files_end_with_the_system_that_left_them(tmp_path: Path) -> None:
     with start(SYSTEMS[BLOCKS], tmp_path) as peer:
-        told = Path(f"/proc/{peer.process.pid}/environ").read_bytes().decode().split("\0")
-        place = Path(next(word for word in told if word.startswith("TMPDIR=")).removeprefix("TMPDIR="))
+        place = find_temporary_folder(peer.process.pid)
         (place / "weights").write_text("left behind")
     assert place.parent == tmp_path and not place.exists()
 

@@ -11,10 +11,10 @@ PROVEN = ("build/nano-cpu-fp32-proven.json", "build/nano-cpu-int8-proven.json")
 
 
 @pytest.fixture(scope="module")
-def proven(workshop: Workshop) -> Workshop:
+def proven(measured: Workshop) -> Workshop:
     for recipe in ("nano-cpu-fp32", "nano-cpu-int8"):
-        workshop.prove(recipe)
-    return workshop
+        measured.prove(recipe)
+    return measured
 
 
 def test_table_has_a_column_for_each_result_and_marks_baseline_and_front(proven: Workshop) -> None:
@@ -62,9 +62,9 @@ def test_reports_of_different_hosts_are_not_put_side_by_side_in_silence(proven: 
     assert "a token's time" not in done.stdout
 
 
-def test_what_is_missing_is_built(workshop: Workshop) -> None:
+def test_what_is_missing_is_built(measured: Workshop) -> None:
     words = ("compare", "nano-cpu-int4", "nano-cpu-int8", "--skip", "verify,benchmark", "--json")
-    found = json.loads(workshop.run(*words).stdout)
+    found = json.loads(measured.run(*words).stdout)
     assert [report["recipe"] for report in found["reports"]] == ["nano-cpu-int4", "nano-cpu-int8"]
     assert all(report["bytes"]["package"] > 0 for report in found["reports"])
 
@@ -76,8 +76,8 @@ def test_what_is_missing_is_built(workshop: Workshop) -> None:
         (["no.json", "nano-cpu-int8"], "no.json: there is no such report"),
     ],
 )
-def test_slip_of_the_pen_is_one_line(workshop: Workshop, words: list[str], message: str) -> None:
-    assert workshop.run("compare", *words, code=1).stderr == f"error: {message}\n"
+def test_slip_of_the_pen_is_one_line(measured: Workshop, words: list[str], message: str) -> None:
+    assert measured.run("compare", *words, code=1).stderr == f"error: {message}\n"
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_what_is_beyond_its_limit_is_shown_as_not_published(proven: Workshop) ->
     assert not (proven.folder / "build/refused").exists()
 
 
-def test_variants_stand_side_by_side_each_once(workshop: Workshop) -> None:
+def test_variants_stand_side_by_side_each_once(measured: Workshop) -> None:
     words = (
         "compare",
         "nano-cpu@int4-*",
@@ -123,9 +123,9 @@ def test_variants_stand_side_by_side_each_once(workshop: Workshop) -> None:
         "verify,benchmark",
         "--json",
     )
-    found = json.loads(workshop.run(*words).stdout)
+    found = json.loads(measured.run(*words).stdout)
     assert [report["recipe"] for report in found["reports"]] == ["nano-cpu@int4-32", "nano-cpu@int8-32"]
-    done = workshop.run("compare", "nano-cpu@int4-*", code=1)
+    done = measured.run("compare", "nano-cpu@int4-*", code=1)
     assert done.stderr == "error: one result has nothing to stand beside; name two or more\n"
 
 

@@ -113,9 +113,9 @@ def test_recipe_of_the_page_is_valid(tmp_path: Path, workshop: Workshop) -> None
     assert done.stderr.startswith(f"error: {recipe}:7:3: no checkpoint at `checkpoints/mine`")
 
 
-def test_everything_that_a_report_measures_is_explained(workshop: Workshop) -> None:
+def test_everything_that_a_report_measures_is_explained(measured: Workshop) -> None:
     page = (ROOT / "docs/report.md").read_text()
-    report = workshop.prove("nano-cpu-int8")
+    report = measured.prove("nano-cpu-int8")
     keys = [key for part in ("verify", "benchmark") for key in report[part]] + list(report["verify"]["properties"])
     missing = [key for key in keys if f"`{key}`" not in page and not key.endswith("_reference")]
     assert missing == ["rounds"]  # a key of the recipe too

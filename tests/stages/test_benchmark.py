@@ -13,8 +13,8 @@ from tests.workshop import LITTLE, UNMEASURED, Workshop
 
 
 @pytest.fixture(scope="module")
-def report(workshop: Workshop) -> dict[str, Any]:
-    return workshop.prove("nano-cpu-int8")
+def report(measured: Workshop) -> dict[str, Any]:
+    return measured.prove("nano-cpu-int8")
 
 
 def test_times_stand_beside_pytorch_with_their_spread(report: dict[str, Any]) -> None:
@@ -28,39 +28,39 @@ def test_times_stand_beside_pytorch_with_their_spread(report: dict[str, Any]) ->
 
 
 def test_memory_is_the_packages_alone_and_the_limit_is_its_bytes_at_the_speed_of_memory(
-    workshop: Workshop, report: dict[str, Any]
+    measured: Workshop, report: dict[str, Any]
 ) -> None:
     found = report["benchmark"]
     assert 10e6 < found["peak_memory_bytes"] < found["peak_memory_bytes_reference"]
     assert found["mapped_memory_bytes"] > 0
-    size = count_read_bytes(workshop.folder / report["output"])
+    size = count_read_bytes(measured.folder / report["output"])
     assert found["bandwidth_limit_ms"] == pytest.approx(size / found["bandwidth_gb_s"] / 1e6)
     assert found["bandwidth_limit_share"] == pytest.approx(found["bandwidth_limit_ms"] / found["token_ms"])
 
 
-def test_rerun_measures_anew(workshop: Workshop, report: dict[str, Any]) -> None:
-    again = workshop.prove("nano-cpu-int8", "--rerun", "benchmark")
+def test_rerun_measures_anew(measured: Workshop, report: dict[str, Any]) -> None:
+    again = measured.prove("nano-cpu-int8", "--rerun", "benchmark")
     assert [step["stage"] for step in again["steps"] if step["outcome"] == "built"] == ["benchmark"]
     assert again["benchmark"]["token_ms"] != report["benchmark"]["token_ms"]
 
 
-def test_prompt_that_does_not_fit_is_one_line(workshop: Workshop) -> None:
+def test_prompt_that_does_not_fit_is_one_line(measured: Workshop) -> None:
     words = ("--set", "benchmark.new_tokens=200", "--name", "long")
-    done = workshop.run("build", "nano-cpu-int8", *words, code=1, measured=True)
+    done = measured.run("build", "nano-cpu-int8", *words, code=1, measured=True)
     lines = done.stderr.splitlines()
     assert lines[-1] == (
         "error: --set benchmark.new_tokens=200: `benchmark`: 64 prompt tokens and 200 new ones are more than this "
         "model's 256; lower `new_tokens`"
     )
     assert not any("reference" in line for line in lines)  # told before anything long begins
-    workshop.run("build", "nano-cpu-int8", *words, "--skip", "verify,benchmark")
+    measured.run("build", "nano-cpu-int8", *words, "--skip", "verify,benchmark")
 
 
-def test_no_two_benchmarks_run_at_once_on_a_machine(workshop: Workshop) -> None:
+def test_no_two_benchmarks_run_at_once_on_a_machine(measured: Workshop) -> None:
     command = [sys.executable, "-m", "gpt2forge", "build", "nano-cpu-int8", "--name", "nano-cpu-int8-proven", *LITTLE]
     with hold_machine(lambda: None):
         waiting = subprocess.Popen(
-            [*command, "--rerun", "benchmark", "--json"], cwd=workshop.folder, stdout=subprocess.PIPE, text=True
+            [*command, "--rerun", "benchmark", "--json"], cwd=measured.folder, stdout=subprocess.PIPE, text=True
         )
         assert waiting.stdout is not None
         while '"step_waiting"' not in (line := waiting.stdout.readline()):
@@ -72,12 +72,12 @@ def test_no_two_benchmarks_run_at_once_on_a_machine(workshop: Workshop) -> None:
     assert '"step_started", "stage": "benchmark"' in rest
 
 
-def test_skipped_measurements_are_said_and_the_rest_is_published(workshop: Workshop) -> None:
-    report = workshop.report("nano-cpu-int8", "--set", "quantization.granularity=64", "--name", "skipping")
+def test_skipped_measurements_are_said_and_the_rest_is_published(measured: Workshop) -> None:
+    report = measured.report("nano-cpu-int8", "--set", "quantization.granularity=64", "--name", "skipping")
     skipped = {step["stage"]: step["reason"] for step in report["steps"] if step["outcome"] == "skipped"}
     assert skipped == dict.fromkeys(("reference", "verify", "benchmark"), "asked for by `--skip`")
     assert report["verify"] is report["benchmark"] is None
-    assert (workshop.folder / "build/skipping/model.onnx").is_file()
+    assert (measured.folder / "build/skipping/model.onnx").is_file()
     assert UNMEASURED == ("--skip", "verify,benchmark")
 
 
@@ -98,9 +98,9 @@ def test_skipped_measurements_are_said_and_the_rest_is_published(workshop: Works
         ("reference", "`--skip reference`: `verify` needs it; skip `verify`, and both are left out"),
     ],
 )
-def test_words_that_contradict_are_said_and_the_report_stays(workshop: Workshop, stages: str, message: str) -> None:
-    workshop.build("nano-cpu-int8")
-    before = (workshop.folder / "build/nano-cpu-int8.json").read_bytes()
-    done = workshop.run("build", "nano-cpu-int8", "--skip", *stages.split(), code=1, measured=True)
+def test_words_that_contradict_are_said_and_the_report_stays(measured: Workshop, stages: str, message: str) -> None:
+    measured.build("nano-cpu-int8")
+    before = (measured.folder / "build/nano-cpu-int8.json").read_bytes()
+    done = measured.run("build", "nano-cpu-int8", "--skip", *stages.split(), code=1, measured=True)
     assert done.stderr == f"error: {message}\n"
-    assert (workshop.folder / "build/nano-cpu-int8.json").read_bytes() == before
+    assert (measured.folder / "build/nano-cpu-int8.json").read_bytes() == before

@@ -19,22 +19,22 @@ TOKENS = 2048
 
 
 @pytest.fixture(scope="module")
-def report(workshop: Workshop) -> dict[str, Any]:
-    return workshop.prove("nano-cpu-int8")
+def report(measured: Workshop) -> dict[str, Any]:
+    return measured.prove("nano-cpu-int8")
 
 
 def find_outcomes(report: dict[str, Any]) -> dict[str, str]:
     return {step["stage"]: step["outcome"] for step in report["steps"]}
 
 
-def test_numbers_are_those_of_the_whole_distributions(workshop: Workshop, report: dict[str, Any]) -> None:
-    weights = workshop.store / "artifacts" / report["steps"][0]["digest"]
+def test_numbers_are_those_of_the_whole_distributions(measured: Workshop, report: dict[str, Any]) -> None:
+    weights = measured.store / "artifacts" / report["steps"][0]["digest"]
     text = (ROOT / "examples/nano/heldout.txt").read_text()
     windows = np.array(read_tokenizer(weights).encode(text).ids[:TOKENS]).reshape(-1, LENGTH)
     model = GPT2LMHeadModel.from_pretrained(weights).eval()
     with torch.inference_mode():
         reference = model(torch.from_numpy(windows)).logits.numpy()
-    decoder = open_decoder(workshop.folder / report["output"])
+    decoder = open_decoder(measured.folder / report["output"])
     p = np.concatenate([log_softmax(logits[:-1]) for logits in reference])
     q = np.concatenate([log_softmax(decoder.read(window[None])[0, :-1]) for window in windows])
     kl = (np.exp(p) * (p - q)).sum(axis=1)
@@ -52,25 +52,25 @@ def test_numbers_are_those_of_the_whole_distributions(workshop: Workshop, report
     assert (found["windows"], found["tokens"], found["window"], found["stride"]) == (8, TOKENS, LENGTH, LENGTH)
 
 
-def test_variants_share_one_reference(workshop: Workshop, report: dict[str, Any]) -> None:
-    other = workshop.prove("nano-cpu-fp32")
+def test_variants_share_one_reference(measured: Workshop, report: dict[str, Any]) -> None:
+    other = measured.prove("nano-cpu-fp32")
     assert find_outcomes(other)["reference"] == "reused"
     assert other["verify"]["perplexity_reference"] == report["verify"]["perplexity_reference"]
     assert abs(other["verify"]["perplexity_increase"]) < 1e-5
     assert other["verify"]["kl_mean"] < 1e-6
 
 
-def test_editing_a_limit_measures_nothing_again(workshop: Workshop, report: dict[str, Any]) -> None:
-    again = workshop.prove("nano-cpu-int8", "--set", "verify.max_kl=0.5")
+def test_editing_a_limit_measures_nothing_again(measured: Workshop, report: dict[str, Any]) -> None:
+    again = measured.prove("nano-cpu-int8", "--set", "verify.max_kl=0.5")
     assert set(find_outcomes(again).values()) == {"reused"}
     assert again["verify"] == report["verify"]
 
 
-def test_another_text_is_measured_anew_and_a_moved_one_is_not(workshop: Workshop, report: dict[str, Any]) -> None:
-    shutil.copy(ROOT / "examples/nano/heldout.txt", workshop.folder / "moved.txt")
-    moved = workshop.prove("nano-cpu-int8", "--set", "verify.text=moved.txt")
+def test_another_text_is_measured_anew_and_a_moved_one_is_not(measured: Workshop, report: dict[str, Any]) -> None:
+    shutil.copy(ROOT / "examples/nano/heldout.txt", measured.folder / "moved.txt")
+    moved = measured.prove("nano-cpu-int8", "--set", "verify.text=moved.txt")
     assert set(find_outcomes(moved).values()) == {"reused"}
-    (workshop.folder / "other.txt").write_text("def f(x):\n    return x\n" * 50)
+    (measured.folder / "other.txt").write_text("def f(x):\n    return x\n" * 50)
     words = (
         "--set",
         "verify.text=other.txt",
@@ -79,7 +79,7 @@ def test_another_text_is_measured_anew_and_a_moved_one_is_not(workshop: Workshop
         "--set",
         "verify.max_kl=9",
     )
-    other = find_outcomes(workshop.prove("nano-cpu-int8", *words))
+    other = find_outcomes(measured.prove("nano-cpu-int8", *words))
     assert [stage for stage, outcome in other.items() if outcome == "built"] == ["reference", "verify"]
 
 
@@ -90,24 +90,24 @@ def test_another_text_is_measured_anew_and_a_moved_one_is_not(workshop: Workshop
         (b"", "is empty; give some thousands of tokens"),
     ],
 )
-def test_text_that_cannot_be_read_is_one_line(workshop: Workshop, data: bytes, message: str) -> None:
-    (workshop.folder / "bad.txt").write_bytes(data)
+def test_text_that_cannot_be_read_is_one_line(measured: Workshop, data: bytes, message: str) -> None:
+    (measured.folder / "bad.txt").write_bytes(data)
     words = ("--set", "verify.text=bad.txt", "--name", "bad")
     for command in ("plan", "build"):
-        done = workshop.run(command, "nano-cpu-int8", *words, code=1, measured=True)
+        done = measured.run(command, "nano-cpu-int8", *words, code=1, measured=True)
         assert done.stderr == f"error: --set verify.text=bad.txt: bad.txt: {message}\n"
-    assert not (workshop.folder / "build/bad").exists()
+    assert not (measured.folder / "build/bad").exists()
 
 
-def test_text_of_one_token_is_one_line_and_of_a_few_is_warned_of(workshop: Workshop) -> None:
-    (workshop.folder / "short.txt").write_text("x")
+def test_text_of_one_token_is_one_line_and_of_a_few_is_warned_of(measured: Workshop) -> None:
+    (measured.folder / "short.txt").write_text("x")
     words = ("nano-cpu-int8", "--set", "verify.text=short.txt", "--set", "verify.max_perplexity_increase=100%")
-    report = workshop.prove(*words, "--set", "verify.max_kl=9", "--skip", "benchmark", code=1)
+    report = measured.prove(*words, "--set", "verify.max_kl=9", "--skip", "benchmark", code=1)
     assert report["error"] == (
         "short.txt: of 1 tokens and in a context of 256 nothing can be predicted; give some thousands of tokens"
     )
-    (workshop.folder / "short.txt").write_text("def short(x): return x\n" * 9)
-    report = workshop.prove(*words, "--set", "verify.max_kl=9", "--skip", "benchmark")
+    (measured.folder / "short.txt").write_text("def short(x): return x\n" * 9)
+    report = measured.prove(*words, "--set", "verify.max_kl=9", "--skip", "benchmark")
     positions = report["verify"]["positions"]
     assert report["warnings"] == [
         f"--set verify.text=short.txt: {positions} tokens were predicted, which says little; give `verify.text` some "
@@ -115,9 +115,9 @@ def test_text_of_one_token_is_one_line_and_of_a_few_is_warned_of(workshop: Works
     ]
 
 
-def test_missing_text_is_named_with_its_place(workshop: Workshop) -> None:
+def test_missing_text_is_named_with_its_place(measured: Workshop) -> None:
     words = ("--set", "verify.text=nowhere.txt", "--name", "bad")
-    done = workshop.run("build", "nano-cpu-int8", *words, code=1, measured=True)
+    done = measured.run("build", "nano-cpu-int8", *words, code=1, measured=True)
     assert done.stderr == (
         "error: --set verify.text=nowhere.txt: `verify.text: nowhere.txt`: there is no such file; name a file, by "
         "its path from the working directory\n"

@@ -22,15 +22,15 @@ NAME = "nano-cuda-float16"
 UNFUSED = [name for name in PASSES if name != "attention"]
 
 
-def verify(workshop: Workshop, name: str, *words: str) -> dict[str, Any]:
+def verify(measured: Workshop, name: str, *words: str) -> dict[str, Any]:
     """What a build of the recipe with these words measures on some text."""
     said = ("--name", name, "--set", "verify.tokens=2048", "--set", "verify.max_perplexity_increase=1%", *words)
-    found: dict[str, Any] = workshop.report(NAME, *said, measured=True)["verify"]
+    found: dict[str, Any] = measured.report(NAME, *said, measured=True)["verify"]
     return found
 
 
-def test_all_but_logits_is_float16(workshop: Workshop) -> None:
-    graph = onnx.load(workshop.build(NAME) / "model.onnx", load_external_data=False).graph
+def test_all_but_logits_is_float16(measured: Workshop) -> None:
+    graph = onnx.load(measured.build(NAME) / "model.onnx", load_external_data=False).graph
     floats = {onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16}
     types = {value.name: value.type.tensor_type.elem_type for value in (*graph.input, *graph.output, *graph.value_info)}
     types |= {tensor.name: tensor.data_type for tensor in graph.initializer}
@@ -40,14 +40,14 @@ def test_all_but_logits_is_float16(workshop: Workshop) -> None:
     assert not {node.op_type for node in graph.node} & {"GroupQueryAttention", "MultiHeadAttention"}
 
 
-def test_it_says_what_pytorch_says(workshop: Workshop) -> None:
-    found = verify(workshop, "proven")
+def test_it_says_what_pytorch_says(measured: Workshop) -> None:
+    found = verify(measured, "proven")
     assert 0 < found["kl_mean"] < 2e-5 and found["top1_agreement"] > 0.99
     assert abs(found["perplexity"] / found["perplexity_reference"] - 1) < 5e-4
 
 
-def test_no_value_on_the_way_is_beyond_float16(workshop: Workshop) -> None:
-    folder = workshop.build(NAME)
+def test_no_value_on_the_way_is_beyond_float16(measured: Workshop) -> None:
+    folder = measured.build(NAME)
     model = onnx.load(folder / "model.onnx")  # with its weights
     known = {value.name for value in model.graph.output}
     names = [name for node in model.graph.node for name in node.output if name and name not in known]
@@ -60,8 +60,8 @@ def test_no_value_on_the_way_is_beyond_float16(workshop: Workshop) -> None:
     assert all(np.isfinite(value).all() for value in halves.values())
 
 
-def test_row_that_sees_nothing_is_finite(workshop: Workshop) -> None:
-    decoder = open_decoder(workshop.build(NAME))
+def test_row_that_sees_nothing_is_finite(measured: Workshop) -> None:
+    decoder = open_decoder(measured.build(NAME))
     mask = np.array([[0, 0, 0, 1, 1], [1, 1, 1, 1, 1]])
     logits = decoder.read(np.array([[7, 7, 7, 11, 12], [1, 2, 3, 4, 5]]), mask)
     assert logits.dtype == np.float32 and np.isfinite(logits).all()
@@ -69,15 +69,15 @@ def test_row_that_sees_nothing_is_finite(workshop: Workshop) -> None:
     np.testing.assert_allclose(logits[0, 3:], alone[0], atol=0.02)
 
 
-def test_another_runtime_is_told_of_the_device(workshop: Workshop) -> None:
-    config = json.loads((workshop.build(NAME) / "genai_config.json").read_text())
+def test_another_runtime_is_told_of_the_device(measured: Workshop) -> None:
+    config = json.loads((measured.build(NAME) / "genai_config.json").read_text())
     assert config["model"]["decoder"]["session_options"]["provider_options"] == [{"cuda": {}}]
     assert config["search"]["past_present_share_buffer"] is False
 
 
 @pytest.mark.parametrize("function", ["gelu", "bias", "skip_layer_norm"])
-def test_standard_operators_do_too(workshop: Workshop, function: str) -> None:
-    assert verify(workshop, f"without-{function}", "--set", f"fusion.{function}=false")["kl_mean"] < 2e-5
+def test_standard_operators_do_too(measured: Workshop, function: str) -> None:
+    assert verify(measured, f"without-{function}", "--set", f"fusion.{function}=false")["kl_mean"] < 2e-5
 
 
 @pytest.mark.parametrize("activation", ["gelu", "relu", "silu", "tanh"])
