@@ -47,7 +47,7 @@ def test_number_beyond_its_limit_is_one_line_with_both_and_the_place(
     measured: Workshop, verify: dict[str, Any], change: str, name: str, says: str
 ) -> None:
     shown = f"{verify[name]:.3g}" if name == "kl_mean" else f"{verify[name]:.3%}".replace("%", " %")
-    assert refuse(workshop, change) == f"--set {change}: `{name}` is {shown}, {says}; {REFUSED}"
+    assert refuse(measured, change) == f"--set {change}: `{name}` is {shown}, {says}; {REFUSED}"
 
 
 def test_limit_in_a_file_is_named_by_line_and_column(measured: Workshop) -> None:
@@ -71,7 +71,7 @@ def test_limit_in_a_file_is_named_by_line_and_column(measured: Workshop) -> None
 def test_property_beyond_its_tolerance_names_the_shortest_prompt_that_shows_it(
     measured: Workshop, verify: dict[str, Any]
 ) -> None:
-    line = refuse(workshop, "verify.tolerances.steps_equal_pass=1e-5")
+    line = refuse(measured, "verify.tolerances.steps_equal_pass=1e-5")
     worst = verify["properties"]["steps_equal_pass"]
     shortest = next(each for each in verify["prompts"]["steps_equal_pass"] if each["difference"] > 1e-5)
     assert line == (
