@@ -30,7 +30,7 @@ class Gate:
     def wait(self) -> None:
         """Return when a product takes about as long as the fastest one, at the latest when patience ends."""
         self.passed += 1
-        if self.is_fast() or self.waited >= self.budget:
+        if self.waited >= self.budget or self.is_fast():
             return
         began = time.monotonic()
         while not self.is_fast():

@@ -1,6 +1,7 @@
 """A working directory of its own in which the real command runs on the real example."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -68,7 +69,8 @@ class Workshop:
         A build leaves the measuring steps out, which take their time, unless `measured`.
         """
         skip = UNMEASURED if words[:1] == ("build",) and not measured else ()
-        if self.python == sys.executable:
+        # What Python's own variables change, a process that has begun does not see.
+        if self.python == sys.executable and "PYTHONPATH" not in os.environ:
             return prepare().run((*words, *skip), self.folder, stdin)
         command = [self.python, "-m", "gpt2forge", *words, *skip]
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, input=stdin, check=False)

@@ -31,7 +31,9 @@ def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
 
 @pytest.fixture(scope="module")
 def peers(plan: Plan) -> dict[str, Any]:
-    return measure({"nano": plan}, ["peers"], bandwidth_rows=256)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.peers.measure.PAUSE", 0)
+        return measure({"nano": plan}, ["peers"], bandwidth_rows=256)
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +61,7 @@ def test_every_system_is_timed_by_length_and_float32_writes_what_pytorch_writes(
 
 def test_a_part_that_fails_costs_no_other(plan: Plan) -> None:
     lost, kept = replace(plan, work=plan.work / "lost", checkpoint=plan.work / "none", systems=(), rounds=1), []
+    lost = replace(lost, variants=("fp32",))
     found = measure({SHIPPED: replace(lost, model="none"), "nano": lost}, ["builds", "variants"], 256, kept.append)
     assert list(found["failed"]) == ["builds from an empty store"]
     assert "none" in found["failed"]["builds from an empty store"]
