@@ -5,7 +5,7 @@
 #     tests/fresh.sh --short    the first command, with this machine's settings of pip: what CI runs
 #
 # Clones the commit that is checked out into a temporary folder and empties the environment. KEEP=1 leaves the folder.
-# Needs 12 GB of disk where only PyTorch's CUDA build can be had.
+# Needs 10 GB of disk where only PyTorch's CUDA build can be had.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 

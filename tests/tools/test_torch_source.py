@@ -86,7 +86,7 @@ def test_cuda_build_is_announced_with_its_size_where_the_index_cannot_be_reached
     source = find_torch(pip, WANTED, None, cpu_index=closed, machine="x86_64")
     assert source == TorchSource(
         (),
-        "warning: only PyTorch's CUDA build can be had: 6 MB to download, about 14 MB on the disk; "
+        "warning: only PyTorch's CUDA build can be had: 6 MB to download, about 11 MB on the disk; "
         f"{closed} cannot be reached or has no build for this machine. To use a CPU build, interrupt this and name an "
         "index or a folder of wheels: make install TORCH_INDEX=...",
     )
