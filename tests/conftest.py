@@ -68,9 +68,14 @@ def measured_once(tmp_path_factory: pytest.TempPathFactory, built_once: Workshop
 
 
 @pytest.fixture(scope="session")
-def workshop(tmp_path_factory: pytest.TempPathFactory, measured_once: Workshop) -> Workshop:
-    """One for all tests that only read what is built; a test that changes things takes a copy or makes its own."""
-    return copy_workshop(measured_once, tmp_path_factory.mktemp("workshop") / "here")
+def workshop(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """One for all tests that only read what is built; a test that changes things takes a copy or makes its own.
+
+    Where only fast tests run, nothing is measured: that takes time, and PyTorch.
+    """
+    is_slow = any(item.get_closest_marker("slow") for item in request.session.items)
+    once: Workshop = request.getfixturevalue("measured_once" if is_slow else "built_once")
+    return copy_workshop(once, tmp_path_factory.mktemp("workshop") / "here")
 
 
 @pytest.fixture(scope="session")

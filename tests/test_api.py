@@ -17,6 +17,8 @@ import gpt2forge
 from gpt2forge.progress import Event, RunFinished, StepFinished
 from tests.workshop import ROOT, Workshop, make_workshop
 
+pytestmark = pytest.mark.slow
+
 PROMPT = "def __init__(self, "
 HEAVY = {"yaml", "pydantic", "rich", "numpy", "onnx", "onnxruntime", "torch", "transformers", "tokenizers", "click"}
 

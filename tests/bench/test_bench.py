@@ -17,6 +17,8 @@ from bench.shapes import LARGE, NANO, Shape
 from bench.show import print_results
 from interop.tensorflow_process import NO_WHEEL, read_checkpoints
 
+pytestmark = pytest.mark.slow
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "nano"
 SYSTEMS = ("PyTorch fp32", "ours, fp32", "ours, int8 blocks of 128", "ours, int4 blocks of 128")
 VARIANTS = ("fp32", "int8 blocks of 128")  # no fitted one: a calibration has tests of its own

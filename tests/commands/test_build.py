@@ -15,6 +15,8 @@ from gpt2forge.recipe import STAGES
 from tests.faults.disks import small_disk
 from tests.workshop import ROOT, UNMEASURED, Workshop, make_workshop, own_checkpoint
 
+pytestmark = pytest.mark.slow
+
 ALL = [stage.name for stage in STAGES if not stage.optional and stage.name != "calibrate"]
 SKIPPED = [stage.name for stage in STAGES if stage.optional]
 FILES = [

@@ -14,6 +14,8 @@ from gpt2forge.graph.likelihood import log_softmax
 from gpt2forge.graph.text import read_tokenizer
 from tests.workshop import ROOT, Workshop, make_workshop
 
+pytestmark = pytest.mark.slow
+
 LENGTH = 256  # nano's context
 TOKENS = 2048
 

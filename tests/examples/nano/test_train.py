@@ -17,6 +17,8 @@ from gpt2forge.model.conversion import convert_checkpoint
 from interop.tensorflow_process import NO_WHEEL, read_checkpoints
 from tests.shared import share
 
+pytestmark = pytest.mark.slow
+
 TINY = Settings(vocabulary=300, context=16, width=16, heads=2, layers=2, batch=2, steps=2)
 
 
