@@ -10,6 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("torch")
+
 import torch
 from transformers import GPT2LMHeadModel
 

@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+pytest.importorskip("torch")
+
 from bench.__main__ import measure
 from bench.markdown import write_markdown
 from bench.plan import SHIPPED, Plan, Run

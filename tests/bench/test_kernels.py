@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 
+pytest.importorskip("torch")
+
 from bench.kernels import FORMS, PARTS, SHIPPED_FORMS, Part, measure_kernels, stack_apart, stack_mlps, stack_packed
 from bench.quiet import Gate
 from bench.shapes import Shape

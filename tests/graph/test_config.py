@@ -11,6 +11,9 @@ import onnxruntime as ort
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+pytest.importorskip("torch")
+
 from transformers import GPT2LMHeadModel
 
 from gpt2forge.graph.activation import WRITERS

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+
 import torch
 from tokenizers.implementations import ByteLevelBPETokenizer
 from transformers import GPT2LMHeadModel
