@@ -46,6 +46,9 @@ def all_processors() -> Iterator[None]:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--rounds", type=int, help="how often each fault test tries; few times without it")
+    parser.addoption(
+        "--without-torch", action="store_true", help="skip tests that need PyTorch, which is not installed"
+    )
     parser.addoption("--seed", type=int, help="what the fault tests draw their moments and places from")
 
 

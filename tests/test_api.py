@@ -10,12 +10,17 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+
+pytest.importorskip("torch")
+
 import torch
 from transformers import GPT2LMHeadModel
 
 import gpt2forge
 from gpt2forge.progress import Event, RunFinished, StepFinished
 from tests.workshop import ROOT, Workshop, make_workshop
+
+pytestmark = pytest.mark.slow
 
 PROMPT = "def __init__(self, "
 HEAVY = {"yaml", "pydantic", "rich", "numpy", "onnx", "onnxruntime", "torch", "transformers", "tokenizers", "click"}

@@ -119,6 +119,7 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> Clone:
 ALL_REUSED = dict.fromkeys(MAKING, "reused")
 
 
+@pytest.mark.slow
 def test_first_run_builds_and_is_saved(first: Clone) -> None:
     assert first.outcomes("nano-cpu-int8") == dict.fromkeys(MAKING, "built")
     assert first.outcomes("nano-cpu-int4") == {**ALL_REUSED, "quantize": "built"}
@@ -127,6 +128,7 @@ def test_first_run_builds_and_is_saved(first: Clone) -> None:
     assert first.summary.startswith("### nano-cpu-int8\n\n```\nwill run  convert ")
 
 
+@pytest.mark.slow
 def test_second_run_elsewhere_makes_nothing_and_saves_nothing(first: Clone, tmp_path: Path) -> None:
     second = make_clone(tmp_path / "somewhere/else")
     assert second.play(restored=first) == []
@@ -141,6 +143,7 @@ def test_second_run_elsewhere_makes_nothing_and_saves_nothing(first: Clone, tmp_
         ).read_bytes()
 
 
+@pytest.mark.slow
 def test_changed_quantization_is_all_that_is_made_anew(first: Clone, tmp_path: Path) -> None:
     third = make_clone(tmp_path / "third")
     recipe = third.folder / "recipes/nano-cpu-int4.yaml"
@@ -152,6 +155,7 @@ def test_changed_quantization_is_all_that_is_made_anew(first: Clone, tmp_path: P
     assert third.outputs == "anything=true\n"
 
 
+@pytest.mark.slow
 def test_what_a_run_finished_before_it_failed_is_kept(tmp_path: Path) -> None:
     failing = make_clone(tmp_path / "failing")
     shutil.copytree(failing.folder / "examples/nano", failing.folder / "checkpoints/rotten")
@@ -167,6 +171,7 @@ def test_what_a_run_finished_before_it_failed_is_kept(tmp_path: Path) -> None:
     assert next_one.outcomes("nano-cpu-int8") == ALL_REUSED
 
 
+@pytest.mark.slow
 def test_run_that_differs_from_the_lock_fails(tmp_path: Path) -> None:
     """With the page's own lines."""
     (lock,) = re.findall(r"^    (gpt2forge build --write-lock .*)$", PAGE, re.MULTILINE)

@@ -65,6 +65,7 @@ def test_command_alone_shows_the_help(workshop: Workshop) -> None:
     assert workshop.run().stdout == workshop.run("--help").stdout
 
 
+@pytest.mark.slow
 def test_terminal_shows_each_outcome(tmp_path: Path) -> None:
     """On a real terminal, where a bar is drawn below the lines and wiped again."""
     shop = make_workshop(tmp_path)
@@ -86,6 +87,7 @@ def test_terminal_shows_each_outcome(tmp_path: Path) -> None:
         assert any(re.match(rf"built +{stage.name} +[0-9.]+ s  not built before", text) for text in texts), texts
 
 
+@pytest.mark.slow
 def test_closed_stdout_is_no_bug(workshop: Workshop) -> None:
     workshop.build("nano-cpu-int8")
     program = "exec >&-; exec " + " ".join([sys.executable, "-m", "gpt2forge", "build", "nano-cpu-int8"])
@@ -113,6 +115,7 @@ def listen() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_interrupt_ends_with_130_and_leaves_no_process(tmp_path: Path, number: int) -> None:
     shop = make_workshop(tmp_path)

@@ -6,7 +6,11 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from tests.workshop import UNMEASURED, Workshop
+
+pytestmark = pytest.mark.slow
 
 
 def run_in_terminal(shop: Workshop, *words: str) -> str:

@@ -15,6 +15,8 @@ from gpt2forge import current
 from gpt2forge.store.memo import TICK
 from tests.workshop import ROOT, Workshop
 
+pytestmark = pytest.mark.slow
+
 CURRENT = "current mine-int8: nothing changed since it was built"
 RECIPE = """\
 name: mine-int8

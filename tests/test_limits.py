@@ -36,6 +36,7 @@ def verify(measured: Workshop) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "name", "says"),
     [
@@ -50,6 +51,7 @@ def test_number_beyond_its_limit_is_one_line_with_both_and_the_place(
     assert refuse(measured, change) == f"--set {change}: `{name}` is {shown}, {says}; {REFUSED}"
 
 
+@pytest.mark.slow
 def test_limit_in_a_file_is_named_by_line_and_column(measured: Workshop) -> None:
     recipe = measured.folder / "strict-int8.yaml"
     recipe.write_text(
@@ -68,6 +70,7 @@ def test_limit_in_a_file_is_named_by_line_and_column(measured: Workshop) -> None
     assert (measured.folder / "build/strict-int8.json").read_bytes() == saved
 
 
+@pytest.mark.slow
 def test_property_beyond_its_tolerance_names_the_shortest_prompt_that_shows_it(
     measured: Workshop, verify: dict[str, Any]
 ) -> None:
@@ -81,6 +84,7 @@ def test_property_beyond_its_tolerance_names_the_shortest_prompt_that_shows_it(
     )
 
 
+@pytest.mark.slow
 def test_float32_is_held_to_one_part_in_ten_thousand(measured: Workshop) -> None:
     found = measured.prove("nano-cpu-fp32")["verify"]["properties"]
     assert max(found.values()) < 1e-4

@@ -104,6 +104,7 @@ def test_environment_of_the_tests_has_no_tensorflow() -> None:
     assert find_spec("tensorflow") is None, f"an earlier version installed it; remove {sys.prefix} and make it again"
 
 
+@pytest.mark.slow
 @needs_tensorflow
 def test_environment_of_tensorflow_holds_what_is_pinned_and_no_more() -> None:
     lines = (HERE / "tensorflow/requirements.txt").read_text(encoding="utf-8").splitlines()
@@ -118,6 +119,7 @@ def test_environment_of_tensorflow_holds_what_is_pinned_and_no_more() -> None:
     }
 
 
+@pytest.mark.slow
 @needs_tensorflow
 def test_module_that_fails_in_its_process_is_one_line() -> None:
     with pytest.raises(TensorFlowFault) as caught:

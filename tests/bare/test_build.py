@@ -5,8 +5,12 @@ import subprocess
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from tests.bare.conftest import FirstBuild
 from tests.workshop import ROOT, UNMEASURED, Workshop
+
+pytestmark = pytest.mark.slow
 
 MADE = ["convert", "export", "fuse", "quantize"]
 NEED = "need `torch` and `transformers`, which are not installed"

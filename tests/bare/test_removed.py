@@ -11,6 +11,8 @@ import pytest
 
 from tests.workshop import Workshop
 
+pytestmark = pytest.mark.slow
+
 MINE = """\
 name: mine
 extends: nano-cpu-int8.yaml

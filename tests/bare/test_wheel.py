@@ -13,6 +13,8 @@ import pytest
 
 from tests.workshop import ROOT
 
+pytestmark = pytest.mark.slow
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PIP = ("-m", "pip", "--disable-pip-version-check")
 

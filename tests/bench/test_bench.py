@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+pytest.importorskip("torch")
+
 from bench.__main__ import measure
 from bench.markdown import write_markdown
 from bench.plan import SHIPPED, Plan, Run
@@ -16,6 +18,8 @@ from bench.prepare import name_command
 from bench.shapes import LARGE, NANO, Shape
 from bench.show import print_results
 from interop.tensorflow_process import NO_WHEEL, read_checkpoints
+
+pytestmark = pytest.mark.slow
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "nano"
 SYSTEMS = ("PyTorch fp32", "ours, fp32", "ours, int8 blocks of 128", "ours, int4 blocks of 128")

@@ -9,6 +9,8 @@ import pytest
 from bench.document import DOCS, PAGE, PLOTS, compose_page, read_results, write_document
 from bench.plots import draw_plots, name_plots
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def results() -> dict[str, Any]:

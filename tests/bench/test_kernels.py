@@ -3,11 +3,15 @@
 import numpy as np
 import pytest
 
+pytest.importorskip("torch")
+
 from bench.kernels import FORMS, PARTS, SHIPPED_FORMS, Part, measure_kernels, stack_apart, stack_mlps, stack_packed
 from bench.quiet import Gate
 from bench.shapes import Shape
 from bench.tables import tabulate_kernels
 from gpt2forge.measure.bandwidth import Bandwidth
+
+pytestmark = pytest.mark.slow
 
 SHAPE = Shape(n_vocab=500, n_ctx=64, n_embd=256, n_head=4, n_layer=2)
 BITS = {"fp32": 32, "int8 per channel": 8, "int8 blocks of 128": 8.25, "int4 blocks of 32": 5}

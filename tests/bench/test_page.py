@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("torch")
+
 from bench.__main__ import merge_page
 from bench.document import compose_page, read_results
 from bench.goals import add_goals

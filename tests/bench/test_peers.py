@@ -5,6 +5,10 @@ import signal
 import time
 from pathlib import Path
 
+import pytest
+
+pytest.importorskip("torch")
+
 from bench.goals import BLOCKS
 from bench.peers.measure import READS, Samples
 from bench.peers.process import name_end, read_faults, start

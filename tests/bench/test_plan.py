@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("torch")
+
 from bench.__main__ import APART, PARTS, choose_parts
 from bench.host import read_pins
 from bench.peers.systems import HERE, OURS, SYSTEMS, choose_systems

@@ -17,6 +17,7 @@ class Scripted(Gate):
 
 
 def test_a_product_is_timed() -> None:
+    pytest.importorskip("torch")
     assert 0 < Gate().probe() < 1
 
 

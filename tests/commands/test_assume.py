@@ -7,6 +7,8 @@ import pytest
 
 from tests.workshop import Workshop, make_workshop
 
+pytestmark = pytest.mark.slow
+
 RECIPE = "nano-cpu-fp32"
 
 

@@ -16,6 +16,8 @@ from gpt2forge.store.memo import identify
 from tests.faults.disks import small_disk
 from tests.workshop import ROOT, UNMEASURED, Workshop, make_workshop, own_checkpoint
 
+pytestmark = pytest.mark.slow
+
 ALL = [stage.name for stage in STAGES if not stage.optional and stage.name != "calibrate"]
 SKIPPED = [stage.name for stage in STAGES if stage.optional]
 FILES = [

@@ -6,6 +6,8 @@ import pytest
 
 from tests.workshop import FITTED, Workshop, copy_workshop
 
+pytestmark = pytest.mark.slow
+
 FEW = FITTED[1:]
 
 

@@ -10,6 +10,8 @@ from gpt2forge.outcome import Outcome
 from gpt2forge.plan.job import Job
 from tests.workshop import Workshop
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", ["nano-vnni-int8", "nano-cpu-int4"])  # per channel and in blocks
 @pytest.mark.usefixtures("all_processors")

@@ -7,6 +7,8 @@ import pytest
 
 from tests.workshop import Workshop, make_workshop
 
+pytestmark = pytest.mark.slow
+
 PROVEN = ("build/nano-cpu-fp32-proven.json", "build/nano-cpu-int8-proven.json")
 
 

@@ -7,6 +7,8 @@ import pytest
 
 from tests.workshop import Workshop, make_workshop
 
+pytestmark = pytest.mark.slow
+
 
 def test_copy_is_equal_and_can_be_written(workshop: Workshop, tmp_path: Path) -> None:
     output = workshop.build("nano-cpu-int8")

@@ -10,6 +10,8 @@ from gpt2forge import cli
 from gpt2forge.recipe import load_recipe
 from tests.workshop import SHIPPED, Workshop, make_workshop
 
+pytestmark = pytest.mark.slow
+
 
 def test_keys_that_differ_stand_side_by_side_and_shared_steps_below(workshop: Workshop) -> None:
     lines = workshop.run("diff", "nano-cpu-int8", "nano-cpu-int4").stdout.splitlines()

@@ -12,6 +12,8 @@ import pytest
 
 from tests.workshop import Workshop
 
+pytestmark = pytest.mark.slow
+
 PROMPT = "def __init__(self, "
 
 

@@ -2,6 +2,8 @@
 
 import json
 
+import pytest
+
 from tests.workshop import Workshop
 
 
@@ -47,6 +49,7 @@ def test_result_is_told_by_kind_of_tensor(workshop: Workshop) -> None:
     assert sum(kind["count"] for kind in found) == len(story)
 
 
+@pytest.mark.slow
 def test_channels_are_told(workshop: Workshop) -> None:
     workshop.run("build", "nano-vnni-int8")
     lines = workshop.run("inspect", "build/nano-vnni-int8").stdout.splitlines()

@@ -7,6 +7,8 @@ import pytest
 
 from tests.workshop import ROOT, Workshop
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:

@@ -4,6 +4,8 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from gpt2forge.recipe import STAGES
 from tests.workshop import Workshop, make_workshop
 
@@ -40,6 +42,7 @@ def test_plan_of_several_recipes_counts_a_shared_step_once(tmp_path: Path) -> No
     assert [step["shared_with"] for step in plans[1]["steps"]] == [*["nano-cpu-int8"] * 3, None]
 
 
+@pytest.mark.slow
 def test_plan_foretells_what_a_step_leaves_on_the_disk(tmp_path: Path) -> None:
     shop = make_workshop(tmp_path)
     steps = json.loads(shop.run("plan", "nano-cpu-int8", "--json", "--skip", "verify,benchmark").stdout)["steps"]
@@ -52,6 +55,7 @@ def test_plan_foretells_what_a_step_leaves_on_the_disk(tmp_path: Path) -> None:
     assert step["seconds"] == report["steps"][3]["seconds"]
 
 
+@pytest.mark.slow
 def test_what_one_of_several_recipes_makes_again_is_made_again_for_all(tmp_path: Path) -> None:
     shop = make_workshop(tmp_path)
     shop.build("nano-cpu-int8")

@@ -20,6 +20,8 @@ from gpt2forge.store.stale import OLD
 from gpt2forge.store.store import Store
 from tests.workshop import UNMEASURED, Workshop, make_workshop
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def shop(built: Workshop) -> Workshop:

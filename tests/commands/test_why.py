@@ -12,6 +12,8 @@ from gpt2forge.store.memo import Memo
 from gpt2forge.store.record import Record
 from tests.workshop import ROOT, UNMEASURED, Workshop, make_workshop
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:

@@ -7,6 +7,8 @@ import pytest
 
 from tests.workshop import ROOT, Workshop
 
+pytestmark = pytest.mark.slow
+
 RECIPES = ("nano-cpu-fp32", "nano-cuda-float16", "nano-cpu-int8", "nano-vnni-int8", "nano-cpu-int4", "nano-cpu@mixed")
 PAGE = (ROOT / "docs/recipes.md").read_text()
 

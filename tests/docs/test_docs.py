@@ -84,6 +84,7 @@ def list_examples() -> list[str]:
     ]
 
 
+@pytest.mark.slow
 def test_commands_of_the_readme_run_as_typed(typist: Workshop) -> None:
     examples = list_examples()
     assert examples[0] == "make build RECIPE=nano-cpu-int8"
@@ -93,6 +94,7 @@ def test_commands_of_the_readme_run_as_typed(typist: Workshop) -> None:
         assert done.stdout
 
 
+@pytest.mark.slow
 def test_python_of_the_page_runs_as_typed(typist: Workshop) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/python.md").read_text(), re.MULTILINE | re.DOTALL)
     assert len(blocks) == 6
@@ -113,6 +115,7 @@ def test_recipe_of_the_page_is_valid(tmp_path: Path, workshop: Workshop) -> None
     assert done.stderr.startswith(f"error: {recipe}:7:3: no checkpoint at `checkpoints/mine`")
 
 
+@pytest.mark.slow
 def test_everything_that_a_report_measures_is_explained(measured: Workshop) -> None:
     page = (ROOT / "docs/report.md").read_text()
     report = measured.prove("nano-cpu-int8")

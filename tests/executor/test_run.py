@@ -19,6 +19,8 @@ from gpt2forge.store.store import Store
 from tests.toy import gather, nosy
 from tests.toy.job import make_job, run, words
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def store(tmp_path: Path) -> Store:

@@ -23,6 +23,8 @@ from gpt2forge.store.store import Store
 from tests.toy import gather, meet
 from tests.toy.job import list_files, make_job, words
 
+pytestmark = pytest.mark.slow
+
 PLENTY = 1 << 40
 
 

@@ -20,6 +20,8 @@ from tests.model.table_writer import make_entry, make_table
 from tests.model.tiny import DATA
 from tests.workshop import UNMEASURED, Workshop, make_workshop
 
+pytestmark = pytest.mark.slow
+
 PEAK = 400 << 20  # bytes; what a conversion of a checkpoint as small as these takes is a quarter of it
 LIMIT = 8 << 30  # bytes of addresses, so that what fails does not take the machine along
 GOOD = "name: {name}\nsource:\n  checkpoint: {checkpoint}\ntarget:\n  device: cpu\n"

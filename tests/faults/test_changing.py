@@ -9,10 +9,14 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.faults.conftest import Note
 from tests.faults.forge import Forge
 from tests.faults.state import read_tree
 from tests.workshop import ROOT, make_workshop
+
+pytestmark = pytest.mark.slow
 
 ONE, OTHER = b"hello ", b"HELLO "
 

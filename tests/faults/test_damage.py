@@ -5,11 +5,15 @@ import random
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import pytest
+
 from tests.faults.conftest import Note
 from tests.faults.forge import Forge
 from tests.faults.harm import HURTS, copy_anew, hurt, hurt_folder
 from tests.faults.state import State, list_debris, read_tree, take_state
 from tests.workshop import Workshop, make_workshop
+
+pytestmark = pytest.mark.slow
 
 
 def find_victims(store: Path, steps: Mapping[str, tuple[str, str]]) -> dict[str, list[Path]]:

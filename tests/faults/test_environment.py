@@ -16,6 +16,8 @@ from tests.faults.state import State, list_debris, read_tree, take_state
 from tests.faults.test_damage import find_victims
 from tests.workshop import UNMEASURED, Workshop, make_workshop
 
+pytestmark = pytest.mark.slow
+
 HELD_TO_PERMISSIONS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")  # else they do not bind root
 OTHER = ("nano-cpu-int8", "--set", "quantization.granularity=64", "--name", "x")
 ODD = (

@@ -6,11 +6,15 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.faults.conftest import Note
 from tests.faults.disks import enlarge, small_disk
 from tests.faults.forge import Forge
 from tests.faults.state import State, list_debris, read_tree, take_state
 from tests.workshop import Workshop, make_workshop
+
+pytestmark = pytest.mark.slow
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 

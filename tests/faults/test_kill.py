@@ -12,11 +12,14 @@ from contextlib import suppress
 from pathlib import Path
 
 import psutil
+import pytest
 
 from tests.faults.conftest import Note
 from tests.faults.forge import Forge
 from tests.faults.state import State, list_debris, read_tree, take_state
 from tests.workshop import UNMEASURED, make_workshop
+
+pytestmark = pytest.mark.slow
 
 
 def test_toy_build_that_was_killed_is_finished_by_the_next(

@@ -11,6 +11,8 @@ from tests.faults.disks import mount
 from tests.faults.state import State, take_state
 from tests.workshop import Workshop, make_workshop
 
+pytestmark = pytest.mark.slow
+
 
 def test_bit_that_rots_on_the_disk_is_found_by_verify_and_mended(
     tmp_path: Path, undisturbed: State, draw: random.Random, note: Note

@@ -15,6 +15,8 @@ import pytest
 from tests.faults.conftest import Note
 from tests.workshop import ROOT, UNMEASURED, Workshop, make_workshop
 
+pytestmark = pytest.mark.slow
+
 WORDS = ("--set", "source.checkpoint=mine", "--name", "mine")
 DAY = 86400 * 10**9  # ns
 EARLIER = (  # the real command, whose clock was set back

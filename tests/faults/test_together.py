@@ -8,9 +8,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.faults.conftest import Note
 from tests.faults.state import State, list_debris, list_steps, read_tree
 from tests.workshop import ROOT, UNMEASURED, Workshop, make_workshop
+
+pytestmark = pytest.mark.slow
 
 OTHER = ("--set", "quantization.granularity=64", "--name", "x")
 

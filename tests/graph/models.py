@@ -7,6 +7,10 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
+import pytest
+
+pytest.importorskip("torch")
+
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 

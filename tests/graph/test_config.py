@@ -11,6 +11,9 @@ import onnxruntime as ort
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+pytest.importorskip("torch")
+
 from transformers import GPT2LMHeadModel
 
 from gpt2forge.graph.activation import WRITERS
@@ -57,6 +60,7 @@ def open_every(shape: Shape, folder: Path) -> Iterator[tuple[GPT2LMHeadModel, or
             yield tiny.model, open_graph(folder, tiny.weights, threads=1)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(shape=shapes, lengths=st.lists(st.integers(1, 12), min_size=1, max_size=3), seed=st.integers(0, 99))
 def test_every_configuration_computes_what_transformers_does(shape: Shape, lengths: list[int], seed: int) -> None:

@@ -16,6 +16,8 @@ from gpt2forge.measure.turns import Contestant, Order
 from gpt2forge.measure.weights import count_read_bytes
 from tests.workshop import Workshop
 
+pytestmark = pytest.mark.slow
+
 LONG = 10_000  # tokens: a turn that nobody waits for
 
 # Starts a contestant in a turn that takes long, says its process id, and waits.

@@ -5,6 +5,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+
 import torch
 from transformers import DynamicCache
 from transformers.pytorch_utils import Conv1D

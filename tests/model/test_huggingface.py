@@ -7,6 +7,9 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+
 import torch
 
 from gpt2forge.errors import UserError

@@ -99,6 +99,7 @@ def test_any_ids_are_decoded_as_openai_does(tokenizer: Tokenizer, openai: Encodi
         assert tokenizer.decode(ids, skip_special_tokens=False) == text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("unit", "compared"),
     [

@@ -90,6 +90,7 @@ def test_what_fine_tuning_left_is_left_out() -> None:
     assert contents.step == 1000
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(bool(NO_WHEEL), reason=NO_WHEEL)
 def test_tensorflow_reads_the_same(tmp_path: Path) -> None:
     """Freshly written and kept checkpoints against tf.train.load_checkpoint."""

@@ -11,6 +11,8 @@ from gpt2forge.measure.host import describe_host
 from gpt2forge.measure.weights import count_read_bytes
 from tests.workshop import LITTLE, UNMEASURED, Workshop
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def report(measured: Workshop) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("torch")
+
 from gpt2forge.graph.decode import open_decoder
 from gpt2forge.graph.feeds import read_cache_shape
 from gpt2forge.graph.files import read_graph, write_graph

@@ -14,6 +14,8 @@ from gpt2forge.stage import Stage
 from gpt2forge.store.memo import Memo
 from tests.workshop import FITTED, ROOT, Workshop
 
+pytestmark = pytest.mark.slow
+
 EVENTS = 9
 NANO = ROOT / "examples/nano"
 SOURCES = {"checkpoint": NANO, "text": NANO / "heldout.txt", "calibration_text": NANO / "calibration.txt"}

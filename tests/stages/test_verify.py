@@ -6,6 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+
 import torch
 from transformers import GPT2LMHeadModel
 
@@ -13,6 +16,8 @@ from gpt2forge.graph.decode import open_decoder
 from gpt2forge.graph.likelihood import log_softmax
 from gpt2forge.graph.text import read_tokenizer
 from tests.workshop import ROOT, Workshop, make_workshop
+
+pytestmark = pytest.mark.slow
 
 LENGTH = 256  # nano's context
 TOKENS = 2048

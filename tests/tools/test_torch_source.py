@@ -15,6 +15,8 @@ from tests.tools.wheels import Index, make_wheel, serve
 from tools.packages import Pip, PipFault
 from tools.torch_source import TorchSource, find_torch, name_source
 
+pytestmark = pytest.mark.slow
+
 WANTED = "torchlike==2.13.0"
 PADDING = 3_000_000  # bytes
 

@@ -6,6 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
+pytest.importorskip("torch")
+
 import torch
 from tokenizers.implementations import ByteLevelBPETokenizer
 from transformers import GPT2LMHeadModel
@@ -16,6 +19,8 @@ from examples.nano.training import Settings, choose_rate
 from gpt2forge.model.conversion import convert_checkpoint
 from interop.tensorflow_process import NO_WHEEL, read_checkpoints
 from tests.shared import share
+
+pytestmark = pytest.mark.slow
 
 TINY = Settings(vocabulary=300, context=16, width=16, heads=2, layers=2, batch=2, steps=2)
 

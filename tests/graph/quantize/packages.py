@@ -6,6 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import onnx_ir as ir
+import pytest
+
+pytest.importorskip("torch")
+
 import torch
 from transformers import GPT2LMHeadModel
 

@@ -14,6 +14,8 @@ from gpt2forge.measure.fidelity import measure_fidelity
 from gpt2forge.measure.reference import Reference, join, summarize_window
 from tests.workshop import ROOT, Workshop
 
+pytestmark = pytest.mark.slow
+
 WINDOWS, LENGTH = 24, 256
 FLOAT_ARITHMETIC = 1  # accuracy_level: the weights become float32, the activations stay so
 

@@ -5,6 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("torch")
+
 from gpt2forge.graph.files import read_graph
 from gpt2forge.graph.package import find_weights
 from gpt2forge.graph.quantize.fit import Fit

@@ -18,6 +18,8 @@ from tests.graph.models import Shape, distance, make_tiny, torch_logits
 from tests.graph.quantize.packages import FLOAT16, logits_of, pack, spoil
 from tests.workshop import Workshop
 
+pytestmark = pytest.mark.slow
+
 NAME = "nano-cuda-float16"
 UNFUSED = [name for name in PASSES if name != "attention"]
 

@@ -3,6 +3,9 @@
 import numpy as np
 import onnx_ir as ir
 import pytest
+
+pytest.importorskip("torch")
+
 import torch
 
 from gpt2forge.graph.builder import Builder
