@@ -13,7 +13,7 @@ CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install build plan why compare test check test-faults test-interop bench bench-full clean
+.PHONY: help install build plan why compare test check test-faults test-interop test-pythons bench bench-full clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -48,6 +48,9 @@ test-faults: $(VENV)/installed-dev ## kill, fill, damage and deceive builds a hu
 test-interop: $(VENV)/installed-dev ## run what is published in the programs of others, in environments made for it [ARGS=-k optimum]
 	@$(BIN)/python -m pytest interop $(ARGS)
 
+test-pythons: $(VENV)/installed ## run the fast tests on Python 3.11 to 3.14, and with the lowest versions of packages [PYTHONS="python3.13 lowest"] [ARGS=--without-torch]
+	@$(BIN)/python -m tests.pythons $(PYTHONS) $(ARGS)
+
 bench: $(VENV)/installed-dev ## measure 774M and nano beside other systems, write docs/benchmarks.md: 25 minutes, the first time 35 [ARGS=--help]
 	@$(BIN)/python -m bench --write-docs $(ARGS)
 
@@ -67,8 +70,8 @@ named:
 
 # A stamp is touched last, so an installation that was interrupted is taken up again.
 $(VENV)/installed: pyproject.toml requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "gpt2forge needs Python 3.11 or newer, and \`$(PYTHON)\` is not; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || { \
+	  echo "gpt2forge needs Python 3.11 to 3.14, and \`$(PYTHON)\` is not; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	@$(PYTHON) -m tools.install $(VENV) torch
 	@touch $@
 

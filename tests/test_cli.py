@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gpt2forge.recipe import STAGES
-from tests.workshop import ROOT, Workshop, make_workshop
+from tests.workshop import UNMEASURED, Workshop, make_workshop, shorten_recipes
 
 COMMANDS = ("build", "plan", "compare", "generate", "copy", "inspect", "schema")
 
@@ -69,6 +69,7 @@ def test_command_alone_shows_the_help(workshop: Workshop) -> None:
 def test_terminal_shows_each_outcome(tmp_path: Path) -> None:
     """On a real terminal, where a bar is drawn below the lines and wiped again."""
     shop = make_workshop(tmp_path)
+    shorten_recipes(shop)
     ours, theirs = pty.openpty()
     command = [sys.executable, "-m", "gpt2forge", "build", "nano-cpu-int8"]
     with subprocess.Popen(command, cwd=shop.folder, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}):
@@ -90,7 +91,7 @@ def test_terminal_shows_each_outcome(tmp_path: Path) -> None:
 @pytest.mark.slow
 def test_closed_stdout_is_no_bug(workshop: Workshop) -> None:
     workshop.build("nano-cpu-int8")
-    program = "exec >&-; exec " + " ".join([sys.executable, "-m", "gpt2forge", "build", "nano-cpu-int8"])
+    program = "exec >&-; exec " + " ".join([sys.executable, "-m", "gpt2forge", "build", "nano-cpu-int8", *UNMEASURED])
     done = subprocess.run(["bash", "-c", program], cwd=workshop.folder, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 0, done.stderr
 

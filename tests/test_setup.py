@@ -5,14 +5,20 @@ import re
 import subprocess
 import tomllib
 from importlib.metadata import requires
+from importlib.util import find_spec
 from pathlib import Path
 
+import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
+from gpt2forge.document import read_document
+from tests.pythons.project import list_supported
+
 ROOT = Path(__file__).parents[1]
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+DOCUMENT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+PROJECT = DOCUMENT["project"]
 TARGETS = [
     "help",
     "install",
@@ -24,6 +30,7 @@ TARGETS = [
     "check",
     "test-faults",
     "test-interop",
+    "test-pythons",
     "bench",
     "bench-full",
     "clean",
@@ -87,3 +94,25 @@ def test_make_build_without_a_recipe_says_how() -> None:
     made = run_make("build")
     assert made.returncode == 2
     assert made.stderr.splitlines()[0] == "say which recipe: make build RECIPE=nano-cpu-int8 (see recipes/)"
+
+
+def test_torch_is_installed_unless_the_run_is_one_without_it(pytestconfig: pytest.Config) -> None:
+    """Tests that need PyTorch are skipped where it is missing; this one fails there."""
+    assert (find_spec("torch") is None) == pytestconfig.getoption("--without-torch")
+
+
+def test_every_place_names_the_same_pythons() -> None:
+    oldest, *between, newest = list_supported()
+    minors = [int(version.removeprefix("3.")) for version in list_supported()]
+    first, after = minors[0], minors[-1] + 1
+    assert minors == list(range(first, after))
+    assert PROJECT["requires-python"] == f">=3.{first},<3.{after}"
+    assert DOCUMENT["tool"]["ruff"]["target-version"] == f"py3{first}"
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    assert f"sys.exit(not (3, {first}) <= sys.version_info < (3, {after}))" in makefile
+    for page in ("Makefile", "README.md", "CONTRIBUTING.md"):
+        ranges = re.findall(r"Python (3\.\d+) (?:to (3\.\d+)|or newer)", (ROOT / page).read_text(encoding="utf-8"))
+        assert set(ranges) == {(oldest, newest)}, page
+    jobs = read_document(ROOT / ".github/workflows/ci.yml").plain()["jobs"]
+    assert jobs["check"]["strategy"]["matrix"]["python"] == [oldest, newest]
+    assert jobs["fast"]["strategy"]["matrix"]["python"] == between

@@ -25,7 +25,9 @@ def test_ordinary_name_is_shown_as_it_is() -> None:
 def test_endless_nesting_is_refused_in_one_line(tmp_path: Path) -> None:
     path = tmp_path / "x.json"
     path.write_text("[" * 1_000_000)
-    with pytest.raises(UserError, match=r"x\.json: not JSON: maximum recursion depth exceeded"):
+    with pytest.raises(
+        UserError, match=r"x\.json: not JSON: (maximum recursion depth exceeded|Stack overflow) .*array.*$"
+    ):
         read_object(path)
 
 
