@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gpt2forge.recipe import STAGES
-from tests.workshop import UNMEASURED, Workshop, make_workshop, shorten_recipes
+from tests.workshop import ROOT, UNMEASURED, Workshop, make_workshop, shorten_recipes
 
 COMMANDS = ("build", "plan", "compare", "generate", "copy", "inspect", "schema")
 
