@@ -1,6 +1,7 @@
 """What the tests of all hosts share: nano's packages as they are published, and what our own runtime makes of them."""
 
 import hashlib
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,6 +19,11 @@ CACHED = (
     "calibration.text=examples/nano/calibration.txt",
     "calibration.tokens=2048",
 )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let what runs in the environments keep its byte code: they are made without any."""
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:

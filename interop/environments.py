@@ -118,7 +118,6 @@ def fill_python(folder: Path, requirements: Path) -> None:
             if line.startswith("torch=="):
                 install_torch(pip, line, os.environ.get("TORCH_INDEX"))
         pip.install(("-r", str(requirements)))
-        pip.compile()
     except PipFault as fault:
         raise EnvironmentFault(str(fault)) from fault
 
