@@ -16,6 +16,9 @@ LOWEST = "lowest"
 PINS = ROOT / "requirements.txt"
 BUILDER = "editables"  # hatchling needs it for an editable installation
 FAST = ("-m", "pytest", "-n", "2", "-m", "not slow", "-p", "no:cacheprovider")
+WITHOUT_TORCH = ("--without-torch",)
+WITHOUT_PINS = ("--deselect", "tests/test_setup.py::test_pins_cover_the_whole_closure")
+"""That test reads what the installed packages need, and the pins are for other versions of them."""
 SUMMARY = re.compile(r"^=* ?(\d+ \w+.* in [\d.]+s.*?) ?=*$", re.MULTILINE)
 FAULT = re.compile(r"^(?:FAILED|ERROR) .*", re.MULTILINE)
 
@@ -29,6 +32,8 @@ class Trial:
     requirements: str
     constraints: str
     has_torch: bool
+    options: tuple[str, ...]
+    """Those of pytest."""
 
     @property
     def folder(self) -> str:
@@ -47,12 +52,14 @@ class Result:
 def plan_trial(name: str, interpreter: Interpreter, has_torch: bool) -> Trial:
     """Plan a run with the pinned versions, or with the lowest ones if the name says so."""
     needed = list_requirements(has_torch)
-    rest = "" if has_torch else " without torch"
+    rest, options = ("", ()) if has_torch else (" without torch", WITHOUT_TORCH)
     if name == LOWEST:
         lines = "\n".join([BUILDER, *map(take_lowest, needed)])
-        return Trial(f"{LOWEST} ({interpreter.version}){rest}", interpreter, lines, "", has_torch)
+        label = f"{LOWEST} ({interpreter.version}){rest}"
+        return Trial(label, interpreter, lines, "", has_torch, (*options, *WITHOUT_PINS))
     lines = "\n".join([BUILDER, *map(str, needed)])
-    return Trial(f"{interpreter.version}{rest}", interpreter, lines, PINS.read_text(encoding="utf-8"), has_torch)
+    pins = PINS.read_text(encoding="utf-8")
+    return Trial(f"{interpreter.version}{rest}", interpreter, lines, pins, has_torch, options)
 
 
 def run_trial(trial: Trial) -> Result:
@@ -61,8 +68,7 @@ def run_trial(trial: Trial) -> Result:
         folder = prepare(trial)
     except EnvironmentFault as fault:
         return Result(passed=False, summary=f"failed, {fault}")
-    options = () if trial.has_torch else ("--without-torch",)
-    command = [str(folder / "bin/python"), *FAST, *options]
+    command = [str(folder / "bin/python"), *FAST, *trial.options]
     done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False)
     log = folder / "fast-tests.log"
     log.write_text(done.stdout)
