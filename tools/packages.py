@@ -61,7 +61,9 @@ class Pip:
     def install(self, arguments: Sequence[str]) -> None:
         """Install, with progress: how many packages and bytes, which one, at what rate. Raises PipFault."""
         packages = self.resolve(arguments)
-        total = sum(measure_downloads(packages).values())
+        if not packages:
+            return
+        total = measure_downloads(packages)
         if total > LARGE:
             self.say(f"{len(packages)} packages, {describe_bytes(total)} to download unless pip has kept them")
         self.run(("--no-compile", "--progress-bar", "raw", *arguments), Progress(self, total).read)
@@ -146,11 +148,10 @@ def describe_progress(name: str, done: int, total: int, seconds: float) -> str:
     return f"downloading {name}: {done / 1e6:.0f} of {describe_bytes(total)}, {rate / 1e6:.1f} MB/s{left}"
 
 
-def measure_downloads(packages: Sequence[Package]) -> dict[str, int]:
-    """Return the bytes of each package's file, by name; a size that the server does not give counts as 0."""
-    remote = [package for package in packages if package.is_remote]
+def measure_downloads(packages: Sequence[Package]) -> int:
+    """Return the bytes of the packages' files together; a size that the server does not give counts as 0."""
     with ThreadPoolExecutor(HEAD_THREADS) as pool:
-        return dict(zip((each.name for each in remote), pool.map(measure_file, remote), strict=True))
+        return sum(pool.map(measure_file, [package for package in packages if package.is_remote]))
 
 
 def measure_file(package: Package) -> int:

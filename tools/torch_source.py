@@ -74,7 +74,7 @@ def has_cuda(packages: Sequence[Package]) -> bool:
 
 def warn_of_cuda(packages: Sequence[Package], tried_index: str | None) -> str:
     """Say how large the CUDA build is, and how to name another source."""
-    size = sum(measure_downloads(packages).values())
+    size = measure_downloads(packages)
     amount = f"{describe_bytes(size)} to download, about {describe_bytes(int(UNPACKED * size))} on the disk"
     tried = f"; {tried_index} cannot be reached or has no build for this machine" if tried_index else ""
     return (

@@ -53,7 +53,7 @@ def compare(references: Sequence[str], store: Path, skip: Sequence[str], as_json
 
 
 def prepare(references: Sequence[str], is_saved: bool, skip: Sequence[str]) -> list[Take]:
-    """What gives the saved reports, or builds the recipes, one after the other.
+    """Prepare what gives each report: the saved one, or a build of the recipe, one after the other.
 
     Raises UserError, for all recipes at once, where one can be neither built to its end nor shown as it was saved.
     """
@@ -107,7 +107,7 @@ def name_report(order: Order) -> Path:
 
 
 def prepare_shown(order: Order, saved: Report) -> Take:
-    """What gives a saved report without what is skipped, and says that it is shown, and whether it is out of date."""
+    """Prepare to give a saved report without what is skipped, saying that it is saved and whether it is out of date."""
 
     def take(store: Store) -> Report:
         path = name_report(order)

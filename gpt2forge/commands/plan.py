@@ -70,7 +70,7 @@ def tell(job: Job, step: PlannedStep, owners: dict[str, str], count: int) -> tup
 
 
 def foretell(step: PlannedStep) -> str:
-    """How long a step that can run takes, what it leaves on the disk, and how much memory it needs."""
+    """Describe a step that can run: its time, its bytes on the disk and its memory."""
     if step.estimate is None or step.verdict in ("done", "cannot run"):
         return ""
     seconds = "" if step.estimate.seconds is None else f"~{step.estimate.seconds:.1f} s, "
@@ -78,7 +78,7 @@ def foretell(step: PlannedStep) -> str:
 
 
 def sum_up(plans: Sequence[Plan]) -> Iterator[str]:
-    """What all of it takes, each step once, what an upgrade makes anew, and what cannot run."""
+    """Sum up the plans: what they take, each step once; what an upgrade makes anew; and what cannot run."""
     if all(step.verdict == "done" for _, steps in plans for step in steps):
         yield "nothing to make: every step is done"
     steps = {step.identity: step for _, steps in plans for step in steps if step.verdict == "will run"}.values()

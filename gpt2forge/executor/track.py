@@ -45,7 +45,7 @@ class Track:
 
     @property
     def is_whole(self) -> bool:
-        """Whether every stage has come out or is blocked."""
+        """Tell whether every stage has an outcome or is blocked."""
         return all(stage.name in self.found or stage.name in self.blocked for stage in self.stages)
 
     @property
@@ -66,7 +66,7 @@ class Track:
                 yield stage
 
     def is_behind_block(self, stage: Stage) -> bool:
-        """Whether a stage reads what a blocked one would make."""
+        """Tell whether a stage reads the artifact of a blocked one."""
         return any(maker.name in self.blocked for maker in self.list_makers(stage))
 
     def list_makers(self, stage: Stage) -> list[Stage]:

@@ -21,7 +21,7 @@ from gpt2forge.store.store import Store
 
 @dataclass(frozen=True)
 class Kept:
-    """What an earlier version made, and in which versions it differs: {tool: (old, new)}; None: it is not installed."""
+    """An artifact of earlier versions, and how they differ: {tool: (old, new)}; None: it is not installed."""
 
     record: Record
     tools: Mapping[str, tuple[str, str | None]]

@@ -1,4 +1,4 @@
-"""What a build would do: each step done, to run, to run if the one before it comes out different, or unable to run."""
+"""The plan of a build: each step done, to run, to run if the one before it comes out different, or unable to run."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace

@@ -22,16 +22,6 @@ MEASURE = Stage("measure", None, (), ("text",), "numbers", (), 1, gather.run, op
 """Is never run here."""
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "cache")
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    return tmp_path / "source"
-
-
 def run_all(
     tracks: list[Track], store: Store, lanes: int = 2, keep_going: bool = False, rerun: str | None = None
 ) -> list[Event]:

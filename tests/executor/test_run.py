@@ -22,16 +22,6 @@ from tests.toy.job import make_job, run, words
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "cache")
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    return tmp_path / "source"
-
-
 def test_first_run_builds_every_step_and_says_why(store: Store, source: Path) -> None:
     outcomes = run(make_job(source), store)
     assert words(outcomes) == ["built"] * 3

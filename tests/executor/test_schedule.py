@@ -28,16 +28,6 @@ pytestmark = pytest.mark.slow
 PLENTY = 1 << 40
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "cache")
-
-
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    return tmp_path / "source"
-
-
 def run_all(
     jobs: list[Job], store: Store, lanes: int = 2, memory: int = PLENTY, keep_going: bool = False
 ) -> tuple[list[Track], list[Event]]:
