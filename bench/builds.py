@@ -11,7 +11,7 @@ from typing import Any
 from bench.memory import Sampler
 from bench.plan import RECIPES, Plan
 from gpt2forge.measure.spread import Spread, summarize
-from gpt2forge.store.disk import remove_tree
+from gpt2forge.store.atomic import remove_tree
 
 COLD, FITTED = "int8 blocks of 128", "int4 blocks of 128, fitted"
 

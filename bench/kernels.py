@@ -19,14 +19,14 @@ from bench.quiet import Gate
 from bench.shapes import LARGE, Shape
 from gpt2forge.graph.builder import MICROSOFT, Builder
 from gpt2forge.graph.gpt2 import IR_VERSION, OPSET
-from gpt2forge.graph.package import Region
-from gpt2forge.graph.quantize.blocks import count_blocks
-from gpt2forge.graph.quantize.linear import write_integer_matmul
-from gpt2forge.graph.quantize.matmul import BlockMatrix, write_matmul
-from gpt2forge.graph.quantize.rows import SIGNED
-from gpt2forge.graph.session import make_options
 from gpt2forge.measure.bandwidth import Bandwidth
 from gpt2forge.measure.spread import summarize
+from gpt2forge.quantize.activations import SIGNED
+from gpt2forge.quantize.blocks import count_blocks
+from gpt2forge.quantize.data_file import Region
+from gpt2forge.quantize.linear import write_integer_matmul
+from gpt2forge.quantize.matmul import BlockMatrix, write_matmul
+from gpt2forge.runtime.session import make_options
 
 PAIRS, GROUPS, HEADS = 8, 20, 2  # 774M's 105, 98 and 129 million weights
 REPEATS = 5  # of one row, which takes little time; the median of them counts

@@ -7,7 +7,7 @@ from bench.goals import LONG, PYTORCH, Verdict, find, find_loop
 from bench.page import PEERS
 from bench.plan import SHORT
 from bench.sheet import Sheet, show_spread
-from gpt2forge.commands.worth import say_interval
+from gpt2forge.cli.summary import say_interval
 
 Results = Mapping[str, Any]
 

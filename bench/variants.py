@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.plan import RECIPES, Plan
 from gpt2forge.measure.spread import summarize
-from gpt2forge.store.disk import remove_tree
+from gpt2forge.store.atomic import remove_tree
 
 UNMEASURED = ("--skip", "verify,benchmark")
 ROUNDS = 3  # at most: a round is a dozen builds

@@ -11,8 +11,8 @@ __all__ = ["Built", "Model", "Score", "UserError", "build", "load"]
 
 PLACES = {
     "Built": "gpt2forge.api",
-    "Model": "gpt2forge.built",
-    "Score": "gpt2forge.graph.score",
+    "Model": "gpt2forge.runtime.model",
+    "Score": "gpt2forge.runtime.score",
     "UserError": "gpt2forge.errors",
     "build": "gpt2forge.api",
     "load": "gpt2forge.api",

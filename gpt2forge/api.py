@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gpt2forge.arguments import check_argument
-from gpt2forge.errors import MENDABLE, UserError, say_refusal
+from gpt2forge.errors import MENDABLE, UserError, check_argument, say_refusal
 
 if TYPE_CHECKING:
-    from gpt2forge.built import Model
-    from gpt2forge.progress import Emit
+    from gpt2forge.executor.events import Emit
+    from gpt2forge.runtime.model import Model
 
 
 @dataclass(frozen=True)
@@ -37,12 +36,12 @@ def build(
     It is named as `NAME` or `NAME@VARIANT` under `recipes/`, or by its path.
     `changes` are as for `--set`: "quantization.granularity=32"; they need a `name` to publish under. `rerun` names a
     stage to make again, `skip` measuring stages to leave out: ["verify", "benchmark"]. Prints nothing; `progress` is
-    called with the events of gpt2forge.progress as they happen.
+    called with the events of gpt2forge.executor.events as they happen.
     Raises UserError with the lines that the command would print.
     """
-    from gpt2forge.commands.order import build_one, choose_means, make_order
+    from gpt2forge.builder.build import build_one, choose_means, make_order
     from gpt2forge.executor.run import Options
-    from gpt2forge.recipe import load_recipe
+    from gpt2forge.recipe.load import load_recipe
     from gpt2forge.store.store import Store
 
     changes = [changes] if isinstance(changes, str) else changes
@@ -70,8 +69,8 @@ def load(built: str | os.PathLike[str], threads: int = 0) -> "Model":
 
     Raises UserError where nothing was built, or it is no longer whole.
     """
-    from gpt2forge.built import open_model
-    from gpt2forge.commands.output import find_output
+    from gpt2forge.builder.outputs import find_output
+    from gpt2forge.runtime.model import open_model
 
     if not isinstance(built, str | os.PathLike):
         raise TypeError(f"`built` must be a recipe's name or a path, not {type(built).__name__}")

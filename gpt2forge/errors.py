@@ -4,6 +4,7 @@ import difflib
 import errno
 from collections.abc import Sequence
 from dataclasses import dataclass
+from numbers import Integral, Real
 
 MENDABLE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.EIO, errno.EFBIG),
@@ -71,3 +72,12 @@ def suggest_close(word: str, known: Sequence[str]) -> str:
 
 def quote(words: Sequence[str]) -> str:
     return ", ".join(f"`{word}`" for word in words)
+
+
+WORDS: dict[type, str] = {str: "text (str)", Integral: "a whole number", Real: "a number"}
+
+
+def check_argument(name: str, value: object, kind: type) -> None:
+    """Raises TypeError unless the value is of this kind; `True` and `False` are no numbers."""
+    if isinstance(value, bool) or not isinstance(value, kind):
+        raise TypeError(f"`{name}` must be {WORDS[kind]}, not {type(value).__name__}")

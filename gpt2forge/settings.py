@@ -11,12 +11,13 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError
 
-from gpt2forge.composition import drop_nulls
-from gpt2forge.document import Node, read_document
 from gpt2forge.errors import RecipeError, UserError
-from gpt2forge.recipe import Loc, explain
-from gpt2forge.sizes import PATTERN, parse_size
-from gpt2forge.stage import Section
+from gpt2forge.recipe.faults import explain
+from gpt2forge.recipe.merge import drop_nulls
+from gpt2forge.recipe.schema import Loc
+from gpt2forge.recipe.yaml import Node, read_document
+from gpt2forge.stages.stage import Section
+from gpt2forge.units import PATTERN, parse_size
 
 FILE = Path("gpt2forge.yaml")
 PERCENTAGE = r"(\d{1,3}(?:\.\d{1,9})?)%"

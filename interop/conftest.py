@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from gpt2forge.graph.saturation import saturates
+from gpt2forge.runtime.session import saturates
 from interop.prompts import NEW, PROMPTS
 from interop.reference import Continuation, continue_prompts
 from tests.workshop import Workshop, make_workshop

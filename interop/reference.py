@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from gpt2forge.graph.decode import Decoder, open_decoder
-from gpt2forge.graph.text import read_tokenizer
+from gpt2forge.runtime.decoder import Decoder, open_decoder
+from gpt2forge.runtime.text import read_tokenizer
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from bench.builds import run_build
 from bench.plan import WORK, Plan
 from bench.prepare import EXAMPLES, link_folders, prepare_checkpoint
 from bench.shapes import SHAPES
-from gpt2forge.graph.text import read_tokenizer
+from gpt2forge.runtime.text import read_tokenizer
 from interop.browser import type_prompt
 from interop.checks import check_alone
 from interop.hosts import HOSTS

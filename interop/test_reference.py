@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers import GPT2LMHeadModel
 
-from gpt2forge.model.conversion import convert_checkpoint
+from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint
 from interop.prompts import NEW
 from interop.reference import Continuation
 from tests.workshop import ROOT

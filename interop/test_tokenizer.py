@@ -16,11 +16,11 @@ from tokenizers import Tokenizer
 from transformers import GPT2Config, GPT2LMHeadModel
 
 import gpt2forge
-from gpt2forge.model.tokenizer import write_tokenizer
-from gpt2forge.model.vocabulary import read_openai_vocabulary
+from gpt2forge.checkpoint.tokenizer import write_tokenizer
+from gpt2forge.checkpoint.vocabulary import read_openai_vocabulary
 from interop.environments import make_node
-from tests.model.encoders import END_OF_TEXT, make_tiktoken
-from tests.model.fuzz import POINTS, make_texts, place_everywhere
+from tests.checkpoint.encoders import END_OF_TEXT, make_tiktoken
+from tests.checkpoint.fuzz import POINTS, make_texts, place_everywhere
 from tests.workshop import ROOT, Workshop
 
 COUNT, FEWER, AT_ONCE = 100_000, 30_000, 10_000

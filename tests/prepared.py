@@ -42,7 +42,8 @@ class Prepared:
 
 
 def main() -> None:
-    from gpt2forge import cli, quick  # noqa: F401
+    from gpt2forge import main  # noqa: F401
+    from gpt2forge.cli import program  # noqa: F401
 
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -56,7 +57,7 @@ def main() -> None:
 
 def carry_out(order: dict[str, Any]) -> int:
     """Be `python -m gpt2forge` with these words, in that folder, with those streams; return its exit code."""
-    from gpt2forge import quick
+    from gpt2forge import main
 
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         os.dup2(os.open(order[name], os.O_RDONLY if name == "stdin" else os.O_WRONLY | os.O_CREAT, 0o600), number)
@@ -68,7 +69,7 @@ def carry_out(order: dict[str, Any]) -> int:
     sys.path[0] = order["folder"]
     sys.argv = [str(ROOT / "gpt2forge/__main__.py"), *order["words"]]
     try:
-        quick.main()
+        main.main()
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else 1 if end.code else 0

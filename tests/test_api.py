@@ -17,7 +17,7 @@ import torch
 from transformers import GPT2LMHeadModel
 
 import gpt2forge
-from gpt2forge.progress import Event, RunFinished, StepFinished
+from gpt2forge.executor.events import Event, RunFinished, StepFinished
 from tests.workshop import ROOT, Workshop, make_workshop
 
 pytestmark = pytest.mark.slow

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from gpt2forge.document import parse, read_document
+from gpt2forge.recipe.yaml import parse, read_document
 from tests.workshop import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))

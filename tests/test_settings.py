@@ -9,10 +9,10 @@ from typing import Any
 import jsonschema
 import pytest
 
-from gpt2forge.document import parse
 from gpt2forge.errors import UserError
+from gpt2forge.recipe.yaml import parse
 from gpt2forge.settings import BuildSettings, Settings, StoreSettings, load_settings
-from gpt2forge.sizes import parse_size
+from gpt2forge.units import parse_size
 from tests.workshop import ROOT, Workshop
 
 PAGE = (ROOT / "docs/settings.md").read_text(encoding="utf-8")

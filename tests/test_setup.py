@@ -13,7 +13,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
 
-from gpt2forge.document import read_document
+from gpt2forge.recipe.yaml import read_document
 from tests.pythons.project import list_supported
 
 ROOT = Path(__file__).parents[1]

@@ -24,7 +24,7 @@ SCRIPTS = (
     "bench/checkpoint.py",
     "interop/tensorflow/read.py",
     "interop/tensorflow/save.py",
-    "tests/model/tensorflow_cases.py",
+    "tests/checkpoint/tensorflow_cases.py",
 )
 """The files that run in TensorFlow's process."""
 LOADERS = ("__import__", "import_module", "importorskip", "run_module")

@@ -9,11 +9,10 @@ import numpy as np
 
 from bench.peers.process import Peer, PeerFault
 from bench.plan import Plan
-from gpt2forge.graph.text import encode_beginning, read_tokenizer
-from gpt2forge.graph.windows import cut_windows
+from gpt2forge.measure.distributions import Reference, summarize_window
 from gpt2forge.measure.divergence import compare_window
 from gpt2forge.measure.fidelity import summarize
-from gpt2forge.measure.reference import Reference, summarize_window
+from gpt2forge.runtime.text import cut_windows, encode_beginning, read_tokenizer
 
 TEXT = "heldout.txt"
 

@@ -22,7 +22,7 @@ from bench.say import say
 from gpt2forge.measure.bandwidth import Bandwidth
 from gpt2forge.measure.host import count_threads
 from gpt2forge.measure.spread import summarize
-from gpt2forge.store.disk import remove_tree
+from gpt2forge.store.atomic import remove_tree
 
 PAUSE = 0.25  # seconds: threads of what ran before stop spinning; Intel's OpenMP lets them for 0.2
 RESERVE = 2e9  # bytes, for what a run needs

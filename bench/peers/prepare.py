@@ -14,7 +14,7 @@ from bench.peers.process import start
 from bench.peers.systems import OURS, System
 from bench.plan import Plan
 from bench.prepare import link_folders
-from gpt2forge.store.disk import remove_tree
+from gpt2forge.store.atomic import remove_tree
 
 
 def prepare(plan: Plan, system: System, weights: Path, before: Mapping[str, Any]) -> dict[str, Any]:

@@ -3,14 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gpt2forge.errors import UserError
-from gpt2forge.executor.means import Means, count_processors, find_memory
-from gpt2forge.executor.schedule import Schedule
-from gpt2forge.executor.track import Track, allow
-from gpt2forge.outcome import Outcome
+from gpt2forge.errors import UserError, quote
+from gpt2forge.executor.events import Emit, Meter
+from gpt2forge.executor.job_run import Track, allow
+from gpt2forge.executor.outcome import Outcome
+from gpt2forge.executor.resources import Means, count_processors, find_memory
+from gpt2forge.executor.scheduler import Schedule
 from gpt2forge.plan.job import Job
-from gpt2forge.progress import Emit, Meter
-from gpt2forge.recipe import quote
 from gpt2forge.store.store import Store
 
 

@@ -10,21 +10,21 @@ from threading import Event
 from typing import Any, Literal
 
 from gpt2forge.errors import UserError
-from gpt2forge.executor.machine import hold_machine
-from gpt2forge.executor.process import Ended, run_worker
-from gpt2forge.outcome import Outcome
-from gpt2forge.plan.assume import Kept, find_kept, revise
+from gpt2forge.executor.events import Emit, Meter, StepStarted, StepWaiting
+from gpt2forge.executor.machine_lock import hold_machine
+from gpt2forge.executor.outcome import Outcome
+from gpt2forge.executor.worker_process import Ended, run_worker
+from gpt2forge.plan.equivalents import Kept, find_kept, revise
 from gpt2forge.plan.estimate import Estimate, estimate, measure_inputs
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import make_key, make_pre_image
 from gpt2forge.plan.reason import THROWN_AWAY, Nearest, explain, find_nearest
 from gpt2forge.plan.tools import Versions
-from gpt2forge.progress import Emit, Meter, StepStarted, StepWaiting
-from gpt2forge.provenance import add_story
-from gpt2forge.stage import Stage
-from gpt2forge.store.disk import remove_tree
-from gpt2forge.store.memo import Identity
-from gpt2forge.store.record import Record
+from gpt2forge.stages.provenance import add_story
+from gpt2forge.stages.stage import Stage
+from gpt2forge.store.atomic import remove_tree
+from gpt2forge.store.records import Record
+from gpt2forge.store.stat_cache import Identity
 from gpt2forge.store.store import Store
 
 Look = Mapping[Path, Identity]

@@ -1,1 +1,1 @@
-"""GPT-2 as an ONNX graph: built, rewritten, quantized, run."""
+"""GPT-2 as an ONNX graph: built node by node, and rewritten by passes."""

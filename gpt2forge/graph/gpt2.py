@@ -32,7 +32,7 @@ from gpt2forge.graph.interface import (
     type_outputs,
 )
 from gpt2forge.graph.mask import write_mask
-from gpt2forge.graph.weights import Weights
+from gpt2forge.graph.weight_refs import Weights
 
 OPSET = 17  # the first with LayerNormalization: whatever can run this graph, does
 IR_VERSION = 8  # the one that belongs to it

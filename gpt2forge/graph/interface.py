@@ -18,6 +18,7 @@ ATTENTION_MASK = "attention_mask"
 POSITION_IDS = "position_ids"
 LOGITS_TO_KEEP = "logits_to_keep"
 LOGITS = "logits"
+IN_PLACE = "GroupQueryAttention"  # the operator that can extend keys and values where they lie
 KEPT_RESIDUAL = "logits_to_keep.residual"
 """The rows of the last layer that are still worked on behind its attention."""
 
@@ -75,3 +76,8 @@ def type_outputs(config: Dimensions, logits: ir.Value, presents: Iterable[ir.Val
     for present in presents:
         present.type = ir.TensorType(ir.DataType.FLOAT)
         present.shape = ir.Shape((BATCH, config.n_head, TOTAL, config.head_width))
+
+
+def extends_in_place(graph: ir.Graph) -> bool:
+    """True when the same memory may be bound as past and present; else the present is new memory each time."""
+    return any(node.op_type == IN_PLACE for node in graph)

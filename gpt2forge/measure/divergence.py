@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gpt2forge.graph.likelihood import Array, log_softmax, split_rows
-from gpt2forge.measure.reference import ROWS, Reference
+from gpt2forge.measure.distributions import ROWS, Reference
+from gpt2forge.runtime.likelihood import Array, log_softmax, split_rows
 
 LEAST = 1e-300  # a share, so that a tail of nothing has a logarithm
 

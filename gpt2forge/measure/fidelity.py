@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from gpt2forge.graph.decode import Decoder
-from gpt2forge.graph.likelihood import Array
+from gpt2forge.measure.distributions import Reference
 from gpt2forge.measure.divergence import Divergence, compare_window, join
 from gpt2forge.measure.finite import check_finite
-from gpt2forge.measure.reference import Reference
+from gpt2forge.runtime.decoder import Decoder
+from gpt2forge.runtime.likelihood import Array
 
 SAMPLES = 400
 SHARE = (2.5, 97.5)  # percentiles

@@ -3,7 +3,7 @@
 import numpy as np
 
 from gpt2forge.errors import UserError
-from gpt2forge.graph.likelihood import Array
+from gpt2forge.runtime.likelihood import Array
 
 
 def check_finite(values: Array) -> None:

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from gpt2forge.graph.decode import Decoder, GrowingStep, Step
-from gpt2forge.graph.feeds import read_cache_shape
-from gpt2forge.graph.likelihood import Array
 from gpt2forge.measure.finite import check_finite
+from gpt2forge.runtime.decoder import Decoder, GrowingStep, Step
+from gpt2forge.runtime.feeds import read_cache_shape
+from gpt2forge.runtime.likelihood import Array
 
 Check = Callable[[Decoder, Array], Iterator[float]]
 """Takes a prompt (S,) and gives the difference at each length from 1 to S; one at a time, so that progress shows."""

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from gpt2forge.measure.bandwidth import Bandwidth
 from gpt2forge.measure.contestant import serve
-from gpt2forge.model.oracle import Oracle
+from gpt2forge.pytorch.oracle import Oracle
 
 
 def open_oracle(weights: Path, threads: int, capacity: int) -> Oracle:

@@ -9,8 +9,8 @@ from typing import Protocol
 
 import numpy as np
 
-from gpt2forge.graph.decode import open_decoder
-from gpt2forge.graph.likelihood import Array
+from gpt2forge.runtime.decoder import open_decoder
+from gpt2forge.runtime.likelihood import Array
 
 SHORT = 50  # milliseconds: a prompt that is read faster is read several times in a turn
 MOST = 9  # times

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from gpt2forge.errors import UserError
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.tools import Versions, find_versions, list_missing, name_installer
-from gpt2forge.recipe import MEASURING
-from gpt2forge.stage import Stage
+from gpt2forge.stages.all_stages import MEASURING
+from gpt2forge.stages.stage import Stage
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpt2forge.digest import digest_bytes, digest_value
-from gpt2forge.store.memo import Memo
+from gpt2forge.store.stat_cache import Memo
 
 PACKAGE = Path(__file__).parents[1]
 LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.ENCODING}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.reason import Nearest
-from gpt2forge.stage import Stage
+from gpt2forge.stages.stage import Stage
 from gpt2forge.store.store import Store
 
 DECIDING = ("section", "target")  # the parts of a pre-image that say how much comes out

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gpt2forge.artifact import Manifest, make_manifest
 from gpt2forge.digest import digest_bytes
-from gpt2forge.stage import Advance, Section, Stage, Target
-from gpt2forge.store.memo import Identity, Memo, identify
+from gpt2forge.stages.stage import Advance, Section, Stage, Target
+from gpt2forge.store.manifest import Manifest, make_manifest
+from gpt2forge.store.stat_cache import Identity, Memo, identify
 
 
 @dataclass(frozen=True)

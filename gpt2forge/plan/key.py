@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from gpt2forge import worker
 from gpt2forge.digest import digest_value
 from gpt2forge.measure.host import describe_host
 from gpt2forge.plan.code import digest_code
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.tools import find_versions
-from gpt2forge.stage import Stage
-from gpt2forge.store.memo import Memo
+from gpt2forge.stages import worker
+from gpt2forge.stages.stage import Stage
+from gpt2forge.store.stat_cache import Memo
 
 
 def make_pre_image(job: Job, stage: Stage, digests: Mapping[str, str | None], memo: Memo) -> dict[str, Any]:

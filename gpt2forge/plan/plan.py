@@ -4,13 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-from gpt2forge.plan.assume import find_kept, revise
 from gpt2forge.plan.blocked import Block, find_block
+from gpt2forge.plan.equivalents import find_kept, revise
 from gpt2forge.plan.estimate import Estimate, estimate
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import make_key, make_pre_image
 from gpt2forge.plan.reason import THROWN_AWAY, Nearest, explain, find_nearest
-from gpt2forge.stage import PACKAGE, Advance, Stage
+from gpt2forge.stages.stage import PACKAGE, Advance, Stage
 from gpt2forge.store.store import Store
 
 Verdict = Literal["done", "will run", "may run", "cannot run"]

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpt2forge.plan.job import recall_files
-from gpt2forge.stage import Stage
-from gpt2forge.store.memo import Memo
-from gpt2forge.store.record import Record
+from gpt2forge.stages.stage import Stage
+from gpt2forge.store.records import Record
+from gpt2forge.store.stat_cache import Memo
 
 THROWN_AWAY = "its artifact was thrown away"
 FEW = 3  # names in a sentence; the rest is counted

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 
-from gpt2forge.stage import Stage
+from gpt2forge.stages.stage import Stage
 
 EXTRAS: Mapping[str, str] = {"torch": "torch", "transformers": "torch"}
 """The extra of gpt2forge that installs a tool; all other tools are installed with gpt2forge itself."""

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from gpt2forge.stage import PACKAGE, Inputs, Metrics, Section, Stage, Target
+from gpt2forge.stages.stage import PACKAGE, Inputs, Metrics, Section, Stage, Target
 
 Count = Annotated[int, Field(ge=1)]
 
@@ -21,7 +21,7 @@ class Benchmark(Section):
 
 def run(inputs: Inputs, section: Benchmark, target: Target, out: Path) -> Metrics:
     """Write `benchmark.json`: times with their spread, memory, and the share of what the machine's memory allows."""
-    from gpt2forge.measure.benchmark import measure
+    from gpt2forge.measure.speed import measure
 
     found = measure(
         inputs[PACKAGE], inputs["weights"], section.prompt_tokens, section.new_tokens, section.rounds, inputs.advance

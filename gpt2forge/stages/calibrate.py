@@ -5,8 +5,8 @@ from typing import Annotated, Protocol
 
 from pydantic import Field
 
-from gpt2forge.stage import Inputs, Metrics, Section, Stage, Target
-from gpt2forge.stages.texts import read_windows
+from gpt2forge.stages.read_texts import read_windows
+from gpt2forge.stages.stage import Inputs, Metrics, Section, Stage, Target
 
 
 class Calibration(Section):
@@ -28,7 +28,7 @@ def run(inputs: Inputs, section: TextLimit, target: Target, out: Path) -> Metric
 
     Raises UserError when the text is not UTF-8 or too short, or the checkpoint has no tokenizer.
     """
-    from gpt2forge.model.calibration import write_statistics
+    from gpt2forge.pytorch.calibration import write_statistics
 
     windows = read_windows(inputs["weights"], inputs["calibration_text"], section.tokens)
     write_statistics(inputs["weights"], windows, out, inputs.advance)

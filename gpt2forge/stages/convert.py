@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gpt2forge.stage import Inputs, Metrics, Section, Stage, Target
+from gpt2forge.stages.stage import Inputs, Metrics, Section, Stage, Target
 
 
 class Source(Section):
@@ -16,7 +16,7 @@ def run(inputs: Inputs, section: None, target: Target, out: Path) -> Metrics:
 
     Raises UserError when the checkpoint is incomplete, damaged, or not a GPT-2 that can be built.
     """
-    from gpt2forge.model.conversion import convert_checkpoint
+    from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint
 
     converted = convert_checkpoint(inputs["checkpoint"], out, lambda done, total: inputs.advance(done, total, "B"))
     inputs.vouch(converted.written)

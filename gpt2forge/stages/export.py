@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gpt2forge.stage import Inputs, Metrics, Stage, Target
+from gpt2forge.stages.stage import Inputs, Metrics, Stage, Target
 
 
 def run(inputs: Inputs, section: None, target: Target, out: Path) -> Metrics:
@@ -10,11 +10,11 @@ def run(inputs: Inputs, section: None, target: Target, out: Path) -> Metrics:
 
     Raises UserError when a weight is missing or does not fit config.json.
     """
-    from gpt2forge.graph.files import write_graph
+    from gpt2forge.checkpoint.config import read_config
+    from gpt2forge.checkpoint.safetensors import read_header
     from gpt2forge.graph.gpt2 import build_graph
-    from gpt2forge.graph.weights import WEIGHTS_FILE
-    from gpt2forge.model.config import read_config
-    from gpt2forge.model.weights import read_header
+    from gpt2forge.graph.model_file import write_graph
+    from gpt2forge.graph.weight_refs import WEIGHTS_FILE
 
     weights = inputs["weights"]
     model = build_graph(read_config(weights), read_header(weights / WEIGHTS_FILE))

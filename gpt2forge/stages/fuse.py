@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gpt2forge.stage import Inputs, Metrics, Section, Stage, Target
+from gpt2forge.stages.stage import Inputs, Metrics, Section, Stage, Target
 
 
 class Fusion(Section):
@@ -19,9 +19,9 @@ def run(inputs: Inputs, section: Fusion, target: Target, out: Path) -> Metrics:
 
     Raises UserError when a pass cannot be used for this model, GraphError when the graph is not as export writes it.
     """
-    from gpt2forge.graph.check import annotate_shapes, check_graph
-    from gpt2forge.graph.files import read_graph, write_graph
-    from gpt2forge.graph.fusion import count_operators, fuse
+    from gpt2forge.graph.model_file import read_graph, write_graph
+    from gpt2forge.graph.passes.fusion import count_operators, fuse
+    from gpt2forge.graph.validate import annotate_shapes, check_graph
 
     model = read_graph(inputs["graph"])
     annotate_shapes(model)

@@ -6,9 +6,16 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field, ValidationInfo, field_validator
 
 from gpt2forge.errors import suggest
-from gpt2forge.graph.quantize.names import KINDS, can_match, find_conflict, list_linears
-from gpt2forge.graph.quantize.scheme import CHANNEL, choose_granularity, choose_table_block
-from gpt2forge.stage import Section
+from gpt2forge.quantize.scheme import (
+    CHANNEL,
+    KINDS,
+    can_match,
+    choose_granularity,
+    choose_table_block,
+    find_conflict,
+    list_linears,
+)
+from gpt2forge.stages.stage import Section
 
 Embeddings = Literal["none", "int8", "int4", "float16"]
 Positions = Literal["float32", "float16"]

@@ -5,9 +5,9 @@ import os
 from pathlib import Path
 
 from gpt2forge.errors import UserError
-from gpt2forge.graph.quantize.scheme import CHANNEL
-from gpt2forge.stage import Inputs, Metrics, Stage, Target
+from gpt2forge.quantize.scheme import CHANNEL
 from gpt2forge.stages.quantization import SATURATION, Quantization, reads_statistics
+from gpt2forge.stages.stage import Inputs, Metrics, Stage, Target
 
 SHARES = {"none": 1.0, "int8": 0.26, "int4": 0.15, "float16": 0.5}
 """About how many bytes are left of one, scales among them."""
@@ -34,15 +34,15 @@ def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Met
     # wait for each other: GPTQ took five to nine times as long.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
-    from gpt2forge.graph.audit import audit_package
-    from gpt2forge.graph.cache import extends_in_place
-    from gpt2forge.graph.files import read_graph
-    from gpt2forge.graph.package import find_weights
-    from gpt2forge.graph.quantize.cache import Magnitudes, quantize_cache
-    from gpt2forge.graph.quantize.fit import Fit
-    from gpt2forge.graph.quantize.model import quantize_model
-    from gpt2forge.graph.quantize.scheme import make_scheme
-    from gpt2forge.model.statistics import list_cache_magnitudes, open_statistics
+    from gpt2forge.graph.interface import extends_in_place
+    from gpt2forge.graph.model_file import read_graph
+    from gpt2forge.quantize.audit import audit_package
+    from gpt2forge.quantize.data_file import find_weights
+    from gpt2forge.quantize.fit import Fit
+    from gpt2forge.quantize.kv_cache import Magnitudes, quantize_cache
+    from gpt2forge.quantize.quantize_model import quantize_model
+    from gpt2forge.quantize.scheme import make_scheme
+    from gpt2forge.quantize.statistics import list_cache_magnitudes, open_statistics
 
     if CHANNEL in section.granularities and target.cpu != "vnni":
         raise UserError(f"`quantization.granularity: channel` needs `target.cpu: vnni`: {SATURATION}")
@@ -68,8 +68,8 @@ def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Met
 
 def write_texts(weights: Path, out: Path, in_place: bool, device: str) -> None:
     """Copy what other tools read beside the model, and write what onnxruntime-genai reads."""
-    from gpt2forge.graph.genai import make_genai_config
-    from gpt2forge.model.config import read_config
+    from gpt2forge.checkpoint.config import read_config
+    from gpt2forge.quantize.genai import make_genai_config
 
     for name in COPIED:
         if (weights / name).is_file():

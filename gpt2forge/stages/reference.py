@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Protocol
 
-from gpt2forge.stage import Inputs, Metrics, Stage, Target
-from gpt2forge.stages.texts import read_windows
+from gpt2forge.stages.read_texts import read_windows
+from gpt2forge.stages.stage import Inputs, Metrics, Stage, Target
 
 POSITION = 1300  # bytes that are kept of each
 
@@ -23,8 +23,8 @@ def run(inputs: Inputs, section: TextLimit, target: Target, out: Path) -> Metric
     """
     import numpy as np
 
-    from gpt2forge.measure.reference import join, summarize_window, write_reference
-    from gpt2forge.model.oracle import Oracle
+    from gpt2forge.measure.distributions import join, summarize_window, write_reference
+    from gpt2forge.pytorch.oracle import Oracle
 
     weights = inputs["weights"]
     windows = read_windows(weights, inputs["text"], section.tokens)

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from gpt2forge.stage import PACKAGE, Inputs, Metrics, Section, Stage, Target
+from gpt2forge.stages.stage import PACKAGE, Inputs, Metrics, Section, Stage, Target
 
 PROMPT = 32  # tokens of each prompt that the properties are tried on
 PERCENTAGE = r"^(\d+(\.\d*)?|\.\d+)%$"
@@ -50,11 +50,11 @@ class Verify(Section):
 def run(inputs: Inputs, section: None, target: Target, out: Path) -> Metrics:
     """Write `verify.json`: perplexity, divergence and agreement with their intervals, and the properties."""
     from gpt2forge.digest import digest_bytes
-    from gpt2forge.graph.decode import open_decoder
+    from gpt2forge.measure.distributions import read_reference
     from gpt2forge.measure.fidelity import measure_fidelity
     from gpt2forge.measure.host import describe_host
     from gpt2forge.measure.properties import try_properties
-    from gpt2forge.measure.reference import read_reference
+    from gpt2forge.runtime.decoder import open_decoder
 
     reference = read_reference(inputs["reference"])
     decoder = open_decoder(inputs[PACKAGE])

@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gpt2forge.store.memo import DIGEST
-from gpt2forge.store.record import Record
+from gpt2forge.store.records import Record
 from gpt2forge.store.roots import Root, find_target, list_roots
+from gpt2forge.store.stat_cache import DIGEST
 from gpt2forge.store.store import Store
 
 

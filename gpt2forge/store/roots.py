@@ -12,7 +12,7 @@ from pathlib import Path
 
 from gpt2forge.digest import digest_bytes
 from gpt2forge.errors import UserError
-from gpt2forge.store.disk import replace_text
+from gpt2forge.store.atomic import replace_text
 from gpt2forge.store.store import Store
 
 

@@ -20,13 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from gpt2forge.artifact import Manifest, list_files, make_manifest, parse_manifest
 from gpt2forge.digest import Written, canonical_json, digest_file
 from gpt2forge.errors import UserError
-from gpt2forge.store.disk import READ_ONLY_FILE, is_folder, protect_folders, remove_tree, sync, write_whole
-from gpt2forge.store.locking import acquire
-from gpt2forge.store.memo import Memo
-from gpt2forge.store.record import Record, parse_record
+from gpt2forge.store.atomic import READ_ONLY_FILE, is_folder, protect_folders, remove_tree, sync, write_whole
+from gpt2forge.store.locks import acquire
+from gpt2forge.store.manifest import Manifest, list_files, make_manifest, parse_manifest
+from gpt2forge.store.records import Record, parse_record
+from gpt2forge.store.stat_cache import Memo
 
 
 class StoreBusy(UserError):

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime as ort
 
-from gpt2forge.graph.feeds import make_feeds, read_cache_shape, run
-from gpt2forge.graph.files import GRAPH_FILE
-from gpt2forge.graph.session import open_package
+from gpt2forge.graph.model_file import GRAPH_FILE
+from gpt2forge.runtime.feeds import make_feeds, read_cache_shape, run
+from gpt2forge.runtime.session import open_package
 
 
 def main(package: Path, how: str, tokens: str, out: str) -> None:

@@ -5,7 +5,7 @@ import json
 import sys
 from contextlib import redirect_stderr, redirect_stdout
 
-from gpt2forge.cli import run
+from gpt2forge.cli.program import run
 
 
 def run_all(lines: list[list[str]]) -> list[tuple[int, str, str]]:

@@ -11,8 +11,8 @@ from typing import Any
 import click
 import pytest
 
-from gpt2forge.cli import program
-from gpt2forge.recipe import Recipe, find_section
+from gpt2forge.cli.program import program
+from gpt2forge.recipe.schema import Recipe, find_section
 from tests.workshop import ROOT, SHIPPED, Workshop, copy_workshop, shorten_recipes
 
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("examples/**/*.md")])

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from gpt2forge.executor.means import Means
+from gpt2forge.executor.events import Event, StepFinished
+from gpt2forge.executor.job_run import Track
+from gpt2forge.executor.outcome import Outcome
+from gpt2forge.executor.resources import Means
 from gpt2forge.executor.run import Options, run_tracks
-from gpt2forge.executor.track import Track
-from gpt2forge.outcome import Outcome
 from gpt2forge.plan.blocked import StepsBlocked
 from gpt2forge.plan.job import Job
-from gpt2forge.progress import Event, StepFinished
-from gpt2forge.stage import Stage
+from gpt2forge.stages.stage import Stage
 from gpt2forge.store.store import Store
 from tests.plan.test_blocked import NEEDS_IT, add_tool, block
 from tests.toy import gather, pack, repeat

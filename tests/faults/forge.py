@@ -14,10 +14,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from gpt2forge import worker
+from gpt2forge.builder.publish import publish
 from gpt2forge.errors import MENDABLE, UserError
-from gpt2forge.executor.publish import publish
-from gpt2forge.store.collect import collect
+from gpt2forge.stages import worker
+from gpt2forge.store.gc import collect
 from gpt2forge.store.roots import register
 from gpt2forge.store.store import Store
 from tests.toy.job import make_job, run

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 
+from gpt2forge.checkpoint.tf1.leveldb import read_table
 from gpt2forge.digest import canonical_json, digest_value
-from gpt2forge.model.table import read_table
+from tests.checkpoint.table_writer import make_entry, make_table
+from tests.checkpoint.tiny import DATA
 from tests.faults.conftest import Note
 from tests.faults.forge import Forge
 from tests.faults.state import read_tree
-from tests.model.table_writer import make_entry, make_table
-from tests.model.tiny import DATA
 from tests.workshop import UNMEASURED, Workshop, make_workshop
 
 pytestmark = pytest.mark.slow

@@ -22,7 +22,7 @@ DAY = 86400 * 10**9  # ns
 EARLIER = (  # the real command, whose clock was set back
     "import time, sys; now, now_ns = time.time, time.time_ns; "
     f"time.time, time.time_ns = lambda: now() - {DAY // 10**9}, lambda: now_ns() - {DAY}; "
-    "from gpt2forge.cli import main; main()"
+    "from gpt2forge.cli.program import main; main()"
 )
 
 

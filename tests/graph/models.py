@@ -14,12 +14,12 @@ pytest.importorskip("torch")
 import torch
 from transformers import GPT2Config, GPT2LMHeadModel
 
-from gpt2forge.graph.files import read_graph, write_graph
-from gpt2forge.graph.fusion import fuse
+from gpt2forge.checkpoint.config import read_config
+from gpt2forge.checkpoint.safetensors import read_header
 from gpt2forge.graph.gpt2 import build_graph
-from gpt2forge.graph.session import open_graph
-from gpt2forge.model.config import read_config
-from gpt2forge.model.weights import read_header
+from gpt2forge.graph.model_file import read_graph, write_graph
+from gpt2forge.graph.passes.fusion import fuse
+from gpt2forge.runtime.session import open_graph
 
 Array = np.ndarray[Any, Any]
 

@@ -16,14 +16,14 @@ pytest.importorskip("torch")
 
 from transformers import GPT2LMHeadModel
 
+from gpt2forge.checkpoint.config import ACTIVATIONS
 from gpt2forge.graph.activation import WRITERS
-from gpt2forge.graph.check import annotate_shapes, check_graph
-from gpt2forge.graph.feeds import make_feeds, read_cache_shape, run
-from gpt2forge.graph.files import read_graph, write_graph
-from gpt2forge.graph.fusion import fuse
+from gpt2forge.graph.model_file import read_graph, write_graph
 from gpt2forge.graph.passes import PASSES
-from gpt2forge.graph.session import open_graph
-from gpt2forge.model.config import ACTIVATIONS
+from gpt2forge.graph.passes.fusion import fuse
+from gpt2forge.graph.validate import annotate_shapes, check_graph
+from gpt2forge.runtime.feeds import make_feeds, read_cache_shape, run
+from gpt2forge.runtime.session import open_graph
 from tests.graph.models import Shape, distance, make_model, make_tiny, pad_left, torch_logits
 
 SETTINGS = [list(compress(PASSES, switches)) for switches in product((0, 1), repeat=len(PASSES))]

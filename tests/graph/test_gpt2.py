@@ -8,14 +8,14 @@ import onnx
 import onnxruntime as ort
 import pytest
 
+from gpt2forge.checkpoint.config import read_config
+from gpt2forge.checkpoint.safetensors import read_header
 from gpt2forge.errors import UserError
-from gpt2forge.graph.check import check_graph
-from gpt2forge.graph.feeds import make_feeds, read_cache_shape, run
-from gpt2forge.graph.files import read_graph, write_graph
 from gpt2forge.graph.gpt2 import build_graph
-from gpt2forge.graph.session import make_options
-from gpt2forge.model.config import read_config
-from gpt2forge.model.weights import read_header
+from gpt2forge.graph.model_file import read_graph, write_graph
+from gpt2forge.graph.validate import check_graph
+from gpt2forge.runtime.feeds import make_feeds, read_cache_shape, run
+from gpt2forge.runtime.session import make_options
 from tests.graph.models import Shape, Tiny, distance, make_tiny, pad_left, torch_logits
 
 SHAPES = {

@@ -7,10 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from gpt2forge.graph.likelihood import log_softmax
-from gpt2forge.measure import reference as module
-from gpt2forge.measure.divergence import compare_window, estimate_tail
-from gpt2forge.measure.reference import (
+from gpt2forge.measure import distributions as module
+from gpt2forge.measure.distributions import (
     TAIL,
     TOP,
     find_top,
@@ -19,6 +17,8 @@ from gpt2forge.measure.reference import (
     summarize_window,
     write_reference,
 )
+from gpt2forge.measure.divergence import compare_window, estimate_tail
+from gpt2forge.runtime.likelihood import log_softmax
 
 Array = np.ndarray[Any, Any]
 

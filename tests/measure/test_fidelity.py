@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from gpt2forge.errors import UserError
-from gpt2forge.graph.decode import Decoder, open_decoder
-from gpt2forge.graph.likelihood import Array
+from gpt2forge.measure.distributions import summarize_window
 from gpt2forge.measure.divergence import Divergence
 from gpt2forge.measure.fidelity import measure_fidelity, summarize
-from gpt2forge.measure.reference import summarize_window
+from gpt2forge.runtime.decoder import Decoder, open_decoder
+from gpt2forge.runtime.likelihood import Array
 from tests.workshop import Workshop
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from gpt2forge.errors import UserError
-from gpt2forge.graph.decode import Decoder, Step, open_decoder
-from gpt2forge.graph.likelihood import Array
 from gpt2forge.measure.properties import PROPERTIES, collect, differ, try_properties
+from gpt2forge.runtime.decoder import Decoder, Step, open_decoder
+from gpt2forge.runtime.likelihood import Array
 from tests.workshop import Workshop
 
 PROMPTS = [list(range(40, 52)), list(range(300, 308))]

@@ -12,8 +12,8 @@ import pytest
 
 from gpt2forge.errors import UserError
 from gpt2forge.measure import package_contestant
+from gpt2forge.measure.speed import count_read_bytes
 from gpt2forge.measure.turns import Contestant, Order
-from gpt2forge.measure.weights import count_read_bytes
 from tests.workshop import Workshop
 
 pytestmark = pytest.mark.slow

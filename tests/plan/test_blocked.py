@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from gpt2forge.commands.plan import sum_up
+from gpt2forge.cli.plan_command import sum_up
 from gpt2forge.plan.blocked import Block, StepsBlocked, find_block, list_blocks, tell_blocked
+from gpt2forge.plan.from_recipe import make_job as make_recipe_job
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import make_key
 from gpt2forge.plan.plan import PlannedStep, make_plan
-from gpt2forge.plan.recipe_job import make_job as make_recipe_job
 from gpt2forge.plan.tools import find_versions
-from gpt2forge.recipe import load_recipe
-from gpt2forge.stage import Stage
-from gpt2forge.store.record import Record
+from gpt2forge.recipe.load import load_recipe
+from gpt2forge.stages.stage import Stage
+from gpt2forge.store.records import Record
 from gpt2forge.store.store import Store
 from tests.toy import gather, pack, repeat
 from tests.toy.job import make_job, run

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gpt2forge.plan.code import PACKAGE, digest_code, find_reach, list_tokens
-from gpt2forge.store.memo import Memo
+from gpt2forge.store.stat_cache import Memo
 
 CODE = '''"""Doc."""
 
@@ -65,7 +65,7 @@ def test_reach_follows_imports_at_the_top_and_in_functions(tmp_path: Path) -> No
     module.write_text("import json\ndef f():\n    from gpt2forge.plan import code\n")
     reach = find_reach([module], Memo(tmp_path / "memo"))
     assert {"toy", "gpt2forge", "gpt2forge.plan", "gpt2forge.plan.code", "gpt2forge.digest"} <= set(reach)
-    assert "gpt2forge.cli" not in reach
+    assert "gpt2forge.cli.program" not in reach
     assert "json" not in reach
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gpt2forge.digest import canonical_json, digest_value
 from gpt2forge.measure.host import describe_host
 from gpt2forge.plan.key import make_key, make_pre_image
-from gpt2forge.store.memo import Memo
+from gpt2forge.store.stat_cache import Memo
 from tests.toy.job import make_job
 
 scalars = (

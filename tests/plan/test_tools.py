@@ -5,7 +5,7 @@ import tomllib
 from importlib.metadata import version
 
 from gpt2forge.plan.tools import EXTRAS, find_version, list_missing, name_installer
-from gpt2forge.recipe import STAGES
+from gpt2forge.stages.all_stages import STAGES
 from tests.workshop import ROOT
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from gpt2forge.executor.machine import hold_machine
+from gpt2forge.executor.machine_lock import hold_machine
 from gpt2forge.measure.host import describe_host
-from gpt2forge.measure.weights import count_read_bytes
+from gpt2forge.measure.speed import count_read_bytes
 from tests.workshop import LITTLE, UNMEASURED, Workshop
 
 pytestmark = pytest.mark.slow

@@ -8,17 +8,17 @@ import pytest
 
 pytest.importorskip("torch")
 
-from gpt2forge.graph.decode import open_decoder
-from gpt2forge.graph.feeds import read_cache_shape
-from gpt2forge.graph.files import read_graph, write_graph
-from gpt2forge.graph.fusion import fuse
+from gpt2forge.graph.model_file import read_graph, write_graph
 from gpt2forge.graph.passes import PASSES
-from gpt2forge.graph.sampling import choose_likeliest
+from gpt2forge.graph.passes.fusion import fuse
 from gpt2forge.measure.properties import try_properties
-from gpt2forge.model.calibration import write_statistics
-from gpt2forge.stage import Inputs, Target
+from gpt2forge.pytorch.calibration import write_statistics
+from gpt2forge.runtime.decoder import open_decoder
+from gpt2forge.runtime.feeds import read_cache_shape
+from gpt2forge.runtime.sampling import choose_likeliest
 from gpt2forge.stages.quantization import Quantization
 from gpt2forge.stages.quantize import STAGE
+from gpt2forge.stages.stage import Inputs, Target
 from tests.graph.models import Shape, Tiny, distance, make_tiny, torch_logits
 
 SCHEMES = {"none": 0.02, "int8": 0.03, "channel": 0.02}  # and how far properties may be off

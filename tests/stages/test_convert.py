@@ -15,15 +15,15 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoTokenizer, GPT2LMHeadModel
 
+from gpt2forge.checkpoint.config import read_config
+from gpt2forge.checkpoint.safetensors import read_header
 from gpt2forge.digest import Written, digest_file
 from gpt2forge.errors import UserError
-from gpt2forge.executor.process import run_worker
-from gpt2forge.model.config import read_config
-from gpt2forge.model.weights import read_header
-from gpt2forge.stage import Inputs, Target
+from gpt2forge.executor.worker_process import run_worker
 from gpt2forge.stages.convert import STAGE, Source
-from tests.model.huggingface_writer import change_tensors, make_model, write_huggingface
-from tests.model.tiny import DATA, DEEP, Shape, list_openai_shapes, make_values, translate
+from gpt2forge.stages.stage import Inputs, Target
+from tests.checkpoint.huggingface_writer import change_tensors, make_model, write_huggingface
+from tests.checkpoint.tiny import DATA, DEEP, Shape, list_openai_shapes, make_values, translate
 
 NANO = Path(__file__).parents[2] / "examples/nano"
 FILES = [

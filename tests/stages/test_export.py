@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from gpt2forge.errors import UserError
-from gpt2forge.graph.feeds import make_feeds, read_cache_shape, run
-from gpt2forge.graph.session import open_graph
-from gpt2forge.stage import Inputs, Target
+from gpt2forge.runtime.feeds import make_feeds, read_cache_shape, run
+from gpt2forge.runtime.session import open_graph
 from gpt2forge.stages.export import STAGE
+from gpt2forge.stages.stage import Inputs, Target
 from tests.graph.models import Shape, distance, make_model, torch_logits
 
 TARGET = Target(device="cpu")

@@ -8,13 +8,13 @@ import onnx_ir as ir
 import pytest
 import yaml
 
-from gpt2forge.graph.feeds import make_feeds, read_cache_shape, run
-from gpt2forge.graph.files import read_graph, write_graph
+from gpt2forge.graph.model_file import read_graph, write_graph
 from gpt2forge.graph.passes import PASSES
-from gpt2forge.graph.pattern import GraphError
-from gpt2forge.graph.session import open_graph
-from gpt2forge.stage import Inputs, Target
+from gpt2forge.graph.passes.pattern import GraphError
+from gpt2forge.runtime.feeds import make_feeds, read_cache_shape, run
+from gpt2forge.runtime.session import open_graph
 from gpt2forge.stages.fuse import STAGE, Fusion
+from gpt2forge.stages.stage import Inputs, Target
 from tests.graph.models import Shape, Tiny, distance, make_tiny, torch_logits
 
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -67,7 +67,7 @@ def test_same_graph_gives_the_same_bytes_in_another_process(tiny: Tiny, tmp_path
     STAGE.run(Inputs({"graph": tiny.graph}), Fusion(), TARGET, tmp_path / "one")
     program = (
         "import sys; from pathlib import Path; from gpt2forge.stages.fuse import STAGE, Fusion;"
-        "from gpt2forge.stage import Inputs, Target;"
+        "from gpt2forge.stages.stage import Inputs, Target;"
         "STAGE.run(Inputs({'graph': Path(sys.argv[1])}), Fusion(), Target(device='cpu'), Path(sys.argv[2]))"
     )
     subprocess.run([sys.executable, "-c", program, tiny.graph, tmp_path / "two"], check=True)

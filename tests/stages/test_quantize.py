@@ -9,12 +9,12 @@ import pytest
 from pydantic import ValidationError
 
 from gpt2forge.errors import UserError
-from gpt2forge.graph.feeds import make_feeds, read_cache_shape, run
-from gpt2forge.graph.quantize.scheme import make_scheme
-from gpt2forge.graph.session import open_package
-from gpt2forge.stage import Inputs, Target
+from gpt2forge.quantize.scheme import make_scheme
+from gpt2forge.runtime.feeds import make_feeds, read_cache_shape, run
+from gpt2forge.runtime.session import open_package
 from gpt2forge.stages.quantization import Quantization
 from gpt2forge.stages.quantize import STAGE
+from gpt2forge.stages.stage import Inputs, Target
 from tests.graph.models import Shape, Tiny, distance, make_tiny, torch_logits
 
 ANY, VNNI = Target(device="cpu"), Target(device="cpu", cpu="vnni")

@@ -9,9 +9,10 @@ import pytest
 
 from gpt2forge.plan.code import find_reach
 from gpt2forge.plan.key import find_modules
-from gpt2forge.recipe import STAGES, load_recipe
-from gpt2forge.stage import Stage
-from gpt2forge.store.memo import Memo
+from gpt2forge.recipe.load import load_recipe
+from gpt2forge.stages.all_stages import STAGES
+from gpt2forge.stages.stage import Stage
+from gpt2forge.store.stat_cache import Memo
 from tests.workshop import FITTED, ROOT, Workshop
 
 pytestmark = pytest.mark.slow
@@ -24,7 +25,7 @@ SOURCES = {"checkpoint": NANO, "text": NANO / "heldout.txt", "calibration_text":
 PROGRAM = f"""
 import json, os, sys
 os.dup2(os.open(os.devnull, os.O_WRONLY), {EVENTS})
-from gpt2forge import worker
+from gpt2forge.stages import worker
 worker.main()
 print(json.dumps(sorted(name for name in sys.modules if name.partition(".")[0] == "gpt2forge")))
 """

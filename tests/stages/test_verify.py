@@ -12,9 +12,9 @@ pytest.importorskip("torch")
 import torch
 from transformers import GPT2LMHeadModel
 
-from gpt2forge.graph.decode import open_decoder
-from gpt2forge.graph.likelihood import log_softmax
-from gpt2forge.graph.text import read_tokenizer
+from gpt2forge.runtime.decoder import open_decoder
+from gpt2forge.runtime.likelihood import log_softmax
+from gpt2forge.runtime.text import read_tokenizer
 from tests.workshop import ROOT, Workshop, make_workshop
 
 pytestmark = pytest.mark.slow

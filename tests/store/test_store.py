@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gpt2forge.artifact import parse_manifest
 from gpt2forge.digest import Written, digest_bytes
 from gpt2forge.errors import UserError
-from gpt2forge.store.disk import write_whole
-from gpt2forge.store.record import Record, parse_record
+from gpt2forge.store.atomic import write_whole
+from gpt2forge.store.manifest import parse_manifest
+from gpt2forge.store.records import Record, parse_record
 from gpt2forge.store.store import Store
 
 KEY = "0" * 64

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
+from gpt2forge.executor.events import Event
+from gpt2forge.executor.outcome import Outcome
 from gpt2forge.executor.run import run_job
-from gpt2forge.outcome import Outcome
 from gpt2forge.plan.job import Job, Source
-from gpt2forge.progress import Event
-from gpt2forge.stage import Target
+from gpt2forge.stages.stage import Target
 from gpt2forge.store.store import Store
 from tests.toy import gather, pack, repeat
 

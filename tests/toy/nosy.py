@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from gpt2forge.stage import Inputs, Metrics, Stage, Target
+from gpt2forge.stages.stage import Inputs, Metrics, Stage, Target
 
 
 def run(inputs: Inputs, section: None, target: Target, out: Path) -> Metrics:

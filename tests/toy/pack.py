@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from gpt2forge.stage import Inputs, Metrics, Section, Stage, Target
+from gpt2forge.stages.stage import Inputs, Metrics, Section, Stage, Target
 
 
 class Packing(Section):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from gpt2forge.errors import UserError
-from gpt2forge.stage import Inputs, Metrics, Section, Stage, Target
+from gpt2forge.stages.stage import Inputs, Metrics, Section, Stage, Target
 
 
 class Repetition(Section):

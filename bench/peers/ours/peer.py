@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from stepwise import Array, Stepwise, count_files
 
-from gpt2forge.graph.decode import open_decoder
+from gpt2forge.runtime.decoder import open_decoder
 
 
 def prepare(weights: Path, out: Path, scheme: str) -> Path:

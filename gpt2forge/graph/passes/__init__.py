@@ -8,10 +8,10 @@ from types import MappingProxyType
 
 import onnx_ir as ir
 
-from gpt2forge.graph.passes.attention import fuse_attention
-from gpt2forge.graph.passes.bias import fuse_bias
-from gpt2forge.graph.passes.gelu import fuse_gelu
-from gpt2forge.graph.passes.skip_layer_norm import fuse_skip_layer_norm
+from gpt2forge.graph.passes.fuse_attention import fuse_attention
+from gpt2forge.graph.passes.fuse_bias import fuse_bias
+from gpt2forge.graph.passes.fuse_gelu import fuse_gelu
+from gpt2forge.graph.passes.fuse_skip_layer_norm import fuse_skip_layer_norm
 
 PASSES: Mapping[str, Callable[[ir.Model], None]] = MappingProxyType(
     {

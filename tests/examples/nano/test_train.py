@@ -16,7 +16,7 @@ from transformers import GPT2LMHeadModel
 from examples.nano.corpus import list_sources, split
 from examples.nano.train import make_checkpoint
 from examples.nano.training import Settings, choose_rate
-from gpt2forge.model.conversion import convert_checkpoint
+from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint
 from interop.tensorflow_process import NO_WHEEL, read_checkpoints
 from tests.shared import share
 

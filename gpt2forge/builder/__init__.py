@@ -1,0 +1,1 @@
+"""One build as a whole: runs the steps, publishes the package, writes the report."""

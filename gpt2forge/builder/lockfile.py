@@ -1,0 +1,86 @@
+"""`recipes/NAME.lock`: what each step of a recipe must come to, a line a step: `stage key digest`, sorted.
+
+Steps that measure are left out: what they find holds for one machine.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gpt2forge.errors import Fault, Place, RecipeError, UserError
+from gpt2forge.executor.outcome import Outcome
+from gpt2forge.executor.step import Step
+from gpt2forge.plan.reason import Nearest, compare, explain
+from gpt2forge.recipe.load import LoadedRecipe
+from gpt2forge.stages.all_stages import MEASURING
+from gpt2forge.store.atomic import write_whole
+
+SHORT = 12  # digits of a key or digest that are shown
+LINE = re.compile(r"([a-z_]+) ([0-9a-f]{64}) ([0-9a-f]{64})")
+
+
+@dataclass(frozen=True)
+class Lock:
+    """The lines of a lock file, by stage: line number, key and digest."""
+
+    path: Path
+    steps: dict[str, tuple[int, str, str]]
+
+    def admit(self, step: Step) -> None:
+        """Raises RecipeError, with the line and what changed, when a step is another than the locked one."""
+        name = step.stage.name
+        line, key, _ = self.steps.get(name, (1, "", ""))
+        if name in MEASURING or key == step.key:
+            return
+        if not key:
+            raise self.refuse(line, f"`{name}` is not in it")
+        record = step.store.read_made(name, key)
+        if record is None:
+            raise self.refuse(line, f"`{name}` has another key, {step.key[:SHORT]}.., than the locked {key[:SHORT]}..")
+        nearest = Nearest(record, tuple(compare(record.pre_image, step.pre_image)))
+        raise self.refuse(line, f"`{name}` is not as it was locked: {explain(step.stage, nearest, step.store.memo)}")
+
+    def check(self, outcome: Outcome) -> None:
+        """Raises RecipeError, with the line, when a step that was admitted came to something else."""
+        line, _, digest = self.steps.get(outcome.stage, (1, "", ""))
+        if outcome.stage not in MEASURING and digest != outcome.digest:
+            came = str(outcome.digest)[:SHORT]
+            raise self.refuse(line, f"`{outcome.stage}` came out as {came}.., and {digest[:SHORT]}.. is locked")
+
+    def refuse(self, line: int, what: str) -> RecipeError:
+        message = f"{what}; if that is meant, build with `--write-lock`"
+        return RecipeError([Fault(Place(str(self.path), line, 1), message)])
+
+
+def name_lock(loaded: LoadedRecipe) -> Path:
+    """Beside the recipe; a variant has its own."""
+    return loaded.path.with_name(f"{loaded.own_name}.lock")
+
+
+def read_lock(path: Path) -> Lock:
+    """Raises UserError where there is no such file, or it holds something else."""
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except FileNotFoundError as error:
+        raise UserError(f"{path}: there is no such lock; write it with `--write-lock`") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: cannot be read; write it anew with `--write-lock`") from error
+    steps = {}
+    for number, line in enumerate(lines, 1):
+        found = LINE.fullmatch(line)
+        if found is None:
+            raise RecipeError(
+                [Fault(Place(str(path), number, 1), "is not `stage key digest`; write it with `--write-lock`")]
+            )
+        steps[found[1]] = (number, found[2], found[3])
+    return Lock(path, steps)
+
+
+def write_lock(path: Path, steps: Iterable[Mapping[str, Any]]) -> None:
+    """Write what these steps came to, as a report has them."""
+    lines = sorted(
+        f"{step['stage']} {step['key']} {step['digest']}\n" for step in steps if step["stage"] not in MEASURING
+    )
+    write_whole(path, "".join(lines).encode())

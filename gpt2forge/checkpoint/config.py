@@ -1,0 +1,153 @@
+"""The shape of a GPT-2, read from `config.json` as transformers writes it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+from gpt2forge.checkpoint.untrusted_text import quote, read_object
+from gpt2forge.errors import UserError
+
+# Other values of these change the logits in a way that the graph does not know; they are refused by name.
+FIXED = {"add_cross_attention": False, "is_causal": True, "quantization_config": None}
+# The activations that can be built, by each name that transformers' ACT2FN has for them; one function, one name here.
+ACTIVATIONS = {
+    **dict.fromkeys(("gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_fast", "gelu_accurate"), "gelu_new"),
+    **dict.fromkeys(("gelu", "gelu_python"), "gelu"),
+    **dict.fromkeys(("silu", "swish"), "silu"),
+    "relu": "relu",
+    "tanh": "tanh",
+}
+# GPT2Config.attribute_map: the second names of some keys, which win over the first where a file has both.
+SECOND_NAMES = {
+    "n_embd": "hidden_size",
+    "n_positions": "max_position_embeddings",
+    "n_head": "num_attention_heads",
+    "n_layer": "num_hidden_layers",
+}
+LARGEST_COUNT = 1 << 31
+Default = TypeVar("Default", int, None)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """What decides the shapes of a GPT-2 and what it computes, by the names of `config.json`.
+
+    `reorder_and_upcast_attn` asks for scores in float32, which they always are here; it is kept for whoever loads the
+    weights in less.
+    """
+
+    vocab_size: int
+    n_positions: int
+    n_embd: int
+    n_head: int
+    n_layer: int
+    n_inner: int
+    layer_norm_epsilon: float
+    tied: bool
+    eos_token_id: int
+    bos_token_id: int | None = None
+    activation_function: str = "gelu_new"
+    scale_attn_weights: bool = True
+    scale_attn_by_inverse_layer_idx: bool = False
+    reorder_and_upcast_attn: bool = False
+
+    @property
+    def head_width(self) -> int:
+        return self.n_embd // self.n_head
+
+
+def read_config(folder: Path) -> ModelConfig:
+    """Read `folder/config.json`.
+
+    Raises UserError when it is not a GPT-2, or one that varies what is not supported.
+    """
+    path = folder / "config.json"
+    return parse_config(read_object(path), path)
+
+
+def parse_config(values: Mapping[str, Any], path: Path) -> ModelConfig:
+    """Take the values of a `config.json`; `path` is named in errors."""
+    if values.get("model_type", "gpt2") != "gpt2":
+        raise UserError(f"{path}: model_type is {quote(values['model_type'])}; only `gpt2` can be built")
+    values = settle_names(values, path)
+    for key, fixed in FIXED.items():
+        if values.get(key, fixed) != fixed:
+            found = f"{key}: {json.dumps(values[key])}"
+            raise UserError(f"{path}: {quote(found)} cannot be built; only `{json.dumps(fixed)}` can")
+    vocabulary = read_count(values, "vocab_size", path)
+    config = ModelConfig(
+        vocab_size=vocabulary,
+        n_positions=read_count(values, "n_positions" if values.get("n_positions") is not None else "n_ctx", path),
+        n_embd=(width := read_count(values, "n_embd", path)),
+        n_head=read_count(values, "n_head", path),
+        n_layer=read_count(values, "n_layer", path),
+        n_inner=4 * width if values.get("n_inner") is None else read_count(values, "n_inner", path),
+        layer_norm_epsilon=read_epsilon(values, path),
+        tied=values.get("tie_word_embeddings", True) is not False,
+        eos_token_id=read_token(values, "eos_token_id", vocabulary, path, vocabulary - 1),
+        bos_token_id=read_token(values, "bos_token_id", vocabulary, path, None),
+        activation_function=read_activation(values, path),
+        scale_attn_weights=read_flag(values, "scale_attn_weights", path, True),
+        scale_attn_by_inverse_layer_idx=read_flag(values, "scale_attn_by_inverse_layer_idx", path, False),
+        reorder_and_upcast_attn=read_flag(values, "reorder_and_upcast_attn", path, False),
+    )
+    if config.n_embd % config.n_head:
+        raise UserError(f"{path}: n_embd {config.n_embd} is not a multiple of n_head {config.n_head}")
+    return config
+
+
+def settle_names(values: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Give every number under its first name; raises UserError where the two names of one differ."""
+    settled = dict(values)
+    for first, second in SECOND_NAMES.items():
+        if second in values:
+            if values.get(first, values[second]) != values[second]:
+                both = f"{first}: {values[first]}", f"{second}: {values[second]}"
+                raise UserError(f"{path}: {quote(both[0])} and {quote(both[1])} mean the same; keep the right one")
+            settled[first] = values[second]
+    return settled
+
+
+def read_activation(values: Mapping[str, Any], path: Path) -> str:
+    """Take the activation, under the one name that it has here; raises UserError where it is another one."""
+    value = values.get("activation_function", "gelu_new")
+    if not isinstance(value, str) or value not in ACTIVATIONS:
+        known = ", ".join(f"`{name}`" for name in dict.fromkeys(ACTIVATIONS.values()))
+        raise UserError(f"{path}: {quote(f'activation_function: {value}')} cannot be built; only {known} can")
+    return ACTIVATIONS[value]
+
+
+def read_flag(values: Mapping[str, Any], key: str, path: Path, default: bool) -> bool:
+    value = values.get(key, default)
+    if not isinstance(value, bool):
+        raise UserError(f"{path}: {quote(f'{key}: {json.dumps(value)}')} is neither `true` nor `false`")
+    return value
+
+
+def read_count(values: Mapping[str, Any], key: str, path: Path) -> int:
+    """Take a positive whole number; raises UserError where it is missing or something else."""
+    if key not in values:
+        raise UserError(f"{path}: the key `{key}` is missing; is this a GPT-2?")
+    value = values[key]
+    if type(value) is not int or not 0 < value < LARGEST_COUNT:
+        raise UserError(f"{path}: {quote(f'{key}: {value}')} is not a count; is this a GPT-2?")
+    return value
+
+
+def read_epsilon(values: Mapping[str, Any], path: Path) -> float:
+    value = values.get("layer_norm_epsilon", 1e-5)
+    if type(value) not in (int, float) or not 0 <= value < 1:
+        raise UserError(f"{path}: {quote(f'layer_norm_epsilon: {value}')} is not a number from 0 to 1")
+    return float(value)
+
+
+def read_token(values: Mapping[str, Any], key: str, vocabulary: int, path: Path, default: Default) -> int | Default:
+    """Take the id of a token; `default` where there is none."""
+    value = values.get(key)
+    if value is None:
+        return default
+    if type(value) is not int or not 0 <= value < vocabulary:
+        raise UserError(f"{path}: {quote(f'{key}: {value}')} is not the id of one of {vocabulary} tokens")
+    return value

@@ -1,0 +1,1 @@
+"""Reads Hugging Face checkpoint directories without transformers."""

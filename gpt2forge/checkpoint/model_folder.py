@@ -1,0 +1,77 @@
+"""A model's folder as `GPT2LMHeadModel.from_pretrained` loads it: its weights and its configuration."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gpt2forge.checkpoint.config import ModelConfig
+from gpt2forge.checkpoint.safetensors import write_float32
+from gpt2forge.checkpoint.tensors import Stored, make_buffers, read_pieces
+from gpt2forge.checkpoint.tokenizer import write_json
+from gpt2forge.digest import Written
+from gpt2forge.errors import UserError
+
+WEIGHTS = "model.safetensors"
+
+Tell = Callable[[int, int], None]
+"""Called with the bytes that are done and all of them."""
+
+
+def write_weights(tensors: tuple[Stored, ...], folder: Path, tell: Tell) -> Written:
+    """Write the tensors as float32 to model.safetensors, a piece at a time, hashed on the way.
+
+    Raises UserError where a tensor's bytes are not the ones that were written, or not all of its values are finite.
+    """
+    shapes = {tensor.name: tensor.shape for tensor in tensors}
+    return write_float32(folder / WEIGHTS, shapes, stream(tensors, tell))
+
+
+def stream(tensors: tuple[Stored, ...], tell: Tell) -> Iterator[np.ndarray[Any, Any]]:
+    """Yield the values of all tensors in order; each piece is overwritten by the one after the next."""
+    done, total = 0, sum(4 * tensor.count for tensor in tensors)
+    buffers = make_buffers()
+    for tensor in tensors:
+        is_finite = True
+        for piece in read_pieces(tensor, buffers):
+            is_finite = is_finite and bool(np.isfinite(piece).all())
+            yield piece
+            done += piece.nbytes
+            tell(done, total)
+        if not is_finite:  # after the checksum, which may know a better reason
+            raise UserError(
+                f"{tensor.path}: `{tensor.name}` is not finite everywhere; start from an earlier checkpoint"
+            )
+
+
+def write_config(config: ModelConfig, generation: dict[str, Any], folder: Path) -> None:
+    """Write config.json and generation_config.json; `generation` is what the source says of generating."""
+    tokens = {"bos_token_id": config.bos_token_id, "eos_token_id": config.eos_token_id}
+    values = {
+        **tokens,
+        "activation_function": config.activation_function,
+        "add_cross_attention": False,
+        "architectures": ["GPT2LMHeadModel"],
+        "attn_pdrop": 0.1,
+        "dtype": "float32",
+        "embd_pdrop": 0.1,
+        "initializer_range": 0.02,
+        "layer_norm_epsilon": config.layer_norm_epsilon,
+        "model_type": "gpt2",
+        "n_ctx": config.n_positions,
+        "n_embd": config.n_embd,
+        "n_head": config.n_head,
+        "n_inner": config.n_inner,
+        "n_layer": config.n_layer,
+        "n_positions": config.n_positions,
+        "reorder_and_upcast_attn": config.reorder_and_upcast_attn,
+        "resid_pdrop": 0.1,
+        "scale_attn_by_inverse_layer_idx": config.scale_attn_by_inverse_layer_idx,
+        "scale_attn_weights": config.scale_attn_weights,
+        "tie_word_embeddings": config.tied,
+        "use_cache": True,
+        "vocab_size": config.vocab_size,
+    }
+    write_json(folder / "config.json", values)
+    write_json(folder / "generation_config.json", {**tokens, **generation})

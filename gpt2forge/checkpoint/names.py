@@ -1,0 +1,56 @@
+"""The tensors of a GPT-2: their names here, in OpenAI's checkpoints, and their shapes. The one table of them."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gpt2forge.checkpoint.config import ModelConfig
+
+PREFIX = "transformer."
+HEAD = "lm_head.weight"
+
+# D is the width, F the width inside the MLP, V the vocabulary, P the positions.
+EMBEDDINGS = (("wte.weight", "wte", "VD"), ("wpe.weight", "wpe", "PD"))
+LAYER = (
+    ("ln_1.weight", "ln_1/g", "D"),
+    ("ln_1.bias", "ln_1/b", "D"),
+    ("attn.c_attn.weight", "attn/c_attn/w", "D3"),
+    ("attn.c_attn.bias", "attn/c_attn/b", "3"),
+    ("attn.c_proj.weight", "attn/c_proj/w", "DD"),
+    ("attn.c_proj.bias", "attn/c_proj/b", "D"),
+    ("ln_2.weight", "ln_2/g", "D"),
+    ("ln_2.bias", "ln_2/b", "D"),
+    ("mlp.c_fc.weight", "mlp/c_fc/w", "DF"),
+    ("mlp.c_fc.bias", "mlp/c_fc/b", "F"),
+    ("mlp.c_proj.weight", "mlp/c_proj/w", "FD"),
+    ("mlp.c_proj.bias", "mlp/c_proj/b", "D"),
+)
+END = (("ln_f.weight", "ln_f/g", "D"), ("ln_f.bias", "ln_f/b", "D"))
+
+
+@dataclass(frozen=True)
+class Place:
+    """One tensor of a model: its name in the weights artifact, OpenAI's name for it, and its shape."""
+
+    name: str
+    openai: str
+    shape: tuple[int, ...]
+
+    @property
+    def openai_shape(self) -> tuple[int, ...]:
+        """OpenAI wrote the linear layers as convolutions of width 1: [1, in, out]."""
+        return (1, *self.shape) if self.openai.endswith("/w") else self.shape
+
+
+def list_places(config: ModelConfig) -> Iterator[Place]:
+    """Yield every tensor of such a model but an untied head, in the order of the weights artifact."""
+    lengths = {"V": config.vocab_size, "P": config.n_positions, "F": config.n_inner}
+    lengths |= {"D": config.n_embd, "3": 3 * config.n_embd}
+
+    def place(row: tuple[str, str, str], here: str = "", there: str = "") -> Place:
+        name, openai, axes = row
+        return Place(f"{PREFIX}{here}{name}", f"model/{there}{openai}", tuple(lengths[axis] for axis in axes))
+
+    yield from (place(row) for row in EMBEDDINGS)
+    for layer in range(config.n_layer):
+        yield from (place(row, f"h.{layer}.", f"h{layer}/") for row in LAYER)
+    yield from (place(row) for row in END)

@@ -1,0 +1,1 @@
+"""Reads TensorFlow 1 checkpoints without TensorFlow."""

@@ -1,0 +1,111 @@
+"""What a TF1 checkpoint's .index says of each tensor: TensorFlow's tensor bundle.
+
+The messages are those of tensorflow/core/protobuf/tensor_bundle.proto.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpt2forge.checkpoint.tf1.leveldb import read_table
+from gpt2forge.checkpoint.tf1.protobuf import as_signed, read_fields
+from gpt2forge.errors import UserError
+
+LARGEST_INDEX = 1 << 22  # bytes; 1558M with an optimizer's slots takes a fiftieth of it
+LARGEST_RANK = 254  # TensorFlow's
+LARGEST_LENGTH = 1 << 63
+VERSION = 1
+HEADER_KEY = b""
+DTYPES: Mapping[int, str] = {
+    1: "F32", 2: "F64", 3: "I32", 4: "U8", 5: "I16", 6: "I8", 7: "string", 9: "I64", 10: "BOOL", 14: "BF16", 19: "F16",
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A BundleEntryProto: which bytes of which shard a tensor is; `sliced` where it was written in partitions."""
+
+    dtype: str = "0"
+    shape: tuple[int, ...] = ()
+    shard: int = 0
+    offset: int = 0
+    size: int = 0
+    crc: int = 0
+    sliced: bool = False
+
+
+def read_bundle(path: Path, shards: int) -> dict[str, Entry]:
+    """Read a .index file: every tensor's entry by its name; `shards` is how many .data files lie beside it.
+
+    Raises UserError where it is damaged, or of another format than the one that TensorFlow has written since 2016.
+    """
+    if path.stat().st_size > LARGEST_INDEX:
+        raise UserError(f"{path}: larger than {LARGEST_INDEX} bytes; is it a checkpoint's index?")
+    try:
+        entries = read_table(path.read_bytes())
+        key, header = next(entries, (b"", b""))
+        if key != HEADER_KEY:
+            raise ValueError("its first entry is not the header")
+        check_header(header, shards)
+        return dict(read_entries(entries))
+    except ValueError as error:
+        raise UserError(f"{path}: not a checkpoint's index, or damaged: {error}; copy it there again") from error
+
+
+def read_entries(table: Iterator[tuple[bytes, bytes]]) -> Iterator[tuple[str, Entry]]:
+    for key, value in table:
+        # The key of one partition of a tensor is binary; the tensor's own entry says that it is in partitions.
+        yield key.decode("utf-8", "backslashreplace"), parse_entry(value)
+
+
+def check_header(message: bytes, shards: int) -> None:
+    """Raise ValueError unless a BundleHeaderProto fits the files and is of a version that can be read."""
+    fields = dict(read_fields(message))
+    if fields.get(1, 0) != shards:
+        raise ValueError(f"it belongs to {fields.get(1, 0)!r} .data files, not {shards}")
+    if fields.get(2, 0) != 0:
+        raise ValueError("it was written on a big-endian machine")
+    version = dict(read_fields(as_bytes(fields.get(3, b""))))
+    if as_number(version.get(2, 0)) > VERSION:
+        raise ValueError(f"it is of version {version.get(1, 0)!r}, this reads {VERSION}")
+
+
+def parse_entry(message: bytes) -> Entry:
+    """Take a BundleEntryProto apart; raises ValueError where it is none."""
+    numbers = dict.fromkeys(range(1, 7), 0)
+    shape: tuple[int, ...] = ()
+    sliced = False
+    for field, value in read_fields(message):
+        if field == 2:
+            shape = parse_shape(as_bytes(value))
+        elif field == 7:
+            sliced = True
+        elif field in numbers:
+            numbers[field] = as_number(value)
+    dtype = DTYPES.get(numbers[1], f"type {numbers[1]}")
+    return Entry(dtype, shape, numbers[3], as_signed(numbers[4]), as_signed(numbers[5]), numbers[6], sliced)
+
+
+def parse_shape(message: bytes) -> tuple[int, ...]:
+    """Take a TensorShapeProto apart; raises ValueError unless every length is known."""
+    shape = []
+    for field, value in read_fields(message):
+        if field == 2:
+            shape.append(as_number(dict(read_fields(as_bytes(value))).get(1, 0)))
+        elif field == 3 and value:
+            raise ValueError("a shape is unknown")
+        if len(shape) > LARGEST_RANK or (shape and shape[-1] >= LARGEST_LENGTH):
+            raise ValueError("a shape has too many or negative lengths")
+    return tuple(shape)
+
+
+def as_number(value: int | bytes) -> int:
+    if isinstance(value, bytes):
+        raise ValueError("a number's field holds something else")
+    return value
+
+
+def as_bytes(value: int | bytes) -> bytes:
+    if isinstance(value, int):
+        raise ValueError("a message's field holds a number")
+    return value

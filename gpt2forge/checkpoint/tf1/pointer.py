@@ -1,0 +1,49 @@
+"""The file `checkpoint`, in which TensorFlow notes which of a folder's checkpoints is the newest."""
+
+import re
+from pathlib import Path
+
+from gpt2forge.checkpoint.untrusted_text import quote, read_text
+from gpt2forge.errors import UserError
+
+POINTER = re.compile(r'^\s*model_checkpoint_path:\s*"(.*)"\s*$', re.MULTILINE)
+ESCAPE = re.compile(r"\\([0-7]{1,3}|x[0-9a-fA-F]{1,2}|.)", re.ASCII)
+
+
+def read_pointer(path: Path, names: set[str]) -> str:
+    """Take the prefix that a `checkpoint` file (a text protobuf) names, without the folder it was written in."""
+    match = POINTER.search(read_text(path))
+    if not match:
+        raise UserError(f'{path}: has no line `model_checkpoint_path: "..."`; write one that names the checkpoint')
+    written = match[1]
+    # TensorFlow escapes the backslashes of a Windows path, people do not: try the text both ways.
+    prefixes = [re.split(r"[/\\]", text)[-1] for text in (unescape(written), written)]
+    for prefix in prefixes:
+        if prefix and f"{prefix}.index" in names:
+            return prefix
+    name = prefixes[-1]
+    raise UserError(
+        f"{path}: points to {quote(name)}, but {quote(name + '.index')} is not beside it; {tell_found(names)}"
+    )
+
+
+def tell_found(names: set[str]) -> str:
+    found = sorted(name for name in names if name.endswith(".index"))
+    return f"there is `{'`, `'.join(found)}`" if found else "copy it there with its .data files"
+
+
+def unescape(text: str) -> str:
+    """Undo the escapes of a text protobuf's string."""
+    simple = {"n": 10, "r": 13, "t": 9}
+
+    def replace(match: re.Match[str]) -> str:
+        code = match[1]
+        if code[0] in "01234567":
+            return chr(int(code, 8) & 255)
+        if code[0] == "x" and len(code) > 1:
+            return chr(int(code[1:], 16))
+        return chr(simple[code]) if code in simple else code
+
+    if not text.isascii():
+        return text
+    return ESCAPE.sub(replace, text).encode("latin-1", "replace").decode("utf-8", "replace")

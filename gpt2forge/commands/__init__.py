@@ -1,1 +1,0 @@
-"""One file a command: a plain function with everything it needs as parameters."""

@@ -1,0 +1,135 @@
+"""Starts a worker, listens to it, and measures it until it ends."""
+
+import json
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Event
+from typing import Any
+
+from gpt2forge.digest import Written
+from gpt2forge.errors import UserError
+from gpt2forge.measure.memory import measure_anonymous
+
+SAMPLE = 0.02  # seconds between two looks at the worker's memory
+
+
+class StageCrash(Exception):
+    """A stage ended in a way that is a bug of ours; its log says more."""
+
+    def __init__(self, stage: str, log: Path, last: str) -> None:
+        super().__init__(f"`{stage}` failed inside gpt2forge: {last}; its log is `{log}`")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """What a worker that came to its end gave back.
+
+    `peak_memory_bytes` is anonymous memory of its process tree; `written` are the files that it vouches for, by name.
+    """
+
+    metrics: dict[str, Any]
+    seconds: float
+    peak_memory_bytes: int
+    written: dict[str, Written] = field(default_factory=dict)
+
+
+def run_worker(
+    stage: str,
+    order: dict[str, Any],
+    log: Path,
+    locks: tuple[int, ...],
+    advance: Callable[[int, int, str], None],
+    stop: Event,
+) -> Ended:
+    """Run one stage in a process of its own.
+
+    The worker inherits the descriptors `locks`, so that the step stays locked until the worker has really gone, even
+    when this process is killed. Raises UserError for what the stage says a user can mend and when something killed the
+    worker, StageCrash for anything else, KeyboardInterrupt when `stop` is set.
+    """
+    log.parent.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    ours, theirs = os.pipe()
+    with log.open("wb") as output, os.fdopen(ours, "rb", buffering=0) as events:
+        try:
+            worker = start(output.fileno(), (theirs, *locks))
+        finally:
+            os.close(theirs)
+        try:
+            give_order(worker, {**order, "events": theirs})
+            messages, peak = listen(worker.pid, events, advance, stop)
+            code = worker.wait()
+        finally:
+            worker.kill()
+            worker.wait()
+    return judge(stage, messages, code, log, Ended({}, time.monotonic() - started, peak))
+
+
+def start(output: int, descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)}
+    command = [sys.executable, "-P", "-m", "gpt2forge.stages.worker"]
+    # A session of its own: Ctrl-C reaches this process alone, which then ends the worker in order.
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=output,
+        pass_fds=descriptors,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def give_order(worker: subprocess.Popen[bytes], order: dict[str, Any]) -> None:
+    """Tell the worker what to do, and leave the pipe open: the worker ends when it closes."""
+    assert worker.stdin is not None
+    with suppress(BrokenPipeError):  # it died at once: its end says more than a broken pipe
+        worker.stdin.write(json.dumps(order).encode() + b"\n")
+        worker.stdin.flush()
+
+
+def listen(pid: int, events: Any, advance: Callable[[int, int, str], None], stop: Event) -> tuple[dict[str, Any], int]:
+    """Take messages until the worker closes its end; gives the last of each kind, and the peak of its memory."""
+    messages: dict[str, Any] = {}
+    peak, pending = 0, b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(events, selectors.EVENT_READ)
+        while True:
+            ready = selector.select(SAMPLE)
+            if stop.is_set():
+                raise KeyboardInterrupt
+            peak = max(peak, measure_anonymous(pid))
+            if not ready:
+                continue
+            piece = events.read(1 << 16)
+            if not piece:
+                return messages, peak
+            *lines, pending = (pending + piece).split(b"\n")
+            for line in lines:
+                message = json.loads(line)
+                messages |= message
+                if "advance" in message:
+                    advance(*message["advance"])
+
+
+def judge(stage: str, messages: dict[str, Any], code: int, log: Path, ended: Ended) -> Ended:
+    """Say what the worker's end means."""
+    if "fault" in messages:
+        raise UserError(messages["fault"])
+    if -code in (signal.SIGKILL, signal.SIGTERM):
+        name = signal.Signals(-code).name
+        raise UserError(
+            f"`{stage}` was killed by {name}; with enough free memory, build again to go on from the last good step"
+        )
+    if code or "metrics" not in messages:
+        raise StageCrash(stage, log, messages.get("crash", f"exit code {code}"))
+    written = {name: Written(**file) for name, file in messages.get("written", {}).items()}
+    return replace(ended, metrics=messages["metrics"], written=written)

@@ -1,0 +1,98 @@
+"""Times and memory of a package beside PyTorch in float32: rounds in turns, and the memory's speed between them."""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gpt2forge.checkpoint.config import read_config
+from gpt2forge.measure import package_contestant, pytorch_contestant
+from gpt2forge.measure.host import count_threads, describe_host
+from gpt2forge.measure.noise import Others, find_noise
+from gpt2forge.measure.spread import Spread, summarize
+from gpt2forge.measure.turns import Contestant, Order
+
+PAUSE = 0.2  # seconds: the threads of the system before stop waiting
+POSITIONS, TOKENS, HEAD = "wpe.weight", "wte.weight", "lm_head.weight"
+BANDWIDTH_ROWS = 32_768  # of 4096 float32: 512 MiB, far more than a processor caches
+
+Samples = Mapping[str, list[float]]
+
+
+def measure(
+    package: Path,
+    weights: Path,
+    prompt_tokens: int,
+    new_tokens: int,
+    rounds: int,
+    advance: Callable[[int, int, str], None],
+) -> dict[str, Any]:
+    """Run both systems in turns; times in milliseconds are medians, their spreads stand beside them.
+
+    Prompt and new tokens must fit into the model's context.
+    """
+    capacity = prompt_tokens + new_tokens
+    prompt = np.random.default_rng(0).integers(0, read_config(weights).vocab_size, prompt_tokens).tolist()
+    threads = count_threads()
+    with (
+        Contestant(Order(pytorch_contestant.__name__, str(weights), threads, capacity)) as pytorch,
+        Contestant(Order(package_contestant.__name__, str(package), threads, capacity)) as ours,
+    ):
+        systems = {"": ours, "_reference": pytorch}
+        for system in systems.values():  # first runs lay out memory
+            system.warm_up(prompt, 2)
+        pytorch.measure_bandwidth(BANDWIDTH_ROWS)
+        others = Others([system.process.pid for system in systems.values()])
+        samples: dict[str, list[float]] = {}
+        for number in range(rounds):
+            advance(number, rounds, "rounds")
+            run_round(systems, prompt, new_tokens, samples)
+        found = others.measure()
+        return describe(ours, pytorch, samples, found, package)
+
+
+def run_round(systems: Mapping[str, Contestant], prompt: list[int], new: int, samples: dict[str, list[float]]) -> None:
+    """One turn of each system, and one look at the memory's speed."""
+    samples.setdefault("bandwidth_gb_s", []).append(systems["_reference"].measure_bandwidth(BANDWIDTH_ROWS))
+    for suffix, system in systems.items():
+        time.sleep(PAUSE)
+        turn = system.take_turn(prompt, new)
+        for name in ("prefill_ms", "token_ms"):
+            samples.setdefault(name + suffix, []).append(turn[name])
+
+
+def describe(ours: Contestant, pytorch: Contestant, samples: Samples, others: float, package: Path) -> dict[str, Any]:
+    """The part `benchmark` of a report."""
+    spreads: dict[str, Spread] = {name: summarize(values) for name, values in samples.items()}
+    speed = spreads["bandwidth_gb_s"]
+    limit = count_read_bytes(package) / speed.median / 1e6
+    return {
+        **{name: spread.median for name, spread in spreads.items()},
+        "load_s": ours.load_s,
+        "load_s_reference": pytorch.load_s,
+        "peak_memory_bytes": ours.peak.anonymous,
+        "mapped_memory_bytes": ours.peak.mapped,
+        "peak_memory_bytes_reference": pytorch.peak.anonymous,
+        "mapped_memory_bytes_reference": pytorch.peak.mapped,
+        "bandwidth_limit_ms": limit,
+        "bandwidth_limit_share": limit / spreads["token_ms"].median,
+        "spread": {name: [spread.least, spread.largest] for name, spread in spreads.items()},
+        "rounds": len(samples["token_ms"]),
+        "noise": find_noise(others, samples),
+        "host": describe_host(),
+    }
+
+
+def count_read_bytes(package: Path) -> int:
+    """The bytes of all weights but those of tables of which a token needs one row.
+
+    These are the positions, and the tokens where the LM head is a table of its own. Source: `tensors` of forge.json.
+    """
+    tensors = {
+        tensor["name"]: tensor["bytes"] for tensor in json.loads((package / "forge.json").read_text())["tensors"]
+    }
+    looked_up = {POSITIONS, TOKENS} if HEAD in tensors else {POSITIONS}
+    return sum(size for name, size in tensors.items() if name not in looked_up)

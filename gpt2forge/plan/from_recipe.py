@@ -1,0 +1,99 @@
+"""The job that a recipe asks for."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gpt2forge.checkpoint.detect import find_checkpoint
+from gpt2forge.errors import Fault, RecipeError, UserError, quote
+from gpt2forge.plan.equivalents import check_assumed
+from gpt2forge.plan.job import Job, Source
+from gpt2forge.recipe.load import LoadedRecipe
+from gpt2forge.stages.all_stages import MEASURING, STAGES
+from gpt2forge.stages.read_texts import read_text
+from gpt2forge.stages.stage import PACKAGE, Stage
+
+TEXTS = {"calibration_text": "calibration", "text": "verify"}
+"""The sections that name a file of text, by the kind that stages read it as."""
+
+
+def make_job(loaded: LoadedRecipe, skip: Sequence[str] = (), assumed: Sequence[str] = ()) -> Job:
+    """The stages whose section the recipe has, without those in `skip`.
+
+    Raises RecipeError, with the recipe's place that names it, when a file is not there; UserError when a stage cannot
+    be skipped.
+    """
+    recipe = loaded.recipe
+    sections = {stage.section: getattr(recipe, stage.section) for stage in STAGES if stage.section}
+    asked = leave_unread(list(settle(sections)))
+    kept = leave_out(asked, skip)
+    check_assumed(kept, assumed)
+    sources = {"checkpoint": find_source(loaded)}
+    for kind, section in TEXTS.items():
+        if any(kind in stage.reads for stage in kept):
+            sources[kind] = find_text(loaded, section, sections[section].text)
+    skipped = tuple(stage for stage in asked if stage not in kept)
+    return Job(recipe.name, tuple(kept), sections, recipe.target, sources, skipped, tuple(assumed))
+
+
+def settle(sections: Mapping[str, Any]) -> Iterator[Stage]:
+    """The stages that have their section, or read none, each with all that it reads."""
+    for stage in STAGES:
+        section = sections[stage.section] if stage.section else None
+        if section is not None or stage.section is None:
+            yield stage.settle(section)
+
+
+def leave_unread(stages: Sequence[Stage]) -> list[Stage]:
+    """The stages without those whose artifact is read by none, unless it is the package or tells of it."""
+    kept: list[Stage] = []
+    for stage in reversed(stages):
+        if stage.optional or stage.writes == PACKAGE or any(stage.writes in later.reads for later in kept):
+            kept.insert(0, stage)
+    return kept
+
+
+def leave_out(stages: Sequence[Stage], skip: Sequence[str]) -> list[Stage]:
+    """The stages without those that are named, and without those that only they would read."""
+    for name in skip:
+        if name not in MEASURING:
+            raise UserError(f"`--skip {name}`: only {quote(MEASURING)} can be left out")
+    kept: list[Stage] = []
+    for stage in reversed(stages):
+        readers = [later for later in stages if stage.writes in later.reads]
+        is_wanted = not readers or any(reader in kept for reader in readers)
+        if not stage.optional or (stage.name not in skip and is_wanted):
+            kept.insert(0, stage)
+    left_out = {stage.writes for stage in stages} - {stage.writes for stage in kept}
+    for stage in kept:
+        for kind in left_out & set(stage.reads):
+            raise UserError(f"`--skip {kind}`: `{stage.name}` needs it; skip `{stage.name}`, and both are left out")
+    return kept
+
+
+def find_source(loaded: LoadedRecipe) -> Source:
+    folder = Path(loaded.recipe.source.checkpoint)
+    try:
+        find_checkpoint(folder)
+    except UserError as error:
+        raise RecipeError([Fault(loaded.place("source", "checkpoint"), str(error))]) from error
+    return Source(folder, list_files)
+
+
+def find_text(loaded: LoadedRecipe, section: str, text: str) -> Source:
+    """The file that `text` of a section names."""
+    path, place = Path(text), loaded.place(section, "text")
+    if not path.is_file():
+        what = "is a folder" if path.is_dir() else "there is no such file"
+        fault = f"`{section}.text: {text}`: {what}; name a file, by its path from the working directory"
+        raise RecipeError([Fault(place, fault)])
+    try:
+        read_text(path)
+    except UserError as error:
+        raise RecipeError([Fault(place, str(error))]) from error
+    return Source(path)
+
+
+def list_files(folder: Path) -> tuple[str, ...]:
+    """The files of a checkpoint that convert reads."""
+    return find_checkpoint(folder).files

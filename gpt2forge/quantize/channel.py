@@ -1,0 +1,65 @@
+"""8-bit integers with one scale for each output channel, in the layout that MatMulInteger reads: the numbers.
+
+scale = max|column| / 127, q = round(x / scale); |x - q * scale| <= scale * (1/2 + 2^-16), as for blocks of 8 bits.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gpt2forge.quantize.blocks import LARGEST, SMALLEST, Floats, sum_squares
+from gpt2forge.quantize.descent import descend_rows
+from gpt2forge.quantize.gptq import Feedback, round_columns
+from gpt2forge.quantize.scratch import Scratch
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Quantized rows: `data` (R, N) int8, and sums of squares for the error."""
+
+    data: np.ndarray[Any, np.dtype[np.int8]]
+    square_error: float
+    square: float
+
+
+def find_magnitudes(rows: Floats) -> Floats:
+    """The largest magnitude (N,) in each column of `rows` (R, N)."""
+    magnitudes: Floats = np.maximum(rows.max(axis=0), -rows.min(axis=0))
+    return magnitudes
+
+
+def scale_channels(magnitudes: Floats) -> Floats:
+    """The scale (N,) of each column; raises ValueError where a magnitude (N,) is not finite."""
+    if not np.isfinite(magnitudes).all():
+        raise ValueError("a value is not finite")
+    scales: Floats = magnitudes / LARGEST[8]
+    return np.maximum(scales, SMALLEST)
+
+
+def quantize_rows(rows: Floats, scales: Floats, scratch: Scratch) -> Rows:
+    """Quantize `rows` (R, N) by the scales (N,) of the columns that they are part of.
+
+    The result's data is good until `scratch` is used again.
+    """
+    steps = np.divide(rows, scales, out=scratch.array("steps", rows.shape, np.float32))  # (R, N)
+    np.rint(steps, out=steps)
+    return finish_rows(rows, steps, scales, scratch)
+
+
+def fit_columns(columns: Floats, scales: Floats, feedback: Feedback, scratch: Scratch) -> Rows:
+    """The same of whole columns (K, N), with the feedback of errors."""
+    steps = round_columns(columns, scales[None], 8, feedback)
+    descend_rows(columns, steps, scales, 8, feedback.hessian)
+    return finish_rows(columns, steps, scales, scratch)
+
+
+def finish_rows(rows: Floats, steps: Floats, scales: Floats, scratch: Scratch) -> Rows:
+    """Store the steps (R, N) that rows of the same shape became, and sum up what is lost; the steps are used up."""
+    data = scratch.array("rows", rows.shape, np.int8)
+    np.copyto(data, steps, casting="unsafe")
+    steps *= scales
+    steps -= rows
+    square_error = sum_squares(steps)
+    np.copyto(steps, rows)
+    return Rows(data, square_error, sum_squares(steps))

@@ -1,0 +1,88 @@
+"""The coverage table of a package: bits, bytes and error of each tensor, and the same grouped by kind of tensor."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from math import sqrt
+from statistics import mean
+from typing import Any
+
+LAYER = re.compile(r"^h\.\d+\.")
+MATRICES = re.compile(r"(?:attn|mlp)\.\w+\.weight$|^w[tp]e\.weight$|^lm_head\.weight$")
+VECTORS = "biases and norms"
+
+Tensor = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One weight of the model.
+
+    `bits` of each stored number, `block` how many share a scale (None: a channel, or no scale), `bytes` with scales
+    and padding, each byte counted once; `error` = ||weight - stored|| / ||weight||, to four digits: beyond them sums
+    differ between processors.
+    """
+
+    name: str
+    weights: int
+    bits: int
+    block: int | None
+    bytes: int
+    error: float
+
+    def to_json(self) -> dict[str, str | int | float | None]:
+        return {
+            "name": self.name,
+            "bits": self.bits,
+            "block": self.block,
+            "bytes": self.bytes,
+            "bits_per_weight": round(8 * self.bytes / self.weights, 3),
+            "error": self.error,
+        }
+
+
+def relate(square_error: float, square: float) -> float:
+    """The relative error that two sums of squares make, to four digits."""
+    return float(f"{sqrt(square_error / square):.4g}") if square else 0.0
+
+
+@dataclass(frozen=True)
+class Kind:
+    """Tensors of all layers that have one role and are stored alike.
+
+    `bits`, `block`, `bytes` and `bits_per_weight` as in the table; the errors are the mean and the largest `error`.
+    """
+
+    name: str
+    count: int
+    bits: int
+    block: int | None
+    bits_per_weight: float
+    error_mean: float
+    error_max: float
+    bytes: int
+
+    def to_json(self) -> dict[str, str | int | float | None]:
+        return asdict(self)
+
+
+def group_tensors(tensors: Iterable[Tensor]) -> list[Kind]:
+    """The kinds in the order of the names that come first, vectors last."""
+    groups: dict[tuple[str, int, int | None], list[Tensor]] = {}
+    for tensor in tensors:
+        key = (name_kind(tensor["name"]), tensor["bits"], tensor["block"])
+        groups.setdefault(key, []).append(tensor)
+    names = [name for name in dict.fromkeys(name for name, _, _ in groups) if name != VECTORS] + [VECTORS]
+    return sorted((make_kind(*key, group) for key, group in groups.items()), key=lambda kind: names.index(kind.name))
+
+
+def name_kind(name: str) -> str:
+    """`h.*.mlp.c_proj` of `h.3.mlp.c_proj.weight`; all vectors are one kind."""
+    return LAYER.sub("h.*.", name).removesuffix(".weight") if MATRICES.search(name) else VECTORS
+
+
+def make_kind(name: str, bits: int, block: int | None, group: Sequence[Tensor]) -> Kind:
+    size = sum(tensor["bytes"] for tensor in group)
+    weights = sum(8 * tensor["bytes"] / tensor["bits_per_weight"] for tensor in group)
+    errors = [tensor["error"] for tensor in group]
+    return Kind(name, len(group), bits, block, round(8 * size / weights, 3), mean(errors), max(errors), size)

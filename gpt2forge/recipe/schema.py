@@ -1,0 +1,67 @@
+"""A whole recipe as one pydantic model, and lookups in it by path."""
+
+import re
+from collections.abc import Sequence
+from typing import Annotated, Any, get_args, get_origin
+
+from pydantic import Field, StringConstraints
+
+from gpt2forge.stages.benchmark import Benchmark
+from gpt2forge.stages.calibrate import Calibration
+from gpt2forge.stages.convert import Source
+from gpt2forge.stages.fuse import Fusion
+from gpt2forge.stages.quantization import Quantization
+from gpt2forge.stages.stage import Section, Target
+from gpt2forge.stages.verify import Verify
+
+NAME = re.compile(r"^[A-Za-z0-9._@-]+$")
+Loc = tuple[str | int, ...]
+
+
+class Recipe(Section):
+    """What to build: a checkpoint, the machine it is for, and how it gets there. Equal recipes build the same."""
+
+    name: Annotated[str, StringConstraints(pattern=NAME.pattern, max_length=200)] = Field(
+        description="what the result is published as: the name of the file without `.yaml`"
+    )
+    source: Source = Field(description="the checkpoint to start from")
+    target: Target = Field(description="the machine that the result is for")
+    fusion: Fusion = Field(default=Fusion(), description="which parts of the graph are fused")
+    quantization: Quantization = Field(default=Quantization(scheme="none"), description="how the weights are stored")
+    calibration: Calibration | None = Field(
+        default=None, description="the text that the quantized weights are fitted to, where `quantization` asks for it"
+    )
+    verify: Verify | None = Field(
+        default=None, description="what the result is compared with, and how far off it may be"
+    )
+    benchmark: Benchmark | None = Field(default=None, description="how speed and memory are measured")
+
+
+def locate_section(loc: Loc) -> Any:
+    """What stands at this path of a recipe: a section class, or the type of a value."""
+    fields: Any = Recipe
+    for part in loc:
+        fields = (
+            get_args(fields)[1] if get_origin(fields) is dict else find_section(fields.model_fields[part].annotation)
+        )
+    return fields
+
+
+def has_section(loc: Loc) -> bool:
+    return hasattr(locate_section(loc), "model_fields")
+
+
+def has_patterns(loc: Loc) -> bool:
+    return get_origin(locate_section(loc)) is dict
+
+
+def section_fields(loc: Loc) -> Sequence[str]:
+    """The keys that the mapping at this path may have."""
+    fields = locate_section(loc)
+    return [*fields.model_fields, *(() if loc else ("extends", "matrix"))]
+
+
+def find_section(annotation: Any) -> Any:
+    """The section class that a field holds, also where it may be left out."""
+    parts = [part for part in get_args(annotation) if part is not type(None)]
+    return parts[0] if parts else annotation

@@ -1,0 +1,1 @@
+"""Opens a package in ONNX Runtime: runs, scores and generates text."""

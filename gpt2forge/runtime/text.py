@@ -1,0 +1,98 @@
+"""Text to tokens and back, and how the tokens of a text are cut into windows.
+
+1. Windows are as long as the model's context, and so is the stride: no token is read twice.
+2. The first token of a window is read and not predicted. Each other one is predicted from all before it in its window.
+3. The last window may be shorter. One token alone predicts nothing and is left out.
+"""
+
+import codecs
+from collections.abc import Sequence
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from gpt2forge.errors import UserError, check_argument
+
+TOKENIZER_FILE = "tokenizer.json"
+EAGER = 8  # characters for each token that is wanted, at first
+MARGIN = 256  # tokens
+
+
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """Read the tokenizer of a package; raises UserError when it has none."""
+    path = folder / TOKENIZER_FILE
+    if not path.is_file():
+        raise UserError(
+            f"{path}: is missing; copy the directory again, or give the checkpoint its tokenizer files and build again"
+        )
+    return Tokenizer.from_file(str(path))
+
+
+def encode_text(tokenizer: Tokenizer, text: str) -> list[int]:
+    """The ids of a text; raises UserError where it holds half of a surrogate pair, which is no character."""
+    check_argument("text", text, str)
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        code = f"U+{ord(text[error.start]):04X}"
+        raise UserError(
+            f"the text: character {error.start} is {code}, half of a surrogate pair; take it out"
+        ) from error
+    ids: list[int] = tokenizer.encode(text).ids
+    return ids
+
+
+def encode_beginning(tokenizer: Tokenizer, text: str, most: int) -> list[int]:
+    """The first `most` tokens of a text, however long it is.
+
+    No more of it is encoded than is needed, which for a large text would take minutes and gigabytes. What is cut off
+    may change the tokens at the cut, so some more than needed are made.
+    """
+    characters = EAGER * most
+    while True:
+        tokens: list[int] = tokenizer.encode(text[:characters], add_special_tokens=False).ids
+        if len(tokens) >= most + MARGIN or characters >= len(text):
+            return tokens[:most]
+        characters *= 2
+
+
+class TextStream:
+    """Collects the bytes of byte-level tokens; what is not yet a whole character waits for the next token."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+        self.added = {token: added.content for token, added in tokenizer.get_added_tokens_decoder().items()}
+        self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def push(self, token: int) -> str:
+        """The text that this token completes."""
+        return self.decoder.decode(self.find_bytes(token))
+
+    def finish(self) -> str:
+        """What was left waiting, as replacement characters."""
+        return self.decoder.decode(b"", final=True)
+
+    def find_bytes(self, token: int) -> bytes:
+        if token in self.added:
+            return self.added[token].encode()
+        return bytes(BYTES[character] for character in self.tokenizer.id_to_token(token) or "")
+
+
+def list_bytes() -> dict[str, int]:
+    """Which byte each character of GPT-2's vocabulary stands for: itself if printable, else from U+0100 on.
+
+    https://github.com/openai/gpt-2/blob/master/src/encoder.py, bytes_to_unicode.
+    """
+    printable = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
+    others = [byte for byte in range(256) if byte not in printable]
+    return {chr(byte): byte for byte in printable} | {chr(256 + place): byte for place, byte in enumerate(others)}
+
+
+BYTES = list_bytes()
+
+
+def cut_windows(tokens: Sequence[int], context: int, most: int | None = None) -> list[list[int]]:
+    """The windows of the first `most` tokens (all, unless given); each holds 2 to `context` of them."""
+    used = tokens[:most]
+    windows = [list(used[start : start + context]) for start in range(0, len(used), context)]
+    return [window for window in windows if len(window) > 1]

@@ -1,0 +1,11 @@
+"""The stages in the order in which they run. A new stage is one file and one entry here."""
+
+from gpt2forge.stages import benchmark, calibrate, convert, export, fuse, quantize, reference, verify
+from gpt2forge.stages.stage import Stage
+
+STAGES: tuple[Stage, ...] = (
+    *(convert.STAGE, export.STAGE, fuse.STAGE, calibrate.STAGE, quantize.STAGE),
+    *(reference.STAGE, verify.STAGE, benchmark.STAGE),
+)
+MEASURING = tuple(stage.name for stage in STAGES if stage.optional)
+"""The stages that tell of a result and make none of it."""

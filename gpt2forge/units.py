@@ -1,0 +1,29 @@
+"""Amounts as people read and write them: `20GB`, `500 MB`, in powers of 1000."""
+
+import re
+
+PATTERN = r"(\d{1,15}(?:\.\d{1,9})?) ?([KMGTkmgt]?)[Bb]?"
+UNITS = ("B", "kB", "MB", "GB", "TB")
+POWERS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def parse_size(text: str) -> int:
+    """Read a size in bytes. Raises ValueError for text that is not a size."""
+    found = re.fullmatch(PATTERN, text, re.ASCII)
+    if found is None:
+        raise ValueError("must be a size, as in `20GB` or `500MB`")
+    return int(float(found[1]) * POWERS[found[2].upper()])
+
+
+def format_size(count: float) -> str:
+    """Write bytes with one decimal and the largest unit below them."""
+    for unit in UNITS:
+        if count < 1000 or unit == UNITS[-1]:
+            break
+        count /= 1000
+    return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+
+
+def format_amount(count: float, unit: str) -> str:
+    """Write a number of units; the unit of bytes is `B`."""
+    return format_size(count) if unit == "B" else f"{count:.0f} {unit}"

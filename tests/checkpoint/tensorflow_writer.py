@@ -1,0 +1,31 @@
+"""Tiny checkpoints that the real TensorFlow writes, each in a way that is met in practice.
+
+    python -m tests.checkpoint.tensorflow_writer FOLDER CASE...   each case into a folder of its name
+
+The checkpoints under tests/data are those of openai, run1, mixed and partitioned.
+"""
+
+import sys
+from pathlib import Path
+
+from interop.tensorflow_process import Command, run_modules
+from tests.checkpoint.tiny import DEEP, Shape, write_openai_texts
+
+SHAPES = {
+    "openai": DEEP,
+    "run1": Shape(),
+    "large": Shape(n_vocab=70_000, n_ctx=64, n_embd=8),  # an embedding of more than one piece
+    "mixed": Shape(),
+    "partitioned": Shape(),
+}
+
+
+def prepare(folder: Path, *cases: str) -> Command:
+    """Write the texts of these cases; name the module that writes their weights in TensorFlow's process."""
+    for case in cases:
+        write_openai_texts(folder / case, SHAPES[case])
+    return ("tests.checkpoint.tensorflow_cases", str(folder.absolute()), *cases)
+
+
+if __name__ == "__main__":
+    run_modules(prepare(Path(sys.argv[1]), *sys.argv[2:]))

@@ -1,0 +1,74 @@
+"""What `gpt2forge plan` says."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from gpt2forge.stages.all_stages import STAGES
+from tests.workshop import Workshop, make_workshop
+
+
+def test_plan_of_a_fresh_folder_runs_everything_and_writes_no_artifact(tmp_path: Path) -> None:
+    shop = make_workshop(tmp_path)
+    lines = shop.run("plan", "nano-cpu-int8").stdout.splitlines()
+    assert [line.split()[:3] for line in lines] == [
+        ["will", "run", stage.name] for stage in STAGES if stage.name != "calibrate"
+    ]
+    assert all(re.search(r" of memory +not built before$", line) for line in lines)
+    assert not (shop.store / "artifacts").exists()
+
+
+def test_plan_of_an_edited_recipe_names_the_value(workshop: Workshop) -> None:
+    workshop.build("nano-cpu-int8")
+    words = ("--set", "quantization.embeddings=int4", "--skip", "verify,benchmark", "--json")
+    steps = json.loads(workshop.run("plan", "nano-cpu-int8", *words).stdout)["steps"]
+    assert {step["stage"]: step["reason"] for step in steps if step["verdict"] == "will run"} == {
+        "quantize": "`quantization.embeddings` int8 -> int4"
+    }
+    assert {step["verdict"] for step in steps} == {"done", "will run"}
+
+
+def test_plan_of_several_recipes_counts_a_shared_step_once(tmp_path: Path) -> None:
+    shop = make_workshop(tmp_path)
+    words = ("plan", "nano-cpu-int8", "nano-cpu-int4", "--skip", "verify,benchmark")
+    done = shop.run(*words)
+    shared = [line.split()[3] for line in done.stdout.splitlines() if line.endswith("  shared with `nano-cpu-int8`")]
+    assert shared == ["convert", "export", "fuse"]
+    assert done.stderr.startswith("5 steps will run: ")
+    plans = [json.loads(line) for line in shop.run(*words, "--json").stdout.splitlines()]
+    assert [plan["recipe"] for plan in plans] == ["nano-cpu-int8", "nano-cpu-int4"]
+    assert [step["shared_with"] for step in plans[1]["steps"]] == [*["nano-cpu-int8"] * 3, None]
+
+
+@pytest.mark.slow
+def test_plan_foretells_what_a_step_leaves_on_the_disk(tmp_path: Path) -> None:
+    shop = make_workshop(tmp_path)
+    steps = json.loads(shop.run("plan", "nano-cpu-int8", "--json", "--skip", "verify,benchmark").stdout)["steps"]
+    report = shop.report("nano-cpu-int8")
+    for guessed, built in zip(steps, report["steps"], strict=False):
+        real = sum(path.stat().st_size for path in (shop.store / "artifacts" / built["digest"]).iterdir())
+        assert real / 2 < guessed["bytes"] < 2 * real or real < 1e5
+    words = ("--set", "quantization.granularity=64", "--name", "x", "--json", "--skip", "verify,benchmark")
+    (step,) = (each for each in json.loads(shop.run("plan", "nano-cpu-int8", *words).stdout)["steps"] if each["bytes"])
+    assert step["seconds"] == report["steps"][3]["seconds"]
+
+
+@pytest.mark.slow
+def test_what_one_of_several_recipes_makes_again_is_made_again_for_all(tmp_path: Path) -> None:
+    shop = make_workshop(tmp_path)
+    shop.build("nano-cpu-int8")
+    shop.run("store", "gc", "--max-size", "0")
+    words = ("nano-cpu-int8", "nano-cpu-int4", "--skip", "verify,benchmark")
+    lines = shop.run("plan", *words).stdout.splitlines()
+    assert [line[:8].strip() for line in lines] == ["will run"] * 3 + ["done"] + ["will run"] * 4
+    assert not [line for line in lines if "nothing needs it" in line]
+    built = [each for each in shop.run("build", *words[:2]).stderr.splitlines() if each.startswith("built")]
+    assert len(built) == 4
+
+
+def test_plan_with_nothing_to_make_says_so(workshop: Workshop) -> None:
+    workshop.build("nano-cpu-int8")
+    done = workshop.run("plan", "nano-cpu-int8", "--skip", "verify,benchmark")
+    assert done.stderr == "nothing to make: every step is done\n"

@@ -1,0 +1,108 @@
+"""What YAML means here, and what it may not do."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gpt2forge.errors import Place, RecipeError, UserError
+from gpt2forge.recipe.yaml import parse, read_document
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("yes", "yes"),
+        ("no", "no"),
+        ("on", "on"),
+        ("true", True),
+        ("True", "True"),
+        ("1e-5", 1e-5),
+        ("1e999", "1e999"),
+        ("9" * 5000, "9" * 5000),
+        ("1.5", 1.5),
+        (".5", 0.5),
+        ("128", 128),
+        ("-3", -3),
+        ("0o17", "0o17"),
+        ("010", 10.0),
+        ("1:30", "1:30"),
+        ("2026-01-01", "2026-01-01"),
+        ("0.5%", "0.5%"),
+        ("'128'", "128"),
+        ("~", None),
+        ("null", None),
+        ("", {}),
+        ("[1, a]", [1, "a"]),
+    ],
+)
+def test_scalar_means_what_it_seems_to_mean(text: str, value: Any) -> None:
+    found = parse(text, "x").plain()
+    assert found == value
+    assert type(found) is type(value)
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False))
+def test_every_float_that_python_writes_is_a_float(number: float) -> None:
+    found = parse(repr(number), "x").plain()
+    assert isinstance(found, float)
+    assert found == number
+
+
+def test_entry_stands_where_its_key_does() -> None:
+    node = parse("a: 1\nb:\n  c: 2\n", "f.yaml")
+    assert node.nearest(("b", "c")).place == Place("f.yaml", 3, 3)
+    assert node.nearest(("b", "missing")).place == Place("f.yaml", 2, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a: 1\na: 2", "f:2:1: the key `a` stands already in line 1"),
+        ("a: &x 1\nb: *x", "f:1:4: anchors and aliases are not allowed; use `extends`"),
+        (
+            "a: !!python/object/apply:os.system [ls]",
+            "f:1:4: the tag `tag:yaml.org,2002:python/object/apply:os.system` is not allowed",
+        ),
+        ("a: !mine 1", "f:1:4: the tag `!mine` is not allowed"),
+        ("a: [1, 2", "f:1:9: expected ',' or ']', but got '<stream end>'"),
+        ("a: 1\n---\nb: 2", "f:2:1: a second document starts here; a recipe is one, so remove `---`"),
+        ("a:\n\tb: 1", "f:2:1: YAML takes no tabs here; use spaces"),
+        ("[1, 2]: 3", "f:1:1: a key must be a word"),
+        (
+            "a: \x00",
+            'f: not YAML: unacceptable character #x0000: special characters are not allowed in "<unicode string>", position 3',
+        ),
+    ],
+)
+def test_bad_document_is_one_line_with_its_place(text: str, message: str) -> None:
+    with pytest.raises(RecipeError) as error:
+        parse(text, "f")
+    assert str(error.value) == message
+
+
+def test_deep_nesting_is_an_error_and_not_a_crash() -> None:
+    with pytest.raises(RecipeError, match="nested deeper than 32"):
+        parse("[" * 40 + "]" * 40, "f")
+    with pytest.raises(RecipeError, match="not YAML"):
+        parse("[" * 100_000, "f")
+
+
+def test_file_that_is_no_mapping_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "list.yaml"
+    path.write_text("- 1\n")
+    with pytest.raises(RecipeError) as error:
+        read_document(path)
+    assert str(error.value) == f"{path}:1:1: a recipe is a mapping: `name: ...`, `source: ...`, `target: ...`"
+
+
+def test_file_that_is_too_large_or_not_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "big.yaml"
+    path.write_bytes(b"#" * (1 << 21))
+    with pytest.raises(UserError, match="are too many for a recipe"):
+        read_document(path)
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(UserError, match="cannot be read"):
+        read_document(path)

@@ -1,0 +1,37 @@
+"""Sessions on graphs whose weights lie elsewhere, and on packages."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from gpt2forge.runtime.feeds import make_feeds, read_cache_shape, run
+from gpt2forge.runtime.session import make_options, open_graph, open_package
+from tests.graph.models import Tiny, distance, torch_logits
+
+
+def test_graph_opens_with_weights_of_another_folder(tiny: Tiny) -> None:
+    session = open_graph(tiny.graph, tiny.weights)
+    ids = tiny.ids(1, 5)
+    logits, _ = run(session, make_feeds(ids, read_cache_shape(session).empty(1)))
+    assert distance(logits, torch_logits(tiny.model, ids)) < 1e-4
+    assert [path.name for path in tiny.graph.iterdir()] == ["model.onnx"]
+
+
+def test_package_opens_with_the_weights_beside_it(tiny: Tiny, tmp_path: Path) -> None:
+    for file in (tiny.graph / "model.onnx", tiny.weights / "model.safetensors"):
+        shutil.copy(file, tmp_path)
+    session = open_package(tmp_path, threads=1)
+    ids = tiny.ids(1, 5)
+    logits, _ = run(session, make_feeds(ids, read_cache_shape(session).empty(1)))
+    assert distance(logits, torch_logits(tiny.model, ids)) < 1e-4
+
+
+def test_session_has_the_threads_that_are_asked_for() -> None:
+    assert make_options(3).intra_op_num_threads == 3
+
+
+def test_opening_and_running_say_nothing(tiny: Tiny, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    session = tiny.fuse(tmp_path, ["attention", "skip_layer_norm", "gelu", "bias"])
+    run(session, make_feeds(tiny.ids(1, 5), read_cache_shape(session).empty(1)))
+    assert capfd.readouterr() == ("", "")
