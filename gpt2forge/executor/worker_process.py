@@ -52,7 +52,7 @@ def run_worker(
     """Run one stage in a process of its own.
 
     The worker inherits the descriptors `locks`, so that the step stays locked until the worker has really gone, even
-    when this process is killed. Raises UserError for what the stage says a user can mend and when something killed the
+    when this process is killed. Raises UserError for what the stage says a user can fix and when something killed the
     worker, StageCrash for anything else, KeyboardInterrupt when `stop` is set.
     """
     log.parent.mkdir(parents=True, exist_ok=True)

@@ -85,6 +85,6 @@ def write_scales(builder: Builder, name: str, largest: Floats) -> ir.Value:
     try:
         scales = scale_channels(largest * ROOM)
     except ValueError as fault:
-        mend = "start from an earlier checkpoint, or use `kv_cache: float32`"
-        raise UserError(f"`{name}.largest`: {fault}; {mend}") from fault
+        fix = "start from an earlier checkpoint, or use `kv_cache: float32`"
+        raise UserError(f"`{name}.largest`: {fault}; {fix}") from fault
     return builder.constant(f"{name}.scales", scales[None, :, None, :])

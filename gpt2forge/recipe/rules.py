@@ -35,8 +35,8 @@ def judge_device(plain: dict[str, Any]) -> Iterator[tuple[Loc, str]]:
         return
     for key in ("scheme", "kv_cache", *(() if is_half else ("embeddings",))):  # those the section itself refuses
         if quantization.get(key) in ("int8", "int4"):
-            mend = "use `scheme: float16`" if key == "scheme" else "remove it"
-            yield ("quantization", key), f"`{key}: {quantization[key]}` is for `target.device: cpu`; {mend}"
+            fix = "use `scheme: float16`" if key == "scheme" else "remove it"
+            yield ("quantization", key), f"`{key}: {quantization[key]}` is for `target.device: cpu`; {fix}"
     if fusion.get("attention") is not False and isinstance(plain.get("fusion", {}), dict):
         refused = "ONNX Runtime's CUDA kernel refuses the bias that a left-padded batch needs"
         yield ("fusion", "attention"), f"`target.device: cuda` needs `fusion.attention: false`: {refused}"

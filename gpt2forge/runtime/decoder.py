@@ -55,9 +55,9 @@ class Decoder:
             raise UserError(f"the prompt holds a token that is not among this model's {self.vocabulary}")
         if len(tokens) + max_tokens > self.context:
             room = self.context - len(tokens)
-            mend = f"ask for at most {room} new ones" if room > 0 else "shorten the prompt"
+            fix = f"ask for at most {room} new ones" if room > 0 else "shorten the prompt"
             wanted = f"the prompt's {len(tokens)} tokens and {max_tokens} new ones"
-            raise UserError(f"{wanted} are more than this model's {self.context}; {mend}")
+            raise UserError(f"{wanted} are more than this model's {self.context}; {fix}")
 
     def continue_text(self, prompt: Array, max_tokens: int, sample: Sampler, stop_token: int | None) -> Iterator[int]:
         step = self.start(len(prompt) + max_tokens)

@@ -2,7 +2,7 @@
 
 It reads one line of JSON, imports the stage's module and nothing else of the program, and writes lines of JSON to the
 descriptor it was given: {"advance": [done, total, unit]} and at most once {"written": {file: {...}}}, then one of
-{"metrics": {...}}, {"fault": what a user can mend} and {"crash": a bug}.
+{"metrics": {...}}, {"fault": what a user can fix} and {"crash": a bug}.
 """
 
 import importlib
@@ -16,7 +16,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TextIO
 
-from gpt2forge.errors import MENDABLE, UserError, say_refusal
+from gpt2forge.errors import FIXABLE, UserError, format_os_error
 from gpt2forge.stages.provenance import write_provenance
 from gpt2forge.stages.stage import Inputs, Section, Stage, Target
 from gpt2forge.stages.throttle import Pace
@@ -31,10 +31,10 @@ def main() -> int:
         except UserError as error:
             tell(events, {"fault": str(error)})
         except OSError as error:
-            if error.errno not in MENDABLE:
+            if error.errno not in FIXABLE:
                 tell(events, {"crash": name_error(error)})
                 raise
-            tell(events, {"fault": say_refusal(error)})
+            tell(events, {"fault": format_os_error(error)})
         except ImportError as error:
             if (error.name or "").partition(".")[0] == "gpt2forge":
                 tell(events, {"crash": name_error(error)})
