@@ -34,7 +34,7 @@ def why(
     """Write for each step, or for one, what has changed since the nearest earlier build of it."""
     loaded = load_recipe(reference, changes, name)
     job, room = make_job(loaded, skip), Store(store)
-    steps = look_up(job, room)
+    steps = look_up(job, room).steps
     known = [step.stage.name for step in steps]
     if stage is not None and stage not in known:
         raise UserError(f"`{stage}`: this recipe has no such step; there are {quote(known)}")

@@ -89,6 +89,11 @@ class Job:
     def all_stages(self) -> tuple[Stage, ...]:
         return (*self.stages, *self.skipped)
 
+    def list_until(self, until: str | None) -> tuple[Stage, ...]:
+        """List the stages up to the one that `until` names; all where that is None."""
+        names = [stage.name for stage in self.stages]
+        return self.stages if until is None else self.stages[: names.index(until) + 1]
+
     def find_maker(self, stage: Stage, kind: str) -> Stage | None:
         """The stage whose artifact of a kind another one reads: the last before it; None where that is a source."""
         earlier = self.stages[: self.stages.index(stage)]

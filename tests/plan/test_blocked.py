@@ -35,7 +35,7 @@ def add_tool(stage: Stage) -> Stage:
 
 
 def plan(job: Job, store: Store, rerun: str | None = None) -> tuple[PlannedStep, ...]:
-    return make_plan(job, store, lambda done, total, unit: None, rerun)
+    return make_plan(job, store, lambda done, total, unit: None, rerun).steps
 
 
 def tell(job: Job, store: Store) -> list[tuple[str, str]]:

@@ -8,8 +8,8 @@ from tests.toy.job import make_job, run
 
 
 def plan(store: Store, source: Path, times: int = 2, upper: bool = False) -> list[tuple[str, str]]:
-    steps = make_plan(make_job(source, times=times, upper=upper), store, lambda done, total, unit: None)
-    return [(step.verdict, step.reason) for step in steps]
+    made = make_plan(make_job(source, times=times, upper=upper), store, lambda done, total, unit: None)
+    return [(step.verdict, step.reason) for step in made.steps]
 
 
 def test_first_build_will_run_everything(tmp_path: Path) -> None:
