@@ -40,7 +40,9 @@ class Lock:
         if record is None:
             raise self.refuse(line, f"`{name}` has another key, {step.key[:SHORT]}.., than the locked {key[:SHORT]}..")
         nearest = Nearest(record, tuple(compare(record.pre_image, step.pre_image)))
-        raise self.refuse(line, f"`{name}` is not as it was locked: {explain(step.stage, nearest, step.store.memo)}")
+        raise self.refuse(
+            line, f"`{name}` is not as it was locked: {explain(step.stage, nearest, step.store.stat_cache)}"
+        )
 
     def check(self, outcome: Outcome) -> None:
         """Raises RecipeError, with the line, when a step that was admitted came to something else."""

@@ -27,7 +27,7 @@ from gpt2forge.recipe.lookup import RECIPES, find_recipes
 from gpt2forge.recipe.merge import read_chain
 from gpt2forge.store.atomic import replace_text
 from gpt2forge.store.roots import name_root
-from gpt2forge.store.stat_cache import TICK, identify
+from gpt2forge.store.stat_cache import TICK, read_stat
 from gpt2forge.store.store import Store
 
 SETTINGS = "gpt2forge.yaml"
@@ -88,7 +88,7 @@ def make_stamp(loaded: LoadedRecipe, job: Job, store: Store, steps: Steps, said:
 def is_settled(paths: Sequence[str], began: int) -> bool:
     """Rule 2."""
     places = (Path(path.partition(" ")[2]) for path in paths if not path.startswith("link "))
-    return all(identify(place).settles_in(began) == 0 for place in places if place.exists())
+    return all(read_stat(place).settles_in(began) == 0 for place in places if place.exists())
 
 
 def list_read(loaded: LoadedRecipe, job: Job) -> Iterator[str]:

@@ -80,7 +80,7 @@ def tabulate(stage: Stage, nearest: Nearest, loaded: LoadedRecipe, store: Store)
         if difference.path[0] != "code":
             yield name_value(stage, difference), *say_change(stage, difference, loaded)
             if difference.path[0] == "inputs":
-                yield from ((f"  {file}", "", "") for file in list_files(difference, store.memo))
+                yield from ((f"  {file}", "", "") for file in list_files(difference, store.stat_cache))
     yield from ((f"gpt2forge's own code: {module}", "", "") for module in list_modules(nearest.differences))
 
 

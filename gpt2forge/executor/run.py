@@ -47,7 +47,7 @@ def run_tracks(tracks: Sequence[Track], store: Store, emit: Emit, options: Optio
 def find_sources(track: Track, store: Store, emit: Emit) -> None:
     for kind, source in track.job.sources.items():
         track.looks[kind] = source.look()
-        track.sources[kind] = source.digest(store.memo, Meter(kind, emit, track.job.name).advance)
+        track.sources[kind] = source.digest(store.stat_cache, Meter(kind, emit, track.job.name).advance)
 
 
 def start_lanes(work: Callable[[], None], jobs: int) -> None:

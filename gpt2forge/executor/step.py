@@ -24,10 +24,10 @@ from gpt2forge.stages.provenance import add_story
 from gpt2forge.stages.stage import Stage
 from gpt2forge.store.atomic import remove_tree
 from gpt2forge.store.records import Record
-from gpt2forge.store.stat_cache import Identity
+from gpt2forge.store.stat_cache import StatEntry
 from gpt2forge.store.store import Store
 
-Look = Mapping[Path, Identity]
+Look = Mapping[Path, StatEntry]
 
 
 @dataclass(frozen=True)
@@ -75,7 +75,7 @@ def make_step(
     job: Job, stage: Stage, store: Store, inputs: Mapping[str, str], looks: Mapping[str, Look], is_rerun: bool = False
 ) -> Step:
     """Look up what a stage would make. A step that is rerun keeps nothing that an earlier version made."""
-    pre_image: Mapping[str, Any] = make_pre_image(job, stage, inputs, store.memo)
+    pre_image: Mapping[str, Any] = make_pre_image(job, stage, inputs, store.stat_cache)
     kept = None if is_rerun else find_kept(job, stage, pre_image, store)
     if kept:
         pre_image = revise(stage, pre_image, kept)
@@ -95,7 +95,7 @@ def explain_step(step: Step, nearest: Nearest | None, again: bool) -> str:
         return "asked for by `--rerun`"
     if step.find_evicted():
         return THROWN_AWAY
-    return step.kept.reason if step.kept else explain(step.stage, nearest, step.store.memo)
+    return step.kept.reason if step.kept else explain(step.stage, nearest, step.store.stat_cache)
 
 
 def check_inputs(step: Step) -> None:

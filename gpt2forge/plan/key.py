@@ -18,10 +18,10 @@ from gpt2forge.plan.job import Job
 from gpt2forge.plan.tools import find_versions
 from gpt2forge.stages import worker
 from gpt2forge.stages.stage import Stage
-from gpt2forge.store.stat_cache import Memo
+from gpt2forge.store.stat_cache import StatCache
 
 
-def make_pre_image(job: Job, stage: Stage, digests: Mapping[str, str | None], memo: Memo) -> dict[str, Any]:
+def make_pre_image(job: Job, stage: Stage, digests: Mapping[str, str | None], stat_cache: StatCache) -> dict[str, Any]:
     """Say all that decides what a stage makes in a job.
 
     `digests` holds, by kind, the digest of the newest artifact; None where it is not made yet.
@@ -30,7 +30,7 @@ def make_pre_image(job: Job, stage: Stage, digests: Mapping[str, str | None], me
     return {
         "stage": stage.name,
         "version": stage.version,
-        "code": digest_code(find_modules(stage), memo),
+        "code": digest_code(find_modules(stage), stat_cache),
         "section": job.section_values(stage),
         "target": {field: getattr(job.target, field) for field in stage.target},
         "inputs": {kind: digests[kind] for kind in stage.reads},

@@ -58,7 +58,7 @@ def make_plan(job: Job, store: Store, advance: Advance, rerun: str | None = None
     inputs = {
         kind: Input(digest, digest, source.size)
         for kind, source in job.sources.items()
-        for digest in [source.digest(store.memo, advance)]
+        for digest in [source.digest(store.stat_cache, advance)]
     }
     steps: list[PlannedStep] = []
     for stage in job.stages:
@@ -105,7 +105,7 @@ class Input:
 
 def plan_step(job: Job, stage: Stage, inputs: Mapping[str, Input], store: Store, blocked: Sequence[str]) -> PlannedStep:
     pre_image: Mapping[str, Any] = make_pre_image(
-        job, stage, {kind: each.digest for kind, each in inputs.items()}, store.memo
+        job, stage, {kind: each.digest for kind, each in inputs.items()}, store.stat_cache
     )
     missing = [kind for kind in stage.reads if inputs[kind].digest is None]
     identity = make_key({**pre_image, "inputs": {kind: inputs[kind].identity for kind in stage.reads}})
@@ -132,5 +132,5 @@ def plan_step(job: Job, stage: Stage, inputs: Mapping[str, Input], store: Store,
     if missing and nearest and not nearest.differences and is_there(store, nearest.record.digest):
         reason = f"if {' or '.join(f'`{kind}`' for kind in missing)} comes out different"
         return PlannedStep(stage, "may run", reason, pre_image, identity, nearest=nearest, estimate=expected)
-    reason = kept.reason if kept else explain(stage, nearest, store.memo)
+    reason = kept.reason if kept else explain(stage, nearest, store.stat_cache)
     return PlannedStep(stage, "will run", reason, pre_image, identity, key, nearest=nearest, estimate=expected)

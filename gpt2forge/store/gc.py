@@ -82,7 +82,9 @@ def list_leftovers(store: Store) -> list[Path]:
         path for path in sorted((store.root / "artifacts").glob("*.json")) if not path.with_suffix("").is_dir()
     ]
     dead = [path for path, root in list_roots(store).items() if root.is_gone]
-    aside = [path for folder in ("artifacts", "records/*", "memo/*", "roots") for path in list_aside(store, folder)]
+    aside = [
+        path for folder in ("artifacts", "records/*", "stat_cache/*", "roots") for path in list_aside(store, folder)
+    ]
     return [*making, *sorted((store.root / "damaged").glob("*")), *manifests, *dead, *aside]
 
 
@@ -106,7 +108,7 @@ def is_held(lock: Path) -> bool:
 
 def list_stale(store: Store, gone: Collection[str]) -> list[Path]:
     """Files that may go together with the artifacts `gone`."""
-    return [*list_logs(store, gone), *list_memo(store, gone)]
+    return [*list_logs(store, gone), *list_stat_cache(store, gone)]
 
 
 def list_logs(store: Store, gone: Collection[str]) -> Iterator[Path]:
@@ -117,14 +119,14 @@ def list_logs(store: Store, gone: Collection[str]) -> Iterator[Path]:
             yield path
 
 
-def list_memo(store: Store, gone: Collection[str]) -> Iterator[Path]:
+def list_stat_cache(store: Store, gone: Collection[str]) -> Iterator[Path]:
     kept = {
-        store.memo.place_of(path)
+        store.stat_cache.place_of(path)
         for digest in list_digests(store)
         if digest not in gone
         for path in store.folder(digest).rglob("*")
     }
-    yield from (path for path in sorted((store.root / "memo").glob("*/*")) if path not in kept and is_old(path))
+    yield from (path for path in sorted((store.root / "stat_cache").glob("*/*")) if path not in kept and is_old(path))
 
 
 def is_old(path: Path) -> bool:

@@ -22,7 +22,7 @@ COARSE_TICK = 2_000_000_000  # ns; file systems that keep whole seconds
 
 
 @dataclass(frozen=True)
-class Identity:
+class StatEntry:
     """The stat of a file, as far as a change of its content shows in it."""
 
     dev: int
@@ -37,26 +37,26 @@ class Identity:
         return max(0, max(self.mtime_ns, self.ctime_ns) + tick - now_ns)
 
 
-def identify(path: Path) -> Identity:
+def read_stat(path: Path) -> StatEntry:
     found = path.stat()
-    return Identity(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return StatEntry(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
 
 
-def settle(identity: Identity) -> bool:
+def settle(entry: StatEntry) -> bool:
     """Wait until any write is sure to change this stat; False, at once, where that would take too long."""
-    wait = identity.settles_in(time.time_ns())
+    wait = entry.settles_in(time.time_ns())
     if wait > TICK:
         return False
     time.sleep(wait / 1e9)
     return True
 
 
-def name_file(identity: Identity) -> str:
-    return digest_value(asdict(identity))
+def name_file(entry: StatEntry) -> str:
+    return digest_value(asdict(entry))
 
 
 @dataclass(frozen=True)
-class Memo:
+class StatCache:
     """A folder of small files, each named by a digest of what it speaks of."""
 
     folder: Path
@@ -66,14 +66,14 @@ class Memo:
 
         Raises UserError when the file changes while it is being read.
         """
-        before = identify(path)
+        before = read_stat(path)
         name = name_file(before)
         known = self.recall(name)
         if known is not None and DIGEST.fullmatch(known):
             return known
         is_settled = settle(before)
         digest = digest_file(path, tell)
-        if identify(path) != before:
+        if read_stat(path) != before:
             raise UserError(f"{path}: changed while it was being read; build again when nothing writes to it")
         if is_settled:
             self.remember(name, digest)
@@ -81,9 +81,9 @@ class Memo:
 
     def vouch(self, path: Path, written: Written) -> None:
         """Take a file's sha256 from whoever wrote it, if nobody wrote into it since."""
-        identity = identify(path)
-        if (identity.size, identity.mtime_ns) == (written.size, written.mtime_ns) and settle(identity):
-            self.remember(name_file(identity), written.digest)
+        entry = read_stat(path)
+        if (entry.size, entry.mtime_ns) == (written.size, written.mtime_ns) and settle(entry):
+            self.remember(name_file(entry), written.digest)
 
     def recall(self, name: str) -> str | None:
         """What was remembered under a name; None where that is not known, or the entry is not as it was written."""
@@ -94,7 +94,7 @@ class Memo:
         return text if seal == make_seal(name, text) else None
 
     def remember(self, name: str, text: str) -> None:
-        """A memo saves time and no more: losing an entry in a crash, or on a full disk, is fine."""
+        """The cache saves time and no more: losing an entry in a crash, or on a full disk, is fine."""
         with suppress(OSError):
             replace_text(self.place(name), f"{make_seal(name, text)}\n{text}")
 
@@ -103,7 +103,7 @@ class Memo:
 
     def place_of(self, path: Path) -> Path:
         """Where the entry of a file is, if it has one."""
-        return self.place(name_file(identify(path)))
+        return self.place(name_file(read_stat(path)))
 
 
 def make_seal(name: str, text: str) -> str:

@@ -7,7 +7,7 @@ artifacts/<digest>.evicted     says that it was thrown away to make room: it is 
 locks/<key>                    held while the step is made
 making/<key>/                  where it is made; what is left of a killed build is cleared by the next
 damaged/                       artifacts that no longer hold what their manifest says
-memo/  logs/
+stat_cache/  logs/
 """
 
 import fcntl
@@ -26,7 +26,7 @@ from gpt2forge.store.atomic import READ_ONLY_FILE, is_folder, protect_folders, r
 from gpt2forge.store.locks import acquire
 from gpt2forge.store.manifest import Manifest, list_files, make_manifest, parse_manifest
 from gpt2forge.store.records import Record, parse_record
-from gpt2forge.store.stat_cache import Memo
+from gpt2forge.store.stat_cache import StatCache
 
 
 class StoreBusy(UserError):
@@ -44,8 +44,8 @@ class Store:
             raise UserError("the store cannot be the working directory itself; name a folder for it")
 
     @property
-    def memo(self) -> Memo:
-        return Memo(self.root / "memo")
+    def stat_cache(self) -> StatCache:
+        return StatCache(self.root / "stat_cache")
 
     def folder(self, digest: str) -> Path:
         """The files of an artifact."""
@@ -105,7 +105,7 @@ class Store:
 
     def is_whole(self, digest: str) -> bool:
         """Whether an artifact holds just what its manifest says; a file is read only if its stat is new."""
-        return self.holds(digest, self.memo.digest)
+        return self.holds(digest, self.stat_cache.digest)
 
     def is_sound(self, digest: str) -> bool:
         """The same, every byte read: so that what rotted under an unchanged stat is found."""
@@ -222,10 +222,10 @@ class Store:
         for name in names:
             (folder / name).chmod(READ_ONLY_FILE)
         for name, file in written.items():
-            self.memo.vouch(folder / name, file)
+            self.stat_cache.vouch(folder / name, file)
         with ThreadPoolExecutor() as pool:  # the disk writes while the processor hashes
             synced = [pool.submit(sync, folder / name) for name in names]
-            manifest = make_manifest(folder, names, self.memo.digest)
+            manifest = make_manifest(folder, names, self.stat_cache.digest)
             for future in synced:
                 future.result()
         with self.lock(manifest.digest):

@@ -14,7 +14,7 @@ from gpt2forge.digest import digest_file, digest_value
 from gpt2forge.settings import Settings, StoreSettings
 from gpt2forge.store.gc import OLD, choose
 from gpt2forge.store.inventory import Item, list_records, measure
-from gpt2forge.store.stat_cache import Memo, identify
+from gpt2forge.store.stat_cache import StatCache, read_stat
 from gpt2forge.store.store import Store
 from gpt2forge.units import format_size
 from tests.workshop import UNMEASURED, Workshop, make_workshop
@@ -49,14 +49,14 @@ def test_ls_says_what_is_there_whose_it_is_and_what_it_costs(shop: Workshop) -> 
     assert sum("nano-cpu-int8 (published)" in line for line in lines) == 1
 
 
-def rot(path: Path, memo: Memo) -> None:
-    """Flip a byte so that the memo, which goes by the stat, does not see it: as a disk does."""
+def rot(path: Path, stat_cache: StatCache) -> None:
+    """Flip a byte so that the stat cache, which goes by the stat, does not see it: as a disk does."""
     digest, data = digest_file(path), bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.chmod(0o644)
     path.write_bytes(data)
     path.chmod(0o444)
-    memo.remember(digest_value(asdict(identify(path))), digest)
+    stat_cache.remember(digest_value(asdict(read_stat(path))), digest)
 
 
 def test_verify_finds_what_rotted_under_an_unchanged_stat_and_repair_makes_it_anew(shop: Workshop) -> None:
@@ -65,7 +65,7 @@ def test_verify_finds_what_rotted_under_an_unchanged_stat_and_repair_makes_it_an
     assert good == "4 artifacts read, 0 damaged\n"
     digest = next(item["digest"] for item in inspect(shop) if item["stage"] == "quantize")
     before = (store.folder(digest) / "model.onnx_data").read_bytes()
-    rot(store.folder(digest) / "model.onnx_data", store.memo)
+    rot(store.folder(digest) / "model.onnx_data", store.stat_cache)
     assert store.is_whole(digest)
     done = shop.run("store", "verify", code=1)
     assert done.stderr == (
@@ -187,7 +187,7 @@ def test_what_a_build_has_made_anew_meanwhile_is_not_put_aside(shop: Workshop, m
     """A build that comes between the reading and the putting aside."""
     store = Store(shop.store)
     digest = next(item["digest"] for item in inspect(shop) if item["stage"] == "quantize")
-    rot(store.folder(digest) / "model.onnx_data", store.memo)
+    rot(store.folder(digest) / "model.onnx_data", store.stat_cache)
     sound = Store.is_sound
     seen: list[str] = []
 
@@ -314,16 +314,16 @@ def test_logs_go_with_their_artifacts_and_those_of_failed_steps_when_they_are_ol
 
 
 def test_old_notes_go_unless_they_are_of_what_lies_in_the_store(shop: Workshop) -> None:
-    memo = shop.store / "memo"
+    stat_cache = shop.store / "stat_cache"
     files = [path for folder in inspect_steps(shop) for path in folder.iterdir()]
-    before = set(memo.glob("*/*"))
+    before = set(stat_cache.glob("*/*"))
     shop.run("store", "gc")
-    assert set(memo.glob("*/*")) >= before
-    for path in memo.glob("*/*"):
+    assert set(stat_cache.glob("*/*")) >= before
+    for path in stat_cache.glob("*/*"):
         age(path)
     shop.run("store", "gc")
-    left = set(memo.glob("*/*"))
-    assert left == {Store(shop.store).memo.place_of(path) for path in files}
+    left = set(stat_cache.glob("*/*"))
+    assert left == {Store(shop.store).stat_cache.place_of(path) for path in files}
     assert {step["outcome"] for step in shop.report("nano-cpu-int8")["steps"]} == {"reused", "skipped"}
 
 
