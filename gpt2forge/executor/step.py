@@ -163,7 +163,7 @@ def tell(record: Record, outcome: Literal["built", "reused"], reason: str) -> Ou
 def make(step: Step, locks: tuple[int, ...], emit: Emit, stop: Event) -> Record:
     """Run the stage in its own process, take its folder into the store, write the record last."""
     started = time.monotonic()
-    out = step.store.make_room(step.key)
+    out = step.store.make_workspace(step.key)
     try:
         ended = copy_kept(step, step.kept, out) if step.kept else run(step, locks, out, emit, stop)
         check_sources(step)
@@ -172,16 +172,16 @@ def make(step: Step, locks: tuple[int, ...], emit: Emit, stop: Event) -> Record:
         with suppress(OSError):
             remove_tree(out)
     record = Record(
-        step.key,
-        step.stage.name,
-        step.pre_image,
-        digest,
-        ended.metrics,
-        round(time.monotonic() - started, 3),
-        ended.peak_memory_bytes,
-        time.time(),
-        measure_inputs(step.job, step.store, step.inputs),
-        step.store.measure(digest),
+        key=step.key,
+        stage=step.stage.name,
+        pre_image=step.pre_image,
+        digest=digest,
+        metrics=ended.metrics,
+        seconds=round(time.monotonic() - started, 3),
+        peak_memory_bytes=ended.peak_memory_bytes,
+        created=time.time(),
+        bytes_read=measure_inputs(step.job, step.store, step.inputs),
+        bytes_written=step.store.measure(digest),
     )
     step.store.write_record(record)
     return record

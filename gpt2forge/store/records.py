@@ -12,7 +12,7 @@ PreImage = Mapping[str, Any]
 """Everything that decides what a step makes, as JSON: see gpt2forge.plan.key."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Record:
     """One step that was made. It is written last, and makes its artifact exist.
 

@@ -205,7 +205,7 @@ class Store:
         self.root.mkdir(parents=True, exist_ok=True)
         return os.open(gate, os.O_RDONLY | os.O_CREAT, 0o644)
 
-    def make_room(self, key: str) -> Path:
+    def make_workspace(self, key: str) -> Path:
         """A fresh folder to make a step in. The caller holds the key's lock."""
         folder = self.root / "making" / key
         remove_tree(folder)

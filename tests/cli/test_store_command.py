@@ -135,7 +135,7 @@ def test_gc_knows_the_outputs_of_other_working_directories(shop: Workshop, tmp_p
 def test_gc_clears_what_killed_builds_left_and_leaves_what_one_works_in(shop: Workshop) -> None:
     store = Store(shop.store)
     for key in ("dead", "alive"):
-        store.make_room(key)
+        store.make_workspace(key)
     (shop.store / "locks/dead").touch()
     (shop.store / "damaged/old").mkdir(parents=True)
     with store.lock("alive"):
@@ -157,7 +157,7 @@ def test_output_that_nobody_noted_is_kept_where_it_can_be_seen_and_else_nothing_
     shop.run("store", "gc", "--max-size", "0")
     assert list_steps(shop) == {"quantize"}
     (shop.store / "roots").rmdir()
-    Store(shop.store).make_room("dead")
+    Store(shop.store).make_workspace("dead")
     done = shop.run("store", "gc", "--max-size", "0", code=1)
     mend = "so only leftovers go; build again what is to be kept"
     assert done.stderr == f"error: cache: does not know which outputs use it, {mend}\n"

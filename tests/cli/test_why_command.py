@@ -115,7 +115,16 @@ def test_unknown_step_is_one_line(shop: Workshop) -> None:
 
 
 def test_modules_of_ours_are_named_and_the_rest_is_counted(tmp_path: Path) -> None:
-    record = Record("key", "convert", {}, "digest", {}, 1.0, 1, 1.0)
+    record = Record(
+        key="key",
+        stage="convert",
+        pre_image={},
+        digest="digest",
+        metrics={},
+        seconds=1.0,
+        peak_memory_bytes=1,
+        created=1.0,
+    )
     names = ["gpt2forge.a", "gpt2forge.b", "gpt2forge.c", "gpt2forge.d"]
     found = [Difference(("code", name), "old", "new") for name in names]
     said = explain(convert.STAGE, Nearest(record, tuple(found)), StatCache(tmp_path))

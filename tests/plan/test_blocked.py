@@ -75,7 +75,16 @@ def test_record_under_the_key_of_a_missing_version_is_not_believed(store: Store,
     outcomes = run(job, store)
     blocked = block(job, "gather")
     pre_image = plan(blocked, store)[0].pre_image
-    record = Record(make_key(pre_image), "gather", pre_image, str(outcomes[0].digest), {}, 1.0, 1, time.time())
+    record = Record(
+        key=make_key(pre_image),
+        stage="gather",
+        pre_image=pre_image,
+        digest=str(outcomes[0].digest),
+        metrics={},
+        seconds=1.0,
+        peak_memory_bytes=1,
+        created=time.time(),
+    )
     store.write_record(record)
     assert store.find("gather", record.key) == record
     assert tell(blocked, store)[0] == ("cannot run", NEEDS_IT)

@@ -27,7 +27,7 @@ trees = st.dictionaries(names, st.binary(max_size=100), min_size=1, max_size=5)
 
 def put(store: Store, files: dict[str, bytes], key: str = KEY) -> str:
     with store.lock(key):
-        folder = store.make_room(key)
+        folder = store.make_workspace(key)
         for name, data in files.items():
             path = folder / name
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -56,7 +56,7 @@ def test_a_vouched_file_is_not_read_and_a_wrong_word_is_found(tmp_path: Path) ->
     store, right, wrong = Store(tmp_path), digest_bytes(b"some bytes"), digest_bytes(b"others")
     found = {}
     for digest in (right, wrong):
-        folder = store.make_room(KEY)
+        folder = store.make_workspace(KEY)
         (folder / "some").write_bytes(b"some bytes")
         found[digest] = store.commit(folder, {"some": vouch(folder / "some", digest)})
         assert store.read_manifest(found[digest]).files["some"].digest == digest
@@ -67,7 +67,7 @@ def test_a_vouched_file_is_not_read_and_a_wrong_word_is_found(tmp_path: Path) ->
 
 def test_a_file_that_was_written_into_since_is_read(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    folder = store.make_room(KEY)
+    folder = store.make_workspace(KEY)
     (folder / "some").write_bytes(b"some bytes")
     told = vouch(folder / "some", digest_bytes(b"some bytes"))
     (folder / "some").write_bytes(b"more bytes")
@@ -138,14 +138,23 @@ def test_equal_content_under_two_keys_is_kept_once(tmp_path: Path) -> None:
 def test_link_in_a_finished_folder_is_refused(tmp_path: Path) -> None:
     store = Store(tmp_path)
     with store.lock(KEY):
-        folder = store.make_room(KEY)
+        folder = store.make_workspace(KEY)
         (folder / "a").symlink_to("/etc/passwd")
         with pytest.raises(ValueError, match="ordinary files only"):
             store.commit(folder)
 
 
 def make_record(digest: str) -> Record:
-    return Record(KEY, "convert", {"stage": "convert"}, digest, {"bytes": 1}, 1.5, 2, 3.0)
+    return Record(
+        key=KEY,
+        stage="convert",
+        pre_image={"stage": "convert"},
+        digest=digest,
+        metrics={"bytes": 1},
+        seconds=1.5,
+        peak_memory_bytes=2,
+        created=3.0,
+    )
 
 
 def test_record_makes_the_artifact_exist(tmp_path: Path) -> None:
