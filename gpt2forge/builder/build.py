@@ -145,7 +145,7 @@ def report_success(run: Run, store: Store) -> dict[str, Any]:
     report = make_report(order.values, output, outcomes, warnings, None)
 
     def put_out() -> None:
-        publish(output, store.folder(find_package(order.job, outcomes)))
+        publish(output, store.artifacts.folder(find_package(order.job, outcomes)))
         run.is_published = True
 
     if is_unchanged(report):

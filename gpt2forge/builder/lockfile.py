@@ -36,7 +36,7 @@ class Lock:
             return
         if not key:
             raise self.refuse(line, f"`{name}` is not in it")
-        record = step.store.read_made(name, key)
+        record = step.store.records.find(name, key)
         if record is None:
             raise self.refuse(line, f"`{name}` has another key, {step.key[:SHORT]}.., than the locked {key[:SHORT]}..")
         nearest = Nearest(record, tuple(compare(record.pre_image, step.pre_image)))

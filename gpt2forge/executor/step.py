@@ -84,7 +84,7 @@ def make_step(
 
 def make_errand(step: Step, again: bool) -> Errand:
     """Raises what reading the store raises."""
-    nearest = find_nearest(step.pre_image, step.store.records(step.stage.name))
+    nearest = find_nearest(step.pre_image, step.store.records.list(step.stage.name))
     reason = explain_step(step, nearest, again)
     read = measure_inputs(step.job, step.store, step.inputs)
     return Errand(step, reason, estimate(step.job, step.stage, nearest, read), again)
@@ -101,8 +101,10 @@ def explain_step(step: Step, nearest: Nearest | None, again: bool) -> str:
 def check_inputs(step: Step) -> None:
     """Raises UserError where something to read is not there: it went after the plan was made."""
     for kind, digest in step.inputs.items():
-        if kind not in step.job.sources and not step.store.folder(digest).is_dir():
-            raise UserError(f"{step.store.folder(digest)}: is gone, and `{step.stage.name}` reads it; build again")
+        if kind not in step.job.sources and not step.store.artifacts.folder(digest).is_dir():
+            raise UserError(
+                f"{step.store.artifacts.folder(digest)}: is gone, and `{step.stage.name}` reads it; build again"
+            )
 
 
 def carry_out(errand: Errand, emit: Emit, stop: Event) -> Outcome:
@@ -117,6 +119,7 @@ def carry_out(errand: Errand, emit: Emit, stop: Event) -> Outcome:
             return tell(record, "reused", "")
         with take_machine(step, emit, stop) as machine:
             emit(StepStarted(name, errand.reason, step.job.name))
+            step.store.clear_damaged(name, step.key)
             return tell(make(step, (lock, *machine), emit, stop), "built", errand.reason)
 
 
@@ -167,7 +170,7 @@ def make(step: Step, locks: tuple[int, ...], emit: Emit, stop: Event) -> Record:
     try:
         ended = copy_kept(step, step.kept, out) if step.kept else run(step, locks, out, emit, stop)
         check_sources(step)
-        digest = step.store.commit(out, ended.written)
+        digest = step.store.artifacts.commit(out, ended.written)
     finally:
         with suppress(OSError):
             remove_tree(out)
@@ -181,9 +184,9 @@ def make(step: Step, locks: tuple[int, ...], emit: Emit, stop: Event) -> Record:
         peak_memory_bytes=ended.peak_memory_bytes,
         created=time.time(),
         bytes_read=measure_inputs(step.job, step.store, step.inputs),
-        bytes_written=step.store.measure(digest),
+        bytes_written=step.store.artifacts.measure(digest),
     )
-    step.store.write_record(record)
+    step.store.records.write(record)
     return record
 
 
@@ -195,7 +198,7 @@ def run(step: Step, locks: tuple[int, ...], out: Path, emit: Emit, stop: Event) 
 
 def copy_kept(step: Step, kept: Kept, out: Path) -> Ended:
     """What an earlier version made, and in it that it was kept."""
-    shutil.copytree(step.store.folder(kept.record.digest), out, dirs_exist_ok=True)
+    shutil.copytree(step.store.artifacts.folder(kept.record.digest), out, dirs_exist_ok=True)
     for path in (out, *out.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
     add_story(out, {"assumed": step.pre_image["assumed"]})
@@ -222,7 +225,7 @@ def make_order(step: Step, out: Path) -> dict[str, Any]:
 
 def locate(step: Step, kind: str, digest: str) -> Path:
     source = step.job.sources.get(kind)
-    return source.path if source else step.store.folder(digest)
+    return source.path if source else step.store.artifacts.folder(digest)
 
 
 def check_sources(step: Step) -> None:

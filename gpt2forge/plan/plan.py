@@ -63,7 +63,7 @@ def make_plan(job: Job, store: Store, advance: Advance, rerun: str | None = None
     steps: list[PlannedStep] = []
     for stage in job.stages:
         step = plan_step(job, stage, inputs, store, [step.stage.name for step in steps if step.block])
-        size = step.estimate.written if step.estimate else store.measure(str(step.digest))
+        size = step.estimate.written if step.estimate else store.artifacts.measure(str(step.digest))
         inputs[stage.writes] = Input(step.digest, step.digest or step.identity, size)
         steps.append(step)
     return restore_needed(job, steps, rerun)
@@ -71,7 +71,7 @@ def make_plan(job: Job, store: Store, advance: Advance, rerun: str | None = None
 
 def is_there(store: Store, digest: str) -> bool:
     """Whether what came out is whole, or was thrown away, so that what came out is known."""
-    return store.is_whole(digest) or store.is_evicted(digest)
+    return store.artifacts.is_whole(digest) or store.artifacts.is_evicted(digest)
 
 
 def restore_needed(job: Job, steps: Sequence[PlannedStep], rerun: str | None) -> tuple[PlannedStep, ...]:
@@ -118,7 +118,7 @@ def plan_step(job: Job, stage: Stage, inputs: Mapping[str, Input], store: Store,
     record = store.find(stage.name, key) if key else None
     if record:
         return PlannedStep(stage, "done", kept.reason if kept else "", pre_image, identity, key, record.digest)
-    nearest = find_nearest(pre_image, store.records(stage.name))
+    nearest = find_nearest(pre_image, store.records.list(stage.name))
     expected = estimate(job, stage, nearest, sum(inputs[kind].size for kind in stage.reads))
     evicted = store.find_evicted(stage.name, key) if key else None
     if evicted:

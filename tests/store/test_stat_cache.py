@@ -8,8 +8,7 @@ import pytest
 
 from gpt2forge.digest import digest_bytes
 from gpt2forge.errors import UserError
-from gpt2forge.store import stat_cache
-from gpt2forge.store.stat_cache import StatCache, read_stat
+from gpt2forge.store.stat_cache import StatCache, StatEntry, read_stat
 
 
 def read_count(stat_cache: StatCache, path: Path) -> tuple[str, int]:
@@ -68,7 +67,7 @@ def test_whole_seconds_are_not_trusted_while_they_are_fresh(tmp_path: Path) -> N
     path = tmp_path / "a"
     path.write_bytes(b"one")
     second = 1_000_000_000
-    entry = stat_cache.StatEntry(1, 1, 3, 7 * second, 7 * second)
+    entry = StatEntry(dev=1, inode=1, size=3, mtime_ns=7 * second, ctime_ns=7 * second)
     assert entry.settles_in(8 * second) == second
     assert entry.settles_in(10 * second) == 0
     assert read_stat(path).settles_in(time.time_ns() + second) == 0
