@@ -168,7 +168,7 @@ def report_success(build: Build, job_run: JobRun, store: Store) -> dict[str, Any
     report = make_report(build.values, output, outcomes, warnings, None)
 
     def publish_package() -> None:
-        publish(output, store.folder(find_package(build.job, outcomes)))
+        publish(output, store.artifacts.folder(find_package(build.job, outcomes)))
         build.is_published = True
 
     if is_unchanged(report):

@@ -37,13 +37,13 @@ class Lock:
             return
         if not key:
             raise self.refuse(line, f"`{name}` is not in it")
-        record = store.read_made(name, key)
+        record = store.records.find(name, key)
         if record is None:
             raise self.refuse(
                 line, f"`{name}` has another key, {str(step.key)[:SHORT]}.., than the locked {key[:SHORT]}.."
             )
         nearest = Nearest(record, tuple(compare(record.pre_image, step.pre_image)))
-        raise self.refuse(line, f"`{name}` is not as it was locked: {explain(step.stage, nearest, store.memo)}")
+        raise self.refuse(line, f"`{name}` is not as it was locked: {explain(step.stage, nearest, store.stat_cache)}")
 
     def check_outcome(self, outcome: Outcome) -> None:
         """Raise RecipeError, with the line, when the digest of a step is another than the locked one."""

@@ -24,9 +24,10 @@ from gpt2forge.plan.job import Job
 from gpt2forge.recipe.load import LoadedRecipe, load_recipe
 from gpt2forge.recipe.lookup import RECIPES, find_recipes
 from gpt2forge.recipe.merge import read_chain
+from gpt2forge.store.artifacts import name_evicted
 from gpt2forge.store.atomic import replace_text
 from gpt2forge.store.roots import name_root
-from gpt2forge.store.stat_cache import TICK, identify
+from gpt2forge.store.stat_cache import TICK, read_stat
 from gpt2forge.store.store import Store
 
 SETTINGS = "gpt2forge.yaml"
@@ -111,7 +112,7 @@ def is_kept(store: Store, step: Mapping[str, Any]) -> bool:
 def is_settled(paths: Sequence[str], began: int) -> bool:
     """Rule 2."""
     places = (Path(path.partition(" ")[2]) for path in paths if not path.startswith("link "))
-    return all(identify(place).settles_in(began) == 0 for place in places if place.exists())
+    return all(read_stat(place).settles_in(began) == 0 for place in places if place.exists())
 
 
 def list_read(loaded: LoadedRecipe, job: Job) -> Iterator[str]:
@@ -151,10 +152,10 @@ def list_made(job: Job, store: Store, steps: Steps) -> Iterator[str]:
     output = BUILD / job.name
     yield from (f"link {output}", f"stat {output}", f"stat {output}.json", f"stat {name_root(store, output)}")
     for step in steps:
-        artifact = store.folder(step["digest"])
+        artifact = store.artifacts.folder(step["digest"])
         yield f"stat {store.root}/records/{step['stage']}/{step['key']}.json"
-        if store.is_evicted(step["digest"]):
-            yield from (f"may {artifact}", f"stat {store.name_evicted(step['digest'])}")
+        if store.artifacts.is_evicted(step["digest"]):
+            yield from (f"may {artifact}", f"stat {name_evicted(artifact)}")
             continue
         yield f"stat {artifact}.json"
         yield from (f"stat {path}" for path in (artifact, *sorted(artifact.rglob("*"))))

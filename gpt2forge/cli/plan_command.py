@@ -29,7 +29,8 @@ def plan(
 ) -> None:
     """Write one line a step on stdout: done, will run, may run or cannot run, and why; as JSON one object a recipe."""
     jobs = [make_job(loaded, skip, assumed) for loaded in load_recipes(references, changes, name)]
-    plans = list(zip(jobs, unite([look_up(job, Store(store)).steps for job in jobs]), strict=True))
+    opened = Store(store, is_read_only=True)
+    plans = list(zip(jobs, unite([look_up(job, opened).steps for job in jobs]), strict=True))
     owners = find_owners(plans)
     if as_json:
         for job, steps in plans:

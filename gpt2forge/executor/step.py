@@ -79,13 +79,14 @@ def run_task(task: Task, emit: Emit, stop: Event) -> Outcome:
             return make_outcome(record, "reused", "")
         with take_machine(task, emit, stop) as machine:
             emit(StepStarted(name, task.reason, task.job.name))
+            task.store.clear_damaged(name, task.key)
             return make_outcome(make_artifact(task, (lock, *machine), emit, stop), "built", task.reason)
 
 
 def check_inputs(task: Task) -> None:
     """Raise UserError where an artifact to read was removed after the plan was made."""
     for kind, digest in task.inputs.items():
-        folder = task.store.folder(digest)
+        folder = task.store.artifacts.folder(digest)
         if kind not in task.job.sources and not folder.is_dir():
             raise UserError(f"{folder}: is gone, and `{task.stage.name}` reads it; build again")
 
@@ -133,12 +134,12 @@ def make_outcome(record: Record, outcome: Literal["built", "reused"], reason: st
 def make_artifact(task: Task, locks: tuple[int, ...], emit: Emit, stop: Event) -> Record:
     """Run the stage in its own process, move its folder into the store, write the record last."""
     store, step, started = task.store, task.step, time.monotonic()
-    out = store.make_room(task.key)
+    out = store.make_workspace(task.key)
     try:
         result = copy_kept(task, step.kept, out) if step.kept else run_stage(task, locks, out, emit, stop)
         check_sources(task)
         check_code(task)
-        digest = store.commit(out, result.written)
+        digest = store.artifacts.commit(out, result.written)
     finally:
         with suppress(OSError):
             remove_tree(out)
@@ -152,9 +153,9 @@ def make_artifact(task: Task, locks: tuple[int, ...], emit: Emit, stop: Event) -
         peak_memory_bytes=result.peak_memory_bytes,
         created=time.time(),
         bytes_read=sum(measure_input(task.job, store, kind, digest) for kind, digest in task.inputs.items()),
-        bytes_written=store.measure(digest),
+        bytes_written=store.artifacts.measure(digest),
     )
-    store.write_record(record)
+    store.records.write(record)
     return record
 
 
@@ -171,7 +172,7 @@ def run_stage(task: Task, locks: tuple[int, ...], out: Path, emit: Emit, stop: E
 
 def copy_kept(task: Task, kept: Kept, out: Path) -> WorkerResult:
     """Copy what an earlier version made, and note in forge.json that it was kept."""
-    shutil.copytree(task.store.folder(kept.record.digest), out, dirs_exist_ok=True)
+    shutil.copytree(task.store.artifacts.folder(kept.record.digest), out, dirs_exist_ok=True)
     for path in (out, *out.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
     add_story(out, {"assumed": task.step.pre_image["assumed"]})
@@ -196,7 +197,7 @@ def make_request(task: Task, out: Path) -> dict[str, Any]:
 
 def locate(task: Task, kind: str, digest: str) -> Path:
     source = task.job.sources.get(kind)
-    return source.path if source else task.store.folder(digest)
+    return source.path if source else task.store.artifacts.folder(digest)
 
 
 def check_sources(task: Task) -> None:
@@ -209,5 +210,8 @@ def check_sources(task: Task) -> None:
 
 def check_code(task: Task) -> None:
     """Raise UserError where gpt2forge's own code or a tool changed since the plan was made: the key is of the old."""
-    if task.step.kept is None and make_basis(task.job, task.stage, task.store.memo) != task.plan.bases[task.stage.name]:
+    if (
+        task.step.kept is None
+        and make_basis(task.job, task.stage, task.store.stat_cache) != task.plan.bases[task.stage.name]
+    ):
         raise UserError(f"`{task.stage.name}`: gpt2forge or a tool changed while the build ran; build again")

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpt2forge.digest import digest_bytes, digest_value
-from gpt2forge.store.stat_cache import Memo
+from gpt2forge.store.stat_cache import StatCache
 
 PACKAGE = Path(__file__).parents[1]
 UNDECIDING = {"gpt2forge.errors", "gpt2forge.units", "gpt2forge.stages.failure", "gpt2forge.stages.throttle"}
 """Modules that write messages and pace progress."""
 
 LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.ENCODING}
-SUMMARY = re.compile(r"[0-9a-f]{64}( [\w.]+)*")  # of a module, as the memo keeps it
+SUMMARY = re.compile(r"[0-9a-f]{64}( [\w.]+)*")  # of a module, as the stat_cache keeps it
 FSTRING_START = getattr(token, "FSTRING_START", None)
 FSTRING_END = getattr(token, "FSTRING_END", None)
 BLOCKS = {tokenize.NEWLINE: "\n", tokenize.INDENT: "\t+", tokenize.DEDENT: "\t-"}
@@ -38,18 +38,18 @@ class Module:
     imports: tuple[str, ...]
 
 
-def digest_code(modules: Sequence[Path], memo: Memo) -> dict[str, str]:
+def digest_code(modules: Sequence[Path], stat_cache: StatCache) -> dict[str, str]:
     """Return the digest of each module that those in these files reach, by name."""
-    return {name: module.tokens for name, module in sorted(find_reach(modules, memo).items())}
+    return {name: module.tokens for name, module in sorted(find_reach(modules, stat_cache).items())}
 
 
-def find_reach(modules: Sequence[Path], memo: Memo) -> dict[str, Module]:
+def find_reach(modules: Sequence[Path], stat_cache: StatCache) -> dict[str, Module]:
     """Find the modules that those in these files reach, themselves included, by name (rule 1)."""
     pending = {name_module(module): module for module in modules}
     reached: dict[str, Module] = {}
     while pending:
         name, path = pending.popitem()
-        reached[name] = read_module(path, memo)
+        reached[name] = read_module(path, stat_cache)
         for found in (*name_packages(name), *reached[name].imports):
             is_new = found not in reached and found not in pending and found not in UNDECIDING
             if is_new and (place := find_file(found)):
@@ -80,16 +80,16 @@ def find_file(name: str) -> Path | None:
     return None
 
 
-def read_module(path: Path, memo: Memo) -> Module:
+def read_module(path: Path, stat_cache: StatCache) -> Module:
     """Read a file, or recall what was read of the same content."""
-    name = digest_bytes(b"module " + memo.digest(path).encode())
-    known = memo.recall(name)
+    name = digest_bytes(b"module " + stat_cache.digest(path).encode())
+    known = stat_cache.recall(name)
     if known is not None and SUMMARY.fullmatch(known):
         tokens, *imports = known.split()
         return Module(tokens, tuple(imports))
     source = path.read_text(encoding="utf-8")
     module = Module(digest_value(list(list_tokens(source))), tuple(sorted(set(list_imports(ast.parse(source))))))
-    memo.remember(name, " ".join((module.tokens, *module.imports)))
+    stat_cache.remember(name, " ".join((module.tokens, *module.imports)))
     return module
 
 

@@ -19,19 +19,19 @@ from gpt2forge.plan.job import Job
 from gpt2forge.plan.tools import find_versions
 from gpt2forge.stages import worker
 from gpt2forge.stages.stage import Stage
-from gpt2forge.store.stat_cache import Memo
+from gpt2forge.store.stat_cache import StatCache
 
 Basis = Mapping[str, Any]
 """A pre-image without its inputs."""
 
 
-def make_basis(job: Job, stage: Stage, memo: Memo) -> Basis:
+def make_basis(job: Job, stage: Stage, stat_cache: StatCache) -> Basis:
     """Collect all that decides what a stage makes in a job, but for its inputs."""
     host = {"host": describe_host()} if stage.on_host else {}
     return {
         "stage": stage.name,
         "version": stage.version,
-        "code": digest_code(find_modules(stage), memo),
+        "code": digest_code(find_modules(stage), stat_cache),
         "section": job.section_values(stage),
         "target": {field: getattr(job.target, field) for field in stage.target},
         "tools": find_versions(stage),

@@ -15,7 +15,7 @@ from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import Basis, add_inputs, make_basis, make_key
 from gpt2forge.plan.reason import THROWN_AWAY, Nearest, explain, find_nearest
 from gpt2forge.stages.stage import PACKAGE, Advance, Stage
-from gpt2forge.store.stat_cache import Identity
+from gpt2forge.store.stat_cache import StatEntry
 from gpt2forge.store.store import Store
 
 Verdict = Literal["done", "will run", "may run", "cannot run"]
@@ -83,7 +83,7 @@ class Plan:
     job: Job
     steps: tuple[PlannedStep, ...]
     sources: Mapping[str, str]
-    stats: Mapping[str, Mapping[Path, Identity]]
+    stats: Mapping[str, Mapping[Path, StatEntry]]
     bases: Mapping[str, Basis]
 
     def find(self, stage: Stage) -> PlannedStep:
@@ -127,9 +127,9 @@ def make_plan(job: Job, store: Store, advance: Advance, rerun: str | None = None
     `rerun` names a stage that will be run again.
     """
     stats = {kind: source.look() for kind, source in job.sources.items()}
-    sources = {kind: source.digest(store.memo, advance) for kind, source in job.sources.items()}
+    sources = {kind: source.digest(store.stat_cache, advance) for kind, source in job.sources.items()}
     inputs = {kind: Input(digest, digest, job.sources[kind].size) for kind, digest in sources.items()}
-    bases = {stage.name: make_basis(job, stage, store.memo) for stage in job.stages}
+    bases = {stage.name: make_basis(job, stage, store.stat_cache) for stage in job.stages}
     steps: list[PlannedStep] = []
     for stage in job.stages:
         step = plan_step(
@@ -140,7 +140,7 @@ def make_plan(job: Job, store: Store, advance: Advance, rerun: str | None = None
             store=store,
             blocked=[step.stage.name for step in steps if step.block],
         )
-        size = step.estimate.written if step.estimate else store.measure(str(step.digest))
+        size = step.estimate.written if step.estimate else store.artifacts.measure(str(step.digest))
         inputs[stage.writes] = Input(step.digest, step.digest or step.identity, size)
         steps.append(step)
     return Plan(job=job, steps=restore_needed(job, steps, rerun), sources=sources, stats=stats, bases=bases)
@@ -148,12 +148,12 @@ def make_plan(job: Job, store: Store, advance: Advance, rerun: str | None = None
 
 def measure_input(job: Job, store: Store, kind: str, digest: str) -> int:
     """Return the bytes of a source, or of an artifact."""
-    return job.sources[kind].size if kind in job.sources else store.measure(digest)
+    return job.sources[kind].size if kind in job.sources else store.artifacts.measure(digest)
 
 
 def is_there(store: Store, digest: str) -> bool:
     """Return whether an artifact is whole, or was removed to make room, so that its content is known."""
-    return store.is_whole(digest) or store.is_evicted(digest)
+    return store.artifacts.is_whole(digest) or store.artifacts.is_evicted(digest)
 
 
 def restore_needed(job: Job, steps: Sequence[PlannedStep], rerun: str | None) -> tuple[PlannedStep, ...]:
@@ -208,7 +208,7 @@ def plan_step(
 
 def add_estimate(job: Job, step: PlannedStep, read: int, store: Store) -> PlannedStep:
     """Estimate what a step takes that reads this many bytes, from the nearest step that was made before."""
-    nearest = find_nearest(step.pre_image, store.records(step.stage.name))
+    nearest = find_nearest(step.pre_image, store.records.list(step.stage.name))
     return replace(step, nearest=nearest, estimate=estimate(job, step.stage, nearest, read))
 
 
@@ -224,5 +224,5 @@ def explain_unmade(job: Job, step: PlannedStep, missing: Sequence[str], store: S
     if missing and nearest and not nearest.differences and is_there(store, nearest.record.digest):
         reason = f"if {' or '.join(f'`{kind}`' for kind in missing)} comes out different"
         return replace(step, verdict="may run", reason=reason)
-    reason = step.kept.reason if step.kept else explain(step.stage, nearest, store.memo)
+    reason = step.kept.reason if step.kept else explain(step.stage, nearest, store.stat_cache)
     return replace(step, verdict="will run", reason=reason)

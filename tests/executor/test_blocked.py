@@ -66,7 +66,7 @@ def test_what_was_made_is_reused(store: Store, source: Path) -> None:
         run_all([job_run], store)
         assert words(job_run.outcomes) == outcomes
         assert isinstance(job_run.error, StepsBlocked)
-    assert store.records("pack") == []
+    assert store.records.list("pack") == []
 
 
 def test_steps_that_read_what_is_not_made_are_left_out_too(store: Store, source: Path) -> None:

@@ -25,7 +25,7 @@ def test_first_run_builds_every_step_and_says_why(store: Store, source: Path) ->
     outcomes = run(make_job(source), store)
     assert words(outcomes) == ["built"] * 3
     assert [outcome.reason for outcome in outcomes] == ["not built before"] * 3
-    assert (store.folder(str(outcomes[-1].digest)) / "model.onnx").read_text() == "hellohello"
+    assert (store.artifacts.folder(str(outcomes[-1].digest)) / "model.onnx").read_text() == "hellohello"
 
 
 def test_second_run_runs_nothing(store: Store, source: Path) -> None:
@@ -142,7 +142,7 @@ def test_source_that_changes_and_changes_back_while_it_is_read_is_an_error(store
     error = run_job(job, store, change).error
     assert isinstance(error, UserError)
     assert str(error).endswith("changed while it was being read; build again when nothing writes to it")
-    assert store.records("gather") == []
+    assert store.records.list("gather") == []
     assert words(run(make_job(source), store)) == ["built"] * 3
 
 
@@ -227,7 +227,7 @@ def alive(pid: int) -> bool:
 
 def test_damaged_artifact_is_put_aside_and_made_again(store: Store, source: Path) -> None:
     outcomes = run(make_job(source), store)
-    text = store.folder(str(outcomes[1].digest)) / "text"
+    text = store.artifacts.folder(str(outcomes[1].digest)) / "text"
     text.chmod(0o644)
     text.write_text("HELLOHELLO"[:10])
     again = run(make_job(source), store)

@@ -41,4 +41,4 @@ def test_step_that_was_never_made_with_these_values_will_run(tmp_path: Path) -> 
 def test_planning_changes_nothing(tmp_path: Path) -> None:
     store, source = Store(tmp_path / "cache"), tmp_path / "source"
     plan(store, source)
-    assert [path.name for path in store.root.iterdir()] == ["memo"]
+    assert [path.name for path in store.root.iterdir()] == ["stat_cache"]

@@ -19,9 +19,9 @@ from pathlib import Path
 from gpt2forge.plan.code import digest_code
 from gpt2forge.plan.key import find_modules
 from gpt2forge.stages.all_stages import STAGES
-from gpt2forge.store.stat_cache import Memo
-memo = Memo(Path(sys.argv[1]))
-print(json.dumps({stage.name: digest_code(find_modules(stage), memo) for stage in STAGES}))
+from gpt2forge.store.stat_cache import StatCache
+stat_cache = StatCache(Path(sys.argv[1]))
+print(json.dumps({stage.name: digest_code(find_modules(stage), stat_cache) for stage in STAGES}))
 """
 
 
@@ -52,7 +52,9 @@ def change(name: str, old: str, new: str) -> Callable[[Path], None]:
 HARMLESS = {
     "error message": change("runtime/text.py", "is missing; copy the directory again", "is not there; copy it again"),
     "progress throttle": change("stages/throttle.py", "1 / self.per_second", "2 / self.per_second"),
-    "sampling option": change("runtime/sampling.py", "temperature: float", "min_p: float = 0.0\n    temperature: float"),
+    "sampling option": change(
+        "runtime/sampling.py", "temperature: float", "min_p: float = 0.0\n    temperature: float"
+    ),
     "console text": change("cli/console.py", "error:", "fault:"),
     "docstring": change("quantize/blocks.py", '"""', '"""A better sentence. '),
     "comment": change("quantize/blocks.py", "\nimport ", "\n# a remark\nimport "),
