@@ -1,4 +1,4 @@
-"""Tiny random GPT-2s, and what PyTorch says of them. No weight is trivial: biases and layer norm gains are random too."""
+"""Makes tiny random GPT-2s and computes their logits in PyTorch. Biases and layer norm gains are random too."""
 
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Shape:
-    """The numbers of a tiny GPT-2."""
+    """The configuration of a tiny GPT-2."""
 
     vocabulary: int = 101
     positions: int = 48
@@ -52,11 +52,11 @@ class Tiny:
     graph: Path
 
     def open(self) -> ort.InferenceSession:
-        """A session on the unfused graph."""
+        """Open the unfused graph."""
         return open_graph(self.graph, self.weights, threads=1)
 
     def fuse(self, folder: Path, names: Collection[str]) -> ort.InferenceSession:
-        """A session on the graph after these passes, written into `folder`."""
+        """Apply passes to the graph, write it into `folder` and open it."""
         model = read_graph(self.graph)
         fuse(model, names)
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +64,7 @@ class Tiny:
         return open_graph(folder, self.weights, threads=1)
 
     def ids(self, *shape: int, seed: int = 0) -> Array:
-        """Random tokens of this shape."""
+        """Return random tokens of this shape."""
         return np.random.default_rng(seed).integers(0, self.shape.vocabulary, shape)
 
 
@@ -75,7 +75,7 @@ def make_tiny(folder: Path, shape: Shape) -> Tiny:
 
 
 def make_model(folder: Path, shape: Shape, seed: int = 0) -> GPT2LMHeadModel:
-    """Save a random model to `folder` (config.json, model.safetensors) and give it."""
+    """Make a random model and save it to `folder` (config.json, model.safetensors)."""
     torch.manual_seed(seed)
     config = GPT2Config(
         vocab_size=shape.vocabulary,
@@ -111,7 +111,7 @@ def export(weights: Path, out: Path) -> Path:
 
 
 def torch_logits(model: GPT2LMHeadModel, ids: Array, mask: Array | None = None) -> Array:
-    """What transformers says, (B, S, V)."""
+    """Return the logits (B, S, V) of transformers."""
     mask = np.ones_like(ids) if mask is None else mask
     positions = np.maximum(np.cumsum(mask, axis=1) - 1, 0)
     with torch.no_grad():
@@ -122,7 +122,7 @@ def torch_logits(model: GPT2LMHeadModel, ids: Array, mask: Array | None = None) 
 
 
 def pad_left(rows: list[Array]) -> tuple[Array, Array]:
-    """Rows of different lengths as `input_ids` and `attention_mask`, (B, S) each."""
+    """Return rows of different lengths as `input_ids` and `attention_mask`, (B, S) each."""
     longest = max(len(row) for row in rows)
     ids = np.stack([np.pad(row, (longest - len(row), 0)) for row in rows])
     mask = np.stack([np.pad(np.ones(len(row), np.int64), (longest - len(row), 0)) for row in rows])
@@ -130,6 +130,6 @@ def pad_left(rows: list[Array]) -> tuple[Array, Array]:
 
 
 def distance(logits: Array, reference: Array) -> float:
-    """The largest difference, as a part of the reference's spread."""
+    """Return the largest difference as a fraction of the spread of the reference."""
     assert logits.shape == reference.shape
     return float(np.abs(logits - reference).max() / np.ptp(reference))

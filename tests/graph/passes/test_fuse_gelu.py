@@ -1,4 +1,4 @@
-"""What the gelu pass writes, and what it refuses."""
+"""Tests of the pass `gelu`: its nodes and its errors."""
 
 from pathlib import Path
 
@@ -6,10 +6,10 @@ import numpy as np
 import onnx_ir as ir
 import pytest
 
+from gpt2forge.graph.edit import GraphError
 from gpt2forge.graph.model_file import read_graph
 from gpt2forge.graph.passes.fuse_gelu import fuse_gelu
 from gpt2forge.graph.passes.fusion import fuse
-from gpt2forge.graph.passes.pattern import GraphError
 from tests.graph.models import Shape, Tiny, make_tiny
 
 
@@ -81,7 +81,7 @@ def test_value_used_elsewhere_is_an_error(tiny: Tiny) -> None:
     model.graph.outputs.append(model.graph.node("h.1.mlp.act.gate").outputs[0])
     with pytest.raises(GraphError) as error:
         fuse_gelu(model)
-    assert str(error.value) == "`h.1.mlp.act.gate` would go away, but is used by the graph's outputs"
+    assert str(error.value) == "`h.1.mlp.act.gate` cannot be removed: it is used by the graph's outputs"
 
 
 def test_activation_that_is_an_output_stays_one(tiny: Tiny) -> None:

@@ -1,14 +1,14 @@
-"""What the skip_layer_norm pass writes, and what it refuses."""
+"""Tests of the pass `skip_layer_norm`: its nodes and its errors."""
 
 from pathlib import Path
 
 import onnx_ir as ir
 import pytest
 
+from gpt2forge.graph.edit import GraphError
 from gpt2forge.graph.model_file import read_graph, write_graph
 from gpt2forge.graph.passes.fuse_skip_layer_norm import fuse_skip_layer_norm, list_residuals
 from gpt2forge.graph.passes.fusion import fuse
-from gpt2forge.graph.passes.pattern import GraphError
 from gpt2forge.runtime.feeds import make_feeds, read_cache_shape
 from gpt2forge.runtime.session import open_graph
 from tests.graph.models import Tiny, distance
