@@ -78,7 +78,8 @@ def build_graph(config: Dimensions, tensors: StoredTensors) -> ir.Model:
     presents: list[ir.Value] = []
     for layer, past in enumerate(pasts):
         kept = logits_to_keep if layer == config.n_layer - 1 else None
-        x, *cache = write_layer(write, layer, x, past, bias, kept)  # (B, S, E), after the last layer (B, K, E)
+        # x is (B, S, E), after the last layer (B, K, E)
+        x, *cache = write_layer(write, layer, x, past=past, bias=bias, logits_to_keep=kept)
         presents.extend(cache)
     x = write.layer_norm("ln_f", x)  # (B, K, E)
     logits = write_head(write, x)  # (B, K, V)
@@ -122,7 +123,8 @@ def write_layer(
     normed = write.layer_norm(f"{name}.ln_1", x)  # (B, S, E)
     packed = write.linear(f"{name}.attn.c_attn", normed, width, 3 * width)  # (B, S, 3*E)
     scale = choose_scale(write.config, layer)
-    mixed, key, value = write_attention(graph, layer, heads, scale, packed, past, bias)  # (B, S, E)
+    attention = write_attention(graph, layer, heads, scale=scale, packed=packed, past=past, bias=bias)
+    mixed, key, value = attention  # (B, S, E), and (B, H, T, D) twice
     if logits_to_keep is not None:
         x, mixed = write_kept(graph, logits_to_keep, x, mixed)  # (B, K, E)
     branch = write.linear(f"{name}.attn.c_proj", mixed, width, width)  # (B, S, E)

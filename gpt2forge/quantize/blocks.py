@@ -66,7 +66,7 @@ def quantize_blocks(columns: Floats, bits: int, block: int, scratch: Scratch) ->
     steps = np.divide(values, scales[:, None], out=scratch.array("steps", values.shape, np.float32))
     np.rint(steps, out=steps)
     np.minimum(steps, LARGEST[bits], out=steps)
-    return finish_blocks(values, steps, scales, bits, scratch)
+    return finish_blocks(values, steps, scales, bits=bits, scratch=scratch)
 
 
 def finish_blocks(values: Floats, steps: Floats, scales: Floats, bits: int, scratch: Scratch) -> Blocks:

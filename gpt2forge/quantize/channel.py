@@ -49,8 +49,8 @@ def quantize_rows(rows: Floats, scales: Floats, scratch: Scratch) -> Rows:
 
 def fit_columns(columns: Floats, scales: Floats, feedback: Feedback, scratch: Scratch) -> Rows:
     """Quantize whole columns (K, N) by their scales (N,), with the feedback of errors."""
-    steps = round_columns(columns, scales[None], 8, feedback)
-    descend_rows(columns, steps, scales, 8, feedback.hessian)
+    steps = round_columns(columns, scales[None], bits=8, feedback=feedback)
+    descend_rows(columns, steps, scales, bits=8, hessian=feedback.hessian)
     return finish_rows(columns, steps, scales, scratch)
 
 

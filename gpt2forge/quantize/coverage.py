@@ -85,4 +85,13 @@ def make_kind(name: str, bits: int, block: int | None, group: Sequence[Tensor]) 
     size = sum(tensor["bytes"] for tensor in group)
     weights = sum(8 * tensor["bytes"] / tensor["bits_per_weight"] for tensor in group)
     errors = [tensor["error"] for tensor in group]
-    return Kind(name, len(group), bits, block, round(8 * size / weights, 3), mean(errors), max(errors), size)
+    return Kind(
+        name,
+        count=len(group),
+        bits=bits,
+        block=block,
+        bits_per_weight=round(8 * size / weights, 3),
+        error_mean=mean(errors),
+        error_max=max(errors),
+        bytes=size,
+    )

@@ -26,7 +26,7 @@ def descend(columns: Floats, steps: Floats, scales: Floats, bits: int, block: in
     for _ in range(ROUNDS):
         for place, rows in enumerate(cut_slices(len(columns), block)):
             near = hessian[rows, rows]
-            part = Part(steps[rows], hessian[rows] @ errors, scales[place], bits, near)
+            part = Part(steps[rows], hessian[rows] @ errors, scales=scales[place], bits=bits, near=near)
             errors[rows] -= part.descend()
             growth = part.fit_scale()
             errors[rows] -= steps[rows] * growth
@@ -38,7 +38,8 @@ def descend_rows(columns: Floats, steps: Floats, scales: Floats, bits: int, hess
     errors = np.asarray(columns) - steps * scales  # (K, N)
     for _ in range(ROUNDS):
         for rows in cut_slices(len(columns), ROWS):
-            errors[rows] -= Part(steps[rows], hessian[rows] @ errors, scales, bits, hessian[rows, rows]).descend()
+            part = Part(steps[rows], hessian[rows] @ errors, scales=scales, bits=bits, near=hessian[rows, rows])
+            errors[rows] -= part.descend()
 
 
 @dataclass(frozen=True)

@@ -103,15 +103,16 @@ def quantize_columns(columns: Floats, bits: int, block: int, feedback: Feedback 
     steps = scratch.array("steps", values.shape, np.float32)
     flat = steps.reshape(-1, values.shape[2])
     flat[: len(columns)] = round_columns(columns, scales.repeat(block, axis=0)[: len(columns)], bits, feedback)
-    descend(columns, flat[: len(columns)], scales, bits, block, feedback.hessian)
+    descend(columns, flat[: len(columns)], scales, bits=bits, block=block, hessian=feedback.hessian)
     flat[len(columns) :] = 0
-    return finish_blocks(values, steps, scales, bits, scratch)
+    return finish_blocks(values, steps, scales, bits=bits, scratch=scratch)
 
 
 def round_columns(columns: Floats, scales: Floats, bits: int, feedback: Feedback) -> Floats:
     """Return the integer steps (K, N) of `columns` (K, N) by the scale of each weight, (K, N) or (1, N)."""
     columns, scales = np.asarray(columns), np.broadcast_to(scales, columns.shape)  # as in `unpack_triangle`
-    rounding = Rounding(columns, scales, bits, feedback, columns[feedback.order], np.empty_like(columns))
+    moved, steps = columns[feedback.order], np.empty_like(columns)
+    rounding = Rounding(columns, scales, bits=bits, feedback=feedback, moved=moved, steps=steps)
     rounding.round_rows(0, len(columns))
     return rounding.steps
 

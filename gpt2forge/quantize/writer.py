@@ -125,7 +125,7 @@ class WeightWriter:
         step = CALIBRATED if feedback else count_vectors(columns.shape[0])
 
         def write_slice(part: slice) -> SliceSums:
-            blocks = quantize_columns(columns[:, part], bits, block, feedback, self.local.scratch)
+            blocks = quantize_columns(columns[:, part], bits, block, feedback=feedback, scratch=self.local.scratch)
             self.file.write(data, part.start * blocks.data[0].nbytes, blocks.data)
             self.file.write(scales, part.start * blocks.scales[0].nbytes, blocks.scales)
             return SliceSums(blocks.square_error, blocks.square, columns[:, part].nbytes)

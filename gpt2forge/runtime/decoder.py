@@ -48,7 +48,7 @@ class Decoder:
         """Return a step with an empty cache for at most `capacity` tokens of `batch` texts of equal length."""
         shape = read_cache_shape(self.session)
         if self.in_place:
-            return InPlaceStep(self.session, shape, capacity, self.vocabulary, batch)
+            return InPlaceStep(self.session, shape, capacity, vocabulary=self.vocabulary, batch=batch)
         return GrowingStep(self.session, shape, batch)
 
 
@@ -58,7 +58,12 @@ def open_decoder(folder: Path, threads: int = 0) -> Decoder:
     positions = graph.initializers["wpe.weight"].shape
     logits = next(output.shape for output in graph.outputs if output.name == LOGITS)
     assert positions is not None and logits is not None and isinstance(logits[-1], int)
-    return Decoder(open_package(folder, threads), positions.numpy()[0], logits[-1], extends_in_place(graph))
+    return Decoder(
+        open_package(folder, threads),
+        context=positions.numpy()[0],
+        vocabulary=logits[-1],
+        in_place=extends_in_place(graph),
+    )
 
 
 class InPlaceStep:

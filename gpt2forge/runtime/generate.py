@@ -18,7 +18,8 @@ def generate_tokens(
     is empty, too long or holds a token outside the vocabulary.
     """
     check_prompt(decoder, prompt, max_tokens)
-    return continue_prompt(decoder, np.array(prompt, np.int64), max_tokens, sample, stop_token)
+    tokens = np.array([prompt], np.int64)  # (1, S)
+    return continue_prompt(decoder, tokens, max_tokens, sample=sample, stop_token=stop_token)
 
 
 def check_prompt(decoder: Decoder, prompt: Sequence[int], max_tokens: int) -> None:
@@ -37,14 +38,13 @@ def check_prompt(decoder: Decoder, prompt: Sequence[int], max_tokens: int) -> No
 
 
 def continue_prompt(
-    decoder: Decoder, prompt: Array, max_tokens: int, sample: Sampler, stop_token: int | None
+    decoder: Decoder, tokens: Array, max_tokens: int, sample: Sampler, stop_token: int | None
 ) -> Iterator[int]:
-    """Yield the tokens that follow a prompt (S,)."""
-    step = decoder.start(len(prompt) + max_tokens)
-    following = prompt[None]  # (1, S)
+    """Yield the tokens that follow `tokens` (1, S)."""
+    step = decoder.start(tokens.shape[1] + max_tokens)
     for _ in range(max_tokens):
-        token = sample(step(following)[0])
+        token = sample(step(tokens)[0])
         if token == stop_token:
             return
         yield token
-        following = np.array([[token]], np.int64)
+        tokens = np.array([[token]], np.int64)

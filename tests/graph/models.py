@@ -1,11 +1,12 @@
 """Makes tiny random GPT-2s and computes their logits in PyTorch. Biases and layer norm gains are random too."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx_ir as ir
 import onnxruntime as ort
 import pytest
 
@@ -16,6 +17,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from gpt2forge.checkpoint.config import read_config
 from gpt2forge.checkpoint.safetensors import read_header
+from gpt2forge.graph.edit import GraphError
 from gpt2forge.graph.gpt2 import build_graph
 from gpt2forge.graph.model_file import read_graph, write_graph
 from gpt2forge.graph.passes.fusion import fuse
@@ -133,3 +135,10 @@ def distance(logits: Array, reference: Array) -> float:
     """Return the largest difference as a fraction of the spread of the reference."""
     assert logits.shape == reference.shape
     return float(np.abs(logits - reference).max() / np.ptp(reference))
+
+
+def refuse(rewrite: Callable[[ir.Model], None], model: ir.Model) -> str:
+    """Return the message of the GraphError that the rewrite of this model raises."""
+    with pytest.raises(GraphError) as error:
+        rewrite(model)
+    return str(error.value)

@@ -98,7 +98,7 @@ def fuse_layer(graph: ir.Graph, layer: int, heads: Heads, lengths: Lengths) -> N
     names = [f"h.{layer}.attn.c_attn.bias_add", "mask.bias", *past_names(layer)]
     expected = Builder()
     packed, bias, *past = (make_placeholder(each) for each in names)
-    write_attention(expected, layer, heads, 1.0, packed, past, bias)
+    write_attention(expected, layer, heads, scale=1.0, packed=packed, past=past, bias=bias)
     old = match_nodes(graph, expected, free=[name_scale(layer)])
     nodes, new = index_nodes(graph), start_edit(graph)
 

@@ -11,9 +11,8 @@ from gpt2forge.graph.edit import index_nodes, refuse_use_outside
 from gpt2forge.graph.interface import count_layers
 from gpt2forge.graph.passes.pattern import make_placeholder, match_nodes
 
-SKIP_LAYER_NORM = "SkipLayerNormalization"
-SKIP_LAYER_NORM_BIAS = 4
-GELU_BIAS = 1
+NORM = "SkipLayerNormalization"
+NORM_BIAS, GELU_BIAS = 4, 1  # the number of the input that is the bias
 GELUS = {"FastGelu": "FastGelu", "Gelu": "BiasGelu"}  # each activation and its variant with a bias
 
 
@@ -23,11 +22,11 @@ def fuse_bias(model: ir.Model) -> None:
     layers = count_layers(graph.inputs)
     for layer in range(layers):
         following = f"h.{layer + 1}.ln_1" if layer + 1 < layers else "ln_f"
-        move_bias(graph, f"h.{layer}.attn.c_proj", f"h.{layer}.ln_2", SKIP_LAYER_NORM, SKIP_LAYER_NORM_BIAS)
+        move_bias(graph, f"h.{layer}.attn.c_proj", f"h.{layer}.ln_2", operator=NORM, slot=NORM_BIAS)
         for plain, biased in GELUS.items():
-            if move_bias(graph, f"h.{layer}.mlp.c_fc", f"h.{layer}.mlp.act", plain, GELU_BIAS):
+            if move_bias(graph, f"h.{layer}.mlp.c_fc", f"h.{layer}.mlp.act", operator=plain, slot=GELU_BIAS):
                 index_nodes(graph)[f"h.{layer}.mlp.act"].op_type = biased
-        move_bias(graph, f"h.{layer}.mlp.c_proj", following, SKIP_LAYER_NORM, SKIP_LAYER_NORM_BIAS)
+        move_bias(graph, f"h.{layer}.mlp.c_proj", following, operator=NORM, slot=NORM_BIAS)
 
 
 def move_bias(graph: ir.Graph, linear: str, reader: str, operator: str, slot: int) -> bool:
