@@ -4,12 +4,16 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.shared import share
 from tests.workshop import FITTED, PROVEN, Workshop, copy_workshop, make_workshop, own_checkpoint
+
+if TYPE_CHECKING:  # importing it needs PyTorch, which not every test needs
+    from tests.graph.models import Tiny
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
@@ -99,3 +103,11 @@ def built(tmp_path: Path, built_once: Workshop) -> Workshop:
         shutil.rmtree(shop.store / name)
     shop.run("build", "nano-cpu-int8")
     return shop
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> "Tiny":
+    """Make a small random model with tied embeddings that every pass supports."""
+    from tests.graph.models import Shape, make_tiny
+
+    return make_tiny(tmp_path_factory.mktemp("tiny"), Shape(inner=52))

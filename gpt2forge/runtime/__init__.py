@@ -1,1 +1,1 @@
-"""Opens a package in ONNX Runtime: runs, scores and generates text."""
+"""Opens a package in ONNX Runtime: computes logits, scores text and generates it."""
