@@ -1,4 +1,4 @@
-"""Figures that pages quote are those of docs/benchmarks/results.json. The words around them are free."""
+"""The figures that pages quote are those of docs/benchmarks/results.json. The words around them are free."""
 
 import re
 from pathlib import Path
@@ -14,6 +14,7 @@ RESULTS = read_results()
 FIGURES, TABLES = list_figures(RESULTS), list_tables(RESULTS)
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PERFORMANCE = (ROOT / "docs/performance.md").read_text(encoding="utf-8")
+FIX = "run `python -m bench.figures`, which writes the measured figures"
 COMMENT = re.compile(r"<!--(?:[\w-]+\.[\w-]+|table \w+)-->")
 NUMBER = re.compile(r"(?<![\w.])[+-]?\d+(?:\.\d+)?(?:e[+-]\d+)?")
 
@@ -22,9 +23,9 @@ NUMBER = re.compile(r"(?<![\w.])[+-]?\d+(?:\.\d+)?(?:e[+-]\d+)?")
 def test_quoted_figures_are_measured(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     quoted = [(match["name"], match["shown"]) for match in FIGURE.finditer(text)]
-    assert quoted == [(name, FIGURES.get(name)) for name, _ in quoted]
+    assert quoted == [(name, FIGURES.get(name)) for name, _ in quoted], FIX
     tables = [(match["name"], match["shown"].splitlines()) for match in TABLE.finditer(text)]
-    assert tables == [(name, TABLES[name].splitlines()) for name, _ in tables]
+    assert tables == [(name, TABLES[name].splitlines()) for name, _ in tables], FIX
 
 
 @pytest.mark.parametrize("page", sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]), ids=lambda page: page.name)
