@@ -39,7 +39,7 @@ def build(
     called with the events of gpt2forge.executor.events as they happen.
     Raises UserError with the lines that the command would print.
     """
-    from gpt2forge.builder.build import build_one, choose_means, make_order
+    from gpt2forge.builder.build import choose_resources, make_build, run_build
     from gpt2forge.executor.run import Options
     from gpt2forge.recipe.load import load_recipe
     from gpt2forge.store.store import Store
@@ -51,8 +51,9 @@ def build(
     if changes and name is None:
         raise UserError("`changes` make another recipe: say with `name` what to publish it as")
     try:
-        order = make_order(load_recipe(os.fspath(recipe), changes, name), skip)
-        report = build_one(order, Store(Path(store)), progress or ignore, Options(choose_means(), rerun))
+        made = make_build(load_recipe(os.fspath(recipe), changes, name), skip=skip)
+        options = Options(resources=choose_resources(), rerun=rerun)
+        report = run_build(made, Store(Path(store)), progress or ignore, options)
     except OSError as error:
         if error.errno in MENDABLE:
             raise UserError(say_refusal(error)) from error

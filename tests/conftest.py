@@ -95,7 +95,7 @@ def built(tmp_path: Path, built_once: Workshop) -> Workshop:
     """A workshop of the test's own, its checkpoint too, in which `nano-cpu-int8` is built."""
     shop = copy_workshop(built_once, tmp_path / "here")
     own_checkpoint(shop)
-    for name in ("roots", "memo"):  # they speak of the place that this was copied from
+    for name in ("roots", "stat_cache"):  # they speak of the place that this was copied from
         shutil.rmtree(shop.store / name)
     shop.run("build", "nano-cpu-int8")
     return shop

@@ -9,7 +9,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from gpt2forge.builder.build import Order, build_one, choose_means, make_order
+from gpt2forge.builder.build import Build, choose_resources, make_build, run_build
 from gpt2forge.builder.comparison import Comparison, find
 from gpt2forge.builder.outputs import BUILD
 from gpt2forge.builder.report import list_keys, read_report
@@ -62,15 +62,15 @@ def prepare(references: Sequence[str], is_saved: bool, skip: Sequence[str]) -> l
         return [prepare_saved(Path(reference)) for reference in references]
     takes: list[Take] = []
     blocked: list[StepsBlocked] = []
-    for order in [make_order(loaded, skip) for loaded in load_recipes(references)]:
-        blocks = list_blocks(order.job)
-        saved = find_saved(order) if blocks else None
+    for build in [make_build(loaded, skip=skip) for loaded in load_recipes(references)]:
+        blocks = list_blocks(build.job)
+        saved = find_saved(build) if blocks else None
         if saved is not None:
-            takes.append(prepare_shown(order, saved))
+            takes.append(prepare_shown(build, saved))
         elif blocks:
-            blocked.append(StepsBlocked(order.job, blocks))
+            blocked.append(StepsBlocked(build.job, blocks))
         else:
-            takes.append(prepare_build(order, skip))
+            takes.append(prepare_build(build, skip))
     if blocked:
         raise UserError(tell_blocked(blocked, "compare again", "compare"))
     return takes
@@ -81,44 +81,44 @@ def prepare_saved(path: Path) -> Take:
     return lambda store: saved
 
 
-def prepare_build(order: Order, skip: Sequence[str]) -> Take:
-    last = order.job.stages[-1].name if skip else None  # what is not measured is looked at, not published
-    options = Options(choose_means())
+def prepare_build(build: Build, skip: Sequence[str]) -> Take:
+    last = build.job.stages[-1].name if skip else None  # what is not measured is looked at, not published
+    options = Options(resources=choose_resources())
 
     def take(store: Store) -> Report:
         reports: list[Report] = []
         with console.RunView() as view, suppress(RecipeError):  # what is beyond a limit is shown, and that it is
-            build_one(order, store, lambda event: follow(event, view.show, reports), options, last)
+            run_build(build, store, lambda event: follow(event, view.show, reports), options, last)
         return reports[0]
 
     return take
 
 
-def find_saved(order: Order) -> Report | None:
+def find_saved(build: Build) -> Report | None:
     """The saved report of a recipe, if it tells of a result of the recipe as it is now; None else."""
     try:
-        saved = read_saved(name_report(order))
+        saved = read_saved(name_report(build))
     except UserError:
         return None
-    return saved if saved.get("error") is None and saved.get("values") == order.values else None
+    return saved if saved.get("error") is None and saved.get("values") == build.values else None
 
 
-def name_report(order: Order) -> Path:
-    return BUILD / f"{order.job.name}.json"
+def name_report(build: Build) -> Path:
+    return BUILD / f"{build.job.name}.json"
 
 
-def prepare_shown(order: Order, saved: Report) -> Take:
+def prepare_shown(build: Build, saved: Report) -> Take:
     """Prepare to give a saved report without what is skipped, saying that it is saved and whether it is out of date."""
 
     def take(store: Store) -> Report:
-        path = name_report(order)
-        console.say(f"{order.job.name}: shown as saved in {path}: {say_needs(list_blocks(order.job))}")
+        path = name_report(build)
+        console.say(f"{build.job.name}: shown as saved in {path}: {say_needs(list_blocks(build.job))}")
         keys = list_keys(saved)
-        steps = [step for step in look_up(order.job, store) if step.key is not None]
+        steps = [step for step in look_up(build.job, store).steps if step.key is not None]
         changed = [step.stage.name for step in steps if keys.get(step.stage.name) != step.key]
         if changed:
-            console.say_warning(f"{order.job.name}: out of date: {quote(changed)} changed after {path} was saved")
-        return {**saved, **{stage.name: None for stage in order.job.skipped if stage.name in saved}}
+            console.say_warning(f"{build.job.name}: out of date: {quote(changed)} changed after {path} was saved")
+        return {**saved, **{stage.name: None for stage in build.job.skipped if stage.name in saved}}
 
     return take
 

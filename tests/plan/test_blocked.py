@@ -35,7 +35,7 @@ def add_tool(stage: Stage) -> Stage:
 
 
 def plan(job: Job, store: Store, rerun: str | None = None) -> tuple[PlannedStep, ...]:
-    return make_plan(job, store, lambda done, total, unit: None, rerun)
+    return make_plan(job, store, lambda done, total, unit: None, rerun).steps
 
 
 def tell(job: Job, store: Store) -> list[tuple[str, str]]:
@@ -75,8 +75,17 @@ def test_record_under_the_key_of_a_missing_version_is_not_believed(store: Store,
     outcomes = run(job, store)
     blocked = block(job, "gather")
     pre_image = plan(blocked, store)[0].pre_image
-    record = Record(make_key(pre_image), "gather", pre_image, str(outcomes[0].digest), {}, 1.0, 1, time.time())
-    store.write_record(record)
+    record = Record(
+        key=make_key(pre_image),
+        stage="gather",
+        pre_image=pre_image,
+        digest=str(outcomes[0].digest),
+        metrics={},
+        seconds=1.0,
+        peak_memory_bytes=1,
+        created=time.time(),
+    )
+    store.records.write(record)
     assert store.find("gather", record.key) == record
     assert tell(blocked, store)[0] == ("cannot run", NEEDS_IT)
 
@@ -86,7 +95,7 @@ def test_nothing_that_was_thrown_away_is_made_again_for_a_step_that_cannot_run(s
     job = replace(job, stages=(gather.STAGE, repeat.STAGE, last))
     outcomes = run(replace(job, stages=job.stages[:2]), store)
     for outcome in outcomes:
-        store.evict(str(outcome.digest))
+        store.artifacts.evict(str(outcome.digest))
     assert [step.verdict for step in plan(job, store)] == ["will run", "will run", "will run"]
     for rerun in (None, "pack"):
         assert [step.verdict for step in plan(block(job, "pack"), store, rerun)] == ["done", "done", "cannot run"]

@@ -19,6 +19,6 @@ def test_memory_grows_from_what_the_nearest_took(tmp_path: Path) -> None:
     store, job = Store(tmp_path / "cache"), make_job(tmp_path / "source")
     run(job, store)
     stage = replace(job.stages[0], holds=0.25)
-    record = replace(store.records(stage.name)[0], peak_memory_bytes=500, bytes_read=1000, bytes_written=10)
+    record = replace(store.records.list(stage.name)[0], peak_memory_bytes=500, bytes_read=1000, bytes_written=10)
     assert estimate(job, stage, Nearest(record, ()), 3000).memory == 500 + 500
     assert estimate(job, stage, Nearest(record, ()), 200).memory == 500

@@ -8,8 +8,8 @@ from tests.toy.job import make_job, run
 
 
 def plan(store: Store, source: Path, times: int = 2, upper: bool = False) -> list[tuple[str, str]]:
-    steps = make_plan(make_job(source, times=times, upper=upper), store, lambda done, total, unit: None)
-    return [(step.verdict, step.reason) for step in steps]
+    made = make_plan(make_job(source, times=times, upper=upper), store, lambda done, total, unit: None)
+    return [(step.verdict, step.reason) for step in made.steps]
 
 
 def test_first_build_will_run_everything(tmp_path: Path) -> None:
@@ -41,4 +41,4 @@ def test_step_that_was_never_made_with_these_values_will_run(tmp_path: Path) -> 
 def test_planning_changes_nothing(tmp_path: Path) -> None:
     store, source = Store(tmp_path / "cache"), tmp_path / "source"
     plan(store, source)
-    assert [path.name for path in store.root.iterdir()] == ["memo"]
+    assert [path.name for path in store.root.iterdir()] == ["stat_cache"]
