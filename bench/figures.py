@@ -1,7 +1,7 @@
 """Measured figures that the README and docs/ quote, and the function that writes them into the pages.
 
-A page names a figure in a comment right behind it, `75<!--idle.doit--> ms`, and encloses a table of figures in
-`<!--table speed-->` and `<!--end-->`. The words around a figure are free.
+A page names a figure in a comment right behind it, `75<!--idle.doit--> ms`, and encloses a table in
+`<!-- measured: speed -->` and `<!-- end -->`. The words around a figure are free.
 
 `python -m bench.figures` writes the figures of docs/benchmarks/results.json into the pages, and prints what changed.
 """
@@ -36,7 +36,7 @@ Named = Iterator[tuple[str, str]]
 
 PAGES = (DOCS.parent / "README.md", *(DOCS / f"{name}.md" for name in ("performance", "recipes")))
 FIGURE = re.compile(r"(?P<shown>[\d.]+)<!--(?P<name>[\w.-]+)-->")
-TABLE = re.compile(r"<!--table (?P<name>\w+)-->\n\n(?P<shown>.*?)\n\n<!--end-->", re.DOTALL)
+TABLE = re.compile(r"<!-- measured: (?P<name>\w+) -->\n\n(?P<shown>.*?)\n\n<!-- end -->", re.DOTALL)
 
 MLP, HEAD = "both matrices of an MLP", "the LM head"
 FORMS = {"blocks": "int8 blocks of 128", "channel": "int8 per channel"}

@@ -15,7 +15,7 @@ FIGURES, TABLES = list_figures(RESULTS), list_tables(RESULTS)
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PERFORMANCE = (ROOT / "docs/performance.md").read_text(encoding="utf-8")
 FIX = "run `python -m bench.figures`, which writes the measured figures"
-COMMENT = re.compile(r"<!--(?:[\w-]+\.[\w-]+|table \w+)-->")
+COMMENT = re.compile(r"<!--(?:[\w-]+\.[\w-]+| measured: \w+ )-->")
 NUMBER = re.compile(r"(?<![\w.])[+-]?\d+(?:\.\d+)?(?:e[+-]\d+)?")
 
 
@@ -69,7 +69,7 @@ def test_another_sentence_around_a_figure_changes_nothing() -> None:
 
 def test_wrong_figure_is_found_and_written_anew(tmp_path: Path) -> None:
     page, table = tmp_path / "page.md", TABLES["speed"]
-    right = f"doit: {FIGURES['idle.doit']}<!--idle.doit--> ms\n\n<!--table speed-->\n\n{table}\n\n<!--end-->\n"
+    right = f"doit: {FIGURES['idle.doit']}<!--idle.doit--> ms\n\n<!-- measured: speed -->\n\n{table}\n\n<!-- end -->\n"
     page.write_text(right.replace(FIGURES["idle.doit"], "1.5").replace("807", "708"))
     assert list(write_pages(RESULTS, (page,))) == [f"page.md: idle.doit 1.5 -> {FIGURES['idle.doit']}"]
     assert page.read_text() == right
