@@ -14,6 +14,9 @@ from tests.workshop import FITTED, PROVEN, Workshop, copy_workshop, make_worksho
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
+LONGEST = ("bench/test_bench.py", "test_current.py", "commands/test_calibration.py", "commands/test_build.py")
+"""The files that take longest. They begin first, so that no worker is left with one of them when the others are done."""
+
 PROCESSORS = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
 
 
@@ -30,6 +33,12 @@ def pytest_configure(config: pytest.Config) -> None:
             os.environ["PYTEST_XDIST_WORKER_COUNT"],
         )
         os.sched_setaffinity(0, sorted(PROCESSORS)[number :: int(count)] or PROCESSORS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files of LONGEST first; all others stay in their order."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture
