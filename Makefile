@@ -46,7 +46,7 @@ test-faults: $(VENV)/installed-dev ## kill, fill, damage and deceive builds a hu
 	@$(BIN)/python -m pytest tests/faults --rounds 100 $(ARGS)
 
 test-interop: $(VENV)/installed-dev ## run what is published in the programs of others, in environments made for it [ARGS=-k optimum]
-	@$(BIN)/python -m pytest interop $(ARGS)
+	@$(BIN)/python -m pytest interop -n 2 --dist loadfile --no-loadscope-reorder --durations 10 $(ARGS)
 
 test-pythons: $(VENV)/installed ## run the fast tests on Python 3.11 to 3.14, and with the lowest versions of packages [PYTHONS="python3.13 lowest"] [ARGS=--without-torch]
 	@$(BIN)/python -m tests.pythons $(PYTHONS) $(ARGS)

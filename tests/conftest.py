@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.processors import AVAILABLE, take_share
 from tests.shared import share
 from tests.workshop import FITTED, PROVEN, Workshop, copy_workshop, make_workshop, own_checkpoint
 
@@ -17,22 +18,14 @@ settings.load_profile("patient")
 LONGEST = ("bench/test_bench.py", "test_current.py", "commands/test_calibration.py", "commands/test_build.py")
 """The files that take longest. They begin first, so that no worker is left with one of them when the others are done."""
 
-PROCESSORS = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
-
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give each worker of pytest-xdist processors of its own, and let what the tests start keep its byte code.
+    """Give each worker its own processors, and let the commands that tests start keep their byte code.
 
-    The threads of onnxruntime and OpenMP wait by spinning: those of two workers on the same processors take twice the
-    time that they need. Without byte code, half of a command's time is compiling.
+    Without byte code, half of a command's time is compiling.
     """
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    if hasattr(os, "sched_setaffinity") and "PYTEST_XDIST_WORKER" in os.environ:
-        number, count = (
-            int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")),
-            os.environ["PYTEST_XDIST_WORKER_COUNT"],
-        )
-        os.sched_setaffinity(0, sorted(PROCESSORS)[number :: int(count)] or PROCESSORS)
+    take_share()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -48,7 +41,7 @@ def all_processors() -> Iterator[None]:
         yield
         return
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, PROCESSORS)
+    os.sched_setaffinity(0, AVAILABLE)
     yield
     os.sched_setaffinity(0, before)
 
