@@ -46,7 +46,7 @@ test-faults: $(VENV)/installed-dev ## kill builds, fill disks, damage and deceiv
 	@$(BIN)/python -m pytest tests/faults --rounds 100 $(ARGS)
 
 test-interop: $(VENV)/installed-dev ## open packages in other programs, in environments made for them [ARGS=-k optimum]
-	@$(BIN)/python -m pytest interop $(ARGS)
+	@$(BIN)/python -m pytest interop -n 2 --dist loadfile --no-loadscope-reorder --durations 10 $(ARGS)
 
 test-pythons: $(VENV)/installed ## run the fast tests on Python 3.11 to 3.14 and with the lowest versions of packages [PYTHONS="python3.13 lowest"] [ARGS=--without-torch]
 	@$(BIN)/python -m tests.pythons $(PYTHONS) $(ARGS)
