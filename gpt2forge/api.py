@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gpt2forge.errors import MENDABLE, UserError, check_argument, say_refusal
+from gpt2forge.errors import FIXABLE, UserError, check_argument, format_os_error
 
 if TYPE_CHECKING:
     from gpt2forge.executor.events import Emit
@@ -55,8 +55,8 @@ def build(
         options = Options(resources=choose_resources(), rerun=rerun)
         report = run_build(made, Store(Path(store)), progress or ignore, options)
     except OSError as error:
-        if error.errno in MENDABLE:
-            raise UserError(say_refusal(error)) from error
+        if error.errno in FIXABLE:
+            raise UserError(format_os_error(error)) from error
         raise
     return Built(Path(report["output"]), report)
 

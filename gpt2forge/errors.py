@@ -1,4 +1,4 @@
-"""What a user can mend: every such error is one line that says where, what and how."""
+"""What a user can fix: every such error is one line that says where, what and how."""
 
 import difflib
 import errno
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 
-MENDABLE = {
+FIXABLE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.EIO, errno.EFBIG),
     *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.ELOOP),
 }
-"""What the operating system refuses for reasons that a user can mend: a full disk, missing rights, a wrong path."""
+"""What the operating system refuses for reasons that a user can fix: a full disk, missing rights, a wrong path."""
 
 
 @dataclass(frozen=True, order=True)
@@ -26,17 +26,17 @@ class Place:
 
 
 class UserError(Exception):
-    """A fault that the user can mend. The message is one line: where, what, how to mend."""
+    """A fault that the user can fix. The message is one line: where, what, how to fix."""
 
 
-def is_mendable(error: BaseException) -> bool:
-    """Whether a user can mend it: then it is told in one line."""
-    return isinstance(error, UserError) or (isinstance(error, OSError) and error.errno in MENDABLE)
+def is_fixable(error: BaseException) -> bool:
+    """Whether a user can fix it: then it is told in one line."""
+    return isinstance(error, UserError) or (isinstance(error, OSError) and error.errno in FIXABLE)
 
 
-def say_refusal(error: OSError) -> str:
-    """The one line for a MENDABLE error of the operating system."""
-    return f"{error.filename or 'the disk'}: {error.strerror}; mend that and try again; finished steps are kept"
+def format_os_error(error: OSError) -> str:
+    """The one line for a FIXABLE error of the operating system."""
+    return f"{error.filename or 'the disk'}: {error.strerror}; fix this and run again; finished steps are kept"
 
 
 @dataclass(frozen=True, order=True)

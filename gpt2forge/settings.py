@@ -5,7 +5,6 @@ Nothing in it changes what is made, so it is in no key.
 
 import os
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from gpt2forge.errors import RecipeError, UserError
 from gpt2forge.recipe.faults import explain
 from gpt2forge.recipe.merge import drop_nulls
-from gpt2forge.recipe.schema import Loc
+from gpt2forge.recipe.unknown_keys import explain_unknown, list_unknown, remove
 from gpt2forge.recipe.yaml import Node, read_document
 from gpt2forge.stages.stage import Section
 from gpt2forge.units import PATTERN, parse_size
@@ -96,18 +95,17 @@ def load_settings(path: Path = FILE) -> Settings:
         if os.path.lexists(misnamed):
             raise UserError(f"{misnamed}: is not read under this name; rename it to `{path.name}`")
         return Settings()
-    return judge(drop_nulls(read_document(path, "this file", "`store: ...`, `build: ...`")), path)
+    return validate(drop_nulls(read_document(path, "this file", "`store: ...`, `build: ...`")), path)
 
 
-def judge(document: Node, path: Path) -> Settings:
+def validate(document: Node, path: Path) -> Settings:
+    """Raises RecipeError with every fault of the document."""
+    unknown = list(list_unknown(document, Settings))
+    faults = [explain_unknown(loc, document, Settings) for loc in unknown]
     try:
-        return Settings.model_validate(document.plain())
+        settings = Settings.model_validate(remove(document, unknown).plain())
     except ValidationError as error:
-        found = [explain(dict(detail), document, path, list_keys) for detail in error.errors(include_url=False)]
-        raise RecipeError(found) from error
-
-
-def list_keys(loc: Loc) -> Sequence[str]:
-    """The keys that the file, or a section of it, may have."""
-    section: Any = Settings.model_fields[str(loc[0])].annotation if loc else Settings
-    return list(section.model_fields)
+        faults += [explain(dict(detail), document, path) for detail in error.errors(include_url=False)]
+    if faults:
+        raise RecipeError(faults)
+    return settings

@@ -12,20 +12,7 @@ from gpt2forge.recipe.load import LoadedRecipe
 Say = Callable[[float], str]
 
 EXACT = 1e-4
-TOLERANCES: Mapping[str, Mapping[str, float]] = {
-    "none": {},
-    "float16": dict.fromkeys(("steps_equal_pass", "padded_equals_alone", "batch_equals_single"), 5e-3),
-    # A value that lies on the edge of two steps is rounded either way.
-    "channel": {"steps_equal_pass": 0.01, "padded_equals_alone": 0.01, "batch_equals_single": 0.01},
-    # The kernels of MatMulNBits for one row and for many round the activations differently.
-    "int8": {"steps_equal_pass": 0.03, "padded_equals_alone": 0.03, "batch_equals_single": 0.03},
-    "int4": {"steps_equal_pass": 0.03, "padded_equals_alone": 0.03, "batch_equals_single": 0.03},
-}
-"""How far a scheme's rows may differ by its nature, as a part of the logits' spread; EXACT where nothing stands."""
-
-# A key or value that lies on the edge of two steps is kept either way, and all later tokens read it.
-INT8_CACHE: Mapping[str, float] = {"steps_equal_pass": 0.02, "padded_equals_alone": 0.02, "batch_equals_single": 0.02}
-"""The same of an int8 cache; of it and the scheme the larger one counts."""
+"""The largest difference, as a part of the logits' spread, of a property that the scheme gives no tolerance."""
 
 
 def percent(value: float) -> str:
@@ -87,13 +74,8 @@ def judge_properties(loaded: LoadedRecipe, verify: Mapping[str, Any]) -> Iterato
 
 
 def find_tolerances(loaded: LoadedRecipe) -> dict[str, float]:
-    """The largest difference that is allowed of each property: the recipe's, else the scheme's."""
+    """Return the largest allowed difference of each property: the recipe's, else the scheme's."""
     recipe = loaded.recipe
     assert recipe.verify is not None
-    scheme = "channel" if recipe.quantization.granularities == {"channel"} else recipe.quantization.scheme
-    allowed = [TOLERANCES[scheme], INT8_CACHE if recipe.quantization.kv_cache == "int8" else {}]
-    given = recipe.verify.tolerances.model_dump()
-    return {
-        name: max(each.get(name, EXACT) for each in allowed) if value is None else value
-        for name, value in given.items()
-    }
+    natural, given = recipe.quantization.tolerances, recipe.verify.tolerances.model_dump()
+    return {name: natural.get(name, EXACT) if value is None else value for name, value in given.items()}

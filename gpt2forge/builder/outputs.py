@@ -15,7 +15,7 @@ def check_whole(output: Path, reference: str) -> None:
     store = Store(artifact.parent.parent, is_read_only=True)
     is_ours = store.artifacts.folder(artifact.name) == artifact and artifact.with_suffix(".json").is_file()
     if is_ours and not store.artifacts.is_whole(artifact.name):
-        raise UserError(f"{output}: its files were changed or lost; build `{reference}` again to mend them")
+        raise UserError(f"{output}: its files were changed or lost; build `{reference}` again to fix them")
 
 
 def find_output(reference: str) -> Path:

@@ -11,7 +11,7 @@ from gpt2forge.builder.write_stamp import Seen, leave_stamp, look_at_sources
 from gpt2forge.cli import console
 from gpt2forge.cli.store_command import list_outputs, shrink
 from gpt2forge.cli.summary import describe_fidelity, describe_size, describe_speed, describe_unmeasured
-from gpt2forge.errors import UserError, is_mendable, quote, say_refusal
+from gpt2forge.errors import UserError, format_os_error, is_fixable, quote
 from gpt2forge.executor.run import Options
 from gpt2forge.plan.blocked import StepsBlocked, tell_blocked
 from gpt2forge.recipe.load import LoadedRecipe, load_recipes
@@ -129,7 +129,7 @@ def report_failures(builds: Sequence[Build], refused: Mapping[str, UserError]) -
     for message in list_messages(failed):
         console.say_error(message)
     for error in failed.values():
-        if not is_mendable(error):
+        if not is_fixable(error):
             raise error
     unbuilt = [each.name for each in builds if each.failure is None and not each.ended_well]
     if unbuilt:
@@ -140,7 +140,7 @@ def report_failures(builds: Sequence[Build], refused: Mapping[str, UserError]) -
 
 
 def list_messages(failed: Mapping[str, BaseException]) -> list[str]:
-    """Each line of what a user can mend once, though several recipes met it; what names no place names the recipe.
+    """Each line of what a user can fix once, though several recipes met it; what names no place names the recipe.
 
     Steps whose tools are not installed come last.
     """
@@ -151,8 +151,8 @@ def list_messages(failed: Mapping[str, BaseException]) -> list[str]:
             continue
         if isinstance(error, UserError):
             lines |= dict.fromkeys(str(error).splitlines())
-        elif isinstance(error, OSError) and is_mendable(error):
-            lines[f"{name}: {say_refusal(error)}"] = None
+        elif isinstance(error, OSError) and is_fixable(error):
+            lines[f"{name}: {format_os_error(error)}"] = None
     return [*lines, *tell_blocked(blocked).splitlines()]
 
 

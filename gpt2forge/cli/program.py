@@ -1,6 +1,6 @@
 """The command line: words in, exit code out. The only module that knows click.
 
-Exit codes: 0 fine, 1 the user can mend it, 3 a bug in gpt2forge, 130 interrupted.
+Exit codes: 0 fine, 1 the user can fix it, 3 a bug in gpt2forge, 130 interrupted.
 """
 
 import io
@@ -29,11 +29,11 @@ from gpt2forge.cli import recipe_command as show
 from gpt2forge.cli import schema_command as schema
 from gpt2forge.cli import store_command as stores
 from gpt2forge.cli import why_command as why
-from gpt2forge.errors import UserError, is_mendable, say_refusal
+from gpt2forge.errors import UserError, format_os_error, is_fixable
 from gpt2forge.executor.worker_process import StageCrash
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-FINE, MEND, BUG, INTERRUPTED = 0, 1, 3, 130
+FINE, USER_ERROR, BUG, INTERRUPTED = 0, 1, 3, 130
 
 
 def main() -> None:
@@ -54,10 +54,10 @@ def run(words: list[str]) -> int:
         return FINE
     except click.ClickException as error:
         console.say_error(error.format_message())
-        return MEND
+        return USER_ERROR
     except UserError as error:
         console.say_error(str(error))
-        return MEND
+        return USER_ERROR
     except (KeyboardInterrupt, click.Abort):
         console.say_error("interrupted; what is finished is kept")
         return INTERRUPTED
@@ -65,9 +65,9 @@ def run(words: list[str]) -> int:
         console.say_error(f"{error}: please report it")
         return BUG
     except Exception as error:
-        if isinstance(error, OSError) and is_mendable(error):
-            console.say_error(say_refusal(error))
-            return MEND
+        if isinstance(error, OSError) and is_fixable(error):
+            console.say_error(format_os_error(error))
+            return USER_ERROR
         console.say_error(f"a bug in gpt2forge; please report it with `{write_log()}`")
         return BUG
     return FINE

@@ -122,8 +122,8 @@ def choose(path: Path, variant: str, faults: list[Fault]) -> list[Found]:
     if chosen or found:
         return chosen
     known = [each.variant.name for each in read if each.variant]
-    mend = suggest_close(variant, known) or list_names(known) or "; it has no `matrix`"
-    raise UserError(f"`{path.stem}@{variant}`: `{path}` has no variant `{variant}`{mend}")
+    fix = suggest_close(variant, known) or list_names(known) or "; it has no `matrix`"
+    raise UserError(f"`{path.stem}@{variant}`: `{path}` has no variant `{variant}`{fix}")
 
 
 def read_named(name: str, faults: list[Fault]) -> list[Found]:

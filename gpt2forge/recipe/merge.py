@@ -42,8 +42,8 @@ def check_deletion(document: Node, addition: Node) -> None:
         below = known.get(key, Node(None, document.place))
         if node.value is None and below.value is None:
             there = [name for name, child in known.items() if child.value is not None]
-            mend = suggest(key, there) if addition.place.file.startswith("--set ~") else "; give a value"
-            raise UserError(f"{addition.place}: there is nothing to delete{mend}")
+            fix = suggest(key, there) if addition.place.file.startswith("--set ~") else "; give a value"
+            raise UserError(f"{addition.place}: there is nothing to delete{fix}")
         if isinstance(node.value, dict):
             check_deletion(below, node)
 

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from gpt2forge.errors import MENDABLE, UserError, say_refusal
+from gpt2forge.errors import FIXABLE, UserError, format_os_error
 
 
 def describe_failure(stage: str, error: Exception) -> dict[str, Any]:
     """Return {"fault": one line} for what a user can fix, else {"crash": one line}, whose traceback goes to the log."""
     if isinstance(error, UserError):
         return {"fault": str(error)}
-    if isinstance(error, OSError) and error.errno in MENDABLE:
-        return {"fault": say_refusal(error)}
+    if isinstance(error, OSError) and error.errno in FIXABLE:
+        return {"fault": format_os_error(error)}
     if isinstance(error, ImportError) and (error.name or "").partition(".")[0] != "gpt2forge":
         return {"fault": f"`{stage}` cannot import what it needs: {name_error(error)}; install it anew"}
     if isinstance(error, MemoryError):

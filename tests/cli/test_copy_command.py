@@ -28,7 +28,7 @@ def test_damaged_package_is_neither_shipped_nor_run(tmp_path: Path) -> None:
     tokenizer.write_text("{}")
     for words in (("copy", "nano-cpu-int8", "ship"), ("generate", "nano-cpu-int8", "-p", "x")):
         done = shop.run(*words, code=1)
-        message = "its files were changed or lost; build `nano-cpu-int8` again to mend them"
+        message = "its files were changed or lost; build `nano-cpu-int8` again to fix them"
         assert done.stderr == f"error: build/nano-cpu-int8: {message}\n"
     assert not (shop.folder / "ship").exists()
 

@@ -161,8 +161,8 @@ def test_output_that_nobody_noted_is_kept_where_it_can_be_seen_and_else_nothing_
     (shop.store / "roots").rmdir()
     Store(shop.store).make_workspace("dead")
     done = shop.run("store", "gc", "--max-size", "0", code=1)
-    mend = "so only leftovers go; build again what is to be kept"
-    assert done.stderr == f"error: cache: does not know which outputs use it, {mend}\n"
+    fix = "so only leftovers go; build again what is to be kept"
+    assert done.stderr == f"error: cache: does not know which outputs use it, {fix}\n"
     assert not list((shop.store / "making").iterdir())
     assert list_steps(shop) == {"quantize"}
     assert shop.run("store", "verify").stdout == "1 artifacts read, 0 damaged\n"

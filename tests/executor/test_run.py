@@ -96,7 +96,7 @@ def test_unknown_stage_is_one_line(store: Store, source: Path) -> None:
         (
             "full",
             UserError,
-            "{out}/text: No space left on device; mend that and try again; finished steps are kept",
+            "{out}/text: No space left on device; fix this and run again; finished steps are kept",
         ),
     ],
 )

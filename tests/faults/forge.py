@@ -15,7 +15,7 @@ from types import TracebackType
 from typing import Any
 
 from gpt2forge.builder.publish import publish
-from gpt2forge.errors import MENDABLE, UserError
+from gpt2forge.errors import FIXABLE, UserError
 from gpt2forge.stages import worker
 from gpt2forge.store.gc import collect
 from gpt2forge.store.roots import register
@@ -110,7 +110,7 @@ def carry_out(folder: Path, source: str = "source", collects: bool = False, time
         if collects:
             collect(store, [], limit=None)
     except (UserError, OSError) as error:
-        assert isinstance(error, UserError) or error.errno in MENDABLE, error
+        assert isinstance(error, UserError) or error.errno in FIXABLE, error
         say(folder, str(error))
         return 1
     say(folder, json.dumps({each.stage: [each.outcome, each.key, each.digest] for each in outcomes}))

@@ -14,7 +14,7 @@ from tests.workshop import Workshop, make_workshop
 pytestmark = pytest.mark.slow
 
 
-def test_bit_that_rots_on_the_disk_is_found_by_verify_and_mended(
+def test_bit_that_rots_on_the_disk_is_found_by_verify_and_fixed(
     tmp_path: Path, undisturbed: State, draw: random.Random, note: Note
 ) -> None:
     """The bit is flipped in the image of a file system while it is not mounted."""
