@@ -16,8 +16,8 @@ from tokenizers import Tokenizer
 from transformers import GPT2Config, GPT2LMHeadModel
 
 import gpt2forge
+from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary
 from gpt2forge.checkpoint.tokenizer import write_tokenizer
-from gpt2forge.checkpoint.vocabulary import read_openai_vocabulary
 from interop.environments import make_node
 from tests.checkpoint.encoders import END_OF_TEXT, make_tiktoken
 from tests.checkpoint.fuzz import POINTS, make_texts, place_everywhere

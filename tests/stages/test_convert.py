@@ -177,7 +177,7 @@ def test_damaged_weights_stop_the_stage(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         convert(folder, tmp_path / "out")
     assert str(error.value) == (
-        f"{path}: the checksum of `transformer.h.0.attn.c_attn.bias` does not fit; copy the file there again"
+        f"{path}: the checksum of `transformer.h.0.attn.c_attn.bias` does not match; copy the file there again"
     )
 
 
