@@ -1,4 +1,4 @@
-"""config.json, as transformers writes it and as it should not be."""
+"""config.json as transformers writes it, and the message for each fault in it."""
 
 import json
 from dataclasses import fields

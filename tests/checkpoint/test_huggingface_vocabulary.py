@@ -1,4 +1,4 @@
-"""The tokenizer of a Hugging Face directory, new and old."""
+"""Reading the tokenizer of a Hugging Face directory of new and old versions of transformers."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""LevelDB tables: what was written comes back, what is damaged is refused."""
+"""The entries of a LevelDB table come back as written, and a damaged table is refused."""
 
 import contextlib
 

@@ -1,4 +1,4 @@
-"""Writing the weights takes the memory of a piece, whatever a tensor's size."""
+"""Writing the weights needs the memory of a piece, whatever the size of a tensor."""
 
 import tracemalloc
 from pathlib import Path

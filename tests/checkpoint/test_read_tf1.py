@@ -1,4 +1,4 @@
-"""Checkpoints that TensorFlow wrote, read without it, bit for bit."""
+"""Checkpoints that TensorFlow wrote are read without TensorFlow, bit for bit."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""The tokenizer's files give the ids of OpenAI's encoder, wherever they came from."""
+"""The tokenizer's files give the ids of OpenAI's encoder, whatever format they came from."""
 
 import json
 from pathlib import Path
