@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gpt2forge.checkpoint.safetensors import DTYPES, read_header
+from gpt2forge.checkpoint.dtypes import DTYPES
+from gpt2forge.checkpoint.safetensors import read_header
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
 

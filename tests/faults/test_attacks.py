@@ -143,7 +143,7 @@ def test_safetensors_that_lie_end_in_one_line(shop: Workshop, note: Note) -> Non
         write(shop, "model.safetensors", data)
         said = refuse_checkpoint(shop)
         assert "mine" in said, what
-        assert ("a name stands twice" in said) == (what == "a name that stands twice")
+        assert ("a name occurs twice" in said) == (what == "a name that stands twice")
     note(
         "safetensors with headers of 2^60 bytes, ranges that are negative, overlap or leave the file, and names twice",
         len(TENSORS),

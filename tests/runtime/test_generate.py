@@ -11,7 +11,7 @@ from gpt2forge.plan.code import find_reach
 from gpt2forge.runtime.decoder import open_decoder
 from gpt2forge.runtime.generate import generate_tokens
 from gpt2forge.runtime.sampling import Sampling, choose_likeliest, make_sampler
-from gpt2forge.store.stat_cache import Memo
+from gpt2forge.store.stat_cache import StatCache
 from tests.graph.models import Tiny, torch_logits
 from tests.quantize.packages import FLOAT32, pack
 from tests.workshop import ROOT
@@ -82,6 +82,6 @@ def test_prompt_that_cannot_be_continued_is_an_error(
 @pytest.mark.parametrize("stage", ["verify", "benchmark"])
 def test_measuring_reaches_no_choice_of_tokens(tmp_path: Path, stage: str) -> None:
     """A new sampling option must not change the key of a measurement."""
-    reach = find_reach([ROOT / f"gpt2forge/stages/{stage}.py"], Memo(tmp_path / "memo"))
+    reach = find_reach([ROOT / f"gpt2forge/stages/{stage}.py"], StatCache(tmp_path / "memo"))
     assert "gpt2forge.runtime.decoder" in reach
     assert not reach.keys() & {f"gpt2forge.runtime.{name}" for name in ("generate", "sampling", "model")}
