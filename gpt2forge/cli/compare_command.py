@@ -21,6 +21,8 @@ from gpt2forge.executor.events import Event, RunFinished, StepFinished
 from gpt2forge.executor.run import Options
 from gpt2forge.plan.blocked import StepsBlocked, list_blocks, say_needs, tell_blocked
 from gpt2forge.recipe.load import load_recipes
+from gpt2forge.stages.stage import PACKAGE
+from gpt2forge.store.roots import find_target
 from gpt2forge.store.store import Store
 from gpt2forge.units import format_size
 
@@ -29,7 +31,7 @@ Show = Callable[[Report], str]
 """Takes a report, gives what stands in the table."""
 
 Take = Callable[[Store], Report]
-"""Gives a report once there is a store."""
+"""Gives a report from a store that is opened for reading."""
 
 
 def compare(references: Sequence[str], store: Path, skip: Sequence[str], as_json: bool, as_markdown: bool) -> None:
@@ -39,7 +41,8 @@ def compare(references: Sequence[str], store: Path, skip: Sequence[str], as_json
     takes = [take for is_saved, group in groups for take in prepare(list(group), is_saved, skip)]
     if len(takes) < 2:
         raise UserError("one result has nothing to stand beside; name two or more")
-    comparison = Comparison([take(Store(store)) for take in takes])
+    opened = Store(store, is_read_only=True)
+    comparison = Comparison([take(opened) for take in takes])
     if as_json:
         console.write_json(comparison.to_json())
         return
@@ -86,12 +89,31 @@ def prepare_build(build: Build, skip: Sequence[str]) -> Take:
     options = Options(resources=choose_resources())
 
     def take(store: Store) -> Report:
+        done = find_done(build, store)
+        if done is not None:
+            return done
         reports: list[Report] = []
         with console.RunView() as view, suppress(RecipeError):  # what is beyond a limit is shown, and that it is
-            run_build(build, store, lambda event: follow(event, view.show, reports), options, last)
+            run_build(build, Store(store.root), lambda event: follow(event, view.show, reports), options, last)
         return reports[0]
 
     return take
+
+
+def find_done(build: Build, store: Store) -> Report | None:
+    """Return the saved report of a published result whose steps are all done; None if something must be built."""
+    saved = find_saved(build)
+    if saved is None:
+        return None
+    steps = look_up(build.job, store).steps
+    keys = {step.stage.name: step.key for step in steps if step.verdict == "done"}
+    packages = {step.digest for step in steps if step.stage.writes == PACKAGE}
+    is_done = len(keys) == len(steps) and keys.items() <= list_keys(saved).items()
+    if not is_done or find_target(store, BUILD / build.job.name) != packages:
+        return None
+    kept = (step for step in saved["steps"] if isinstance(step, dict) and step.get("stage") in keys)
+    reused = [{**step, "outcome": "reused", "reason": ""} for step in kept]
+    return {**saved, "steps": reused, **{stage.name: None for stage in build.job.skipped if stage.name in saved}}
 
 
 def find_saved(build: Build) -> Report | None:

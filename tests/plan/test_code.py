@@ -80,11 +80,11 @@ def test_reach_follows_imports_at_the_top_and_in_functions(tmp_path: Path) -> No
     assert "json" not in reach
 
 
-def test_damaged_memo_changes_no_digest(tmp_path: Path) -> None:
-    stat_cache = StatCache(tmp_path / "memo")
+def test_damaged_stat_cache_changes_no_digest(tmp_path: Path) -> None:
+    stat_cache = StatCache(tmp_path / "stat_cache")
     digest = digest_code([PACKAGE / "stages/stage.py"], stat_cache)
     for damage in (b"5", b"{}", bytes(64), b"\xff"):
-        for entry in (tmp_path / "memo").glob("*/*"):
+        for entry in (tmp_path / "stat_cache").glob("*/*"):
             entry.write_bytes(damage)
         assert digest_code([PACKAGE / "stages/stage.py"], stat_cache) == digest
 

@@ -88,6 +88,16 @@ def test_file_that_changes_while_it_is_read_is_an_error(tmp_path: Path) -> None:
     assert str(error.value) == f"{path}: changed while it was being read; build again when nothing writes to it"
 
 
+def test_read_only_cache_remembers_in_memory_alone(tmp_path: Path) -> None:
+    path, folder = tmp_path / "a", tmp_path / "stat_cache"
+    path.write_bytes(b"one")
+    reader = StatCache(folder, is_read_only=True)
+    assert [read_count(reader, path)[1] for _ in range(2)] == [3, 0]
+    assert not folder.exists()
+    StatCache(folder).digest(path)
+    assert read_count(StatCache(folder, is_read_only=True), path) == (digest_bytes(b"one"), 0)
+
+
 def test_damaged_entry_counts_for_nothing(tmp_path: Path) -> None:
     path = tmp_path / "a"
     path.write_bytes(b"one")

@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -13,11 +14,12 @@ from hypothesis import strategies as st
 
 from gpt2forge.digest import Written, digest_bytes
 from gpt2forge.errors import UserError
-from gpt2forge.store.artifacts import LocalArtifacts
+from gpt2forge.store.artifacts import Artifacts, LocalArtifacts
 from gpt2forge.store.atomic import write_whole
 from gpt2forge.store.manifest import Manifest, parse_manifest
 from gpt2forge.store.records import Record, parse_record
 from gpt2forge.store.store import Store
+from tests.store.memory import MemoryArtifacts
 
 KEY = "0" * 64
 part = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=20).filter(
@@ -177,6 +179,50 @@ def test_record_makes_the_artifact_exist(tmp_path: Path) -> None:
     assert store.find("convert", KEY) == record
     assert store.records.list("convert") == [record]
     assert store.find("export", KEY) is None
+
+
+def test_look_up_leaves_a_damaged_artifact_and_clearing_puts_it_aside(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.records.write(make_record(digest := put(store, {"a": b"1"})))
+    store.clear_damaged("convert", KEY)
+    assert store.find("convert", KEY) is not None
+    path = store.artifacts.folder(digest) / "a"
+    path.chmod(0o644)
+    path.write_bytes(b"2")
+    assert store.find("convert", KEY) is None
+    assert path.read_bytes() == b"2"
+    store.clear_damaged("convert", KEY)
+    assert not path.parent.exists()
+    assert (tmp_path / "damaged" / digest / "a").read_bytes() == b"2"
+
+
+def test_evicted_artifact_is_known_until_it_is_made_again(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.records.write(record := make_record(put(store, {"a": b"1"})))
+    assert store.find_evicted("convert", KEY) is None
+    store.artifacts.evict(record.digest)
+    assert store.find("convert", KEY) is None
+    assert store.find_evicted("convert", KEY) == record
+    put(store, {"a": b"1"})
+    assert store.find_evicted("convert", KEY) is None
+    assert store.find("convert", KEY) == record
+
+
+@pytest.mark.parametrize("make_artifacts", [lambda root: Store(root).artifacts, lambda root: MemoryArtifacts()])
+def test_artifacts_of_both_kinds_keep_one_contract(tmp_path: Path, make_artifacts: Callable[[Path], Artifacts]) -> None:
+    artifacts, folder = make_artifacts(tmp_path / "store"), tmp_path / "store/making/x"
+    folder.mkdir(parents=True)
+    (folder / "a").write_bytes(b"12")
+    digest = artifacts.commit(folder)
+    assert artifacts.is_whole(digest)
+    assert artifacts.is_sound(digest)
+    assert artifacts.measure(digest) == 2
+    artifacts.clear_damaged(digest)
+    assert artifacts.is_whole(digest)
+    artifacts.evict(digest)
+    assert artifacts.is_evicted(digest)
+    assert not artifacts.is_whole(digest)
+    assert artifacts.measure(digest) == 0
 
 
 @given(st.integers(0, 10_000), st.integers(0, 7))
