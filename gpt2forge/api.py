@@ -4,21 +4,22 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gpt2forge.errors import MENDABLE, UserError, check_argument, say_refusal
 
 if TYPE_CHECKING:
-    from gpt2forge.executor.events import Emit
+    from gpt2forge.builder.build_events import Emit
+    from gpt2forge.builder.report import Report
     from gpt2forge.runtime.model import Model
 
 
 @dataclass(frozen=True)
 class Built:
-    """What a build left: the published directory, and the report that also stands beside it."""
+    """The result of a build: the published directory, and the report, which `build/NAME.json` also holds."""
 
     output: Path
-    report: dict[str, Any]
+    report: "Report"
 
 
 def build(
@@ -36,7 +37,7 @@ def build(
     It is named as `NAME` or `NAME@VARIANT` under `recipes/`, or by its path.
     `changes` are as for `--set`: "quantization.granularity=32"; they need a `name` to publish under. `rerun` names a
     stage to make again, `skip` measuring stages to leave out: ["verify", "benchmark"]. Prints nothing; `progress` is
-    called with the events of gpt2forge.executor.events as they happen.
+    called with the events of gpt2forge.builder.build_events as they happen.
     Raises UserError with the lines that the command would print.
     """
     from gpt2forge.builder.build import build_one, choose_means, make_order
@@ -57,7 +58,7 @@ def build(
         if error.errno in MENDABLE:
             raise UserError(say_refusal(error)) from error
         raise
-    return Built(Path(report["output"]), report)
+    return Built(Path(str(report.output)), report)
 
 
 def ignore(event: object) -> None:

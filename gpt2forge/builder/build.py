@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gpt2forge.builder.build_events import Emit, RunFinished
 from gpt2forge.builder.limits import check_context, check_limits
 from gpt2forge.builder.lockfile import Lock, name_lock, read_lock
 from gpt2forge.builder.outputs import BUILD
 from gpt2forge.builder.publish import publish
-from gpt2forge.builder.report import list_keys, make_report, read_report, write_report
+from gpt2forge.builder.report import Report, make_report, read_accuracy, read_report, write_report
 from gpt2forge.builder.space import prepare
 from gpt2forge.builder.warnings import warn_of_few, warn_of_text
 from gpt2forge.errors import UserError
-from gpt2forge.executor.events import Emit, RunFinished
 from gpt2forge.executor.job_run import Track
 from gpt2forge.executor.outcome import Outcome
 from gpt2forge.executor.resources import Means, count_processors, find_memory
@@ -53,8 +53,9 @@ class Order:
             self.lock.check(outcome)
         if "context" in outcome.metrics and any(stage.section == "benchmark" for stage in self.job.stages):
             check_context(self.loaded, outcome.metrics["context"])
-        if "verify" in outcome.metrics:
-            check_limits(self.loaded, outcome.metrics["verify"])
+        accuracy = read_accuracy(outcome)
+        if accuracy:
+            check_limits(self.loaded, accuracy)
 
 
 def make_order(
@@ -69,7 +70,7 @@ class Run:
 
     order: Order
     track: Track
-    report: dict[str, Any] | None = None
+    report: Report | None = None
     is_published: bool = False
 
     @property
@@ -83,7 +84,7 @@ def choose_means(jobs: int | None = None) -> Means:
     return Means(jobs or settings.jobs or count_processors(), settings.grant(find_memory()))
 
 
-def build_one(order: Order, store: Store, emit: Emit, options: Options, until: str | None = None) -> dict[str, Any]:
+def build_one(order: Order, store: Store, emit: Emit, options: Options, until: str | None = None) -> Report:
     """Build one recipe, and write its report whatever comes of it; gives the report, or raises what ended it."""
     (run,) = build_orders([order], store, emit, options, until)
     if run.track.error is not None:
@@ -134,7 +135,7 @@ def begin(order: Order, store: Store, emit: Emit, until: str | None) -> Run:
     return run
 
 
-def report_success(run: Run, store: Store) -> dict[str, Any]:
+def report_success(run: Run, store: Store) -> Report:
     """Publish what came out, unless the run ends before that; write the report if it tells anything new."""
     order, outcomes = run.order, run.track.outcomes
     output = BUILD / order.job.name
@@ -155,7 +156,7 @@ def report_success(run: Run, store: Store) -> dict[str, Any]:
     return report
 
 
-def report_failure(run: Run) -> dict[str, Any]:
+def report_failure(run: Run) -> Report:
     outcomes, output = run.track.outcomes, BUILD / run.order.job.name
     said = say_end(run.track.error)
     warnings = list_warnings(run.order, run.track)
@@ -187,7 +188,7 @@ def list_warnings(order: Order, track: Track) -> list[str]:
     """What makes the numbers say little, where any are measured, or a fit gain little."""
     read = {kind for stage in track.stages for kind in stage.reads}
     used = [section for kind, section in TEXTS.items() if kind in read]
-    measured = [outcome.metrics["verify"]["positions"] for outcome in track.outcomes if "verify" in outcome.metrics]
+    measured = [accuracy.positions for outcome in track.outcomes if (accuracy := read_accuracy(outcome))]
     return [
         *(warning for section in used for warning in warn_of_text(order.loaded, section)),
         *(warning for count in measured for warning in warn_of_few(order.loaded, count)),
@@ -200,17 +201,11 @@ def find_package(job: Job, outcomes: Sequence[Outcome]) -> str:
     return str(next(outcome.digest for outcome in outcomes if outcome.stage == stage))
 
 
-def save(report: dict[str, Any], publish: Callable[[], None] | None = None) -> None:
-    write_report(BUILD / f"{report['recipe']}.json", report, publish)
+def save(report: Report, publish: Callable[[], None] | None = None) -> None:
+    write_report(BUILD / f"{report.recipe}.json", report, publish)
 
 
-def is_unchanged(report: dict[str, Any]) -> bool:
-    """Whether nothing was made, and the report on disk tells all that this one does; it may tell of skipped steps."""
-    saved = read_report(BUILD / f"{report['recipe']}.json")
-    if saved is None or any(saved.get(part) != report[part] for part in ("error", "values")):
-        return False
-    if any(step["outcome"] not in ("reused", "skipped") for step in report["steps"]):
-        return False
-    measured = ("bytes", "verify", "benchmark")
-    is_told = all(report[part] is None or saved.get(part) == report[part] for part in measured)
-    return is_told and list_keys(report).items() <= list_keys(saved).items()
+def is_unchanged(report: Report) -> bool:
+    """Return whether nothing was made and the report on disk holds all of this one."""
+    saved = read_report(BUILD / f"{report.recipe}.json")
+    return saved is not None and report.repeats(saved)

@@ -10,14 +10,14 @@
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import Any
 
 from gpt2forge import stamp
 from gpt2forge.builder.outputs import BUILD
+from gpt2forge.builder.report import StepReport
 from gpt2forge.errors import Fault, UserError
 from gpt2forge.plan.from_recipe import make_job
 from gpt2forge.plan.job import Job
@@ -32,8 +32,7 @@ from gpt2forge.store.store import Store
 
 SETTINGS = "gpt2forge.yaml"
 
-Steps = Sequence[Mapping[str, Any]]
-"""As a report has them."""
+Steps = Sequence[StepReport]
 
 
 def leave_stamp(loaded: LoadedRecipe, job: Job, store: Store, steps: Steps, said: stamp.Said) -> None:
@@ -78,7 +77,7 @@ def make_stamp(loaded: LoadedRecipe, job: Job, store: Store, steps: Steps, said:
     plan = make_plan(make_job(again), store, lambda done, total, unit: None)
     is_same = (again.recipe, again.path) == (loaded.recipe, loaded.path) and [
         (step.stage.name, step.key, step.digest) for step in plan
-    ] == [(step["stage"], step["key"], step["digest"]) for step in steps]
+    ] == [(step.stage, step.key, step.digest) for step in steps]
     is_done = all(step.verdict == "done" for step in plan)
     if is_same and is_done and is_settled(paths, began) and looks == [stamp.look(path) for path in paths]:
         return stamp.format_stamp(looks, said)
@@ -128,10 +127,10 @@ def list_made(job: Job, store: Store, steps: Steps) -> Iterator[str]:
     output = BUILD / job.name
     yield from (f"link {output}", f"stat {output}", f"stat {output}.json", f"stat {name_root(store, output)}")
     for step in steps:
-        artifact = store.folder(step["digest"])
-        yield f"stat {store.root}/records/{step['stage']}/{step['key']}.json"
-        if store.is_evicted(step["digest"]):
-            yield from (f"may {artifact}", f"stat {store.name_evicted(step['digest'])}")
+        artifact = store.folder(str(step.digest))
+        yield f"stat {store.root}/records/{step.stage}/{step.key}.json"
+        if store.is_evicted(str(step.digest)):
+            yield from (f"may {artifact}", f"stat {store.name_evicted(str(step.digest))}")
             continue
         yield f"stat {artifact}.json"
         yield from (f"stat {path}" for path in (artifact, *sorted(artifact.rglob("*"))))

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gpt2forge.builder.build import Order, Run, build_orders, choose_means, make_order
 from gpt2forge.builder.lockfile import name_lock, write_lock
+from gpt2forge.builder.report import Report
 from gpt2forge.builder.write_stamp import leave_stamp
 from gpt2forge.cli import console
 from gpt2forge.cli.store_command import list_outputs, shrink
-from gpt2forge.cli.summary import describe_fidelity, describe_size, describe_speed, describe_unmeasured
+from gpt2forge.cli.summary import describe_numbers, describe_size
 from gpt2forge.errors import UserError, is_mendable, quote, say_refusal
 from gpt2forge.executor.run import Options
 from gpt2forge.plan.blocked import StepsBlocked, tell_blocked
@@ -103,13 +103,13 @@ def make_view(orders: Sequence[Order], as_json: bool) -> console.RunView | conso
     return console.make_view(as_json, names, sum(len(order.job.all_stages) for order in orders))
 
 
-def leave_result(order: Order, report: dict[str, Any], store: Store, request: Request) -> None:
+def leave_result(order: Order, report: Report, store: Store, request: Request) -> None:
     """Say what came of a recipe, and leave what the next build goes by."""
     printed = describe_result(report)
     if request.relock:
-        write_lock(name_lock(order.loaded), report["steps"])
+        write_lock(name_lock(order.loaded), report.steps)
     if request.is_plain:
-        leave_stamp(order.loaded, order.job, store, report["steps"], (report["warnings"], printed))
+        leave_stamp(order.loaded, order.job, store, report.steps, (list(report.warnings), printed))
     if not request.as_json:
         console.write(printed)
 
@@ -154,9 +154,7 @@ def list_messages(failed: Mapping[str, BaseException]) -> list[str]:
     return [*lines, *tell_blocked(blocked).splitlines()]
 
 
-def describe_result(report: dict[str, Any]) -> str:
-    """What was published, and under it what it is worth, as far as that was measured."""
-    share = f"  {describe_size(report)}" if report["bytes"] else ""
-    parts = (describe_fidelity, describe_speed, describe_unmeasured)
-    rows = [row for part in parts for row in part(report)]
-    return f"{report['output']}{share}\n" + console.align(rows)
+def describe_result(report: Report) -> str:
+    """Return the published path with its size, and below it the numbers that were measured."""
+    share = f"  {describe_size(report.bytes)}" if report.bytes else ""
+    return f"{report.output}{share}\n" + console.align(list(describe_numbers(report)))
