@@ -4,12 +4,13 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from gpt2forge.errors import FIXABLE, UserError, check_argument, format_os_error
 
 if TYPE_CHECKING:
-    from gpt2forge.executor.events import Emit
+    from gpt2forge.builder.build_events import Emit
+    from gpt2forge.builder.report import Report
     from gpt2forge.runtime.model import Model
 
 
@@ -18,7 +19,7 @@ class Built:
     """The result of a build: the published directory, and the report that is also saved beside it."""
 
     output: Path
-    report: dict[str, Any]
+    report: "Report"
 
 
 def build(
@@ -36,7 +37,7 @@ def build(
     `recipe` is `NAME` or `NAME@VARIANT` under `recipes/`, or a path. `changes` are as for `--set`, for example
     "quantization.granularity=32"; they need a `name` to publish the result under. `rerun` names a stage to run again.
     `skip` names measuring stages to leave out: ["verify", "benchmark"]. `progress` is called with each event of
-    gpt2forge.executor.events as it happens; nothing is printed.
+    gpt2forge.builder.build_events as it happens; nothing is printed.
     Raises UserError with the lines that the command would print.
     """
     from gpt2forge.builder.build import choose_resources, make_build, run_build
@@ -58,7 +59,7 @@ def build(
         if error.errno in FIXABLE:
             raise UserError(format_os_error(error)) from error
         raise
-    return Built(Path(report["output"]), report)
+    return Built(Path(str(report.output)), report)
 
 
 def ignore(event: object) -> None:

@@ -17,7 +17,8 @@ import torch
 from transformers import GPT2LMHeadModel
 
 import gpt2forge
-from gpt2forge.executor.events import Event, RunFinished, StepFinished
+from gpt2forge.builder.build_events import BuildEvent, RunFinished
+from gpt2forge.executor.events import StepFinished
 from tests.workshop import ROOT, Workshop, make_workshop
 
 pytestmark = pytest.mark.slow
@@ -126,16 +127,16 @@ def test_build_is_that_of_the_command_and_silent(
 ) -> None:
     shop = make_workshop(tmp_path / "shop")
     monkeypatch.chdir(shop.folder)
-    events: list[Event] = []
+    events: list[BuildEvent] = []
     built = gpt2forge.build("nano-cpu-int8", store="kept", skip=SKIP, progress=events.append)
     assert built.output == Path("build/nano-cpu-int8")
     assert (built.output / "model.onnx").is_file()
     assert (shop.folder / "kept/artifacts").is_dir()
     steps = [event.outcome.to_json() for event in events if isinstance(event, StepFinished)]
-    assert steps == built.report["steps"]
+    assert steps == built.report.to_json()["steps"]
     assert {step["outcome"] for step in steps} == {"built", "skipped"}
     assert events[-1] == RunFinished(built.report)
-    assert built.report == json.loads(Path("build/nano-cpu-int8.json").read_text())
+    assert built.report.to_json() == json.loads(Path("build/nano-cpu-int8.json").read_text())
     assert capfd.readouterr() == ("", "")
     again = shop.report("nano-cpu-int8", "--store", "kept")
     assert {step["outcome"] for step in again["steps"]} == {"reused", "skipped"}
@@ -144,7 +145,7 @@ def test_build_is_that_of_the_command_and_silent(
 def test_changed_recipe_is_published_under_its_own_name(here: Workshop) -> None:
     built = gpt2forge.build("nano-cpu-int8", changes=["quantization.granularity=64"], name="nano-64", skip=SKIP)
     assert built.output == Path("build/nano-64")
-    assert [step["outcome"] for step in built.report["steps"]][:3] == ["reused"] * 3
+    assert [step.outcome for step in built.report.steps][:3] == ["reused"] * 3
     with pytest.raises(gpt2forge.UserError) as error:
         gpt2forge.build("nano-cpu-int8", changes=["quantization.granularity=64"])
     assert str(error.value) == "`changes` make another recipe; give a `name` to publish its result under"
@@ -152,7 +153,7 @@ def test_changed_recipe_is_published_under_its_own_name(here: Workshop) -> None:
 
 def test_rerun_makes_a_step_again(here: Workshop) -> None:
     built = gpt2forge.build("nano-cpu-int8", rerun="fuse", skip=SKIP)
-    assert [step["stage"] for step in built.report["steps"] if step["outcome"] == "built"] == ["fuse"]
+    assert [step.stage for step in built.report.steps if step.outcome == "built"] == ["fuse"]
 
 
 def test_faults_are_the_lines_of_the_command(here: Workshop) -> None:

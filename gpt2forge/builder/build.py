@@ -6,15 +6,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gpt2forge.builder.build_events import Emit, RunFinished
 from gpt2forge.builder.limits import check_context, check_limits
 from gpt2forge.builder.lockfile import Lock, name_lock, read_lock
 from gpt2forge.builder.outputs import BUILD
 from gpt2forge.builder.publish import publish
-from gpt2forge.builder.report import list_keys, make_report, read_report, write_report
+from gpt2forge.builder.report import Report, make_report, read_accuracy, read_report, write_report
 from gpt2forge.builder.space import check_space
 from gpt2forge.builder.warnings import list_warnings
 from gpt2forge.errors import UserError
-from gpt2forge.executor.events import Emit, Meter, RunFinished
+from gpt2forge.executor.events import Meter
 from gpt2forge.executor.job_run import JobRun
 from gpt2forge.executor.outcome import Outcome
 from gpt2forge.executor.resources import Resources, count_processors, find_memory
@@ -40,7 +41,7 @@ class Build:
     job: Job
     lock: Lock | None = None
     job_run: JobRun | None = None
-    report: dict[str, Any] | None = None
+    report: Report | None = None
     error: BaseException | None = None
     is_published: bool = False
 
@@ -91,8 +92,9 @@ class BuildChecks:
             build.lock.check_outcome(outcome)
         if "context" in outcome.metrics and any(stage.section == "benchmark" for stage in build.job.stages):
             check_context(build.loaded, outcome.metrics["context"])
-        if "verify" in outcome.metrics:
-            check_limits(build.loaded, outcome.metrics["verify"])
+        accuracy = read_accuracy(outcome)
+        if accuracy:
+            check_limits(build.loaded, accuracy)
 
     def finish(self, job_run: JobRun) -> None:
         self.build.report = report_success(self.build, job_run, self.store)
@@ -111,7 +113,7 @@ def choose_resources(jobs: int | None = None) -> Resources:
     return Resources(jobs or settings.jobs or count_processors(), settings.grant(find_memory()))
 
 
-def run_build(build: Build, store: Store, emit: Emit, options: Options, until: str | None = None) -> dict[str, Any]:
+def run_build(build: Build, store: Store, emit: Emit, options: Options, until: str | None = None) -> Report:
     """Build one recipe, write its report in any case, and return it. Raises the error that ended the build."""
     run_builds([build], store, emit, options, until)
     if build.failure is not None:
@@ -158,7 +160,7 @@ def check_outputs(builds: Sequence[Build]) -> None:
             raise UserError(f"{build.loaded.path}: is published as `{build.name}`, and so is {other}; build one")
 
 
-def report_success(build: Build, job_run: JobRun, store: Store) -> dict[str, Any]:
+def report_success(build: Build, job_run: JobRun, store: Store) -> Report:
     """Publish the package, unless the run ends before that; write the report if it holds anything new."""
     outcomes, output = job_run.outcomes, build.output
     warnings = list_warnings(build.loaded, job_run.stages, outcomes)
@@ -178,7 +180,7 @@ def report_success(build: Build, job_run: JobRun, store: Store) -> dict[str, Any
     return report
 
 
-def report_failure(build: Build) -> dict[str, Any]:
+def report_failure(build: Build) -> Report:
     stages = build.job_run.stages if build.job_run else ()
     warnings = list_warnings(build.loaded, stages, build.outcomes)
     if build.output.is_symlink() and not build.is_published:
@@ -211,17 +213,11 @@ def find_package(job: Job, outcomes: Sequence[Outcome]) -> str:
     return str(next(outcome.digest for outcome in outcomes if outcome.stage == stage))
 
 
-def save(report: dict[str, Any], publish: Callable[[], None] | None = None) -> None:
-    write_report(BUILD / f"{report['recipe']}.json", report, publish)
+def save(report: Report, publish: Callable[[], None] | None = None) -> None:
+    write_report(BUILD / f"{report.recipe}.json", report, publish)
 
 
-def is_unchanged(report: dict[str, Any]) -> bool:
-    """Return whether nothing was made, and the saved report holds all that this one does; it may hold skipped steps."""
-    saved = read_report(BUILD / f"{report['recipe']}.json")
-    if saved is None or any(saved.get(part) != report[part] for part in ("error", "values")):
-        return False
-    if any(step["outcome"] not in ("reused", "skipped") for step in report["steps"]):
-        return False
-    measured = ("bytes", "verify", "benchmark")
-    holds_all = all(report[part] is None or saved.get(part) == report[part] for part in measured)
-    return holds_all and list_keys(report).items() <= list_keys(saved).items()
+def is_unchanged(report: Report) -> bool:
+    """Return whether nothing was made and the report on disk holds all of this one."""
+    saved = read_report(BUILD / f"{report.recipe}.json")
+    return saved is not None and report.repeats(saved)

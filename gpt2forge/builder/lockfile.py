@@ -4,11 +4,11 @@ Steps that measure are left out: what they find holds for one machine.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from gpt2forge.builder.report import StepReport
 from gpt2forge.errors import Fault, Place, RecipeError, UserError
 from gpt2forge.executor.outcome import Outcome
 from gpt2forge.plan.plan import PlannedStep
@@ -81,9 +81,7 @@ def read_lock(path: Path) -> Lock:
     return Lock(path, steps)
 
 
-def write_lock(path: Path, steps: Iterable[Mapping[str, Any]]) -> None:
-    """Write what these steps came to, as a report has them."""
-    lines = sorted(
-        f"{step['stage']} {step['key']} {step['digest']}\n" for step in steps if step["stage"] not in MEASURING
-    )
+def write_lock(path: Path, steps: Iterable[StepReport]) -> None:
+    """Write the keys and digests of these steps."""
+    lines = sorted(f"{step.stage} {step.key} {step.digest}\n" for step in steps if step.stage not in MEASURING)
     write_whole(path, "".join(lines).encode())

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from gpt2forge.builder.report import read_accuracy
 from gpt2forge.executor.outcome import Outcome
 from gpt2forge.plan.from_recipe import TEXTS
 from gpt2forge.recipe.load import LoadedRecipe
@@ -20,7 +21,7 @@ def list_warnings(loaded: LoadedRecipe, stages: Sequence[Stage], outcomes: Seque
     """List the warnings about a recipe whose run reaches these stages, and came to these outcomes."""
     read = {kind for stage in stages for kind in stage.reads}
     used = [section for kind, section in TEXTS.items() if kind in read]
-    measured = [outcome.metrics["verify"]["positions"] for outcome in outcomes if "verify" in outcome.metrics]
+    measured = [accuracy.positions for outcome in outcomes if (accuracy := read_accuracy(outcome))]
     return [
         *(warning for section in used for warning in warn_of_text(loaded, section)),
         *(warning for count in measured for warning in warn_of_few(loaded, count)),

@@ -10,15 +10,15 @@
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import distribution
 from pathlib import Path
-from typing import Any
 
 from gpt2forge import stamp
 from gpt2forge.builder.outputs import BUILD
+from gpt2forge.builder.report import StepReport
 from gpt2forge.errors import Fault, UserError
 from gpt2forge.plan.job import Job
 from gpt2forge.recipe.load import LoadedRecipe, load_recipe
@@ -32,8 +32,7 @@ from gpt2forge.store.store import Store
 
 SETTINGS = "gpt2forge.yaml"
 
-Steps = Sequence[Mapping[str, Any]]
-"""As a report has them."""
+Steps = Sequence[StepReport]
 
 
 @dataclass(frozen=True)
@@ -103,10 +102,10 @@ def make_stamp(job: Job, store: Store, steps: Steps, seen: Seen, said: stamp.Sai
     return stamp.format_stamp([*seen.looks, *looks], said) if is_whole and is_same else None
 
 
-def is_kept(store: Store, step: Mapping[str, Any]) -> bool:
+def is_kept(store: Store, step: StepReport) -> bool:
     """Return whether the artifact of a step is whole, or was removed to make room."""
-    record = store.find(step["stage"], step["key"]) or store.find_evicted(step["stage"], step["key"])
-    return record is not None and record.digest == step["digest"]
+    record = store.find(step.stage, str(step.key)) or store.find_evicted(step.stage, str(step.key))
+    return record is not None and record.digest == step.digest
 
 
 def is_settled(paths: Sequence[str], began: int) -> bool:
@@ -152,9 +151,9 @@ def list_made(job: Job, store: Store, steps: Steps) -> Iterator[str]:
     output = BUILD / job.name
     yield from (f"link {output}", f"stat {output}", f"stat {output}.json", f"stat {name_root(store, output)}")
     for step in steps:
-        artifact = store.artifacts.folder(step["digest"])
-        yield f"stat {store.root}/records/{step['stage']}/{step['key']}.json"
-        if store.artifacts.is_evicted(step["digest"]):
+        artifact = store.artifacts.folder(str(step.digest))
+        yield f"stat {store.root}/records/{step.stage}/{step.key}.json"
+        if store.artifacts.is_evicted(str(step.digest)):
             yield from (f"may {artifact}", f"stat {name_evicted(artifact)}")
             continue
         yield f"stat {artifact}.json"

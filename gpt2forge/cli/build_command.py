@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from gpt2forge.builder.build import Build, choose_resources, make_build, run_builds
 from gpt2forge.builder.lockfile import name_lock, write_lock
+from gpt2forge.builder.report import Report
 from gpt2forge.builder.write_stamp import Seen, leave_stamp, look_at_sources
 from gpt2forge.cli import console
 from gpt2forge.cli.store_command import list_outputs, shrink
-from gpt2forge.cli.summary import describe_fidelity, describe_size, describe_speed, describe_unmeasured
+from gpt2forge.cli.summary import describe_numbers, describe_size
 from gpt2forge.errors import UserError, format_os_error, is_fixable, quote
 from gpt2forge.executor.run import Options
 from gpt2forge.plan.blocked import StepsBlocked, tell_blocked
@@ -104,13 +104,13 @@ def make_view(builds: Sequence[Build], as_json: bool) -> console.RunView | conso
     return console.make_view(as_json, names, sum(len(each.job.all_stages) for each in builds))
 
 
-def leave_result(build: Build, report: dict[str, Any], store: Store, request: Request, seen: Seen | None) -> None:
+def leave_result(build: Build, report: Report, store: Store, request: Request, seen: Seen | None) -> None:
     """Print the result of a recipe, and leave the lock and the stamp that later builds compare with."""
     printed = describe_result(report)
     if request.relock:
-        write_lock(name_lock(build.loaded), report["steps"])
+        write_lock(name_lock(build.loaded), report.steps)
     if seen is not None:
-        leave_stamp(build.loaded, build.job, store, report["steps"], seen, (report["warnings"], printed))
+        leave_stamp(build.loaded, build.job, store, report.steps, seen, (list(report.warnings), printed))
     if not request.as_json:
         console.write(printed)
 
@@ -156,9 +156,7 @@ def list_messages(failed: Mapping[str, BaseException]) -> list[str]:
     return [*lines, *tell_blocked(blocked).splitlines()]
 
 
-def describe_result(report: dict[str, Any]) -> str:
-    """What was published, and under it what it is worth, as far as that was measured."""
-    share = f"  {describe_size(report)}" if report["bytes"] else ""
-    parts = (describe_fidelity, describe_speed, describe_unmeasured)
-    rows = [row for part in parts for row in part(report)]
-    return f"{report['output']}{share}\n" + console.align(rows)
+def describe_result(report: Report) -> str:
+    """Return the published path with its size, and below it the numbers that were measured."""
+    share = f"  {describe_size(report.bytes)}" if report.bytes else ""
+    return f"{report.output}{share}\n" + console.align(list(describe_numbers(report)))

@@ -1,10 +1,10 @@
-"""Events of a run, which the executor emits as they happen and a console shows.
+"""The events of the steps of a run, which the executor emits and a console shows.
 
 `recipe` is the name of the recipe whose step it is; a step that several share is made for the first of them.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -63,17 +63,7 @@ class StepFinished:
         return {"event": "step_finished", "recipe": self.recipe, **self.outcome.to_json()}
 
 
-@dataclass(frozen=True)
-class RunFinished:
-    """The last event of a run."""
-
-    report: Mapping[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        return {"event": "run_finished", "report": self.report}
-
-
-Event = StepStarted | StepWaiting | StepAdvanced | StepFinished | RunFinished
+Event = StepStarted | StepWaiting | StepAdvanced | StepFinished
 Emit = Callable[[Event], None]
 
 

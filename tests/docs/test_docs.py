@@ -117,7 +117,7 @@ def test_python_of_the_page_runs_as_typed(typist: Workshop) -> None:
     done = subprocess.run(command, cwd=typist.folder, env=environment, capture_output=True, text=True, check=False)
     assert done.stderr == ""
     lines = done.stdout.splitlines()
-    assert lines[0].startswith("build/nano-cpu-int8 {")
+    assert lines[0].startswith("build/nano-cpu-int8 package=")
     assert lines[-1] == "`nano-cpu-int9`: there is no `recipes/nano-cpu-int9.yaml`; did you mean `nano-cpu-int8`?"
 
 
