@@ -24,8 +24,7 @@ from gpt2forge.measure.spread import summarize
 from gpt2forge.quantize.activations import SIGNED
 from gpt2forge.quantize.blocks import count_blocks
 from gpt2forge.quantize.data_file import Region
-from gpt2forge.quantize.linear import write_integer_matmul
-from gpt2forge.quantize.matmul import BlockMatrix, write_matmul
+from gpt2forge.quantize.matmul import BlockMatrix, write_block_matmul, write_integer_matmul
 from gpt2forge.runtime.session import make_options
 
 PAIRS, GROUPS, HEADS = 8, 20, 2  # 774M's 105, 98 and 129 million weights
@@ -68,7 +67,7 @@ def write_blocks(bits: int, block: int) -> Write:
         stack.weigh(f"{name}.weight.blocks", data)
         scales = np.full((columns, blocks), scale(bits, length), np.float32)
         stack.weigh(f"{name}.weight.scales", scales)
-        return write_matmul(stack.builder, name, x, matrix, None)
+        return write_block_matmul(stack.builder, name, x, matrix)
 
     return write
 

@@ -7,7 +7,7 @@ from bench.goals import LONG, PYTORCH, Verdict, find, find_loop
 from bench.page import PEERS
 from bench.plan import SHORT
 from bench.sheet import Sheet, show_spread
-from gpt2forge.cli.summary import say_interval
+from gpt2forge.cli.summary import format_interval
 
 Results = Mapping[str, Any]
 
@@ -160,7 +160,7 @@ def tabulate_truth(model: str, systems: Results) -> Sheet:
 
 
 def show_interval(told: Results, name: str, form: str) -> str:
-    return f"{told[name]:{form}}{say_interval(told['intervals'][name], form)}"
+    return f"{told[name]:{form}}{format_interval(told['intervals'][name], form)}"
 
 
 def tabulate_fidelity(fidelity: Results) -> Sheet:

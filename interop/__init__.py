@@ -1,1 +1,1 @@
-"""Runs what is published in the programs of others, each in an environment of its own: `make test-interop`."""
+"""Runs published directories in other programs, each in an environment of its own: `make test-interop`."""

@@ -18,7 +18,7 @@ SCREENSHOT = "page.png"
 
 @dataclass(frozen=True)
 class Seen:
-    """What the page showed once the first prompt was typed, what its module says of each package, what went wrong."""
+    """The text that the page showed for the first prompt, its module's answer for each package, and any errors."""
 
     typed: str
     answers: dict[str, Answer]
@@ -26,17 +26,17 @@ class Seen:
 
 
 def visit(site: Path, packages: Mapping[str, Path], prompts: Sequence[str], new: int) -> Seen:
-    """Type the first prompt into the page, which shows the first package; then ask its module about all of them."""
+    """Type the first prompt into the page, which opens the first package, then ask its module about all packages."""
     return open_page(site, packages, {"folders": list(packages), "prompts": list(prompts), "new": new})
 
 
 def type_prompt(site: Path, package: Path, prompt: str, new: int) -> str:
-    """What the page shows when somebody types the prompt and presses the button."""
+    """Type the prompt into the page and press the button. Return the text that the page shows."""
     return open_page(site, {"my-model": package}, {"folders": [], "prompts": [prompt], "new": new}).typed
 
 
 def open_page(site: Path, packages: Mapping[str, Path], request: dict[str, Any]) -> Seen:
-    """Put the page into the new folder `site`, open it and let it be driven; leaves a screenshot beside the folder."""
+    """Put the page into the new folder `site` and drive it in a browser; leave a screenshot beside the folder."""
     lay_out(site, make_node("web") / "node_modules", packages)
     with serve(site) as url:
         page = {"url": f"{url}?model={next(iter(packages))}", "screenshot": str(site.parent / SCREENSHOT)}
@@ -46,16 +46,16 @@ def open_page(site: Path, packages: Mapping[str, Path], request: dict[str, Any])
 
 
 def drive(script: str, request: dict[str, Any]) -> Any:
-    """What `interop/web/<script>` says to this request."""
+    """Run `interop/web/<script>` with this request and return its answer."""
     program, node = need_program("chromium", "chromium"), make_node("web")
-    told = json.dumps({"program": str(program), **request})
-    done = subprocess.run(["node", str(node / script)], input=told, capture_output=True, text=True, check=False)
+    message = json.dumps({"program": str(program), **request})
+    done = subprocess.run(["node", str(node / script)], input=message, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def lay_out(site: Path, node_modules: Path, packages: Mapping[str, Path]) -> None:
-    """The page as a user has it: its files, what npm installed, the packages beside it."""
+    """Lay out the page as a user does: its files, the modules that npm installed, and the packages."""
     site.mkdir()
     for path in (*PAGE.iterdir(), node_modules):
         if not (site / path.name).exists():

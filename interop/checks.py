@@ -1,4 +1,4 @@
-"""What is asked of an answer, whichever host gave it."""
+"""Checks the answer of any host."""
 
 from collections.abc import Sequence
 
@@ -8,13 +8,13 @@ from interop.reference import Continuation
 
 
 def check_alone(answer: Answer, expected: Sequence[Continuation]) -> None:
-    """The host made the same ids of the prompts, and went on with exactly the tokens that our own runtime gives."""
+    """Assert that the host encoded the prompts to the same ids and generated the same tokens as our own runtime."""
     assert min(continuation.lead for continuation in expected) > MARGIN
     assert answer.ids == [continuation.ids for continuation in expected]
     assert answer.alone == [continuation.tokens for continuation in expected]
 
 
 def check_batch(answer: Answer, expected: Sequence[Continuation]) -> None:
-    """Rows of different lengths, padded on the left, went on as each one alone."""
+    """Assert that rows of different lengths, padded on the left, give the same tokens as each row alone."""
     assert len({len(continuation.ids) for continuation in expected}) == len(expected) > 1
     assert answer.batch == [continuation.tokens for continuation in expected]

@@ -1,4 +1,4 @@
-"""What the tests of all hosts share: nano's packages as they are published, and what our own runtime makes of them."""
+"""Fixtures of the tests of all hosts: nano's published packages, and our own runtime's tokens for them."""
 
 import hashlib
 import os
@@ -10,10 +10,11 @@ import pytest
 from gpt2forge.runtime.session import saturates
 from interop.prompts import NEW, PROMPTS
 from interop.reference import Continuation, continue_prompts
+from tests.processors import take_share
 from tests.workshop import Workshop, make_workshop
 
 NANO = ("nano-cpu-fp32", "nano-cpu-int8", "nano-vnni-int8", "nano-cpu-int4")
-CACHE = "nano-cpu-int8-cache"  # keys and values as int8, which not every host can begin with
+CACHE = "nano-cpu-int8-cache"  # keys and values as int8, which not every host supports
 CACHED = (
     "quantization.kv_cache=int8",
     "calibration.text=examples/nano/calibration.txt",
@@ -22,12 +23,13 @@ CACHED = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let what runs in the environments keep its byte code: they are made without any."""
+    """Give each worker its own processors, and let programs of the environments keep their byte code."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    take_share()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:
-    """`target.cpu: vnni` promises nothing for such a processor, except in a browser, whose arithmetic is exact."""
+    """Skip `target.cpu: vnni` on a processor that saturates, except in a browser, whose arithmetic is exact."""
     if not saturates():
         return
     for item in items:
@@ -47,7 +49,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 
 @pytest.fixture(scope="session")
 def published(workshop: Workshop) -> Iterator[dict[str, Path]]:
-    """`build/<name>` of nano's recipes, and one with an int8 cache; no host may have changed a byte of them."""
+    """Build nano's recipes, and one with an int8 cache. Afterwards, check that no host has changed a byte of them."""
     folders = {name: workshop.build(name) for name in NANO}
     workshop.run("build", "nano-cpu-int8", "--name", CACHE, *(word for change in CACHED for word in ("--set", change)))
     folders[CACHE] = workshop.folder / "build" / CACHE
@@ -58,5 +60,5 @@ def published(workshop: Workshop) -> Iterator[dict[str, Path]]:
 
 @pytest.fixture(scope="session")
 def expected(published: dict[str, Path]) -> dict[str, list[Continuation]]:
-    """What our own runtime says, by recipe, in the order of the prompts."""
+    """Return our own runtime's continuations by recipe, in the order of the prompts."""
     return {name: continue_prompts(folder, PROMPTS, NEW) for name, folder in published.items()}

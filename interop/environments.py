@@ -1,8 +1,8 @@
 """Makes the environments that hosts run in, once each, under `.interop/`.
 
-An environment is named after its folder here, which says with exact versions what it holds: `requirements.txt` or
-`package.json`. Its stamp, which holds a digest of that file, is written last: one that was cut off is made again.
-The environment `bare` has no folder here: it holds what `pip install .` installs, and no extra.
+An environment is named after its folder here, whose `requirements.txt` or `package.json` lists its packages with exact
+versions. The stamp of an environment holds a digest of that file. It is written last, so an interrupted environment is
+made again. The environment `bare` has no folder here: it holds the packages that `pip install .` installs, no extra.
 """
 
 import fcntl
@@ -28,7 +28,7 @@ NPM = ("npm", "install", "--ignore-scripts", "--no-package-lock", "--no-audit", 
 
 IMPORTS = "click, google_crc32c, joblib, ml_dtypes, numpy, onnx, onnx_ir, onnxruntime, psutil, pydantic, rich.progress"
 WARM_UP = f"import sys; sys.dont_write_bytecode = False; import {IMPORTS}, tokenizers, yaml"
-"""Compiles what gpt2forge imports, once; all that pip could compile takes three times as long to make."""
+"""Compiles the modules that gpt2forge imports. Letting pip compile all modules takes three times as long."""
 
 
 class EnvironmentFault(Exception):
@@ -36,9 +36,9 @@ class EnvironmentFault(Exception):
 
 
 def make_python(name: str, home: Path | None = None) -> Path:
-    """The interpreter of a virtualenv with what `requirements.txt` in the folder `name` of `home` (here) names.
+    """Return the interpreter of a virtualenv with the packages of `<home>/<name>/requirements.txt`.
 
-    Raises EnvironmentFault when it cannot be made.
+    `home` is this folder unless given. Raises EnvironmentFault if the virtualenv cannot be made.
     """
     wanted = (home or HERE) / name / "requirements.txt"
     folder = make_once(name, f"{sys.version}\n{wanted.read_text()}", lambda folder: fill_python(folder, wanted))
@@ -46,9 +46,9 @@ def make_python(name: str, home: Path | None = None) -> Path:
 
 
 def make_bare() -> Path:
-    """Return the interpreter of a virtualenv with the dependencies of gpt2forge, pinned, and of none of its extras.
+    """Return the interpreter of a virtualenv with the pinned dependencies of gpt2forge, without extras.
 
-    It imports gpt2forge from this working tree. Raises EnvironmentFault when it cannot be made.
+    It imports gpt2forge from this working tree. Raises EnvironmentFault if it cannot be made.
     """
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     pins = ROOT / "requirements.txt"
@@ -58,10 +58,10 @@ def make_bare() -> Path:
 
 
 def make_node(name: str) -> Path:
-    """A folder with the `node_modules` that `interop/<name>/package.json` names, and that folder's own files.
+    """Return a folder with the `node_modules` of `interop/<name>/package.json` and copies of the files beside it.
 
-    Modules find packages from where they lie: run copies, in what is returned. Raises EnvironmentFault when it cannot
-    be made.
+    Node looks for packages from a module's own folder, so run the copies in the returned folder. Raises
+    EnvironmentFault if the folder cannot be made.
     """
     source = HERE / name
     wanted = source / "package.json"
@@ -75,9 +75,9 @@ def make_node(name: str) -> Path:
 
 
 def need_program(program: str, debian_package: str) -> Path:
-    """The program's path; where it is missing, root on Debian installs the package.
+    """Return the program's path. If it is missing, install the Debian package, which needs root.
 
-    Raises EnvironmentFault when it is missing and cannot be installed.
+    Raises EnvironmentFault if it is missing and cannot be installed.
     """
     if not shutil.which(program):
         if os.geteuid() or not shutil.which("apt-get"):
@@ -93,22 +93,22 @@ def need_program(program: str, debian_package: str) -> Path:
 
 
 def make_once(name: str, wanted: str, fill: Callable[[Path], None]) -> Path:
-    """The folder `.interop/<name>`, filled anew unless its stamp is of what is wanted."""
+    """Return the folder `.interop/<name>`. Fill it again unless its stamp matches `wanted`."""
     folder, stamp = HOME / name, HOME / name / "stamp"
     digest = hashlib.sha256(wanted.encode()).hexdigest()
     with lock(name):
         if not stamp.is_file() or stamp.read_text() != digest:
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
-            say(f"making the environment `{name}` (once): {folder.relative_to(HOME.parent)}")
+            report(f"making the environment `{name}` (once): {folder.relative_to(HOME.parent)}")
             fill(folder)
             stamp.write_text(digest)
     return folder
 
 
-def say(what: str) -> None:
-    """Tell a person who waits; stdout is for results."""
-    print(what, file=sys.stderr, flush=True)
+def report(line: str) -> None:
+    """Print a line for a person who waits; stdout is for results."""
+    print(line, file=sys.stderr, flush=True)
 
 
 def fill_python(folder: Path, requirements: Path) -> None:
@@ -139,22 +139,22 @@ def fill_node(folder: Path, package: Path) -> None:
 
 
 def run(command: tuple[str, ...], folder: Path) -> None:
-    """Run a command to its end; raises EnvironmentFault with what it said of its errors, in one line."""
+    """Run a command to its end. Raises EnvironmentFault with its errors in one line."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
         raise EnvironmentFault(f"`{' '.join(command)}` failed: {find_errors(done.stderr) or done.returncode}")
 
 
-def find_errors(said: str) -> str:
-    """The first lines that pip, npm or apt-get calls errors, else the last line."""
-    lines = [line.strip() for line in said.splitlines() if line.strip()]
+def find_errors(output: str) -> str:
+    """Return the first lines that pip, npm or apt-get marks as errors, else the last line."""
+    lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith(("error", "npm error", "e:"))]
     return "; ".join(errors[:3] or lines[-1:])
 
 
 def replace(source: Path, target: Path) -> None:
-    """Copy a file so that whoever reads it meanwhile sees the old or the new one, whole."""
+    """Copy a file so that a concurrent reader sees either the old or the new one, complete."""
     aside = target.with_name(f".{target.name}.{os.getpid()}")
     shutil.copyfile(source, aside)
     aside.replace(target)
@@ -162,7 +162,7 @@ def replace(source: Path, target: Path) -> None:
 
 @contextmanager
 def lock(name: str) -> Iterator[None]:
-    """Let one process at a time make something."""
+    """Hold a lock so that one process at a time makes the thing of this name."""
     HOME.mkdir(exist_ok=True)
     with (HOME / f"{name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

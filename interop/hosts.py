@@ -1,4 +1,4 @@
-"""Asks a program of an environment to go on with prompts: JSON on its standard input, JSON as its last line."""
+"""Asks a program in an environment to continue prompts: JSON on its standard input, JSON as its last line."""
 
 import json
 import subprocess
@@ -11,7 +11,11 @@ from interop.environments import HERE, make_node, make_python
 
 @dataclass(frozen=True)
 class Answer:
-    """What one package said: the prompts' ids, the tokens after each alone, and after all in one left-padded batch."""
+    """A host's answer for one package.
+
+    `ids` are the ids of the prompts, `alone` the tokens after each prompt alone, `batch` those after all prompts in one
+    left-padded batch.
+    """
 
     ids: list[list[int]]
     alone: list[list[int]]
@@ -19,12 +23,12 @@ class Answer:
 
 
 def ask_python(name: str, folders: Sequence[Path], prompts: Sequence[str], new: int) -> list[Answer]:
-    """What `interop/<name>/generate.py` says of each package, in the environment of that name."""
+    """Run `interop/<name>/generate.py` in the environment of that name. Return its answer for each package."""
     return ask((str(make_python(name)), str(HERE / name / "generate.py")), folders, prompts, new)
 
 
 def ask_node(name: str, folders: Sequence[Path], prompts: Sequence[str], new: int) -> list[Answer]:
-    """What `interop/<name>/generate.mjs` says of each package, in the environment of that name."""
+    """Run `interop/<name>/generate.mjs` in the environment of that name. Return its answer for each package."""
     return ask(("node", str(make_node(name) / "generate.mjs")), folders, prompts, new)
 
 
@@ -34,7 +38,7 @@ HOSTS: dict[str, Callable[[str, Sequence[Path], Sequence[str], int], list[Answer
     "genai": ask_python,
     "transformersjs": ask_node,
 }
-"""The hosts that answer so, each by the name of its environment."""
+"""The hosts that answer such a request, by the name of their environment."""
 
 
 def ask(command: Sequence[str], folders: Sequence[Path], prompts: Sequence[str], new: int) -> list[Answer]:

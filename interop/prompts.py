@@ -1,15 +1,15 @@
-"""What every host is asked to go on with: ordinary Python that nano was not trained on."""
+"""The prompts that every host continues: ordinary Python that nano was not trained on."""
 
 from tests.workshop import ROOT
 
 NEW = 64  # tokens
 
 MARGIN = 0.05
-"""By how much the likeliest token's logit must lead the second's at every step of the reference.
+"""The least lead of the likeliest token's logit over the second's at every step of the reference.
 
-Hosts round differently: another version of onnxruntime, another instruction set, a prompt in one pass or with padding.
-Equal tokens can be asked for only where that decides nothing, and these prompts were chosen for it: of some 7,000
-starts in heldout.txt they are among those with the largest leads in all four packages and the most different tokens.
+Hosts round differently, because of another version of onnxruntime, another instruction set, or padding. Tests can
+require equal tokens only if rounding cannot decide them. The prompts were chosen for that: of some 7,000 starts in
+heldout.txt they are among those with the largest leads in all four packages and the most different tokens.
 """
 
 PROMPTS = (
@@ -32,4 +32,5 @@ assert all(prompt in (ROOT / "examples/nano/heldout.txt").read_text() for prompt
 
 PROMPT_774M = "    return str(value)"
 NEW_774M = 8
-"""Weights from a seed repeat themselves; of 60 lines this one has leads above MARGIN and three different tokens."""
+"""The number of new tokens. A model with random weights repeats itself; of 60 lines, this one yields three different
+tokens with leads above MARGIN."""

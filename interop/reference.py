@@ -1,4 +1,4 @@
-"""What our own runtime goes on with, token by token: what every host has to say too."""
+"""Generates tokens with our own runtime, one at a time: the reference for every host."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from gpt2forge.runtime.text import read_tokenizer
 
 @dataclass(frozen=True)
 class Continuation:
-    """A prompt's ids, the tokens that follow, and the smallest lead that a token's logit had over the second's."""
+    """The ids of a prompt, the tokens that follow, and the smallest lead of a token's logit over the second largest."""
 
     ids: list[int]
     tokens: list[int]
@@ -20,7 +20,7 @@ class Continuation:
 
 
 def continue_prompts(folder: Path, prompts: Sequence[str], new: int) -> list[Continuation]:
-    """Go on with each prompt for `new` tokens, the likeliest each time, in the package in `folder`."""
+    """Continue each prompt for `new` tokens with the package in `folder`, taking the likeliest token each time."""
     tokenizer, decoder = read_tokenizer(folder), open_decoder(folder)
     return [continue_ids(decoder, tokenizer.encode(prompt).ids, new) for prompt in prompts]
 

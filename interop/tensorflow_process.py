@@ -1,6 +1,6 @@
 """Runs modules that import TensorFlow, in a process and an environment of their own.
 
-No process holds TensorFlow and PyTorch: TensorFlow's libraries and Triton's, which PyTorch imports, crash together.
+No process loads both TensorFlow and PyTorch: TensorFlow's libraries crash together with Triton's, which PyTorch loads.
 """
 
 import json
@@ -22,13 +22,13 @@ Command = tuple[str, ...]
 
 
 class TensorFlowFault(Exception):
-    """A module failed in TensorFlow's process; the message is one line, its traceback is a note."""
+    """A module failed in TensorFlow's process. The message is one line, and a note holds the traceback."""
 
 
 def make_tensorflow() -> Path:
     """Return the interpreter that has TensorFlow; the first call takes a minute or two.
 
-    Raises EnvironmentFault when it cannot be made.
+    Raises EnvironmentFault if it cannot be made.
     """
     if NO_WHEEL:
         raise EnvironmentFault(f"{NO_WHEEL}; use Python 3.11, 3.12 or 3.13")
@@ -36,7 +36,7 @@ def make_tensorflow() -> Path:
 
 
 def run_modules(*commands: Command) -> None:
-    """Run the commands in their order in one process, for TensorFlow takes four seconds to start.
+    """Run the commands in order in one process, because TensorFlow takes four seconds to start.
 
     Raises EnvironmentFault or TensorFlowFault.
     """
@@ -45,15 +45,15 @@ def run_modules(*commands: Command) -> None:
         python, input=json.dumps(commands), cwd=HERE.parent, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        told = done.stderr.strip().splitlines() if done.returncode > 0 else []  # a killed process tells nothing
-        reason = told[-1] if told else f"exit code {done.returncode}"
+        lines = done.stderr.strip().splitlines() if done.returncode > 0 else []  # a killed process reports nothing
+        reason = lines[-1] if lines else f"exit code {done.returncode}"
         fault = TensorFlowFault(f"TensorFlow's process failed: {reason}")
         fault.add_note(done.stderr)
         raise fault
 
 
 def save_variables(tensors: Mapping[str, np.ndarray], prefix: Path) -> None:
-    """Let TensorFlow's Saver write the checkpoint `prefix`, and `checkpoint` beside it, which names it."""
+    """Let TensorFlow's Saver write the checkpoint `prefix`, and beside it the file `checkpoint` that names it."""
     with TemporaryDirectory() as scratch:
         values = Path(scratch) / "values.npz"
         np.savez(values, **tensors)
@@ -61,9 +61,9 @@ def save_variables(tensors: Mapping[str, np.ndarray], prefix: Path) -> None:
 
 
 def read_checkpoints(*checkpoints: Path, after: Sequence[Command] = ()) -> list[dict[str, np.ndarray]]:
-    """Let TensorFlow read all tensors of each, once it has run the commands `after` in the same process.
+    """Let TensorFlow read all tensors of each checkpoint, after running the commands `after` in the same process.
 
-    A checkpoint is a prefix, or a folder whose file `checkpoint` names one. bfloat16 comes as float32.
+    A checkpoint is a prefix, or a folder whose file `checkpoint` names one. bfloat16 is returned as float32.
     """
     with TemporaryDirectory() as scratch:
         values = Path(scratch) / "values.npz"

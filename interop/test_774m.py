@@ -1,7 +1,7 @@
-"""A 774M, 3.1 GB as float32, in the hosts that take models of this size.
+"""A 774M model (3.1 GB in float32) in the hosts that support this size, with random weights from a seed.
 
-In all of them on this machine itself weights are opened by path, and mapped or read in 64 bits. In a browser they are
-copied into WebAssembly's 4 GB of addresses: float32 does not fit there, int8 does. The weights come from a seed.
+Native hosts open the weights by path, and map or read them with 64-bit addresses. A browser copies them into
+WebAssembly's 4 GB address space, which holds int8 but not float32.
 """
 
 from pathlib import Path
@@ -25,7 +25,7 @@ VARIANTS = ("fp32", "int8 blocks of 128")
 
 @pytest.fixture(scope="module")
 def packages() -> dict[str, Path]:
-    """The published directories, by variant; checkpoint and store are those of `make bench`, made once."""
+    """Build the variants with the checkpoint and store of `make bench`. Return the published directories by variant."""
     plan = Plan("774m", SHAPES["774m"], WORK / "checkpoints" / "774M", WORK, rounds=1, builds=1)
     if NO_WHEEL and not plan.checkpoint.is_dir():
         pytest.skip(NO_WHEEL)

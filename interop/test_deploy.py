@@ -1,4 +1,4 @@
-"""The examples of docs/deploy.md run as they stand, in a folder that has `my-model`."""
+"""The examples of docs/deploy.md run unchanged in a folder that holds `my-model`."""
 
 import json
 import re
@@ -22,7 +22,7 @@ NODE = {"transformers.js": "transformersjs", "A browser": "web"}
 
 @pytest.fixture(scope="module")
 def desk(workshop: Workshop) -> Path:
-    """A folder where somebody copied a package, after the first line of the page."""
+    """Return a folder with a copied package, as the first line of the page makes it."""
     workshop.build("nano-cpu-int8")
     workshop.run("copy", "nano-cpu-int8", "my-model")
     return workshop.folder
@@ -30,7 +30,7 @@ def desk(workshop: Workshop) -> Path:
 
 @pytest.fixture(scope="module")
 def text(workshop: Workshop, desk: Path) -> str:
-    """What gpt2forge itself writes, with the line's end."""
+    """Return the text that gpt2forge itself generates, with the line end."""
     return workshop.run("generate", str(desk / "my-model"), "-p", PROMPT, "-n", "32").stdout
 
 

@@ -1,4 +1,4 @@
-"""Environments are made once, made again when they were cut off, and say in one line why they cannot be made."""
+"""An environment is made once, and again if it was interrupted; if it cannot be made, one line says why."""
 
 import subprocess
 import sys
@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[1]
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder of its own for what is wanted and what is made."""
+    """Return a temporary folder for the requirements and the environments."""
     (tmp_path / "host").mkdir()
     monkeypatch.setattr(environments, "HERE", tmp_path)
     monkeypatch.setattr(environments, "HOME", tmp_path / "made")

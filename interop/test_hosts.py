@@ -1,4 +1,4 @@
-"""The published directories in each host that takes batches."""
+"""The published directories run in each host that supports batches."""
 
 from pathlib import Path
 

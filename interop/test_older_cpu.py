@@ -1,7 +1,7 @@
-"""nano on a CPU without VNNI, emulated: int8 per channel is wrong in plain onnxruntime and right in our runtime.
+"""nano on an emulated CPU without VNNI: int8 per channel is wrong in plain onnxruntime and right in our runtime.
 
-qemu runs this very interpreter as on an Intel Haswell: AVX2, and nothing that multiplies uint8 with int8 without
-saturation. Right means as near to float32 as on a CPU with VNNI; a few integers may be rounded to the other side.
+qemu runs this Python interpreter on an emulated Intel Haswell, whose AVX2 saturates when it multiplies uint8 by int8.
+Right means as near to float32 as on a CPU with VNNI; a few integers may round the other way.
 """
 
 import os
@@ -25,14 +25,18 @@ QEMU, DEBIAN_PACKAGE = "qemu-x86_64", "qemu-user"
 CPU = "Haswell"
 ROWS, LENGTH = 6, 64
 NAMES = ("nano-cpu-fp32", "nano-vnni-int8", "nano-cpu-int8")
-SAME = 0.1  # how far a KL divergence may be from another one, as a part of it
+SAME = 0.1  # relative difference up to which two KL divergences count as equal
 
 Logits = np.ndarray[Any, np.dtype[np.float32]]
 
 
 @dataclass(frozen=True)
 class Gap:
-    """How far logits are from others: the largest difference as a part of their spread, and equal likeliest tokens."""
+    """The difference of two sets of logits.
+
+    `largest` is the largest difference as a share of the spread, `top1` the share of equal likeliest tokens, `kl` the
+    mean KL divergence in nats.
+    """
 
     largest: float
     top1: float
@@ -56,15 +60,17 @@ def log_softmax(logits: Logits) -> np.ndarray[Any, np.dtype[np.float64]]:
 
 @pytest.fixture(scope="module")
 def emulator() -> list[str]:
-    """The command that runs a program on the older CPU; installs it where that is possible, and fails otherwise."""
+    """Return the command that runs a program on the older CPU. Install it if possible, fail otherwise."""
     if platform.machine() != "x86_64":
-        pytest.fail(f"{CPU} is emulated with this very interpreter, which is not for x86-64; run this test there")
+        pytest.fail(
+            f"this test runs this Python interpreter on an emulated {CPU}, so it needs an x86-64 machine; run it on one"
+        )
     return [str(need_program(QEMU, DEBIAN_PACKAGE)), "-cpu", CPU]
 
 
 @pytest.fixture(scope="module")
 def answer(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Logits]:
-    """Says what a package answers: `answer(name, how, *command)`, where the command is what runs the interpreter."""
+    """Return a function that runs a package: `answer(name, how, *command)`; `command` is put before the interpreter."""
     folder = tmp_path_factory.mktemp("older_cpu")
     workshop = make_workshop(folder / "workshop")
     packages = {name: workshop.build(name) for name in NAMES}
@@ -72,7 +78,7 @@ def answer(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Logits]:
         (ROOT / "examples/nano/heldout.txt").read_text()
     )
     np.save(folder / "tokens.npy", np.array(ids.ids[: ROWS * LENGTH], np.int64).reshape(ROWS, LENGTH))
-    # The interpreter behind the virtualenv's link, which knows nothing of its packages.
+    # The interpreter behind the virtualenv's link. It does not find the virtualenv's packages by itself.
     python, path = Path(sys.executable).resolve(), os.pathsep.join([str(ROOT), *filter(None, sys.path)])
 
     def run(name: str, how: str, *command: str) -> Logits:
@@ -93,11 +99,11 @@ def float32(answer: Callable[..., Logits]) -> Logits:
 
 @pytest.fixture(scope="module")
 def channels(answer: Callable[..., Logits]) -> Logits:
-    """int8 per channel in our runtime on this machine, whatever it is."""
+    """Return the logits of int8 per channel in our runtime on this machine, whatever its CPU."""
     return answer("nano-vnni-int8", "ours")
 
 
-def tell(what: str, near: Gap, float32: Gap) -> None:
+def report(what: str, near: Gap, float32: Gap) -> None:
     print(
         f"{what}: from the same here: {near.largest:.1e} of the spread, top-1 {near.top1:.1%}, KL {near.kl:.1e}; "
         f"from float32: {float32.largest:.1e}, top-1 {float32.top1:.1%}, KL {float32.kl:.2e}"
@@ -109,8 +115,8 @@ def test_channels_saturate_in_plain_onnxruntime(
 ) -> None:
     found = answer("nano-vnni-int8", "plain", *emulator)
     near, far, right = measure(found, channels), measure(found, float32), measure(channels, float32)
-    tell("here, per channel, in our runtime", measure(channels, channels), right)
-    tell(f"{CPU}, per channel, in plain onnxruntime", near, far)
+    report("here, per channel, in our runtime", measure(channels, channels), right)
+    report(f"{CPU}, per channel, in plain onnxruntime", near, far)
     assert far.kl > 3 * right.kl
     assert near.largest > 0.03
     assert near.top1 < 0.97
@@ -121,7 +127,7 @@ def test_channels_are_right_in_our_runtime(
 ) -> None:
     found = answer("nano-vnni-int8", "ours", *emulator)
     near, far, right = measure(found, channels), measure(found, float32), measure(channels, float32)
-    tell(f"{CPU}, per channel, in our runtime", near, far)
+    report(f"{CPU}, per channel, in our runtime", near, far)
     assert far.kl == pytest.approx(right.kl, rel=SAME)
     assert near.largest < 0.02
     assert near.top1 > 0.98
@@ -132,8 +138,8 @@ def test_blocks_are_right_in_plain_onnxruntime(
 ) -> None:
     here, found = answer("nano-cpu-int8", "plain"), answer("nano-cpu-int8", "plain", *emulator)
     near, far, right = measure(found, here), measure(found, float32), measure(here, float32)
-    tell("here, in blocks, in plain onnxruntime", measure(here, here), right)
-    tell(f"{CPU}, in blocks, in plain onnxruntime", near, far)
+    report("here, in blocks, in plain onnxruntime", measure(here, here), right)
+    report(f"{CPU}, in blocks, in plain onnxruntime", near, far)
     assert far.kl == pytest.approx(right.kl, rel=SAME)
     assert near.largest < 0.03
     assert near.top1 > 0.97

@@ -1,4 +1,4 @@
-"""What the hosts are compared with is what PyTorch says, where nothing is rounded: in float32."""
+"""In float32, our own runtime's tokens, which are the reference for the hosts, are those of PyTorch."""
 
 import pytest
 import torch
@@ -18,7 +18,7 @@ def oracle(tmp_path_factory: pytest.TempPathFactory) -> GPT2LMHeadModel:
 
 
 @pytest.mark.parametrize("place", range(3))
-def test_float32_is_what_pytorch_says(
+def test_float32_tokens_are_those_of_pytorch(
     place: int, oracle: GPT2LMHeadModel, expected: dict[str, list[Continuation]]
 ) -> None:
     continuation = expected["nano-cpu-fp32"][place]
@@ -28,5 +28,5 @@ def test_float32_is_what_pytorch_says(
 
 
 def test_int4_goes_on_differently(expected: dict[str, list[Continuation]]) -> None:
-    """So that a host which ran another package than it was given would be seen."""
+    """Check that packages differ, so that the tests notice a host that runs the wrong package."""
     assert expected["nano-cpu-int4"][2].tokens != expected["nano-cpu-fp32"][2].tokens

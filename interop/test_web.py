@@ -1,4 +1,4 @@
-"""The published directories in headless Chromium, through the page under examples/web."""
+"""The published directories run in headless Chromium, through the page under examples/web."""
 
 import json
 from pathlib import Path

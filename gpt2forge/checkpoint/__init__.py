@@ -1,1 +1,1 @@
-"""GPT-2 as files: checkpoints of any format in, one safetensors file with config and tokenizer out."""
+"""GPT-2 as files: reads a checkpoint of any known format, writes one safetensors file with config and tokenizer."""

@@ -1,4 +1,4 @@
-"""The shape of a GPT-2, read from `config.json` as transformers writes it."""
+"""The configuration of a GPT-2, read from `config.json` as transformers writes it."""
 
 import json
 from collections.abc import Mapping
@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
-from gpt2forge.checkpoint.untrusted_text import quote, read_object
+from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_object
 from gpt2forge.errors import UserError
 
-# Other values of these change the logits in a way that the graph does not know; they are refused by name.
+# Keys whose other values change the logits in ways that the graph does not implement; other values are refused.
 FIXED = {"add_cross_attention": False, "is_causal": True, "quantization_config": None}
-# The activations that can be built, by each name that transformers' ACT2FN has for them; one function, one name here.
+# The supported activations by every name that transformers' ACT2FN has for them, each with its one name in gpt2forge.
 ACTIVATIONS = {
     **dict.fromkeys(("gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_fast", "gelu_accurate"), "gelu_new"),
     **dict.fromkeys(("gelu", "gelu_python"), "gelu"),
@@ -19,7 +19,7 @@ ACTIVATIONS = {
     "relu": "relu",
     "tanh": "tanh",
 }
-# GPT2Config.attribute_map: the second names of some keys, which win over the first where a file has both.
+# GPT2Config.attribute_map: second names of some keys. transformers prefers them if a file has both.
 SECOND_NAMES = {
     "n_embd": "hidden_size",
     "n_positions": "max_position_embeddings",
@@ -32,10 +32,10 @@ Default = TypeVar("Default", int, None)
 
 @dataclass(frozen=True)
 class ModelConfig:
-    """What decides the shapes of a GPT-2 and what it computes, by the names of `config.json`.
+    """The values that determine the shapes and the computation of a GPT-2, named as in `config.json`.
 
-    `reorder_and_upcast_attn` asks for scores in float32, which they always are here; it is kept for whoever loads the
-    weights in less.
+    `reorder_and_upcast_attn` asks for attention scores in float32. The graph always computes them in float32; the key
+    is kept for programs that load the weights in a narrower type.
     """
 
     vocab_size: int
@@ -61,21 +61,21 @@ class ModelConfig:
 def read_config(folder: Path) -> ModelConfig:
     """Read `folder/config.json`.
 
-    Raises UserError when it is not a GPT-2, or one that varies what is not supported.
+    Raises UserError if it is not a GPT-2, or a variant that is not supported.
     """
     path = folder / "config.json"
     return parse_config(read_object(path), path)
 
 
 def parse_config(values: Mapping[str, Any], path: Path) -> ModelConfig:
-    """Take the values of a `config.json`; `path` is named in errors."""
+    """Parse the values of a `config.json`; `path` is named in errors."""
     if values.get("model_type", "gpt2") != "gpt2":
-        raise UserError(f"{path}: model_type is {quote(values['model_type'])}; only `gpt2` can be built")
-    values = settle_names(values, path)
+        raise UserError(f"{path}: model_type is {quote_untrusted(values['model_type'])}; only `gpt2` can be built")
+    values = resolve_names(values, path)
     for key, fixed in FIXED.items():
         if values.get(key, fixed) != fixed:
             found = f"{key}: {json.dumps(values[key])}"
-            raise UserError(f"{path}: {quote(found)} cannot be built; only `{json.dumps(fixed)}` can")
+            raise UserError(f"{path}: {quote_untrusted(found)} cannot be built; only `{json.dumps(fixed)}` can")
     vocabulary = read_count(values, "vocab_size", path)
     config = ModelConfig(
         vocab_size=vocabulary,
@@ -98,56 +98,56 @@ def parse_config(values: Mapping[str, Any], path: Path) -> ModelConfig:
     return config
 
 
-def settle_names(values: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Give every number under its first name; raises UserError where the two names of one differ."""
-    settled = dict(values)
+def resolve_names(values: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Return the values with every key under its first name. Raises UserError if the two names of a key disagree."""
+    resolved = dict(values)
     for first, second in SECOND_NAMES.items():
         if second in values:
             if values.get(first, values[second]) != values[second]:
-                both = f"{first}: {values[first]}", f"{second}: {values[second]}"
-                raise UserError(f"{path}: {quote(both[0])} and {quote(both[1])} mean the same; keep the right one")
-            settled[first] = values[second]
-    return settled
+                both = " and ".join(quote_untrusted(f"{name}: {values[name]}") for name in (first, second))
+                raise UserError(f"{path}: {both} are two names of one key; keep the right one")
+            resolved[first] = values[second]
+    return resolved
 
 
 def read_activation(values: Mapping[str, Any], path: Path) -> str:
-    """Take the activation, under the one name that it has here; raises UserError where it is another one."""
+    """Return the activation by its name in gpt2forge. Raises UserError if it is not supported."""
     value = values.get("activation_function", "gelu_new")
     if not isinstance(value, str) or value not in ACTIVATIONS:
         known = ", ".join(f"`{name}`" for name in dict.fromkeys(ACTIVATIONS.values()))
-        raise UserError(f"{path}: {quote(f'activation_function: {value}')} cannot be built; only {known} can")
+        raise UserError(f"{path}: {quote_untrusted(f'activation_function: {value}')} cannot be built; only {known} can")
     return ACTIVATIONS[value]
 
 
 def read_flag(values: Mapping[str, Any], key: str, path: Path, default: bool) -> bool:
     value = values.get(key, default)
     if not isinstance(value, bool):
-        raise UserError(f"{path}: {quote(f'{key}: {json.dumps(value)}')} is neither `true` nor `false`")
+        raise UserError(f"{path}: {quote_untrusted(f'{key}: {json.dumps(value)}')} is neither `true` nor `false`")
     return value
 
 
 def read_count(values: Mapping[str, Any], key: str, path: Path) -> int:
-    """Take a positive whole number; raises UserError where it is missing or something else."""
+    """Return a positive whole number. Raises UserError if it is missing or anything else."""
     if key not in values:
         raise UserError(f"{path}: the key `{key}` is missing; is this a GPT-2?")
     value = values[key]
     if type(value) is not int or not 0 < value < LARGEST_COUNT:
-        raise UserError(f"{path}: {quote(f'{key}: {value}')} is not a count; is this a GPT-2?")
+        raise UserError(f"{path}: {quote_untrusted(f'{key}: {value}')} is not a count; is this a GPT-2?")
     return value
 
 
 def read_epsilon(values: Mapping[str, Any], path: Path) -> float:
     value = values.get("layer_norm_epsilon", 1e-5)
     if type(value) not in (int, float) or not 0 <= value < 1:
-        raise UserError(f"{path}: {quote(f'layer_norm_epsilon: {value}')} is not a number from 0 to 1")
+        raise UserError(f"{path}: {quote_untrusted(f'layer_norm_epsilon: {value}')} is not a number from 0 to 1")
     return float(value)
 
 
 def read_token(values: Mapping[str, Any], key: str, vocabulary: int, path: Path, default: Default) -> int | Default:
-    """Take the id of a token; `default` where there is none."""
+    """Return the id of a token, `default` if there is none."""
     value = values.get(key)
     if value is None:
         return default
     if type(value) is not int or not 0 <= value < vocabulary:
-        raise UserError(f"{path}: {quote(f'{key}: {value}')} is not the id of one of {vocabulary} tokens")
+        raise UserError(f"{path}: {quote_untrusted(f'{key}: {value}')} is not the id of one of {vocabulary} tokens")
     return value

@@ -1,4 +1,4 @@
-"""A model's folder as `GPT2LMHeadModel.from_pretrained` loads it: its weights and its configuration."""
+"""Writes a folder that `GPT2LMHeadModel.from_pretrained` loads: the weights and the configuration."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,29 +7,30 @@ from typing import Any
 import numpy as np
 
 from gpt2forge.checkpoint.config import ModelConfig
-from gpt2forge.checkpoint.safetensors import write_float32
-from gpt2forge.checkpoint.tensors import Stored, make_buffers, read_pieces
+from gpt2forge.checkpoint.contents import SourceTensor
+from gpt2forge.checkpoint.read_tensors import make_buffers, read_pieces
 from gpt2forge.checkpoint.tokenizer import write_json
+from gpt2forge.checkpoint.write_safetensors import write_float32
 from gpt2forge.digest import Written
 from gpt2forge.errors import UserError
 
 WEIGHTS = "model.safetensors"
 
-Tell = Callable[[int, int], None]
-"""Called with the bytes that are done and all of them."""
+ReportBytes = Callable[[int, int], None]
+"""Takes how many bytes are done, and how many there are in all."""
 
 
-def write_weights(tensors: tuple[Stored, ...], folder: Path, tell: Tell) -> Written:
-    """Write the tensors as float32 to model.safetensors, a piece at a time, hashed on the way.
+def write_weights(tensors: tuple[SourceTensor, ...], folder: Path, report: ReportBytes) -> Written:
+    """Write the tensors as float32 to model.safetensors, a piece at a time, hashing them on the way.
 
-    Raises UserError where a tensor's bytes are not the ones that were written, or not all of its values are finite.
+    Raises UserError if a tensor's bytes do not match their checksum, or if a value is not finite.
     """
     shapes = {tensor.name: tensor.shape for tensor in tensors}
-    return write_float32(folder / WEIGHTS, shapes, stream(tensors, tell))
+    return write_float32(folder / WEIGHTS, shapes, stream(tensors, report))
 
 
-def stream(tensors: tuple[Stored, ...], tell: Tell) -> Iterator[np.ndarray[Any, Any]]:
-    """Yield the values of all tensors in order; each piece is overwritten by the one after the next."""
+def stream(tensors: tuple[SourceTensor, ...], report: ReportBytes) -> Iterator[np.ndarray[Any, Any]]:
+    """Yield the values of all tensors in order. Each piece is valid until the next but one is requested."""
     done, total = 0, sum(4 * tensor.count for tensor in tensors)
     buffers = make_buffers()
     for tensor in tensors:
@@ -38,15 +39,15 @@ def stream(tensors: tuple[Stored, ...], tell: Tell) -> Iterator[np.ndarray[Any, 
             is_finite = is_finite and bool(np.isfinite(piece).all())
             yield piece
             done += piece.nbytes
-            tell(done, total)
-        if not is_finite:  # after the checksum, which may know a better reason
+            report(done, total)
+        if not is_finite:  # checked after the checksum, whose message names the better reason
             raise UserError(
-                f"{tensor.path}: `{tensor.name}` is not finite everywhere; start from an earlier checkpoint"
+                f"{tensor.path}: `{tensor.name}` holds values that are not finite; start from an earlier checkpoint"
             )
 
 
 def write_config(config: ModelConfig, generation: dict[str, Any], folder: Path) -> None:
-    """Write config.json and generation_config.json; `generation` is what the source says of generating."""
+    """Write config.json and generation_config.json; `generation` holds the source's settings for generating text."""
     tokens = {"bos_token_id": config.bos_token_id, "eos_token_id": config.eos_token_id}
     values = {
         **tokens,

@@ -1,4 +1,4 @@
-"""The tensors of a GPT-2: their names here, in OpenAI's checkpoints, and their shapes. The one table of them."""
+"""The one table of a GPT-2's tensors: names in the weights artifact, names in OpenAI's checkpoints, and shapes."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from gpt2forge.checkpoint.config import ModelConfig
 PREFIX = "transformer."
 HEAD = "lm_head.weight"
 
-# D is the width, F the width inside the MLP, V the vocabulary, P the positions.
+# D is the width, F the width inside the MLP, V the vocabulary, P the positions, 3 is 3 * D.
 EMBEDDINGS = (("wte.weight", "wte", "VD"), ("wpe.weight", "wpe", "PD"))
 LAYER = (
     ("ln_1.weight", "ln_1/g", "D"),
@@ -28,8 +28,8 @@ END = (("ln_f.weight", "ln_f/g", "D"), ("ln_f.bias", "ln_f/b", "D"))
 
 
 @dataclass(frozen=True)
-class Place:
-    """One tensor of a model: its name in the weights artifact, OpenAI's name for it, and its shape."""
+class TensorSpec:
+    """A tensor that a model must have: its name in the weights artifact, OpenAI's name for it, and its shape."""
 
     name: str
     openai: str
@@ -37,20 +37,21 @@ class Place:
 
     @property
     def openai_shape(self) -> tuple[int, ...]:
-        """OpenAI wrote the linear layers as convolutions of width 1: [1, in, out]."""
+        """The shape in OpenAI's checkpoints, which hold linear layers as convolutions of width 1: [1, in, out]."""
         return (1, *self.shape) if self.openai.endswith("/w") else self.shape
 
 
-def list_places(config: ModelConfig) -> Iterator[Place]:
-    """Yield every tensor of such a model but an untied head, in the order of the weights artifact."""
+def list_specs(config: ModelConfig) -> Iterator[TensorSpec]:
+    """Yield every tensor of such a model except an untied head, in the order of the weights artifact."""
     lengths = {"V": config.vocab_size, "P": config.n_positions, "F": config.n_inner}
     lengths |= {"D": config.n_embd, "3": 3 * config.n_embd}
 
-    def place(row: tuple[str, str, str], here: str = "", there: str = "") -> Place:
+    def make_spec(row: tuple[str, str, str], prefix: str = "", openai_prefix: str = "") -> TensorSpec:
         name, openai, axes = row
-        return Place(f"{PREFIX}{here}{name}", f"model/{there}{openai}", tuple(lengths[axis] for axis in axes))
+        shape = tuple(lengths[axis] for axis in axes)
+        return TensorSpec(f"{PREFIX}{prefix}{name}", f"model/{openai_prefix}{openai}", shape)
 
-    yield from (place(row) for row in EMBEDDINGS)
+    yield from (make_spec(row) for row in EMBEDDINGS)
     for layer in range(config.n_layer):
-        yield from (place(row, f"h.{layer}.", f"h{layer}/") for row in LAYER)
-    yield from (place(row) for row in END)
+        yield from (make_spec(row, f"h.{layer}.", f"h{layer}/") for row in LAYER)
+    yield from (make_spec(row) for row in END)

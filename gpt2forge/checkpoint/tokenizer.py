@@ -1,4 +1,4 @@
-"""The files of a tokenizer, as AutoTokenizer, transformers.js and onnxruntime-genai load them."""
+"""Writes the files of a tokenizer that AutoTokenizer, transformers.js and onnxruntime-genai load."""
 
 import json
 from dataclasses import asdict
@@ -7,7 +7,7 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
-from gpt2forge.checkpoint.untrusted_text import quote
+from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.checkpoint.vocabulary import Vocabulary
 from gpt2forge.errors import UserError
 
@@ -15,7 +15,7 @@ from gpt2forge.errors import UserError
 def write_tokenizer(vocabulary: Vocabulary, positions: int, folder: Path) -> None:
     """Write tokenizer.json, vocab.json, merges.txt, tokenizer_config.json and special_tokens_map.json.
 
-    `positions` is how many tokens the model takes. Raises UserError where an added token cannot keep its id.
+    `positions` is the model's context length in tokens. Raises UserError if an added token cannot keep its id.
     """
     merges = "".join(f"{left} {right}\n" for left, right in vocabulary.merges)
     write_json(folder / "vocab.json", dict(vocabulary.ids), compact=True)
@@ -26,7 +26,7 @@ def write_tokenizer(vocabulary: Vocabulary, positions: int, folder: Path) -> Non
 
 
 def make_tokenizer(vocabulary: Vocabulary) -> Tokenizer:
-    """The tokenizer that gives the ids of OpenAI's encoder: byte-level BPE after GPT-2's regular expression."""
+    """Make the tokenizer that gives the ids of OpenAI's encoder: byte-level BPE with GPT-2's regular expression."""
     level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
     values = {
         "version": "1.0",
@@ -52,15 +52,15 @@ def make_tokenizer(vocabulary: Vocabulary) -> Tokenizer:
     }
     tokenizer = Tokenizer.from_str(json.dumps(values))
     for added in vocabulary.added:
-        # tokenizers numbers what is not in the vocabulary by itself, behind the last token.
+        # tokenizers chooses the id of a token that is not in the vocabulary: the next one after the last.
         if tokenizer.token_to_id(added.content) != added.id:
-            name = f"the tokenizer's added token {quote(added.content)}"
+            name = f"the tokenizer's added token {quote_untrusted(added.content)}"
             raise UserError(f"{name} cannot keep its id {added.id}; number added tokens without gaps")
     return tokenizer
 
 
 def describe_tokenizer(vocabulary: Vocabulary, positions: int) -> dict[str, Any]:
-    """The values of tokenizer_config.json."""
+    """Return the values of tokenizer_config.json."""
     decoder = {str(added.id): {k: v for k, v in asdict(added).items() if k != "id"} for added in vocabulary.added}
     return {
         **vocabulary.settings,
@@ -75,6 +75,6 @@ def describe_tokenizer(vocabulary: Vocabulary, positions: int) -> dict[str, Any]
 
 
 def write_json(path: Path, value: dict[str, Any], compact: bool = False) -> None:
-    """Write an object as ASCII; sorted and indented to be read, or compact in its own order."""
+    """Write an object as ASCII JSON: sorted and indented, or compact in its own order."""
     layout: dict[str, Any] = {"separators": (",", ":")} if compact else {"indent": 2, "sort_keys": True}
     path.write_bytes(json.dumps(value, **layout).encode() + b"\n")

@@ -1,4 +1,4 @@
-"""Small text files and names that strangers wrote: read with a limit, shown on one line."""
+"""Text from files of unknown origin: small files are read with a size limit, names are shown on one line."""
 
 import json
 from pathlib import Path
@@ -7,11 +7,11 @@ from typing import Any
 from gpt2forge.errors import UserError
 
 LARGEST_TEXT = 1 << 26  # bytes; a vocabulary of 250,000 tokens takes a tenth of it
-LONGEST_NAME = 100
+LONGEST_NAME = 100  # characters
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """Read a JSON object; raises UserError when the file is something else."""
+    """Read a JSON object. Raises UserError if the file holds anything else."""
     text = read_text(path)
     try:
         value = json.loads(text)
@@ -23,7 +23,7 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def read_text(path: Path) -> str:
-    """Read a small UTF-8 file, line ends as they are; raises UserError when it is neither small nor UTF-8."""
+    """Read a small UTF-8 file without translating line ends. Raises UserError if it is too large or not UTF-8."""
     if path.stat().st_size > LARGEST_TEXT:
         raise UserError(f"{path}: larger than {LARGEST_TEXT} bytes; is it the right file?")
     try:
@@ -32,8 +32,8 @@ def read_text(path: Path) -> str:
         raise UserError(f"{path}: not UTF-8 text: {error}; is it the right file?") from error
 
 
-def quote(name: object) -> str:
-    """Show a name from a file in an error: in backticks, on one line, not endless."""
-    text = str(name)
+def quote_untrusted(value: object) -> str:
+    """Return a value from a file for a message: in backticks, escaped if it is not printable, cut to LONGEST_NAME."""
+    text = str(value)
     shown = text if text.isprintable() else ascii(text)
     return f"`{shown}`" if len(shown) <= LONGEST_NAME else f"`{shown[:LONGEST_NAME]}...`"

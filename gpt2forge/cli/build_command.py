@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from gpt2forge.builder.build import Order, Run, build_orders, choose_means, make_order
+from gpt2forge.builder.build import Build, choose_resources, make_build, run_builds
 from gpt2forge.builder.lockfile import name_lock, write_lock
-from gpt2forge.builder.write_stamp import leave_stamp
+from gpt2forge.builder.report import Report
+from gpt2forge.builder.write_stamp import Seen, leave_stamp, look_at_sources
 from gpt2forge.cli import console
 from gpt2forge.cli.store_command import list_outputs, shrink
-from gpt2forge.cli.summary import describe_fidelity, describe_size, describe_speed, describe_unmeasured
+from gpt2forge.cli.summary import describe_numbers, describe_size
 from gpt2forge.errors import UserError, format_os_error, is_fixable, quote
 from gpt2forge.executor.run import Options
 from gpt2forge.plan.blocked import StepsBlocked, tell_blocked
@@ -46,7 +46,7 @@ class Request:
 
     @property
     def options(self) -> Options:
-        return Options(choose_means(self.jobs), self.rerun, self.keep_going)
+        return Options(resources=choose_resources(self.jobs), rerun=self.rerun, keep_going=self.keep_going)
 
     def check(self) -> None:
         """Raises UserError for options that make no sense together."""
@@ -66,61 +66,62 @@ def build(request: Request) -> None:
     """Build the recipes in one run: a step that several share is made once, and each is published when it is ready."""
     request.check()
     loaded = load_recipes(request.references, request.changes, request.name)
-    orders, refused = take_orders(loaded, request)
+    builds, refused = make_builds(loaded, request)
     store = Store(request.store)
-    with make_view(orders, request.as_json) as view:
-        runs = build_orders(orders, store, view.show, request.options, request.until)
-    is_well = not refused and all(run.ended_well for run in runs)
+    seen = {each.name: look_at_sources(each.loaded, each.job) for each in builds} if request.is_plain else {}
+    with make_view(builds, request.as_json) as view:
+        run_builds(builds, store, view.show, request.options, request.until)
+    is_well = not refused and all(each.ended_well for each in builds)
     shrunk = shrink(store, list_outputs(), load_settings()) if is_well and request.until is None else None
     if shrunk:
         console.say(shrunk)
-    for run in runs if request.until is None else ():
-        if run.report and run.ended_well:
-            leave_result(run.order, run.report, store, request)
-    if request.until is not None and any(run.ended_well for run in runs):
+    for each in builds if request.until is None else ():
+        if each.report and each.ended_well:
+            leave_result(each, each.report, store, request, seen.get(each.name))
+    if request.until is not None and any(each.ended_well for each in builds):
         console.say(f"`--until {request.until}`: nothing was published")
-    say_failures(runs, refused)
+    report_failures(builds, refused)
 
 
-def take_orders(loaded: Sequence[LoadedRecipe], request: Request) -> tuple[list[Order], dict[str, UserError]]:
-    """The orders, and by name the recipes that cannot begin, for their checkpoint is not there, say.
+def make_builds(loaded: Sequence[LoadedRecipe], request: Request) -> tuple[list[Build], dict[str, UserError]]:
+    """Return the builds, and by name the recipes that cannot begin, for example because a checkpoint is missing.
 
-    Raises what is wrong with those, of all at once, unless others can be built and the request is to keep going.
+    Raises the faults of all of those at once, unless others can be built and the request is to keep going.
     """
-    orders, refused = [], {}
+    builds, refused = [], {}
     for each in loaded:
         try:
-            orders.append(make_order(each, request.skip, request.locked, request.assumed))
+            builds.append(make_build(each, skip=request.skip, locked=request.locked, assumed=request.assumed))
         except UserError as error:
             refused[each.recipe.name] = error
-    if refused and not (orders and request.keep_going):
+    if refused and not (builds and request.keep_going):
         raise UserError("\n".join(list_messages(refused)))
-    return orders, refused
+    return builds, refused
 
 
-def make_view(orders: Sequence[Order], as_json: bool) -> console.RunView | console.JsonView:
-    names = [order.job.name for order in orders]
-    return console.make_view(as_json, names, sum(len(order.job.all_stages) for order in orders))
+def make_view(builds: Sequence[Build], as_json: bool) -> console.RunView | console.JsonView:
+    names = [each.name for each in builds]
+    return console.make_view(as_json, names, sum(len(each.job.all_stages) for each in builds))
 
 
-def leave_result(order: Order, report: dict[str, Any], store: Store, request: Request) -> None:
-    """Say what came of a recipe, and leave what the next build goes by."""
+def leave_result(build: Build, report: Report, store: Store, request: Request, seen: Seen | None) -> None:
+    """Print the result of a recipe, and leave the lock and the stamp that later builds compare with."""
     printed = describe_result(report)
     if request.relock:
-        write_lock(name_lock(order.loaded), report["steps"])
-    if request.is_plain:
-        leave_stamp(order.loaded, order.job, store, report["steps"], (report["warnings"], printed))
+        write_lock(name_lock(build.loaded), report.steps)
+    if seen is not None:
+        leave_stamp(build.loaded, build.job, store, report.steps, seen, (list(report.warnings), printed))
     if not request.as_json:
         console.write(printed)
 
 
-def say_failures(runs: Sequence[Run], refused: Mapping[str, UserError]) -> None:
-    """Raise what ended a build; of several recipes tell each failure, and which were not built after it.
+def report_failures(builds: Sequence[Build], refused: Mapping[str, UserError]) -> None:
+    """Raise what ended a build; of several recipes report each failure, and which were not built after it.
 
-    Steps whose tools are not installed are told once for all recipes.
+    Steps whose tools are not installed are reported once for all recipes.
     """
-    failed = {**refused, **{run.order.job.name: run.track.error for run in runs if run.track.error is not None}}
-    if failed and len(runs) + len(refused) == 1:
+    failed = {**refused, **{each.name: each.failure for each in builds if each.failure is not None}}
+    if failed and len(builds) + len(refused) == 1:
         raise next(iter(failed.values()))
     blocked = [error for error in failed.values() if isinstance(error, StepsBlocked)]
     if blocked and len(blocked) == len(failed):
@@ -130,11 +131,12 @@ def say_failures(runs: Sequence[Run], refused: Mapping[str, UserError]) -> None:
     for error in failed.values():
         if not is_fixable(error):
             raise error
-    unbuilt = [run.order.job.name for run in runs if run.track.is_open]
+    unbuilt = [each.name for each in builds if each.failure is None and not each.ended_well]
     if unbuilt:
-        raise UserError(f"{quote(unbuilt)}: not built after that; `--keep-going` does")
+        raise UserError(f"{quote(unbuilt)}: not built after that; `--keep-going` builds the rest")
     if failed:
-        raise UserError(f"{quote(list(failed))}: failed, as told above")
+        total, names = len(builds) + len(refused), quote(list(failed))
+        raise UserError(f"{len(failed)} of {total} recipes failed: {names} (see above)")
 
 
 def list_messages(failed: Mapping[str, BaseException]) -> list[str]:
@@ -154,9 +156,7 @@ def list_messages(failed: Mapping[str, BaseException]) -> list[str]:
     return [*lines, *tell_blocked(blocked).splitlines()]
 
 
-def describe_result(report: dict[str, Any]) -> str:
-    """What was published, and under it what it is worth, as far as that was measured."""
-    share = f"  {describe_size(report)}" if report["bytes"] else ""
-    parts = (describe_fidelity, describe_speed, describe_unmeasured)
-    rows = [row for part in parts for row in part(report)]
-    return f"{report['output']}{share}\n" + console.align(rows)
+def describe_result(report: Report) -> str:
+    """Return the published path with its size, and below it the numbers that were measured."""
+    share = f"  {describe_size(report.bytes)}" if report.bytes else ""
+    return f"{report.output}{share}\n" + console.align(list(describe_numbers(report)))

@@ -3,7 +3,7 @@
 import os
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 from gpt2forge.cli import console
@@ -49,15 +49,16 @@ def say(one: str | None, other: str | None) -> str:
 
 
 def build(job: Job) -> list[Outcome]:
-    """The outcomes of a build from nothing, of every step that can run, in a store that is removed afterwards."""
-    outcomes: list[Outcome] = []
+    """Return the outcomes of every step that can run, made from nothing in a store that is removed afterwards."""
     folder = Path(tempfile.mkdtemp(prefix=".check-", dir=Path.cwd()))  # where there is room for a store
     try:
-        with console.RunView() as view, suppress(StepsBlocked):
-            run_job(job, Store(folder), view.show, outcomes)
+        with console.RunView() as view:
+            job_run = run_job(job, Store(folder), view.show)
     finally:
         remove_tree(folder)
-    return outcomes
+    if job_run.error is not None and not isinstance(job_run.error, StepsBlocked):
+        raise job_run.error
+    return job_run.outcomes
 
 
 @contextmanager

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from gpt2forge.executor.events import Event, RunFinished, StepAdvanced, StepFinished, StepStarted, StepWaiting
+from gpt2forge.builder.build_events import BuildEvent, RunFinished
+from gpt2forge.executor.events import StepAdvanced, StepFinished, StepStarted, StepWaiting
 from gpt2forge.units import format_amount
 
 COLOURS = {"built": "green", "reused": "cyan", "failed": "red", "skipped": "yellow"}
@@ -100,7 +101,7 @@ class RunView(AbstractContextManager["RunView"]):
     ) -> None:
         self.bars.stop()
 
-    def show(self, event: Event) -> None:
+    def show(self, event: BuildEvent) -> None:
         if isinstance(event, StepStarted):
             self.open_row(self.name(event.recipe, event.stage))
         elif isinstance(event, StepWaiting):
@@ -110,7 +111,7 @@ class RunView(AbstractContextManager["RunView"]):
         elif isinstance(event, StepFinished):
             self.finish(event)
         elif isinstance(event, RunFinished):
-            self.end(event.report["recipe"], event.report["warnings"])
+            self.end(event.report.recipe, event.report.warnings)
 
     def name(self, recipe: str, stage: str) -> str:
         return f"{recipe:<{self.width}}  {stage:<10}" if self.width else f"{stage:<10}"
@@ -173,7 +174,7 @@ class JsonView(AbstractContextManager["JsonView"]):
     ) -> None:
         pass
 
-    def show(self, event: Event) -> None:
+    def show(self, event: BuildEvent) -> None:
         write_json(event.to_json())
 
 
@@ -181,4 +182,4 @@ def make_view(as_json: bool, recipes: Sequence[str] = (), steps: int = 0) -> Run
     return JsonView() if as_json else RunView(recipes, steps)
 
 
-Show = Callable[[Event], None]
+Show = Callable[[BuildEvent], None]

@@ -24,7 +24,8 @@ def diff(references: tuple[str, str], store: Path, as_json: bool, skip: Sequence
         raise UserError(
             f"two recipes are needed, and {len(loaded)} are meant{list_names([each.own_name for each in loaded])}"
         )
-    one, other = (look_up(make_job(each, skip), Store(store)) for each in loaded)
+    opened = Store(store, is_read_only=True)
+    one, other = (look_up(make_job(each, skip), opened).steps for each in loaded)
     shared = find_shared(one, other)
     keys = find_keys(*({".".join(value.keys): value.said for value in list_values(each)} for each in loaded))
     names = [each.recipe.name for each in loaded]

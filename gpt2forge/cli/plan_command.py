@@ -10,12 +10,12 @@ from gpt2forge.plan.blocked import StepsBlocked, tell_blocked
 from gpt2forge.plan.equivalents import list_tools
 from gpt2forge.plan.from_recipe import make_job
 from gpt2forge.plan.job import Job
-from gpt2forge.plan.plan import PlannedStep, make_plan, unite
+from gpt2forge.plan.plan import Plan, PlannedStep, make_plan, unite
 from gpt2forge.recipe.load import load_recipes
 from gpt2forge.store.store import Store
 from gpt2forge.units import format_size
 
-Plan = tuple[Job, Sequence[PlannedStep]]
+Planned = tuple[Job, Sequence[PlannedStep]]
 
 
 def plan(
@@ -29,7 +29,8 @@ def plan(
 ) -> None:
     """Write one line a step on stdout: done, will run, may run or cannot run, and why; as JSON one object a recipe."""
     jobs = [make_job(loaded, skip, assumed) for loaded in load_recipes(references, changes, name)]
-    plans = list(zip(jobs, unite([look_up(job, Store(store)) for job in jobs]), strict=True))
+    opened = Store(store, is_read_only=True)
+    plans = list(zip(jobs, unite([look_up(job, opened).steps for job in jobs]), strict=True))
     owners = find_owners(plans)
     if as_json:
         for job, steps in plans:
@@ -42,13 +43,13 @@ def plan(
         console.say(line)
 
 
-def look_up(job: Job, store: Store) -> tuple[PlannedStep, ...]:
+def look_up(job: Job, store: Store) -> Plan:
     """The plan of a job; shows how far it is where a checkpoint must be hashed."""
     with console.RunView() as view:
         return make_plan(job, store, Meter("checkpoint", view.show).advance)
 
 
-def find_owners(plans: Sequence[Plan]) -> dict[str, str]:
+def find_owners(plans: Sequence[Planned]) -> dict[str, str]:
     """The first recipe that each step belongs to, by the step's identity."""
     return {step.identity: job.name for job, steps in reversed(plans) for step in steps}
 
@@ -79,7 +80,7 @@ def foretell(step: PlannedStep) -> str:
     return f"{seconds}{format_size(step.estimate.written)}, {format_size(step.estimate.memory)} of memory"
 
 
-def sum_up(plans: Sequence[Plan]) -> Iterator[str]:
+def sum_up(plans: Sequence[Planned]) -> Iterator[str]:
     """Sum up the plans: what they take, each step once; what an upgrade makes anew; and what cannot run."""
     if all(step.verdict == "done" for _, steps in plans for step in steps):
         yield "nothing to make: every step is done"
@@ -98,7 +99,7 @@ def sum_up(plans: Sequence[Plan]) -> Iterator[str]:
     yield from sum_up_blocked(plans)
 
 
-def sum_up_blocked(plans: Sequence[Plan]) -> Iterator[str]:
+def sum_up_blocked(plans: Sequence[Planned]) -> Iterator[str]:
     """Which steps cannot run, what to do about that, and whether it helps to keep what was made earlier."""
     blocked = [(job, [step for step in steps if step.block]) for job, steps in plans]
     errors = [StepsBlocked(job, [step.block for step in steps if step.block]) for job, steps in blocked if steps]

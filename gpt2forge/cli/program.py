@@ -305,10 +305,11 @@ def inspect_command(folder: Path, as_json: bool) -> None:
 
 @program.command("schema")
 @click.option("--settings", "of_settings", is_flag=True, help="Of gpt2forge.yaml instead.")
+@click.option("--report", "of_report", is_flag=True, help="Of build/NAME.json instead.")
 @json_option
-def schema_command(of_settings: bool, as_json: bool) -> None:
+def schema_command(of_settings: bool, of_report: bool, as_json: bool) -> None:
     """Write the JSON Schema of a recipe, for editors."""
-    schema.schema(as_json, of_settings)
+    schema.schema(as_json, of_settings, of_report)
 
 
 @program.group("store")

@@ -1,9 +1,11 @@
-"""`gpt2forge schema`: JSON Schema of a recipe, or of the settings, for editors."""
+"""`gpt2forge schema`: JSON Schema of a recipe, of the settings, or of a report."""
 
 import json
 from typing import Any
 
+from gpt2forge.builder.report import make_report_schema
 from gpt2forge.cli import console
+from gpt2forge.errors import UserError
 from gpt2forge.recipe.schema import Recipe
 from gpt2forge.recipe.variants import NAME
 from gpt2forge.settings import Settings
@@ -19,9 +21,14 @@ EXTENDS = {
 }
 
 
-def schema(as_json: bool, of_settings: bool) -> None:
+def schema(as_json: bool, of_settings: bool, of_report: bool) -> None:
     """Write the schema on stdout, as JSON in any case: on one line with `as_json`."""
-    made = allow_null(Settings.model_json_schema()) if of_settings else make_recipe_schema()
+    if of_settings and of_report:
+        raise UserError("`--settings` and `--report`: each is a schema of its own; leave out one")
+    if of_report:
+        made = {"$schema": DIALECT, **make_report_schema()}
+    else:
+        made = allow_null(Settings.model_json_schema()) if of_settings else make_recipe_schema()
     if as_json:
         console.write_json(made)
     else:

@@ -10,8 +10,9 @@ from gpt2forge.errors import UserError, quote
 from gpt2forge.executor.events import Meter
 from gpt2forge.settings import Settings, load_settings
 from gpt2forge.store.gc import check_known, collect, knows_outputs
-from gpt2forge.store.inventory import Item, list_digests, measure, take_inventory
-from gpt2forge.store.store import Store, StoreBusy
+from gpt2forge.store.inventory import Item, list_digests, measure_store, take_inventory
+from gpt2forge.store.locks import StoreBusy
+from gpt2forge.store.store import Store
 from gpt2forge.units import format_size, parse_size
 
 SHORT = 12  # digits of a key or digest that are shown
@@ -34,8 +35,9 @@ def list_outputs() -> list[Path]:
 
 def list_store(root: Path, as_json: bool) -> None:
     """Write a row for each artifact, the largest first, and the sum beside what it may be."""
-    check_known(Store(root))
-    items, whole = take_inventory(Store(root), list_outputs()), measure(Store(root))
+    store = Store(root, is_read_only=True)
+    check_known(store)
+    items, whole = take_inventory(store, list_outputs()), measure_store(store)
     most = load_settings().store.max_size
     if as_json:
         console.write_json({"bytes": whole, "max_size": most, "artifacts": [item.to_json() for item in items]})
@@ -78,20 +80,17 @@ def verify_store(root: Path, repair: bool, as_json: bool) -> None:
 
     Raises UserError when something is damaged and was not put aside.
     """
-    store = Store(root)
+    store = Store(root, is_read_only=not repair)
     check_known(store)
     with store.hold(), console.RunView() as view:  # nothing is thrown away meanwhile; builds may go on
         digests, damaged = list(list_digests(store)), []
         meter = Meter("verify", view.show)
         for done, digest in enumerate(digests):
             meter.advance(done, len(digests), "artifacts")
-            if not store.is_sound(digest):
+            if not store.artifacts.is_sound(digest):
                 damaged.append(digest)
         for digest in damaged if repair else ():
-            with store.lock(digest):
-                # A build may have noticed too, and made it anew.
-                if store.folder(digest).is_dir() and not store.is_sound(digest):
-                    store.put_aside(store.folder(digest))
+            store.artifacts.clear_damaged(digest, every_byte=True)
     if as_json:
         console.write_json({"artifacts": len(digests), "damaged": damaged, "repaired": repair})
     elif not damaged or repair:
@@ -103,8 +102,8 @@ def verify_store(root: Path, repair: bool, as_json: bool) -> None:
 
 def collect_store(root: Path, most: str | None, keep_recipes: bool, dry: bool, as_json: bool) -> None:
     """Throw away leftovers and, beyond a size, what is cheapest to make again for its size."""
-    store, limit = Store(root), choose_limit(most)
-    gone, leftovers = collect(store, list_outputs(), limit, keep_recipes, dry)
+    store, limit = Store(root, is_read_only=dry), choose_limit(most)
+    gone, leftovers = collect(store, list_outputs(), limit=limit, keep_recipes=keep_recipes, is_dry=dry)
     freed = sum(item.size for item in gone)
     if as_json:
         removed = [item.to_json() for item in gone]
@@ -112,7 +111,7 @@ def collect_store(root: Path, most: str | None, keep_recipes: bool, dry: bool, a
         return
     write_items(gone)
     console.write(f"{sum_up(gone)} and {count(len(leftovers), 'leftover')} {'would go' if dry else 'gone'}\n")
-    excess = describe_excess(measure(store) - (freed if dry else 0), limit)
+    excess = describe_excess(measure_store(store) - (freed if dry else 0), limit)
     if excess:
         console.say(f"{root}: {excess}")
 
@@ -132,17 +131,17 @@ def shrink(store: Store, outputs: Sequence[Path], settings: Settings) -> str | N
     way is told in the line.
     """
     most = settings.store.max_size
-    if most is None or measure(store) <= most or not knows_outputs(store):
+    if most is None or measure_store(store) <= most or not knows_outputs(store):
         return None
     try:
-        gone, _ = collect(store, outputs, most, keep_recipes=False, dry=False)
+        gone, _ = collect(store, outputs, limit=most)
     except StoreBusy:
         return None
     except UserError as error:
         return str(error)
     except OSError as error:
         return f"{error.filename or store.root}: {error.strerror}; the store stays above `store.max_size`"
-    excess = describe_excess(measure(store), most)
+    excess = describe_excess(measure_store(store), most)
     went = f"{sum_up(gone)} gone, for `store.max_size` is {format_size(most)}" if gone else ""
     said = "; ".join(part for part in (went, excess) if part)
     return f"{store.root}: {said}" if said else None

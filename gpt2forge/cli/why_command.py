@@ -33,21 +33,21 @@ def why(
 ) -> None:
     """Write for each step, or for one, what has changed since the nearest earlier build of it."""
     loaded = load_recipe(reference, changes, name)
-    job, room = make_job(loaded, skip), Store(store)
-    steps = look_up(job, room)
+    job, opened = make_job(loaded, skip), Store(store, is_read_only=True)
+    steps = look_up(job, opened).steps
     known = [step.stage.name for step in steps]
     if stage is not None and stage not in known:
         raise UserError(f"`{stage}`: this recipe has no such step; there are {quote(known)}")
-    chosen = [(step, find_before(step, room)) for step in steps if stage in (None, step.stage.name)]
+    chosen = [(step, find_before(step, opened)) for step in steps if stage in (None, step.stage.name)]
     if as_json:
-        found = [describe(step, nearest, loaded, room) for step, nearest in chosen]
+        found = [describe(step, nearest, loaded, opened) for step, nearest in chosen]
         console.write_json({"recipe": job.name, "steps": found})
         return
     width = max(8, *(len(step.verdict) for step, _ in chosen))
     for step, nearest in chosen:
         head = (f"{step.verdict:<{width}}", f"{step.stage.name:<10}", say_before(step, nearest))
         console.write_rows([head], console.VERDICTS)
-        rows = list(tabulate(step.stage, nearest, loaded, room)) if nearest else []
+        rows = list(tabulate(step.stage, nearest, loaded, opened)) if nearest else []
         if rows:
             console.write("".join(f"    {line}\n" for line in console.align(rows).splitlines()))
 
@@ -56,7 +56,7 @@ def find_before(step: PlannedStep, store: Store) -> Nearest | None:
     """What the plan speaks of; for a step that is done, the nearest record that is older than its own."""
     if step.verdict != "done":
         return step.nearest
-    records = store.records(step.stage.name)
+    records = store.records.list(step.stage.name)
     made = next((record.created for record in records if record.key == step.key), math.inf)
     return find_nearest(step.pre_image, [record for record in records if record.created < made])
 
@@ -80,7 +80,7 @@ def tabulate(stage: Stage, nearest: Nearest, loaded: LoadedRecipe, store: Store)
         if difference.path[0] != "code":
             yield name_value(stage, difference), *say_change(stage, difference, loaded)
             if difference.path[0] == "inputs":
-                yield from ((f"  {file}", "", "") for file in list_files(difference, store.memo))
+                yield from ((f"  {file}", "", "") for file in list_files(difference, store.stat_cache))
     yield from ((f"gpt2forge's own code: {module}", "", "") for module in list_modules(nearest.differences))
 
 

@@ -1,1 +1,1 @@
-"""What a package is worth: how far it is from PyTorch's float32, and how fast and large it is on this machine."""
+"""Measures a package: its divergence from PyTorch's float32, its speed and its memory on this machine."""

@@ -1,4 +1,4 @@
-"""How fast this machine reads memory: the best of several loops that read every byte of a large buffer."""
+"""Measures how fast this machine reads memory: the best of several loops that read every byte of a large buffer."""
 
 import statistics
 import time
@@ -15,7 +15,7 @@ ROWS = 65_536  # 1 GiB of float32
 
 @dataclass
 class Bandwidth:
-    """A buffer of float32 and the loops that read it; each gives GB/s (10^9 bytes a second) when sampled."""
+    """A buffer of float32 and the loops that read it; samples are in GB/s (10^9 bytes a second)."""
 
     rows: int = ROWS
     samples: dict[str, list[float]] = field(default_factory=dict)
@@ -34,15 +34,15 @@ class Bandwidth:
         }
 
     def sample(self) -> float:
-        """Read the buffer once with each loop; give the best loop's GB/s."""
+        """Read the buffer once with each loop. Return the best loop's GB/s."""
         return max(self.read(name) for name in self.loops)
 
     def sample_fastest(self) -> float:
-        """Read it once with the loop that was the fastest of the samples so far, which takes little time; GB/s."""
+        """Read the buffer once with the loop that has been the fastest so far, which is quick. Return its GB/s."""
         return self.read(max(self.samples, key=lambda name: statistics.median(self.samples[name])))
 
     def to_json(self) -> dict[str, dict[str, float]]:
-        """The spread of each loop's samples."""
+        """Return the spread of each loop's samples."""
         return {name: summarize(speeds).to_json() for name, speeds in self.samples.items()}
 
     def read(self, name: str) -> float:

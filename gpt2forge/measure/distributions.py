@@ -1,14 +1,15 @@
-"""What a model says of a text, kept compactly: of each position's distribution the likeliest tokens and a fair sample.
+"""A model's predictions on a text in compact form: at each position the likeliest tokens and a sample of the rest.
 
-1. `ids` and `log_probs` (N, C): first the TOP likeliest tokens, likeliest first, then TAIL tokens drawn from the rest,
-   each as often as its share says. A vocabulary of TOP tokens or fewer is kept whole, and nothing is drawn.
-2. `tail` (N,): the share of all that is not among the TOP.
+1. `ids` and `log_probs` (N, C): first the TOP likeliest tokens, likeliest first, then TAIL tokens drawn from the rest
+   in proportion to their probabilities. A vocabulary of at most TOP tokens is kept whole, and nothing is drawn.
+2. `tail` (N,): the total probability of all tokens outside the TOP.
 3. `lse` (N,): the log-sum-exp of the logits, so that log_probs + lse are the logits.
-4. `targets` (N,): the log-probability of the token that really follows.
-5. `tokens` and `lengths`: the windows, one after the other. What the last position of a window predicts is not known:
-   of L tokens, N counts L - 1.
+4. `targets` (N,): the log-probability of the token that follows in the text.
+5. `tokens` and `lengths`: the windows, one after the other. The last position of a window has no next token, so a
+   window of L tokens has L - 1 positions.
 
-So the Kullback-Leibler divergence of any other model is bounded from below, and estimated without bias: `divergence`.
+`divergence` uses them to bound the Kullback-Leibler divergence of another model from below, and to estimate it
+without bias.
 """
 
 from collections.abc import Sequence
@@ -22,12 +23,12 @@ from gpt2forge.runtime.likelihood import Array, log_softmax, log_sum_exp, split_
 
 TOP = 128
 TAIL = 32
-ROWS = 128  # positions that are worked on at once
+ROWS = 128  # positions that are processed at once
 
 
 @dataclass(frozen=True)
 class Reference:
-    """The arrays of the rules above."""
+    """The predictions of the reference model; the module describes the arrays."""
 
     ids: Array
     log_probs: Array
@@ -39,15 +40,15 @@ class Reference:
 
     @property
     def top(self) -> int:
-        """How many of the C tokens are the likeliest."""
+        """How many of the C tokens are the likeliest ones."""
         return min(TOP, int(self.ids.shape[1]))
 
     def windows(self) -> list[Array]:
-        """The tokens of each window."""
+        """Return the tokens of each window."""
         return np.split(self.tokens, np.cumsum(self.lengths)[:-1])
 
     def rows(self) -> list["Reference"]:
-        """The part of each window, whose positions are rows 0 to L - 2."""
+        """Return the part of each window, L - 1 rows for L tokens."""
         ends = np.cumsum(self.lengths - 1)
         spans = zip(ends - (self.lengths - 1), ends, self.windows(), strict=True)
         return [
@@ -60,13 +61,13 @@ BY_POSITION = ("ids", "log_probs", "tail", "lse", "targets")
 
 
 def make_window(columns: Sequence[Array], window: Array) -> Reference:
-    """One window of L tokens from its arrays in the order of BY_POSITION."""
+    """Make one window of L tokens from its arrays in the order of BY_POSITION."""
     ids, log_probs, tail, lse, targets = columns
     return Reference(ids, log_probs, tail, lse, targets, window, np.array([len(window)], np.int32))
 
 
 def summarize_window(logits: Array, window: Sequence[int], random: np.random.Generator) -> Reference:
-    """Take the logits (L, V) that a model gave for a window of L tokens, some rows at a time."""
+    """Summarize a model's logits (L, V) for a window of L tokens, ROWS positions at a time."""
     following = np.asarray(window[1:])
     spans = split_rows(len(following), ROWS)
     parts = [summarize_rows(logits[:-1][span], following[span], random) for span in spans]
@@ -75,7 +76,7 @@ def summarize_window(logits: Array, window: Sequence[int], random: np.random.Gen
 
 
 def summarize_rows(logits: Array, following: Array, random: np.random.Generator) -> tuple[Array, ...]:
-    """What is kept of logits (N, V), and of the tokens (N,) that follow, in the order of BY_POSITION."""
+    """Summarize logits (N, V) and the tokens (N,) that follow; return arrays in the order of BY_POSITION."""
     log_probs = log_softmax(logits)
     top = find_top(log_probs)  # (N, TOP)
     shares = np.exp(log_probs)
@@ -91,7 +92,7 @@ def summarize_rows(logits: Array, following: Array, random: np.random.Generator)
 
 
 def find_top(log_probs: Array) -> Array:
-    """The TOP likeliest tokens of each row (N, V), likeliest first; among equals the smaller id."""
+    """Return the TOP likeliest tokens of each row (N, V), likeliest first; equal ones in the order of their ids."""
     top = np.arange(log_probs.shape[1])[None].repeat(len(log_probs), axis=0)
     if log_probs.shape[1] > TOP:
         top = np.sort(np.argpartition(-log_probs, TOP - 1, axis=1)[:, :TOP], axis=1)
@@ -100,25 +101,25 @@ def find_top(log_probs: Array) -> Array:
 
 
 def draw_tail(shares: Array, random: np.random.Generator) -> Array:
-    """TAIL tokens of each row of shares (N, V), at even steps of their running sum: (N, TAIL).
+    """Draw TAIL tokens of each row of probabilities (N, V), at even steps of their running sum: (N, TAIL).
 
-    Systematic sampling: each is drawn as often as its share says, with less scatter than single draws have. The tokens
-    that are not to be drawn have the share 0.
+    This is systematic sampling: the expected count of a token is proportional to its probability, with less variance
+    than independent draws. Tokens that must not be drawn have probability 0.
     """
     sums = np.cumsum(shares, axis=1)
     steps = (np.arange(TAIL) + random.random((len(shares), 1))) / TAIL * sums[:, -1:]  # (N, TAIL)
-    # `right`: a token of share nothing is never hit.
+    # `right`: a token of probability 0 is never drawn.
     places = [np.searchsorted(row, step, side="right") for row, step in zip(sums, steps, strict=True)]
     return np.asarray(np.minimum(np.stack(places), shares.shape[1] - 1))
 
 
 def join(parts: Sequence[Reference]) -> Reference:
-    """The windows of a text one after the other."""
+    """Concatenate the windows of a text."""
     return Reference(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Reference)))
 
 
 def write_reference(reference: Reference, folder: Path) -> None:
-    """Write one .npy file an array."""
+    """Write one .npy file for each array."""
     for field in fields(Reference):
         np.save(folder / f"{field.name}.npy", getattr(reference, field.name), allow_pickle=False)
 

@@ -1,13 +1,13 @@
-"""How far a package's distributions are from the reference's, position by position, in nats.
+"""Computes the divergence of a package's predictions from the reference's at each position, in nats.
 
 KL(P || Q) of a position is the sum over all tokens of p log(p / q). With T the likeliest tokens of P, and P_t and Q_t
-what is left to the others:
+the total probabilities of the other tokens:
 
-    exactly     sum over T of p log(p / q)  +  P_t log(P_t / Q_t)  +  P_t KL of the tails, each scaled to 1
-    at least    the same without its last term, which is never negative (the log-sum inequality)
+    exact        sum over T of p log(p / q)  +  P_t log(P_t / Q_t)  +  P_t * KL of the tails, each scaled to 1
+    lower bound  the same without the last term, which is never negative (the log-sum inequality)
 
 The last term is estimated from the tokens drawn from P's tail. With d the logarithm of their scaled p / q, the mean
-of d + exp(-d) - 1 is unbiased, for exp(-d) has mean 1, and never negative. http://joschu.net/blog/kl-approx.html
+of d + exp(-d) - 1 is unbiased, because exp(-d) has mean 1, and never negative. http://joschu.net/blog/kl-approx.html
 """
 
 from collections.abc import Sequence
@@ -15,16 +15,20 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from gpt2forge.errors import UserError
 from gpt2forge.measure.distributions import ROWS, Reference
 from gpt2forge.runtime.likelihood import Array, log_softmax, split_rows
 
-LEAST = 1e-300  # a share, so that a tail of nothing has a logarithm
+LEAST = 1e-300  # probability; keeps the logarithm of an empty tail finite
 
 
 @dataclass(frozen=True)
 class Divergence:
-    """What was found in one window, (N,) each: `kl` and `kl_least` in nats, whether the likeliest token is the same,
-    and the log-probability of the token that really follows, by the package and by the reference."""
+    """The comparison of N positions; every array is (N,).
+
+    `kl` is the estimate and `kl_least` the lower bound, in nats. `same_top` marks equal likeliest tokens. `targets` and
+    `targets_reference` are the log-probabilities of the token that follows, by the package and by the reference.
+    """
 
     kl: Array
     kl_least: Array
@@ -34,7 +38,7 @@ class Divergence:
 
 
 def compare_window(logits: Array, reference: Reference) -> Divergence:
-    """Compare the logits (L, V) of a window with what the reference says of the same window, some rows at a time."""
+    """Compare the logits (L, V) of a window with the reference for the same window, ROWS positions at a time."""
     following = reference.tokens[1:]
     spans = split_rows(len(following), ROWS)
     return join([compare_rows(logits[:-1][span], following[span], reference, span) for span in spans])
@@ -62,14 +66,20 @@ def compare_rows(logits: Array, following: Array, reference: Reference, span: sl
     )
 
 
+def check_finite(values: Array) -> None:
+    """Raise UserError unless all values are finite: NaN compares with nothing, so it would pass every limit."""
+    if not np.isfinite(values).all():
+        raise UserError("the logits are not all finite numbers, so nothing can be measured; are the weights sound?")
+
+
 def join(parts: Sequence[Divergence]) -> Divergence:
-    """The positions of all parts, in order."""
+    """Concatenate the positions of all parts."""
     columns = zip(*(vars(part).values() for part in parts), strict=True)
     return Divergence(*(np.concatenate(column) for column in columns))
 
 
 def estimate_tail(p: Array, q: Array) -> Array:
-    """The divergence of the scaled tails from tokens drawn from P's: (N, TAIL) logarithms twice to (N,)."""
+    """Estimate the divergence (N,) of the scaled tails from log-probabilities (N, TAIL) of tokens drawn from P's."""
     if not p.shape[1]:
         return np.zeros(len(p))
     difference = p - q

@@ -1,7 +1,7 @@
-"""The numbers of a text, each with its interval: 95 % of what resampling the windows gives (a bootstrap, seeded).
+"""Measures fidelity on a text. Each number has a 95 % interval from resampling the windows (a seeded bootstrap).
 
-Bootstrap Methods: Another Look at the Jackknife, https://doi.org/10.1214/aos/1176344552. Windows are drawn and not
-positions, because the positions of a window are not independent.
+Bootstrap Methods: Another Look at the Jackknife, https://doi.org/10.1214/aos/1176344552. The bootstrap draws windows,
+not positions, because the positions of a window are not independent.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,8 +10,7 @@ from typing import Any
 import numpy as np
 
 from gpt2forge.measure.distributions import Reference
-from gpt2forge.measure.divergence import Divergence, compare_window, join
-from gpt2forge.measure.finite import check_finite
+from gpt2forge.measure.divergence import Divergence, check_finite, compare_window, join
 from gpt2forge.runtime.decoder import Decoder
 from gpt2forge.runtime.likelihood import Array
 
@@ -37,7 +36,7 @@ STATISTICS: dict[str, Statistic] = {
 
 
 def summarize(windows: Sequence[Divergence]) -> dict[str, Any]:
-    """Every statistic of all positions, and `intervals`: [low, high] of each; None of a single window."""
+    """Return every statistic over all positions, and `intervals`: [low, high] of each, None for a single window."""
     whole = join(windows)
     values: dict[str, Any] = {name: statistic(whole) for name, statistic in STATISTICS.items()}
     return {**values, "intervals": find_intervals(windows) if len(windows) > 1 else None}
@@ -56,9 +55,9 @@ def find_intervals(windows: Sequence[Divergence]) -> dict[str, list[float]]:
 def measure_fidelity(
     decoder: Decoder, reference: Reference, advance: Callable[[int, int, str], None]
 ) -> dict[str, Any]:
-    """Read every window of the reference with a package, and summarize what differs.
+    """Run every window of the reference through a package, and summarize the divergence.
 
-    Raises UserError when there are no numbers to compare.
+    Raises UserError if a logit or a statistic is not finite.
     """
     rows, found = reference.rows(), []
     for number, row in enumerate(rows):

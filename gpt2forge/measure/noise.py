@@ -1,4 +1,4 @@
-"""What disturbs a measurement: other programs that use the processors, and rounds that differ."""
+"""Detects disturbances of a measurement: other programs that use the processors, and rounds that differ."""
 
 import os
 import statistics
@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 
 import psutil
 
-BUSY = 0.1  # processors that others use, above which it is said
-UNEVEN = 0.3  # (largest - least) / median of all rounds but the one farthest off, above which it is said
+BUSY = 0.1  # processors that other programs may use without a remark
+UNEVEN = 0.3  # (largest - smallest) / median, without the worst round, that is accepted without a remark
 
 
 @dataclass
-class Others:
-    """How much processor time others used since this was made. `pids`: the processes that are measured."""
+class OtherPrograms:
+    """The processor time that other programs have used since this was made. `pids` are the measured processes."""
 
     pids: list[int]
     began: float = field(default_factory=time.monotonic)
@@ -27,20 +27,20 @@ class Others:
         return sum(each.user + each.system for each in times)
 
     def measure(self) -> float:
-        """How many processors others used, on average."""
+        """Return how many processors other programs used, on average."""
         used = read_whole() - self.whole - (self.read_own() - self.own)
         return max(0.0, used / (time.monotonic() - self.began))
 
 
 def read_whole() -> float:
-    """Seconds for which any processor worked; also those that the host of a virtual machine took away."""
+    """Return the seconds that all processors worked, including those that a virtual machine's host took (steal)."""
     times = psutil.cpu_times()
     return float(sum(times) - times.idle - sum(getattr(times, name, 0.0) for name in ("iowait", "guest", "guest_nice")))
 
 
 def find_noise(others: float, samples: Mapping[str, Sequence[float]]) -> list[str]:
-    """What makes the times doubtful, a sentence each; a single round that stands out leaves the median as it is."""
-    found = [f"other programs used {others:.1f} processors meanwhile"] if others > BUSY else []
+    """Return a sentence for each disturbance. One round may stand out, because the median ignores it."""
+    found = [f"other programs used {others:.1f} processors during the measurement"] if others > BUSY else []
     for name, values in samples.items():
         median = statistics.median(values)
         calm = sorted(values, key=lambda value: abs(value - median))[:-1]

@@ -1,11 +1,11 @@
-"""Four things that must hold of any package, each tried on prompts of every length from 1 token up.
+"""Checks four properties that every package must have, on prompts of every length from 1 token up.
 
-steps_equal_pass      a prompt read at once gives the logits that it gives read token by token
-shared_equals_copied  a cache that is extended where it lies gives the logits that one fed back as it comes out gives
-padded_equals_alone   the rows of a left-padded batch give the logits that each gives alone
-batch_equals_single   the rows of a batch of equal lengths give the logits that each gives alone
+steps_equal_pass      reading a prompt at once gives the same logits as reading it token by token
+shared_equals_copied  a cache that is extended in place gives the same logits as one whose output is fed back
+padded_equals_alone   each row of a left-padded batch gives the same logits as the row alone
+batch_equals_single   each row of a batch of equal lengths gives the same logits as the row alone
 
-A difference is the largest of any logit, as a part of the spread of the logits (their largest minus their smallest).
+A difference is the largest difference of any logit, divided by the spread of the logits (largest minus smallest).
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,35 +14,36 @@ from typing import Any
 
 import numpy as np
 
-from gpt2forge.measure.finite import check_finite
+from gpt2forge.measure.divergence import check_finite
 from gpt2forge.runtime.decoder import Decoder, GrowingStep, Step
 from gpt2forge.runtime.feeds import read_cache_shape
 from gpt2forge.runtime.likelihood import Array
 
 Check = Callable[[Decoder, Array], Iterator[float]]
-"""Takes a prompt (S,) and gives the difference at each length from 1 to S; one at a time, so that progress shows."""
+"""A function that takes a prompt (S,) and yields the difference at each length from 1 to S, one by one for progress."""
 
 
 @dataclass(frozen=True)
-class Found:
-    """The worst difference of a property; `growth` says for which prompt it first grew beyond what shorter ones showed.
+class PropertyResult:
+    """The worst difference of a property over all prompts.
 
-    So the shortest prompt that breaks any tolerance can be told afterwards.
+    `growth` lists (difference, prompt) whenever a difference exceeds those of all shorter prompts. It thus contains
+    the shortest prompt that breaks any tolerance.
     """
 
     worst: float
     growth: Sequence[tuple[float, Sequence[int]]]
 
     def list_prompts(self) -> list[dict[str, Any]]:
-        """The growth as JSON."""
+        """Return the growth as JSON values."""
         return [{"difference": value, "tokens": list(tokens)} for value, tokens in self.growth]
 
 
 def try_properties(
     decoder: Decoder, prompts: Sequence[Sequence[int]], advance: Callable[[int, int, str], None]
-) -> dict[str, Found | None]:
-    """Try every property on every prompt; None where a graph cannot share its cache."""
-    found: dict[str, Found | None] = {}
+) -> dict[str, PropertyResult | None]:
+    """Try every property on every prompt. The result is None for `shared_equals_copied` if the graph cannot share."""
+    found: dict[str, PropertyResult | None] = {}
     done, total = 0, len(PROPERTIES) * sum(len(prompt) for prompt in prompts)
     for name, check in PROPERTIES.items():
         if name == "shared_equals_copied" and not decoder.in_place:
@@ -58,14 +59,14 @@ def try_properties(
     return found
 
 
-def collect(differences: Sequence[tuple[int, float, Sequence[int]]]) -> Found:
-    """Keep what grew, from the shortest prompts on."""
+def collect(differences: Sequence[tuple[int, float, Sequence[int]]]) -> PropertyResult:
+    """Collect the growth from (length, difference, prompt), shortest prompts first."""
     worst, growth = 0.0, []
     for _, value, tokens in sorted(differences, key=lambda each: (each[0], -each[1])):
         if value > worst:
             worst = value
             growth.append((value, tokens))
-    return Found(worst, growth)
+    return PropertyResult(worst, growth)
 
 
 def check_steps(decoder: Decoder, prompt: Array) -> Iterator[float]:
@@ -116,7 +117,7 @@ def start_copied(decoder: Decoder) -> Step:
 
 
 def differ(one: Array, other: Array) -> float:
-    """The largest difference as a part of the larger spread; raises UserError for what is no number."""
+    """Return the largest difference divided by the larger spread. Raises UserError if a value is not finite."""
     check_finite(one)
     check_finite(other)
     spread = max(float(np.ptp(one)), float(np.ptp(other)))

@@ -1,4 +1,4 @@
-"""Times and memory of a package beside PyTorch in float32: rounds in turns, and the memory's speed between them."""
+"""Measures times and memory of a package and of PyTorch in float32, in alternating rounds, and the memory bandwidth."""
 
 import json
 import time
@@ -11,13 +11,13 @@ import numpy as np
 from gpt2forge.checkpoint.config import read_config
 from gpt2forge.measure import package_contestant, pytorch_contestant
 from gpt2forge.measure.host import count_threads, describe_host
-from gpt2forge.measure.noise import Others, find_noise
+from gpt2forge.measure.noise import OtherPrograms, find_noise
 from gpt2forge.measure.spread import Spread, summarize
 from gpt2forge.measure.turns import Contestant, Order
 
-PAUSE = 0.2  # seconds: the threads of the system before stop waiting
+PAUSE = 0.2  # seconds, in which the waiting threads of the previous system go to sleep
 POSITIONS, TOKENS, HEAD = "wpe.weight", "wte.weight", "lm_head.weight"
-BANDWIDTH_ROWS = 32_768  # of 4096 float32: 512 MiB, far more than a processor caches
+BANDWIDTH_ROWS = 32_768  # of 4096 float32: 512 MiB, far more than any processor cache
 
 Samples = Mapping[str, list[float]]
 
@@ -30,9 +30,9 @@ def measure(
     rounds: int,
     advance: Callable[[int, int, str], None],
 ) -> dict[str, Any]:
-    """Run both systems in turns; times in milliseconds are medians, their spreads stand beside them.
+    """Run both systems in turns. Return the medians of their times, in milliseconds, and the spreads.
 
-    Prompt and new tokens must fit into the model's context.
+    Prompt and new tokens together must fit into the model's context.
     """
     capacity = prompt_tokens + new_tokens
     prompt = np.random.default_rng(0).integers(0, read_config(weights).vocab_size, prompt_tokens).tolist()
@@ -42,10 +42,10 @@ def measure(
         Contestant(Order(package_contestant.__name__, str(package), threads, capacity)) as ours,
     ):
         systems = {"": ours, "_reference": pytorch}
-        for system in systems.values():  # first runs lay out memory
+        for system in systems.values():  # the first run allocates memory
             system.warm_up(prompt, 2)
         pytorch.measure_bandwidth(BANDWIDTH_ROWS)
-        others = Others([system.process.pid for system in systems.values()])
+        others = OtherPrograms([system.process.pid for system in systems.values()])
         samples: dict[str, list[float]] = {}
         for number in range(rounds):
             advance(number, rounds, "rounds")
@@ -55,7 +55,7 @@ def measure(
 
 
 def run_round(systems: Mapping[str, Contestant], prompt: list[int], new: int, samples: dict[str, list[float]]) -> None:
-    """One turn of each system, and one look at the memory's speed."""
+    """Give each system one turn, and measure the memory bandwidth once."""
     samples.setdefault("bandwidth_gb_s", []).append(systems["_reference"].measure_bandwidth(BANDWIDTH_ROWS))
     for suffix, system in systems.items():
         time.sleep(PAUSE)
@@ -65,7 +65,7 @@ def run_round(systems: Mapping[str, Contestant], prompt: list[int], new: int, sa
 
 
 def describe(ours: Contestant, pytorch: Contestant, samples: Samples, others: float, package: Path) -> dict[str, Any]:
-    """The part `benchmark` of a report."""
+    """Return the part `benchmark` of a report."""
     spreads: dict[str, Spread] = {name: summarize(values) for name, values in samples.items()}
     speed = spreads["bandwidth_gb_s"]
     limit = count_read_bytes(package) / speed.median / 1e6
@@ -87,9 +87,10 @@ def describe(ours: Contestant, pytorch: Contestant, samples: Samples, others: fl
 
 
 def count_read_bytes(package: Path) -> int:
-    """The bytes of all weights but those of tables of which a token needs one row.
+    """Return how many bytes of weights the package must read for one token, from `tensors` of forge.json.
 
-    These are the positions, and the tokens where the LM head is a table of its own. Source: `tensors` of forge.json.
+    Tables of which a token needs one row do not count: the positions, and the token embedding if the LM head is a
+    table of its own.
     """
     tensors = {
         tensor["name"]: tensor["bytes"] for tensor in json.loads((package / "forge.json").read_text())["tensors"]

@@ -1,4 +1,4 @@
-"""Samples of one quantity in a few numbers."""
+"""Summarizes samples of one quantity."""
 
 import statistics
 from collections.abc import Sequence
@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 
 @dataclass(frozen=True)
 class Spread:
-    """The median of samples, the least and the largest."""
+    """The median, the smallest and the largest of some samples."""
 
     median: float
     least: float

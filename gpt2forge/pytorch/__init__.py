@@ -1,1 +1,1 @@
-"""What PyTorch computes: the reference that results are compared with, and calibration statistics."""
+"""Runs GPT-2 in PyTorch: for the reference that packages are compared with, and for calibration statistics."""

@@ -1,13 +1,13 @@
-"""What a text feeds to a model's linear layers: sums over its tokens, with one layer of the model in memory at a time.
+"""Collects statistics of the inputs of a model's linear layers on a text, with one layer in memory at a time.
 
-A file `h.N.safetensors` for each layer holds float32. For each linear layer `h.N.attn.c_attn`, ..., with inputs x of
-width K:
+Each layer has a file `h.N.safetensors` of float32 arrays. For each linear layer `h.N.attn.c_attn`, ..., with inputs x
+of width K, it holds:
 
 * `.hessian` (K * (K + 1) / 2,): the mean of x xᵀ over the tokens, its lower triangle row by row. It is half of the
-  second derivative of the layer's mean square error by its weights, hence the name that the literature has for it.
+  second derivative of the layer's mean squared error with respect to its weights, hence its name in the literature.
 * `.mean` (K,): the mean of each input.
 
-And `h.N.attn.key.largest`, `h.N.attn.value.largest` (H, D): the largest magnitudes of what the cache will hold.
+It also holds `h.N.attn.key.largest` and `h.N.attn.value.largest` (H, D): the largest magnitudes in the KV cache.
 """
 
 import gc
@@ -25,14 +25,14 @@ from transformers.pytorch_utils import Conv1D
 
 from gpt2forge.checkpoint.model_folder import WEIGHTS
 
-STRIP = 512  # rows of x xᵀ that are one product: large enough for full speed, and little beyond the triangle
+STRIP = 512  # rows of x xᵀ per product: enough for full speed, and few products outside the triangle
 
 Tick = Callable[[int, int, str], None]
-"""Called with (done, total, unit)."""
+"""A function that is called with (done, total, unit)."""
 
 
-class Sums:
-    """What is kept of the inputs (..., K) of one linear layer; of `products` (K, K) only the lower triangle is good."""
+class InputSums:
+    """Sums over the inputs (..., K) of one linear layer. Only the lower triangle of `products` (K, K) is valid."""
 
     def __init__(self, width: int) -> None:
         self.products, self.total, self.tokens = torch.zeros(width, width), torch.zeros(width), 0
@@ -47,17 +47,17 @@ class Sums:
 
     @property
     def hessian(self) -> torch.Tensor:
-        """Packed, (K * (K + 1) / 2,)."""
+        """The mean product, its lower triangle packed to (K * (K + 1) / 2,)."""
         return torch.cat([row[: place + 1] for place, row in enumerate(self.products)]).div_(self.tokens)
 
 
 @dataclass
 class Layer:
-    """A block of the model at work, and what its linear layers see."""
+    """A block of the model with hooks that collect the inputs of its linear layers."""
 
     name: str
     block: GPT2Block
-    sums: dict[str, Sums] = field(default_factory=dict)
+    sums: dict[str, InputSums] = field(default_factory=dict)
     cache: torch.Tensor = field(default_factory=lambda: torch.zeros(()))
 
     def __post_init__(self) -> None:
@@ -67,11 +67,11 @@ class Layer:
         self.block.attn.c_attn.register_forward_hook(lambda module, inputs, packed: self.see_cache(packed))
 
     def watch(self, name: str, linear: Conv1D) -> None:
-        sums = self.sums[name] = Sums(linear.weight.shape[0])
+        sums = self.sums[name] = InputSums(linear.weight.shape[0])
         linear.register_forward_pre_hook(lambda module, inputs: sums.add(inputs[0]))
 
     def see_cache(self, packed: torch.Tensor) -> None:
-        """Keys and values are the last two thirds of what c_attn gives, (B, S, 3*H*D)."""
+        """Track the largest magnitudes of c_attn's output (B, S, 3*H*D); its last two thirds are keys and values."""
         self.cache = torch.maximum(self.cache, packed.abs().amax(dim=(0, 1)))
 
     def list_statistics(self) -> Iterator[tuple[str, torch.Tensor]]:
@@ -84,7 +84,7 @@ class Layer:
 
 
 def write_statistics(weights: Path, windows: Sequence[Sequence[int]], out: Path, tick: Tick) -> None:
-    """Read windows of token ids with the model of a weights artifact, and write a file for each of its layers."""
+    """Run windows of token ids through the model of a weights artifact, and write the statistics of each layer."""
     config = GPT2Config.from_pretrained(weights, attn_implementation="sdpa")
     total = config.n_layer * len(windows)
     with torch.inference_mode(), safe_open(weights / WEIGHTS, framework="pt") as tensors:
@@ -96,18 +96,18 @@ def write_statistics(weights: Path, windows: Sequence[Sequence[int]], out: Path,
                 hidden[place] = layer.block(x)
             save_file(dict(layer.list_statistics()), out / f"{layer.name}.safetensors")
             del layer
-            gc.collect()  # hooks and what they add to refer to each other
+            gc.collect()  # the hooks and the layer refer to each other
 
 
 def embed(tensors: Any, window: Sequence[int]) -> torch.Tensor:
-    """What the first layer is fed, (1, S, E); the table stays where it is, in the file."""
+    """Return the input (1, S, E) of the first layer. The embedding table stays in the file."""
     tokens, positions = (tensors.get_tensor(f"transformer.{name}.weight") for name in ("wte", "wpe"))
     fed: torch.Tensor = tokens[torch.tensor(window)] + positions[: len(window)]
     return fed[None]
 
 
 def open_layer(config: GPT2Config, tensors: Any, number: int) -> Layer:
-    """A block with the weights where they lie in the file."""
+    """Make a block whose weights are mapped from the file."""
     with torch.device("meta"):
         block = GPT2Block(config, number).eval()  # type: ignore[no-untyped-call]
     prefix = f"transformer.h.{number}."

@@ -1,4 +1,4 @@
-"""What PyTorch says of a model: transformers' GPT2LMHeadModel in float32, the measure of all else."""
+"""Runs transformers' GPT2LMHeadModel in float32, the reference for all measurements."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +13,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Oracle:
-    """The model of a weights artifact, in memory. 0 threads: as many as PyTorch chooses."""
+    """The model of a weights artifact, in memory. With 0 threads PyTorch chooses their number."""
 
     def __init__(self, weights: Path, threads: int = 0) -> None:
         if threads:
@@ -24,21 +24,21 @@ class Oracle:
         self.cache = DynamicCache()
 
     def read(self, tokens: Sequence[int]) -> Array:
-        """The logits (S, V) of tokens (S,) that follow nothing."""
+        """Return the logits (S, V) of tokens (S,) without a past."""
         with torch.inference_mode():
             logits: Array = self.model(torch.tensor([tokens]), use_cache=False).logits[0].numpy()
         return logits
 
     def start(self, prompt: Array) -> int:
-        """Forget what was, read the prompt (S,), give the likeliest next token."""
+        """Empty the cache, read the prompt (S,) and return the likeliest next token."""
         self.cache = DynamicCache()
-        return self.go_on(torch.from_numpy(prompt)[None])
+        return self.read_on(torch.from_numpy(prompt)[None])
 
     def step(self, token: int) -> int:
-        """Read one token on top of all before it, give the likeliest next."""
-        return self.go_on(torch.tensor([[token]]))
+        """Read one more token and return the likeliest next one."""
+        return self.read_on(torch.tensor([[token]]))
 
-    def go_on(self, tokens: torch.Tensor) -> int:
+    def read_on(self, tokens: torch.Tensor) -> int:
         with torch.inference_mode():
             made = self.model(tokens, past_key_values=self.cache, use_cache=True, logits_to_keep=1)
         return int(made.logits[0, -1].argmax())

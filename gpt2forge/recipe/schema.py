@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints
 
 from gpt2forge.stages.benchmark import Benchmark
 from gpt2forge.stages.calibrate import Calibration
-from gpt2forge.stages.convert import Source
+from gpt2forge.stages.convert import SourceSection
 from gpt2forge.stages.fuse import Fusion
 from gpt2forge.stages.quantization import Quantization
 from gpt2forge.stages.stage import Section, Target
@@ -24,7 +24,7 @@ class Recipe(Section):
     name: Annotated[str, StringConstraints(pattern=NAME.pattern, max_length=200)] = Field(
         description="what the result is published as: the name of the file without `.yaml`"
     )
-    source: Source = Field(description="the checkpoint to start from")
+    source: SourceSection = Field(description="the checkpoint to start from")
     target: Target = Field(description="the machine that the result is for")
     fusion: Fusion = Field(default=Fusion(), description="which parts of the graph are fused")
     quantization: Quantization = Field(default=Quantization().normalize(), description="how the weights are stored")

@@ -1,4 +1,4 @@
-"""benchmark: how large and fast the package is on this machine, beside PyTorch in float32 in the same run."""
+"""benchmark: measure speed and memory of the package on this machine, and of PyTorch in float32 in the same run."""
 
 import json
 from pathlib import Path
@@ -12,7 +12,7 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Benchmark(Section):
-    """`benchmark:`, how much is read and written in each round."""
+    """`benchmark:`, the number of rounds, and the tokens that each system reads and writes in a round."""
 
     prompt_tokens: Count = Field(default=64, description="how long the prompt is")
     new_tokens: Annotated[int, Field(ge=2)] = Field(default=64, description="how many tokens are written after it")
@@ -20,7 +20,7 @@ class Benchmark(Section):
 
 
 def run(inputs: Inputs, section: Benchmark, target: Target, out: Path) -> Metrics:
-    """Write `benchmark.json`: times with their spread, memory, and the share of what the machine's memory allows."""
+    """Write `benchmark.json`: times with their spread, memory, and the share of the limit set by memory bandwidth."""
     from gpt2forge.measure.speed import measure
 
     found = measure(

@@ -1,32 +1,25 @@
-"""calibrate: what a text feeds to the linear layers, kept once for every way of quantizing that looks at it."""
+"""calibrate: collect statistics of the linear layers' inputs on a text, once for all ways of quantizing."""
 
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated
 
 from pydantic import Field
 
-from gpt2forge.stages.read_texts import read_windows
+from gpt2forge.stages.read_texts import TextLimit, read_windows
 from gpt2forge.stages.stage import Inputs, Metrics, Section, Stage, Target
 
 
 class Calibration(Section):
-    """`calibration:`, the text that the quantized model is fitted to."""
+    """`calibration:`, the text that quantization is fitted to."""
 
     text: str = Field(description="a file of UTF-8 text like what the model is for, other than `verify.text`")
     tokens: Annotated[int, Field(ge=2)] = Field(default=16384, description="how many tokens of the text at most")
 
 
-class TextLimit(Protocol):
-    """What this step reads of `calibration:`; the text is read by its content."""
-
-    @property
-    def tokens(self) -> int: ...
-
-
 def run(inputs: Inputs, section: TextLimit, target: Target, out: Path) -> Metrics:
-    """Write the statistics of `model.calibration` for the model in `weights` and the file `calibration_text`.
+    """Write the statistics of `pytorch.calibration` for the model in `weights` and the file `calibration_text`.
 
-    Raises UserError when the text is not UTF-8 or too short, or the checkpoint has no tokenizer.
+    Raises UserError if the text is not UTF-8 or too short, or if the checkpoint has no tokenizer.
     """
     from gpt2forge.pytorch.calibration import write_statistics
 

@@ -1,20 +1,20 @@
-"""convert: read a checkpoint of any layout and write it as one float32 safetensors file with config and tokenizer."""
+"""convert: read a checkpoint of any format, write one float32 safetensors file with config and tokenizer."""
 
 from pathlib import Path
 
 from gpt2forge.stages.stage import Inputs, Metrics, Section, Stage, Target
 
 
-class Source(Section):
-    """`source:`, where the checkpoint lies; its path enters no key, its content does."""
+class SourceSection(Section):
+    """`source:`, the path of the checkpoint. Keys cover the content of the checkpoint, not its path."""
 
     checkpoint: str
 
 
 def run(inputs: Inputs, section: None, target: Target, out: Path) -> Metrics:
-    """Write `model.safetensors` and the files beside it that transformers needs to load it.
+    """Write `model.safetensors` and the other files that transformers needs to load it.
 
-    Raises UserError when the checkpoint is incomplete, damaged, or not a GPT-2 that can be built.
+    Raises UserError if the checkpoint is incomplete, damaged, or not a supported GPT-2.
     """
     from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint
 

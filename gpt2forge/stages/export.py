@@ -1,4 +1,4 @@
-"""export: write the GPT-2 graph in standard ONNX operators; it refers to the weights and copies none."""
+"""export: write the GPT-2 graph in standard ONNX operators. It refers to the weights and copies none."""
 
 from pathlib import Path
 
@@ -6,9 +6,9 @@ from gpt2forge.stages.stage import Inputs, Metrics, Stage, Target
 
 
 def run(inputs: Inputs, section: None, target: Target, out: Path) -> Metrics:
-    """Write `model.onnx` for the model in `weights`; its external data is that folder's `model.safetensors`.
+    """Write `model.onnx` for the model in `weights`. Its external data is that folder's `model.safetensors`.
 
-    Raises UserError when a weight is missing or does not fit config.json.
+    Raises UserError if a weight is missing or contradicts config.json.
     """
     from gpt2forge.checkpoint.config import read_config
     from gpt2forge.checkpoint.safetensors import read_header

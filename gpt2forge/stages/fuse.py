@@ -1,4 +1,4 @@
-"""fuse: rewrite the graph with ONNX Runtime's fused operators, one pass for each key of `fusion:`."""
+"""fuse: rewrite the graph with ONNX Runtime's fused operators, one pass for each field of `fusion:`."""
 
 from pathlib import Path
 
@@ -6,18 +6,18 @@ from gpt2forge.stages.stage import Inputs, Metrics, Section, Stage, Target
 
 
 class Fusion(Section):
-    """`fusion:`, the passes; each can be turned off on its own."""
+    """`fusion:`, the passes. Each can be turned off on its own."""
 
     attention: bool = True
-    skip_layer_norm: bool = False  # a prompt is slower with it: docs/performance.md
+    skip_layer_norm: bool = False  # it makes prompts slower: docs/performance.md
     gelu: bool = True
     bias: bool = True
 
 
 def run(inputs: Inputs, section: Fusion, target: Target, out: Path) -> Metrics:
-    """Write `model.onnx`, the graph after the passes that are on.
+    """Write `model.onnx`, the graph after the passes that are turned on.
 
-    Raises UserError when a pass cannot be used for this model, GraphError when the graph is not as export writes it.
+    Raises UserError if a pass does not apply to this model, GraphError if the graph is not as export writes it.
     """
     from gpt2forge.graph.model_file import read_graph, write_graph
     from gpt2forge.graph.passes.fusion import count_operators, fuse

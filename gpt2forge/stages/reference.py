@@ -1,25 +1,17 @@
-"""reference: what PyTorch says of the text in float32, kept once for all variants of a checkpoint."""
+"""reference: keep PyTorch's float32 predictions on the text, once for all variants of a checkpoint."""
 
 from pathlib import Path
-from typing import Protocol
 
-from gpt2forge.stages.read_texts import read_windows
+from gpt2forge.stages.read_texts import TextLimit, read_windows
 from gpt2forge.stages.stage import Inputs, Metrics, Stage, Target
 
-POSITION = 1300  # bytes that are kept of each
-
-
-class TextLimit(Protocol):
-    """What this step reads of `verify:`."""
-
-    @property
-    def tokens(self) -> int: ...
+POSITION = 1300  # bytes that the artifact takes for each position
 
 
 def run(inputs: Inputs, section: TextLimit, target: Target, out: Path) -> Metrics:
-    """Write the arrays of `measure.reference` for the model in `weights` and the file `text`.
+    """Write the arrays of `measure.distributions` for the model in `weights` and the file `text`.
 
-    Raises UserError when the text is not UTF-8 or too short, or the checkpoint has no tokenizer.
+    Raises UserError if the text is not UTF-8 or too short, or if the checkpoint has no tokenizer.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""verify: how far the package is from what PyTorch says of the text, and whether it does what every package must."""
+"""verify: measure how far the package diverges from the reference, and check the properties of every package."""
 
 import json
 import re
@@ -9,12 +9,12 @@ from pydantic import BeforeValidator, Field
 
 from gpt2forge.stages.stage import PACKAGE, Inputs, Metrics, Section, Stage, Target
 
-PROMPT = 32  # tokens of each prompt that the properties are tried on
+PROMPT = 32  # tokens in each prompt on which the properties are checked
 PERCENTAGE = r"^(\d+(\.\d*)?|\.\d+)%$"
 
 
 def read_share(value: Any) -> float:
-    """`0.5%` as 0.005. A bare number is refused: whether 0.5 is meant as a half or as half a percent, none can tell."""
+    """Read `0.5%` as 0.005. A bare number is refused because 0.5 could mean a half or half a percent."""
     found = re.fullmatch(PERCENTAGE, value, re.ASCII) if isinstance(value, str) else None
     if found is None or float(found[1]) > 100:
         raise ValueError("must be a percentage from `0%` to `100%`, as in `0.5%`")
@@ -26,7 +26,7 @@ Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Tolerances(Section):
-    """`verify.tolerances:`, the largest difference of a property, as a part of the logits' spread."""
+    """`verify.tolerances:`, the largest allowed difference of each property, as a share of the logits' spread."""
 
     steps_equal_pass: Amount | None = Field(default=None, description="one pass beside token by token")
     shared_equals_copied: Amount | None = Field(default=None, description="a cache in place beside one that is copied")
@@ -35,7 +35,7 @@ class Tolerances(Section):
 
 
 class Verify(Section):
-    """`verify:`, the text to measure on, and the limits: editing a limit measures nothing again."""
+    """`verify:`, the text to measure on, and the limits. No step runs again when only a limit changes."""
 
     text: str = Field(description="a file of UTF-8 text like what the model is for, which it was not trained on")
     tokens: Annotated[int, Field(ge=2)] = Field(default=8192, description="how many tokens of the text at most")

@@ -1,4 +1,4 @@
-"""onnxruntime-genai: reads a request on standard input, writes what each package goes on with."""
+"""Runs onnxruntime-genai: reads a request on standard input, writes the tokens of each package."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ import onnxruntime_genai as og
 
 
 def generate(model: og.Model, ids: Any, rows: int, longest: int, new: int) -> list[list[int]]:
-    """The `new` likeliest tokens of each row, all rows `longest` tokens long."""
+    """Return `new` tokens after each row, the likeliest each time; all rows are `longest` tokens long."""
     parameters = og.GeneratorParams(model)
     parameters.set_search_options(batch_size=rows, max_length=longest + new, do_sample=False)
     generator = og.Generator(model, parameters)
@@ -23,7 +23,7 @@ def answer(folder: str, prompts: list[str], new: int) -> dict[str, Any]:
     tokenizer = og.Tokenizer(model)
     ids = [tokenizer.encode(text) for text in prompts]
     alone = [generate(model, row, 1, len(row), new)[0] for row in ids]
-    together = tokenizer.encode_batch(prompts)  # it pads by itself, to the longest
+    together = tokenizer.encode_batch(prompts)  # pads to the longest prompt
     batch = generate(model, together, len(prompts), together.shape()[1], new)
     return {"ids": [row.tolist() for row in ids], "alone": alone, "batch": batch}
 

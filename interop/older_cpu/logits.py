@@ -1,4 +1,4 @@
-"""Writes a package's logits of rows of tokens, in a plain session of onnxruntime or in one of ours.
+"""Writes the logits of a package for rows of tokens, from a plain onnxruntime session or from ours.
 
 python logits.py PACKAGE plain|ours TOKENS.npy LOGITS.npy
 """

@@ -1,4 +1,4 @@
-"""Optimum's ORTModelForCausalLM: reads a request on standard input, writes what each package goes on with."""
+"""Runs Optimum's ORTModelForCausalLM: reads a request on standard input, writes the tokens of each package."""
 
 import json
 import sys

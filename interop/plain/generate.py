@@ -1,4 +1,4 @@
-"""Plain onnxruntime: reads a request on standard input, writes what each package goes on with."""
+"""Runs plain onnxruntime: reads a request on standard input, writes the tokens of each package."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ def open_session(folder: str) -> ort.InferenceSession:
 
 
 def generate(session: ort.InferenceSession, rows: list[list[int]], new: int) -> list[list[int]]:
-    """Pad the rows on the left to one length, (B, S), and take the likeliest token of each `new` times."""
+    """Pad the rows on the left to one length, (B, S), and generate `new` tokens after each, the likeliest each time."""
     longest = max(map(len, rows))
     ids = np.array([[0] * (longest - len(row)) + row for row in rows])
     mask = np.array([[0] * (longest - len(row)) + [1] * len(row) for row in rows])  # (B, T)

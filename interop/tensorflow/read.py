@@ -1,7 +1,7 @@
-"""Read checkpoints by TensorFlow: python -m interop.tensorflow.read VALUES CHECKPOINT...
+"""Reads checkpoints with TensorFlow: python -m interop.tensorflow.read VALUES CHECKPOINT...
 
-A checkpoint is a prefix, or a folder whose file `checkpoint` names one. VALUES is the .npz to write: the tensor `a/b`
-of the second checkpoint is its array `1/a/b`.
+A checkpoint is a prefix, or a folder whose file `checkpoint` names one. VALUES is the .npz to write; its array `1/a/b`
+is the tensor `a/b` of the second checkpoint.
 """
 
 import sys
@@ -11,7 +11,7 @@ import tensorflow as tf
 
 
 def read_tensors(checkpoint: str) -> dict[str, np.ndarray]:
-    """Read every tensor by its name; bfloat16 becomes float32, since an .npz has no such type."""
+    """Read every tensor by its name; bfloat16 becomes float32, because an .npz has no such type."""
     reader = tf.train.load_checkpoint(checkpoint)
     tensors = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
     narrow = tf.bfloat16.as_numpy_dtype

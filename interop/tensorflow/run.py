@@ -1,6 +1,6 @@
-"""Run modules one after the other in this process, which imports TensorFlow once for all of them.
+"""Runs modules one after the other in this process, so that TensorFlow is imported once for all of them.
 
-python -m interop.tensorflow.run, from the repository's folder: stdin holds a JSON list of [module, argument...].
+Usage: python -m interop.tensorflow.run, in the repository's folder. stdin holds a JSON list of [module, argument...].
 """
 
 import json

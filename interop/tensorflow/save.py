@@ -1,4 +1,4 @@
-"""Save the arrays of an .npz as TF1 variables of their names, by TensorFlow's own Saver.
+"""Saves the arrays of an .npz as TF1 variables of the same names, with TensorFlow's own Saver.
 
 python -m interop.tensorflow.save VALUES PREFIX writes PREFIX.index, .data and .meta, and `checkpoint` beside them.
 """
@@ -10,7 +10,7 @@ import tensorflow as tf
 
 
 def make_variable(name: str, values: np.ndarray, session: tf.compat.v1.Session) -> tf.Variable:
-    """Make a TF1 variable that holds these values; they are fed, so that they stay out of the graph's definition."""
+    """Make a TF1 variable that holds these values. They are fed, so that the graph definition does not hold them."""
     fed = tf.compat.v1.placeholder(values.dtype, values.shape)
     variable = tf.compat.v1.get_variable(name, initializer=fed, use_resource=False)
     session.run(variable.initializer, {fed: values})

@@ -1,4 +1,4 @@
-"""Texts from a seed that a tokenizer may trip over: every plane, every kind of space, and what GPT-2's pattern names."""
+"""Seeded texts that are hard for a tokenizer: all planes, all kinds of space, everything that GPT-2's pattern names."""
 
 import random
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ POOLS: list[list[str]] = [
 
 
 def make_texts(count: int, seed: int) -> Iterator[str]:
-    """Texts of up to MOST pieces, each from one to four pools; the same for the same seed."""
+    """Yield texts of up to MOST pieces, each from one to four pools; equal seeds yield equal texts."""
     draw = random.Random(seed)
     for _ in range(count):
         pools = draw.sample(POOLS, draw.randint(1, 4))
@@ -64,6 +64,6 @@ def make_texts(count: int, seed: int) -> Iterator[str]:
 
 
 def place_everywhere(point: int) -> str:
-    """A text where a character stands beside a letter, a digit, a space, a sign, a contraction and itself."""
+    """Return a text in which a character follows a letter, a digit, a space, a sign, a contraction and itself."""
     character = chr(point)
     return f"{character}'s {character}{character}'s1{character} a{character}b\n{character}.{character}"

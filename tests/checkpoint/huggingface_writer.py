@@ -1,4 +1,4 @@
-"""Hugging Face directories that the real transformers writes."""
+"""Writes Hugging Face directories with the real transformers."""
 
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from tests.checkpoint.tiny import END_OF_TEXT, MERGES, Shape, make_encoder
 
 
 def make_model(**changes: Any) -> GPT2LMHeadModel:
-    """A random model; no bias and no gain is trivial."""
+    """Make a random model in which no bias and no gain is trivial."""
     torch.manual_seed(0)
     shape = Shape()
     config = GPT2Config(
@@ -43,14 +43,14 @@ def make_tokenizer() -> GPT2Tokenizer:
 
 
 def write_huggingface(folder: Path, model: GPT2LMHeadModel, **options: Any) -> Path:
-    """What `save_pretrained` writes of a model and its tokenizer."""
+    """Write a model and its tokenizer with `save_pretrained`."""
     model.save_pretrained(folder, **options)
     make_tokenizer().save_pretrained(folder)
     return folder
 
 
 def change_tensors(folder: Path, change: Any) -> None:
-    """Write model.safetensors anew with what `change` makes of its tensors."""
+    """Rewrite model.safetensors with the tensors that `change` returns."""
     path = folder / "model.safetensors"
     save_file(change(load_file(path)), path, metadata={"format": "pt"})
 

@@ -1,4 +1,4 @@
-"""A tiny writer of LevelDB tables and protocol buffers, to make what TensorFlow would never write."""
+"""A small writer of LevelDB tables and protocol buffers, for contents that TensorFlow would never write."""
 
 import os
 
@@ -10,7 +10,7 @@ Entry = tuple[bytes, bytes]
 
 
 def make_table(entries: list[Entry], per_block: int = 4, restart: int = 2, compression: int = 0) -> bytes:
-    """A table of these entries, `per_block` to a block, with a whole key every `restart` entries."""
+    """Make a table of these entries, `per_block` to a block, with a whole key every `restart` entries."""
     table, handles = b"", []
     for start in range(0, len(entries), per_block):
         chunk = entries[start : start + per_block]
@@ -58,14 +58,14 @@ def make_varint(value: int) -> bytes:
 
 
 def make_field(number: int, value: int | bytes) -> bytes:
-    """A field as a varint or as bytes."""
+    """Make a field as a varint or as bytes."""
     if isinstance(value, int):
         return make_varint(number << 3) + make_varint(value)
     return make_varint(number << 3 | 2) + make_varint(len(value)) + value
 
 
 def make_entry(dtype: int, shape: tuple[int, ...], shard: int, offset: int, size: int, crc: int = 0) -> bytes:
-    """A BundleEntryProto."""
+    """Make a BundleEntryProto."""
     lengths = b"".join(make_field(2, make_field(1, length)) for length in shape)
     numbers = make_field(3, shard) + make_field(4, offset) + make_field(5, size)
     return make_field(1, dtype) + make_field(2, lengths) + numbers + make_varint(6 << 3 | 5) + crc.to_bytes(4, "little")

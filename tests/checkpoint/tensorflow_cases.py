@@ -1,8 +1,8 @@
-"""Let TensorFlow write each case's checkpoint into the folder of its name, whose hparams.json names its shape.
+"""Lets TensorFlow write each case's checkpoint into the folder of its name, whose hparams.json holds its shape.
 
     python -m tests.checkpoint.tensorflow_cases FOLDER CASE...
 
-A program of its own in TensorFlow's environment: tests/checkpoint/tensorflow_writer.py runs it.
+tests/checkpoint/tensorflow_writer.py runs this program in TensorFlow's environment.
 """
 
 import json
@@ -41,7 +41,7 @@ def add_nothing(variables: list[tf.Variable]) -> None:
 
 
 def add_optimizer(variables: list[tf.Variable]) -> None:
-    """Add what fine-tuning leaves: Adam's slots, its powers, and a counter."""
+    """Add the variables that fine-tuning leaves: Adam's slots, its powers, and a counter."""
     step = tf.compat.v1.train.get_or_create_global_step()
     loss = tf.add_n([tf.reduce_sum(variable) for variable in variables])
     tf.compat.v1.train.AdamOptimizer().minimize(loss, global_step=step)
@@ -98,7 +98,7 @@ SAVE = {
 
 
 def main(folder: str, *cases: str) -> None:
-    place = Path(os.path.relpath(folder))  # the Saver's pointer has the name alone of what a relative path leads to
+    place = Path(os.path.relpath(folder))  # with a relative path the Saver's pointer holds only the name
     for case in cases:
         SAVE[case](place / case)
 

@@ -1,6 +1,6 @@
-"""Tiny checkpoints that the real TensorFlow writes, each in a way that is met in practice.
+"""Lets the real TensorFlow write tiny checkpoints, each in a way that occurs in practice.
 
-    python -m tests.checkpoint.tensorflow_writer FOLDER CASE...   each case into a folder of its name
+    python -m tests.checkpoint.tensorflow_writer FOLDER CASE...   writes each case into a folder of its name
 
 The checkpoints under tests/data are those of openai, run1, mixed and partitioned.
 """
@@ -21,7 +21,7 @@ SHAPES = {
 
 
 def prepare(folder: Path, *cases: str) -> Command:
-    """Write the texts of these cases; name the module that writes their weights in TensorFlow's process."""
+    """Write the texts of these cases. Return the command that writes their weights in TensorFlow's process."""
     for case in cases:
         write_openai_texts(folder / case, SHAPES[case])
     return ("tests.checkpoint.tensorflow_cases", str(folder.absolute()), *cases)

@@ -1,4 +1,4 @@
-"""config.json, as transformers writes it and as it should not be."""
+"""config.json as transformers writes it, and the message for each fault in it."""
 
 import json
 from dataclasses import fields
@@ -117,7 +117,7 @@ def test_second_name_of_a_number_is_understood_and_must_not_differ(first: str, s
     alone = {key: given for key, given in PLAIN.items() if key != first} | {second: value}
     assert parse_config(alone, PATH) == parse_config(PLAIN | {second: value}, PATH) == parse_config(PLAIN, PATH)
     assert refusal(**{second: 1}) == (
-        f"config.json: `{first}: {value}` and `{second}: 1` mean the same; keep the right one"
+        f"config.json: `{first}: {value}` and `{second}: 1` are two names of one key; keep the right one"
     )
 
 

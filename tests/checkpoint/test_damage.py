@@ -1,4 +1,4 @@
-"""Damaged checkpoints: either the very same tensors come out, or one line says what is wrong. Nothing else happens."""
+"""A damaged checkpoint yields either exactly the same tensors or one line that says what is wrong."""
 
 import json
 import shutil
@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from gpt2forge.checkpoint.convert_checkpoint import read_checkpoint
 from gpt2forge.checkpoint.describe import describe_checkpoint
 from gpt2forge.checkpoint.detect import find_checkpoint
-from gpt2forge.checkpoint.tensors import read_pieces
+from gpt2forge.checkpoint.read_tensors import read_pieces
 from gpt2forge.checkpoint.tf1.leveldb import read_table
 from gpt2forge.errors import UserError
 from tests.checkpoint.huggingface_writer import make_model, write_huggingface
@@ -53,8 +53,8 @@ def damage(content: bytes, data: st.DataObject) -> bytes:
     return content[:at] + others + content[at + (len(others) if kind == "change" else 0) :]
 
 
-def tell(folder: Path, path: Path, content: bytes) -> dict[str, bytes] | str:
-    """What comes of a folder in which one file has another content: its tensors or the error."""
+def read_damaged(folder: Path, path: Path, content: bytes) -> dict[str, bytes] | str:
+    """Return the tensors of a folder in which one file has other content, or the error."""
     before = path.read_bytes()
     try:
         path.write_bytes(content)
@@ -73,7 +73,7 @@ def tell(folder: Path, path: Path, content: bytes) -> dict[str, bytes] | str:
 @given(st.data())
 def test_damaged_tf1_weights_and_index_never_give_other_tensors(tf1: Path, data: st.DataObject) -> None:
     path = tf1 / data.draw(st.sampled_from(("model.ckpt.index", *SHARDS)))
-    found = tell(tf1, path, damage(path.read_bytes(), data))
+    found = read_damaged(tf1, path, damage(path.read_bytes(), data))
     assert isinstance(found, str) or found == load(tf1)
 
 
@@ -81,7 +81,7 @@ def test_damaged_tf1_weights_and_index_never_give_other_tensors(tf1: Path, data:
 @given(st.data())
 def test_damaged_tf1_texts_end_in_one_line(tf1: Path, data: st.DataObject) -> None:
     path = tf1 / data.draw(st.sampled_from(TF1_FILES))
-    found = tell(tf1, path, damage(path.read_bytes(), data))
+    found = read_damaged(tf1, path, damage(path.read_bytes(), data))
     assert isinstance(found, str) or found == load(tf1)
 
 
@@ -92,8 +92,8 @@ def test_changed_entry_under_a_fitting_checksum_ends_in_one_line(tf1: Path, data
     entries = dict(read_table(path.read_bytes()))
     key = data.draw(st.sampled_from(sorted(entries)))
     entries[key] = damage(entries[key] or b"\0", data)
-    found = tell(tf1, path, make_table(sorted(entries.items())))
-    # A changed type of equal width gives other values from the same bytes: the checksum is of the bytes.
+    found = read_damaged(tf1, path, make_table(sorted(entries.items())))
+    # A changed type of equal width yields other values from the same bytes: the checksum covers the bytes only.
     assert isinstance(found, str) or found.keys() == load(tf1).keys()
 
 
@@ -101,7 +101,7 @@ def test_changed_entry_under_a_fitting_checksum_ends_in_one_line(tf1: Path, data
 @given(st.data())
 def test_damaged_hugging_face_directory_ends_in_one_line(huggingface: Path, data: st.DataObject) -> None:
     path = huggingface / data.draw(st.sampled_from(HUGGING_FACE_FILES))
-    found = tell(huggingface, path, damage(path.read_bytes(), data))
+    found = read_damaged(huggingface, path, damage(path.read_bytes(), data))
     # Safetensors has no checksums: a changed weight is another weight.
     assert isinstance(found, str) or found.keys() == load(huggingface).keys()
 
@@ -118,5 +118,5 @@ def test_arbitrary_json_in_place_of_a_text_ends_in_one_line(tf1: Path, huggingfa
     whole = json.loads((folder / name).read_bytes())
     for key in data.draw(st.lists(st.sampled_from(sorted(whole)), max_size=3)):
         whole[key] = data.draw(values)
-    found = tell(folder, folder / name, json.dumps(whole).encode())
+    found = read_damaged(folder, folder / name, json.dumps(whole).encode())
     assert isinstance(found, str) or found.keys() == load(folder).keys()

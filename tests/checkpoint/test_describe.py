@@ -1,4 +1,4 @@
-"""What `inspect` tells of a checkpoint."""
+"""The description of a checkpoint that `inspect` shows."""
 
 from pathlib import Path
 

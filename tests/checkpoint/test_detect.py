@@ -1,4 +1,4 @@
-"""Which checkpoint a folder holds, and which files of it count."""
+"""Finding the checkpoint in a folder and the files that belong to it."""
 
 import json
 import shutil
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from gpt2forge.checkpoint.detect import WHAT_TO_PUT, find_checkpoint
+from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.errors import UserError
 from tests.checkpoint.tiny import DATA
 
@@ -33,7 +33,7 @@ def make(folder: Path, *names: str) -> Path:
 
 def test_openai_layout_is_found() -> None:
     found = find_checkpoint(DATA / "openai")
-    assert (found.layout, found.prefix, found.shards) == ("tf1", "model.ckpt", ("model.ckpt.data-00000-of-00001",))
+    assert (found.format.name, found.weights) == ("tf1", ("model.ckpt.data-00000-of-00001",))
     assert found.files == (
         "checkpoint", "encoder.json", "hparams.json", "model.ckpt.data-00000-of-00001", "model.ckpt.index", "vocab.bpe",
     )  # fmt: skip
@@ -57,13 +57,13 @@ def test_other_steps_and_graphs_and_logs_do_not_count(tmp_path: Path) -> None:
 
 def test_all_shards_are_found_in_order() -> None:
     found = find_checkpoint(DATA / "mixed")
-    assert found.shards == tuple(f"model.ckpt.data-0000{number}-of-00003" for number in range(3))
+    assert found.weights == tuple(f"model.ckpt.data-0000{number}-of-00003" for number in range(3))
 
 
 def test_only_index_needs_no_pointer(tmp_path: Path) -> None:
     folder = copy("run1", tmp_path)
     (folder / "checkpoint").unlink()
-    assert find_checkpoint(folder).prefix == "model-1000"
+    assert "model-1000.index" in find_checkpoint(folder).files
 
 
 def test_several_indexes_without_a_pointer_are_named(tmp_path: Path) -> None:
@@ -71,14 +71,18 @@ def test_several_indexes_without_a_pointer_are_named(tmp_path: Path) -> None:
     (folder / "checkpoint").unlink()
     make(folder, "model-900.index")
     assert refusal(folder) == (
-        f"{folder}: holds `model-1000.index`, `model-900.index` and no `checkpoint` file that names one"
+        f"{folder}: holds `model-1000.index`, `model-900.index`, but no file `checkpoint` that names one of them"
     )
 
 
 @pytest.mark.parametrize("exists", [True, False])
 def test_no_checkpoint_says_what_to_put_where(tmp_path: Path, exists: bool) -> None:
     folder = tmp_path if exists else tmp_path / "gone"
-    assert refusal(folder) == f"no checkpoint at `{folder}`: {WHAT_TO_PUT}"
+    assert refusal(folder) == (
+        f"no checkpoint at `{folder}`: put one of these there: "
+        "OpenAI's files (checkpoint, model.ckpt.*, hparams.json, encoder.json, vocab.bpe); "
+        "a Hugging Face directory (config.json, model.safetensors, tokenizer.json)"
+    )
 
 
 def test_missing_texts_are_named(tmp_path: Path) -> None:
@@ -103,21 +107,21 @@ def test_index_without_shards_is_refused(tmp_path: Path) -> None:
 def test_shards_of_two_writings_are_refused(tmp_path: Path) -> None:
     folder = make(copy("openai", tmp_path), "model.ckpt.data-00000-of-00002")
     assert refusal(folder) == (
-        f"{folder}: `.data-*` files of several writings for `model.ckpt.index`; copy the whole checkpoint there"
+        f"{folder}: `.data-*` files of several checkpoints for `model.ckpt.index`; copy the whole checkpoint there"
     )
 
 
 def test_two_checkpoints_in_one_folder_are_refused(tmp_path: Path) -> None:
     folder = make(copy("openai", tmp_path), "config.json", "model.safetensors")
     assert refusal(folder) == (
-        f"{folder}: holds a TensorFlow and a Hugging Face checkpoint; keep one of them in a folder"
+        f"{folder}: holds checkpoints of 2 formats (TensorFlow, Hugging Face); keep one in a folder"
     )
 
 
 def test_hugging_face_directory_is_found(tmp_path: Path) -> None:
     make(tmp_path, "config.json", "model.safetensors", "tokenizer.json", "training_args.bin", "pytorch_model.bin")
     found = find_checkpoint(tmp_path)
-    assert (found.layout, found.shards) == ("huggingface", ("model.safetensors",))
+    assert (found.format.name, found.weights) == ("huggingface", ("model.safetensors",))
     assert found.files == ("config.json", "model.safetensors", "tokenizer.json")
 
 
@@ -126,7 +130,7 @@ def test_hugging_face_shards_are_those_of_the_index(tmp_path: Path) -> None:
     make(tmp_path, "config.json", "vocab.json", "merges.txt", "other.safetensors", *shards)
     index = {"metadata": {}, "weight_map": {"wte.weight": shards[1], "wpe.weight": shards[0]}}
     (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
-    assert find_checkpoint(tmp_path).shards == tuple(shards)
+    assert find_checkpoint(tmp_path).weights == tuple(shards)
 
 
 @pytest.mark.parametrize("name", ["../x.safetensors", "/etc/passwd", "gone.safetensors", "config.json", 3])
@@ -137,20 +141,22 @@ def test_hugging_face_index_cannot_leave_the_folder(tmp_path: Path, name: object
     make(folder, "config.json", "tokenizer.json")
     path = folder / "model.safetensors.index.json"
     path.write_text(json.dumps({"weight_map": {"wte.weight": name}}))
-    assert refusal(folder) == f"{path}: `wte.weight` lies in `{name}`, which is not a safetensors file beside it"
+    assert refusal(folder) == (
+        f"{path}: `wte.weight` lies in `{name}`, which is not a safetensors file beside it; is the download complete?"
+    )
 
 
 def test_pickle_is_refused_with_what_to_do(tmp_path: Path) -> None:
     make(tmp_path, "config.json", "pytorch_model.bin", "tokenizer.json")
     assert refusal(tmp_path) == (
-        f"{tmp_path}: `pytorch_model.bin` is a pickle, which is not opened; "
-        "write it anew with `model.save_pretrained(folder, safe_serialization=True)`"
+        f"{tmp_path}: `pytorch_model.bin` is a pickle, which is not opened because it can run code; "
+        "write it again with `model.save_pretrained(folder, safe_serialization=True)`"
     )
 
 
 def test_config_without_weights_is_refused(tmp_path: Path) -> None:
     make(tmp_path, "config.json", "tokenizer.json")
-    assert refusal(tmp_path) == f"{tmp_path}: has config.json, but no `model.safetensors`; {WHAT_TO_PUT}"
+    assert refusal(tmp_path) == f"{tmp_path}: has config.json, but no `model.safetensors`; put it there"
 
 
 def test_missing_tokenizer_is_refused(tmp_path: Path) -> None:
@@ -161,7 +167,5 @@ def test_missing_tokenizer_is_refused(tmp_path: Path) -> None:
 
 
 def test_finding_imports_nothing_heavy() -> None:
-    code = (
-        "import sys; import gpt2forge.checkpoint.detect; print({'numpy', 'tokenizers', 'pydantic'} & set(sys.modules))"
-    )
+    code = "import sys; import gpt2forge.checkpoint.detect; print({'ml_dtypes', 'numpy', 'pydantic', 'tokenizers', 'torch'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "set()\n"

@@ -1,4 +1,4 @@
-"""The tokenizer of a Hugging Face directory, new and old."""
+"""Reading the tokenizer of a Hugging Face directory of new and old versions of transformers."""
 
 import json
 from pathlib import Path
@@ -6,9 +6,10 @@ from typing import Any
 
 import pytest
 
-from gpt2forge.checkpoint.detect import Checkpoint, find_checkpoint
+from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.huggingface.huggingface_vocabulary import read_huggingface_vocabulary
-from gpt2forge.checkpoint.vocabulary import END_OF_TEXT, Added, Vocabulary, read_openai_vocabulary
+from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary
+from gpt2forge.checkpoint.vocabulary import END_OF_TEXT, Added, Vocabulary
 from gpt2forge.errors import UserError
 from tests.checkpoint.huggingface_writer import make_model, make_tokenizer, split_tokenizer, write_huggingface
 from tests.checkpoint.tiny import DATA
@@ -67,7 +68,9 @@ def test_tokens_added_by_old_versions_are_kept(tiny: Path) -> None:
 
 def test_role_of_an_unknown_token_is_refused(tiny: Path) -> None:
     change(tiny / "tokenizer_config.json", eos_token="<eos>")
-    assert refusal(tiny) == f"{tiny}: the tokenizer's eos_token `<eos>` is none of its tokens; save it anew"
+    assert (
+        refusal(tiny) == f"{tiny}: the tokenizer's eos_token `<eos>` is not one of its tokens; save the tokenizer again"
+    )
 
 
 @pytest.mark.parametrize(
@@ -102,5 +105,5 @@ def test_added_token_that_is_none_is_refused(tiny: Path, row: object) -> None:
 def test_only_the_files_of_the_checkpoint_are_read(tiny: Path) -> None:
     found = find_checkpoint(tiny)
     (tiny / "special_tokens_map.json").write_text("not JSON")
-    kept = Checkpoint(found.folder, found.layout, found.prefix, found.files)
-    assert read_huggingface_vocabulary(kept).size == 260
+    assert "special_tokens_map.json" not in found.files
+    assert read_huggingface_vocabulary(found).size == 260

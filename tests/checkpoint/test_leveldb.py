@@ -1,4 +1,4 @@
-"""LevelDB tables: what was written comes back, what is damaged is refused."""
+"""The entries of a LevelDB table come back as written, and a damaged table is refused."""
 
 import contextlib
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpt2forge.checkpoint.tf1.leveldb import LARGEST_KEYS, read_table
+from gpt2forge.checkpoint.tf1.leveldb import LARGEST_KEYS, mask, read_table, unmask
 from tests.checkpoint.table_writer import make_block, make_footer, make_table, make_varint, seal
 from tests.checkpoint.tiny import DATA
 
@@ -17,6 +17,11 @@ ENTRIES = [(b"", b"header"), (b"model/h0/a", b"1"), (b"model/h0/b", b"2" * 200),
 def test_entries_come_back_as_written(entries: dict[bytes, bytes], per_block: int, restart: int) -> None:
     ordered = sorted(entries.items())
     assert list(read_table(make_table(ordered, per_block, restart))) == ordered
+
+
+@given(st.integers(0, (1 << 32) - 1))
+def test_masked_checksum_can_be_unmasked(crc: int) -> None:
+    assert unmask(mask(crc)) == crc
 
 
 def test_tensorflow_index_is_a_table() -> None:
@@ -46,7 +51,7 @@ def test_cut_off_table_is_refused(length: int) -> None:
 
 @pytest.mark.parametrize(("compression", "name"), [(1, "snappy"), (2, "zlib"), (4, "zstd"), (9, "9")])
 def test_compressed_block_is_refused_by_name(compression: int, name: str) -> None:
-    with pytest.raises(ValueError, match=rf"a block is compressed \({name}\), which is not read"):
+    with pytest.raises(ValueError, match=rf"a block is compressed \({name}\), which is not supported"):
         list(read_table(make_table(ENTRIES, compression=compression)))
 
 

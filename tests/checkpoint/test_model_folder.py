@@ -1,4 +1,4 @@
-"""Writing the weights takes the memory of a piece, whatever a tensor's size."""
+"""Writing the weights needs the memory of a piece, whatever the size of a tensor."""
 
 import tracemalloc
 from pathlib import Path
@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from gpt2forge.checkpoint.contents import SourceTensor
 from gpt2forge.checkpoint.model_folder import write_weights
-from gpt2forge.checkpoint.tensors import PIECE, Stored
+from gpt2forge.checkpoint.read_tensors import PIECE
 from gpt2forge.digest import digest_file
 from gpt2forge.errors import UserError
 
@@ -18,11 +19,11 @@ def test_value_that_is_not_finite_is_refused(tmp_path: Path, value: float) -> No
     values = np.zeros(PIECE + 5, np.float32)
     values[PIECE + 2] = value
     values.tofile(tmp_path / "source")
-    tensor = Stored("wte", "F32", values.shape, tmp_path / "source", 0, values.nbytes, None)
+    tensor = SourceTensor("wte", "F32", values.shape, tmp_path / "source", 0, values.nbytes)
     with pytest.raises(UserError) as error:
         write_weights((tensor,), tmp_path, lambda done, total: None)
     where = f"{tmp_path / 'source'}: `wte`"
-    assert str(error.value) == f"{where} is not finite everywhere; start from an earlier checkpoint"
+    assert str(error.value) == f"{where} holds values that are not finite; start from an earlier checkpoint"
 
 
 def test_memory_is_a_piece_and_not_a_tensor(tmp_path: Path) -> None:
@@ -31,7 +32,7 @@ def test_memory_is_a_piece_and_not_a_tensor(tmp_path: Path) -> None:
     )  # 64 MB, a stride of write-back
     path = tmp_path / "source"
     values.tofile(path)
-    tensors = tuple(Stored(name, "F32", values.shape, path, 0, values.nbytes, None) for name in ("a", "b"))
+    tensors = tuple(SourceTensor(name, "F32", values.shape, path, 0, values.nbytes) for name in ("a", "b"))
     tracemalloc.start()
     written = write_weights(tensors, tmp_path, lambda done, total: None)
     _, peak = tracemalloc.get_traced_memory()

@@ -1,4 +1,4 @@
-"""The published tokenizer gives OpenAI's ids, as tiktoken finds them in the same files."""
+"""The published tokenizer gives OpenAI's ids: those that tiktoken gives from the same files."""
 
 import random
 import shutil
@@ -17,7 +17,7 @@ from tests.workshop import ROOT, Workshop
 
 COUNT = 10_000
 MEGABYTE = 1_000_000
-SECONDS = 30  # of processor time for a megabyte, which takes one; if time grew with the square, it would take hours
+SECONDS = 30  # processor time for a megabyte; it takes 1 s, and hours if time grew with the square
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ def test_transformers_gives_the_same_ids_with_and_without_tokenizer_json(
 
 
 def insert_end(count: int, seed: int) -> list[str]:
-    """Texts with whole and broken end-of-text tokens in them."""
+    """Return texts with whole and broken end-of-text tokens in them."""
     draw, texts = random.Random(seed), []
     for text in make_texts(count, seed):
         place = draw.randint(0, len(text))
@@ -78,7 +78,7 @@ def insert_end(count: int, seed: int) -> list[str]:
 
 
 def test_end_of_text_in_a_text_is_the_token_as_in_transformers(tokenizer: Tokenizer, openai: Encoding) -> None:
-    """Our choice; OpenAI's own encoder spells it out, and so does ours when it is told to."""
+    """Check our choice. OpenAI's own encoder spells the token out, and so does ours with `encode_special_tokens`."""
     plain = Tokenizer.from_str(tokenizer.to_str())
     plain.encode_special_tokens = True
     for text in insert_end(2000, seed=4):
@@ -89,7 +89,7 @@ def test_end_of_text_in_a_text_is_the_token_as_in_transformers(tokenizer: Tokeni
 
 
 def test_any_ids_are_decoded_as_openai_does(tokenizer: Tokenizer, openai: Encoding) -> None:
-    """Bytes that make no character become U+FFFD, one for each longest part of a character."""
+    """Check that invalid bytes become U+FFFD, one for each longest part of a character."""
     draw, count = random.Random(5), tokenizer.get_vocab_size()
     few = list(range(256))  # single bytes: most are no text
     for _ in range(COUNT):
@@ -112,7 +112,7 @@ def test_any_ids_are_decoded_as_openai_does(tokenizer: Tokenizer, openai: Encodi
             ("日", MEGABYTE),
             ("👩‍👩‍👧‍👦", MEGABYTE),
         ),
-        *((" ", 50_000), ("\n", 50_000)),  # of a megabyte of spaces tiktoken's pattern overflows the stack
+        *((" ", 50_000), ("\n", 50_000)),  # tiktoken's pattern overflows the stack on a megabyte of spaces
     ],
     ids=["code", "letter", "words", "digit", "sign", "ideograph", "emoji", "spaces", "line ends"],
 )

@@ -1,4 +1,4 @@
-"""The `checkpoint` file, also one that another machine wrote."""
+"""Reading the file `checkpoint`, including one that another machine wrote."""
 
 from pathlib import Path
 

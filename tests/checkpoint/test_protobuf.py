@@ -1,4 +1,4 @@
-"""Numbers and messages on the wire."""
+"""The numbers and fields of protocol buffer messages."""
 
 import contextlib
 

@@ -1,4 +1,4 @@
-"""Directories that transformers wrote, in one file or several, with old names and new ones."""
+"""Directories that transformers wrote, with one weights file or several, with old names and new ones."""
 
 import json
 from pathlib import Path
@@ -12,9 +12,11 @@ pytest.importorskip("torch")
 
 import torch
 
+from gpt2forge.checkpoint.contents import Contents
+from gpt2forge.checkpoint.convert_checkpoint import resolve_head
 from gpt2forge.checkpoint.detect import find_checkpoint
-from gpt2forge.checkpoint.huggingface.read_huggingface import read_huggingface, settle_head
-from gpt2forge.checkpoint.tensors import Contents, read_pieces
+from gpt2forge.checkpoint.huggingface.read_huggingface import read_huggingface
+from gpt2forge.checkpoint.read_tensors import read_pieces
 from gpt2forge.errors import UserError
 from tests.checkpoint.huggingface_writer import change_tensors, make_model, write_huggingface
 
@@ -22,7 +24,7 @@ WTE, HEAD = "transformer.wte.weight", "lm_head.weight"
 
 
 def load(folder: Path) -> Contents:
-    return settle_head(read_huggingface(find_checkpoint(folder)))
+    return resolve_head(read_huggingface(find_checkpoint(folder)))
 
 
 def gather(contents: Contents) -> dict[str, np.ndarray]:
@@ -33,7 +35,7 @@ def gather(contents: Contents) -> dict[str, np.ndarray]:
 
 
 def assert_holds(folder: Path, model: Any) -> None:
-    """Every tensor but a tied head, bit for bit."""
+    """Assert that the folder holds every tensor of the model but a tied head, bit for bit."""
     state = model.state_dict()
     found = gather(load(folder))
     assert set(found) == set(state) - ({HEAD} if model.config.tie_word_embeddings else set())
@@ -64,7 +66,7 @@ def test_one_file_comes_out_bit_for_bit(tiny: Path) -> None:
 def test_shards_come_out_bit_for_bit(tmp_path: Path) -> None:
     model = make_model()
     write_huggingface(tmp_path, model, max_shard_size="6KB")
-    assert len(find_checkpoint(tmp_path).shards) > 2
+    assert len(find_checkpoint(tmp_path).weights) > 2
     assert_holds(tmp_path, model)
 
 
@@ -128,15 +130,15 @@ def test_missing_tensor_is_named(tiny: Path) -> None:
 def test_unknown_tensor_is_refused_by_name(tiny: Path) -> None:
     change_tensors(tiny, lambda tensors: tensors | {"score.weight": torch.zeros(2, 8)})
     assert refusal(tiny) == (
-        f"{tiny / 'model.safetensors'}: holds `score.weight`, which is no part of a GPT-2 with 2 layers; "
-        "write it anew with `GPT2LMHeadModel.from_pretrained(...).save_pretrained(...)`"
+        f"{tiny / 'model.safetensors'}: holds `score.weight`, which a GPT-2 with 2 layers does not have; "
+        "write it again with `GPT2LMHeadModel.from_pretrained(...).save_pretrained(...)`"
     )
 
 
 def test_tensor_of_another_shape_is_refused(tiny: Path) -> None:
     change_config(tiny, n_positions=9)
     assert refusal(tiny) == (
-        f"{tiny / 'model.safetensors'}: `transformer.wpe.weight` has the shape [8, 8], but config.json makes it [9, 8]; "
+        f"{tiny / 'model.safetensors'}: `transformer.wpe.weight` has the shape [8, 8], but by config.json it must be [9, 8]; "
         f"is {tiny / 'config.json'} the one of this checkpoint?"
     )
 
@@ -157,7 +159,7 @@ def test_index_that_names_the_wrong_shard_is_refused(tmp_path: Path) -> None:
     index["weight_map"][WTE] = wrong
     path.write_text(json.dumps(index))
     assert refusal(tmp_path) == (
-        f"{tmp_path / wrong}: `{WTE}` is missing, which the index says it holds; is the download complete?"
+        f"{tmp_path / wrong}: `{WTE}` is missing, although the index names this file for it; is the download complete?"
     )
 
 

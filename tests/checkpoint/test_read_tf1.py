@@ -1,4 +1,4 @@
-"""Checkpoints that TensorFlow wrote, read without it, bit for bit."""
+"""Checkpoints that TensorFlow wrote are read without TensorFlow, bit for bit."""
 
 import json
 import shutil
@@ -8,8 +8,9 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+from gpt2forge.checkpoint.contents import Contents, SourceTensor
 from gpt2forge.checkpoint.detect import find_checkpoint
-from gpt2forge.checkpoint.tensors import Contents, Stored, read_pieces
+from gpt2forge.checkpoint.read_tensors import read_pieces
 from gpt2forge.checkpoint.tf1.leveldb import read_table
 from gpt2forge.checkpoint.tf1.read_tf1 import read_tf1
 from gpt2forge.errors import UserError
@@ -26,7 +27,7 @@ def load(folder: Path) -> Contents:
     return read_tf1(find_checkpoint(folder), 0)
 
 
-def gather(tensor: Stored) -> np.ndarray:
+def gather(tensor: SourceTensor) -> np.ndarray:
     return np.concatenate([piece.copy() for piece in read_pieces(tensor)]).reshape(tensor.shape)
 
 
@@ -44,7 +45,7 @@ def refusal(folder: Path) -> str:
 
 
 def rewrite(folder: Path, changes: dict[bytes, bytes | None]) -> Path:
-    """Replace entries of an index (None: leave out) and seal it again, so that every block's checksum fits."""
+    """Replace entries of an index (None removes one) and write it again with checksums that match."""
     path = folder / INDEX
     entries = dict(read_table(path.read_bytes())) | changes
     path.write_bytes(make_table(sorted((key, value) for key, value in entries.items() if value is not None)))
@@ -93,7 +94,7 @@ def test_what_fine_tuning_left_is_left_out() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif(bool(NO_WHEEL), reason=NO_WHEEL)
 def test_tensorflow_reads_the_same(tmp_path: Path) -> None:
-    """Freshly written and kept checkpoints against tf.train.load_checkpoint."""
+    """Compare fresh and kept checkpoints with what tf.train.load_checkpoint reads."""
     fresh = tensorflow_writer.prepare(tmp_path, "large", "run1")
     prefixes = [tmp_path / "large/model.ckpt", tmp_path / "run1/model-1000", DATA / "openai/model.ckpt"]
     prefixes.append(DATA / "mixed/model.ckpt")
@@ -109,7 +110,7 @@ def test_tensorflow_reads_the_same(tmp_path: Path) -> None:
 def test_partitioned_tensor_is_refused_by_name() -> None:
     folder = DATA / "partitioned"
     assert refusal(folder) == (
-        f"{folder / INDEX}: `model/wte` was saved in partitions, which is not read; "
+        f"{folder / INDEX}: `model/wte` was saved in partitions, which is not supported; "
         "save the checkpoint without a partitioner"
     )
 
@@ -117,7 +118,7 @@ def test_partitioned_tensor_is_refused_by_name() -> None:
 def test_other_shape_names_tensor_and_both_shapes_and_files(openai: Path) -> None:
     (openai / "hparams.json").write_text(json.dumps(vars(DEEP) | {"n_ctx": 9}))
     assert refusal(openai) == (
-        f"{openai / INDEX}: `model/wpe` has the shape [8, 4], but hparams.json makes it [9, 4]; "
+        f"{openai / INDEX}: `model/wpe` has the shape [8, 4], but by hparams.json it must be [9, 4]; "
         f"is {openai / 'hparams.json'} the one of this checkpoint?"
     )
 
@@ -155,7 +156,7 @@ def test_changed_weight_is_noticed(openai: Path) -> None:
     data[-1] ^= 1
     (openai / SHARD).write_bytes(data)
     assert refusal(openai) == (
-        f"{openai / SHARD}: the checksum of `transformer.wte.weight` does not fit; copy the file there again"
+        f"{openai / SHARD}: the checksum of `transformer.wte.weight` does not match; copy the file there again"
     )
 
 
@@ -179,7 +180,7 @@ def test_cut_off_shard_is_noticed(openai: Path) -> None:
             "{index}: `model/wte` has 8796093022208 bytes, which is not [260, 4] of",
         ),
         (make_entry(1, (260, 4), 0, 0, -4), "{index}: `model/wte` has -4 bytes, which is not [260, 4] of"),
-        (make_entry(1, (1 << 40, 4), 0, 0, 1 << 44), "{index}: `model/wte` has the shape [1099511627776, 4], but hpar"),
+        (make_entry(1, (1 << 40, 4), 0, 0, 1 << 44), "{index}: `model/wte` has the shape [1099511627776, 4], but by h"),
         (make_entry(1, (260, 4), 7, 0, 4160), "{index}: `model/wte` lies in shard 7 of 1"),
         (
             make_entry(9, (260, 4), 0, 0, 8320),
@@ -220,7 +221,7 @@ def test_hostile_entry_is_refused_in_one_line(openai: Path, entry: bytes, messag
     [
         (make_field(1, 2), "it belongs to 2 .data files, not 1"),
         (make_field(1, 1) + make_field(2, 1), "it was written on a big-endian machine"),
-        (make_field(1, 1) + make_field(3, make_field(1, 9) + make_field(2, 2)), "it is of version 9, this reads 1"),
+        (make_field(1, 1) + make_field(3, make_field(1, 9) + make_field(2, 2)), "it has version 9; only 1 can be read"),
     ],
 )
 def test_header_of_another_kind_is_refused(openai: Path, header: bytes, fault: str) -> None:

@@ -1,4 +1,4 @@
-"""One safetensors file: what is written is what safetensors reads, and a bad header is refused."""
+"""The library safetensors reads the files that are written, and a bad header is refused."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import load_file, save_file
 
-from gpt2forge.checkpoint.safetensors import ALIGNMENT, DTYPES, read_header, write_float32
+from gpt2forge.checkpoint.dtypes import DTYPES
+from gpt2forge.checkpoint.safetensors import read_header
+from gpt2forge.checkpoint.write_safetensors import ALIGNMENT, write_float32
 from gpt2forge.digest import Written, digest_bytes
 from gpt2forge.errors import UserError
 
@@ -53,7 +55,7 @@ def test_header_and_mapped_values_are_those_that_safetensors_wrote(tmp_path: Pat
 
 
 def test_too_few_values_are_a_bug_and_not_a_file(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"wrote \d+ bytes where the header says \d+"):
+    with pytest.raises(ValueError, match=r"wrote \d+ bytes, but the header says \d+"):
         write_float32(tmp_path / "x", {"a": (3,)}, [np.zeros(2, np.float32)])
 
 

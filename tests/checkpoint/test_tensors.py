@@ -1,4 +1,4 @@
-"""A tensor's values in pieces: every one once, in order, checked."""
+"""Reading a tensor in pieces yields every value once, in order, checked."""
 
 from pathlib import Path
 
@@ -6,15 +6,21 @@ import google_crc32c
 import numpy as np
 import pytest
 
-from gpt2forge.checkpoint.tensors import PIECE, Stored, hold_same_values, read_pieces
-from gpt2forge.checkpoint.tf1.leveldb import mask
+from gpt2forge.checkpoint.contents import SourceTensor
+from gpt2forge.checkpoint.dtypes import DTYPES
+from gpt2forge.checkpoint.read_tensors import PIECE, hold_same_values, read_pieces
+from gpt2forge.checkpoint.safetensors import ITEM_SIZES
 from gpt2forge.errors import UserError
 
 
-def store(path: Path, values: np.ndarray, dtype: str, before: int = 3) -> Stored:
+def store(path: Path, values: np.ndarray, dtype: str, before: int = 3) -> SourceTensor:
     path.write_bytes(b"x" * before + values.tobytes() + b"y")
-    crc = mask(google_crc32c.value(values.tobytes()))
-    return Stored("wte", dtype, values.shape, path, before, values.nbytes, crc)
+    crc = google_crc32c.value(values.tobytes())
+    return SourceTensor("wte", dtype, values.shape, path, before, values.nbytes, crc)
+
+
+def test_sizes_of_types_are_those_of_numpy() -> None:
+    assert {name: dtype.itemsize for name, dtype in DTYPES.items()} == ITEM_SIZES
 
 
 @pytest.mark.parametrize("count", [0, 1, PIECE - 1, PIECE, PIECE + 1, 2 * PIECE + 5])
@@ -40,7 +46,7 @@ def test_file_that_shrank_is_noticed(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:20])
     with pytest.raises(UserError) as error:
         list(read_pieces(tensor))
-    assert str(error.value) == f"{path}: ends inside of `wte`; is the download complete?"
+    assert str(error.value) == f"{path}: ends inside `wte`; is the download complete?"
 
 
 def test_tensors_are_compared_bit_by_bit_as_float32(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The tokenizer's files give the ids of OpenAI's encoder, wherever they came from."""
+"""The tokenizer's files give the ids of OpenAI's encoder, whatever format they came from."""
 
 import json
 from pathlib import Path
@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from tokenizers import ByteLevelBPETokenizer, Tokenizer
 from transformers import AutoTokenizer
 
+from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary
 from gpt2forge.checkpoint.tokenizer import make_tokenizer, write_tokenizer
-from gpt2forge.checkpoint.vocabulary import END_OF_TEXT, Added, Vocabulary, give_roles, read_openai_vocabulary
+from gpt2forge.checkpoint.vocabulary import END_OF_TEXT, Added, Vocabulary, list_default_roles
 from gpt2forge.errors import UserError
 from tests.checkpoint.tiny import DATA
 
@@ -39,7 +40,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def reference() -> ByteLevelBPETokenizer:
-    """What tokenizers makes of OpenAI's two files by itself."""
+    """Return the tokenizer that the library tokenizers makes of OpenAI's two files."""
     return ByteLevelBPETokenizer(str(NANO / "encoder.json"), str(NANO / "vocab.bpe"))
 
 
@@ -86,9 +87,9 @@ def test_files_are_the_same_every_time(written: Path, tmp_path: Path) -> None:
 def test_added_token_keeps_its_id_or_is_refused() -> None:
     plain = read_openai_vocabulary(DATA / "openai")
     end = Added(0, END_OF_TEXT)
-    behind = Vocabulary(plain.ids, plain.merges, (end, Added(260, "<|pad|>")), give_roles(plain.ids))
+    behind = Vocabulary(plain.ids, plain.merges, (end, Added(260, "<|pad|>")), list_default_roles(plain.ids))
     assert make_tokenizer(behind).encode("a<|pad|>").ids[1:] == [260]
-    beyond = Vocabulary(plain.ids, plain.merges, (end, Added(262, "<|pad|>")), give_roles(plain.ids))
+    beyond = Vocabulary(plain.ids, plain.merges, (end, Added(262, "<|pad|>")), list_default_roles(plain.ids))
     with pytest.raises(UserError) as error:
         make_tokenizer(beyond)
     assert (

@@ -1,4 +1,4 @@
-"""Small files and strangers' names."""
+"""Text from files of unknown origin."""
 
 from pathlib import Path
 
@@ -6,20 +6,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpt2forge.checkpoint.untrusted_text import quote, read_object
+from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_object
 from gpt2forge.errors import UserError
 
 
 @given(st.text() | st.lists(st.text()))
 def test_quoted_name_is_one_short_line_that_can_be_printed(name: object) -> None:
-    shown = quote(name)
+    shown = quote_untrusted(name)
     assert shown.isprintable()
     assert len(shown) <= 110
     shown.encode()
 
 
 def test_ordinary_name_is_shown_as_it_is() -> None:
-    assert quote("h.0.attn.c_attn.weight") == "`h.0.attn.c_attn.weight`"
+    assert quote_untrusted("h.0.attn.c_attn.weight") == "`h.0.attn.c_attn.weight`"
 
 
 def test_endless_nesting_is_refused_in_one_line(tmp_path: Path) -> None:

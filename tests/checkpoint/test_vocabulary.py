@@ -1,4 +1,4 @@
-"""encoder.json and vocab.bpe: what they may be, and what each fault is called."""
+"""Reading encoder.json and vocab.bpe, and the message for each fault in them."""
 
 import json
 import shutil
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gpt2forge.checkpoint.vocabulary import END_OF_TEXT, Added, read_openai_vocabulary
+from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary
+from gpt2forge.checkpoint.vocabulary import END_OF_TEXT, Added
 from gpt2forge.errors import UserError
 from tests.checkpoint.tiny import DATA, DEEP, make_encoder
 from tests.workshop import ROOT
@@ -67,12 +68,12 @@ def test_missing_end_of_text_is_refused(folder: Path) -> None:
 
 def test_merge_of_unknown_tokens_is_refused(folder: Path) -> None:
     (folder / "vocab.bpe").write_text("#version: 0.2\nh e\na b\n")
-    assert refusal(folder) == f"{folder / 'vocab.bpe'}: merge 1, `a b`, is of tokens that the vocabulary lacks"
+    assert refusal(folder) == f"{folder / 'vocab.bpe'}: merge 1, `a b`, names tokens that the vocabulary lacks"
 
 
 @pytest.mark.parametrize("lines", [0, 100, 2000])
 def test_merges_that_were_cut_off_are_refused(tmp_path: Path, lines: int) -> None:
-    """Text would be cut into other tokens than the model knows, and it would write garbage."""
+    """Such merges would split text into tokens that the model was not trained on, and it would write garbage."""
     for name in ("encoder.json", "vocab.bpe"):
         shutil.copy(ROOT / "examples/nano" / name, tmp_path)
     path = tmp_path / "vocab.bpe"

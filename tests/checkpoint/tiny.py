@@ -1,4 +1,4 @@
-"""A GPT-2 small enough to keep: its shapes, its values from a seed, and its tokenizer."""
+"""A GPT-2 small enough to keep in the repository: its shapes, its seeded values and its tokenizer."""
 
 import json
 import zlib
@@ -27,7 +27,7 @@ DEEP = Shape(n_embd=4, n_layer=11)  # h10 comes before h2 in an index
 
 
 def list_openai_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
-    """OpenAI's names and shapes, written out apart from the table under test."""
+    """Return OpenAI's names and shapes, written independently of the table under test."""
     width = shape.n_embd
     shapes = {"model/wte": (shape.n_vocab, width), "model/wpe": (shape.n_ctx, width)}
     for layer in range(shape.n_layer):
@@ -44,13 +44,13 @@ def list_openai_shapes(shape: Shape) -> dict[str, tuple[int, ...]]:
 
 
 def make_values(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """The values of a tensor, float32; each name has its own."""
+    """Make the float32 values of a tensor; each name has its own."""
     random = np.random.default_rng(zlib.crc32(name.encode()))
     return (0.1 * random.standard_normal(shape)).astype(np.float32)
 
 
 def translate(openai: str) -> str:
-    """OpenAI's name of a tensor as transformers says it."""
+    """Return transformers' name for a tensor that has this name in OpenAI's checkpoints."""
     parts = openai.removeprefix("model/").split("/")
     if parts[0][0] == "h":
         parts[:1] = ["h", parts[0][1:]]
@@ -59,8 +59,8 @@ def translate(openai: str) -> str:
 
 
 def make_encoder(shape: Shape) -> dict[str, int]:
-    """The ids of all tokens; the end of text is not the last one."""
-    from tokenizers.pre_tokenizers import ByteLevel  # TensorFlow's environment needs the values, and lacks tokenizers
+    """Return the ids of all tokens; the end of text is not the last one."""
+    from tokenizers.pre_tokenizers import ByteLevel  # not at the top: TensorFlow's environment has no tokenizers
 
     tokens = [END_OF_TEXT, *sorted(ByteLevel.alphabet()), *(merge.replace(" ", "") for merge in MERGES)]
     assert len(tokens) <= shape.n_vocab

@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 
 from gpt2forge.stages.all_stages import STAGES
-from gpt2forge.store.stat_cache import identify
+from gpt2forge.store.stat_cache import read_stat
 from tests.faults.disks import small_disk
 from tests.workshop import ROOT, UNMEASURED, Workshop, make_workshop, own_checkpoint
 
@@ -64,10 +64,10 @@ def test_build_leaves_one_link_to_a_read_only_directory(workshop: Workshop) -> N
 def test_second_build_runs_nothing_and_writes_nothing(workshop: Workshop) -> None:
     workshop.build("nano-cpu-int8")
     path = workshop.folder / "build/nano-cpu-int8.json"
-    before = identify(path)
+    before = read_stat(path)
     report = workshop.report("nano-cpu-int8")
     assert [step["outcome"] for step in report["steps"]] == ["reused"] * len(ALL) + ["skipped"] * len(SKIPPED)
-    assert identify(path) == before
+    assert read_stat(path) == before
     saved = json.loads(path.read_text())
     assert report["bytes"] == saved["bytes"]
     digests = [step["digest"] for step in report["steps"]][: len(ALL)]

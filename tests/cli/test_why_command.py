@@ -9,7 +9,7 @@ import pytest
 from gpt2forge.plan.reason import Difference, Nearest, explain
 from gpt2forge.stages import convert
 from gpt2forge.store.records import Record
-from gpt2forge.store.stat_cache import Memo
+from gpt2forge.store.stat_cache import StatCache
 from tests.workshop import ROOT, UNMEASURED, Workshop, make_workshop
 
 pytestmark = pytest.mark.slow
@@ -115,10 +115,19 @@ def test_unknown_step_is_one_line(shop: Workshop) -> None:
 
 
 def test_modules_of_ours_are_named_and_the_rest_is_counted(tmp_path: Path) -> None:
-    record = Record("key", "convert", {}, "digest", {}, 1.0, 1, 1.0)
+    record = Record(
+        key="key",
+        stage="convert",
+        pre_image={},
+        digest="digest",
+        metrics={},
+        seconds=1.0,
+        peak_memory_bytes=1,
+        created=1.0,
+    )
     names = ["gpt2forge.a", "gpt2forge.b", "gpt2forge.c", "gpt2forge.d"]
     found = [Difference(("code", name), "old", "new") for name in names]
-    said = explain(convert.STAGE, Nearest(record, tuple(found)), Memo(tmp_path))
+    said = explain(convert.STAGE, Nearest(record, tuple(found)), StatCache(tmp_path))
     assert said == "gpt2forge's own code changed: `gpt2forge.a`, `gpt2forge.b`, `gpt2forge.c` and 1 more"
 
 

@@ -106,9 +106,9 @@ def carry_out(folder: Path, source: str = "source", collects: bool = False, time
         with store.hold():
             outcomes = run(make_job(folder / source, times), store)
             register(store, output, "toy", {each.stage: str(each.digest) for each in outcomes})
-            publish(output, store.folder(str(outcomes[-1].digest)))
+            publish(output, store.artifacts.folder(str(outcomes[-1].digest)))
         if collects:
-            collect(store, [], None, False, False)
+            collect(store, [], limit=None)
     except (UserError, OSError) as error:
         assert isinstance(error, UserError) or error.errno in FIXABLE, error
         say(folder, str(error))

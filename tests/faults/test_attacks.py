@@ -143,7 +143,7 @@ def test_safetensors_that_lie_end_in_one_line(shop: Workshop, note: Note) -> Non
         write(shop, "model.safetensors", data)
         said = refuse_checkpoint(shop)
         assert "mine" in said, what
-        assert ("a name stands twice" in said) == (what == "a name that stands twice")
+        assert ("a name occurs twice" in said) == (what == "a name that stands twice")
     note(
         "safetensors with headers of 2^60 bytes, ranges that are negative, overlap or leave the file, and names twice",
         len(TENSORS),
@@ -247,8 +247,8 @@ def test_doctored_store_leads_nowhere_else(tmp_path: Path, forge: Forge, note: N
             doctor_manifest({"model.onnx": name})
             for name in ("../x", "/etc/passwd", "../../../../victim/model.onnx", ".")
         ),
-        *(doctor_record(digest) for digest in ("../../../victim", str(victim), "../memo", "", "..", "x" * 64)),
-        *(nest(pattern) for pattern in ("artifacts/*.json", "records/*/*.json", "memo/*/*")),
+        *(doctor_record(digest) for digest in ("../../../victim", str(victim), "../stat_cache", "", "..", "x" * 64)),
+        *(nest(pattern) for pattern in ("artifacts/*.json", "records/*/*.json", "stat_cache/*/*")),
     ]
     for doctor in doctors:
         doctor(here / "cache", made)

@@ -1,4 +1,4 @@
-"""A compact reference against the whole distributions, on random logits."""
+"""The divergence from a compact reference is compared with that of whole distributions, on random logits."""
 
 import dataclasses
 from pathlib import Path
@@ -24,14 +24,14 @@ Array = np.ndarray[Any, Any]
 
 
 def make_logits(length: int, vocabulary: int, noise: float, seed: int = 0) -> tuple[Array, Array]:
-    """What a model says of a window, and what one says that is a little off."""
+    """Make the logits of a model for a window, and those of a slightly different model."""
     random = np.random.default_rng(seed)
     logits = 3 * random.standard_normal((length, vocabulary)).astype(np.float32)
     return logits, logits + noise * random.standard_normal(logits.shape).astype(np.float32)
 
 
 def find_exact(p: Array, q: Array) -> Array:
-    """KL of each position but the last, over the whole vocabulary."""
+    """Compute the divergence of each position but the last over the whole vocabulary."""
     log_p, log_q = log_softmax(p[:-1]), log_softmax(q[:-1])
     return np.asarray((np.exp(log_p) * (log_p - log_q)).sum(axis=1))
 

@@ -1,4 +1,4 @@
-"""The facts of this machine."""
+"""The description of this machine."""
 
 import json
 

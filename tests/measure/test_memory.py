@@ -7,7 +7,7 @@ import sys
 from gpt2forge.measure.memory import measure_anonymous
 
 SIZE = 64 << 20
-# A parent and its child hold a block each, and say so.
+# A parent and its child each hold a block; the child reports that it is ready.
 PROGRAM = f"""
 import os, subprocess, sys
 block = b"x" * {SIZE}

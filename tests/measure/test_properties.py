@@ -1,4 +1,4 @@
-"""The four properties: what holds is found to hold, and what is broken is found with its shortest prompt."""
+"""The four properties hold for a sound package; a broken one is detected with its shortest prompt."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def test_all_four_hold_of_a_float32_package(decoder: Decoder) -> None:
 
 
 class Broken(Decoder):
-    """A real package whose logits are shifted where more than six tokens are read at once."""
+    """A real package whose logits are shifted if more than six tokens are read at once."""
 
     def read(self, tokens: Array, attention_mask: Array | None = None) -> Array:
         logits = super().read(tokens, attention_mask)
@@ -67,15 +67,15 @@ def test_graph_that_cannot_share_its_cache_has_no_such_property(workshop: Worksh
     assert try_properties(plain, [[1, 2]], lambda *far: None)["shared_equals_copied"] is None
 
 
-def test_growth_tells_the_shortest_prompt_of_any_tolerance() -> None:
+def test_growth_holds_the_shortest_prompt_of_any_tolerance() -> None:
     found = collect([(1, 0.1, [1]), (2, 0.05, [1, 2]), (3, 0.4, [1, 2, 3]), (1, 0.2, [9]), (2, 0.3, [9, 8])])
     assert found.worst == 0.4
     assert found.growth == [(0.2, [9]), (0.3, [9, 8]), (0.4, [1, 2, 3])]
 
 
-def test_what_is_no_number_equals_nothing(decoder: Decoder) -> None:
+def test_logits_that_are_not_numbers_are_refused(decoder: Decoder) -> None:
     class Lost(Decoder):
-        """A real package that loses its numbers in a batch."""
+        """A real package whose logits are NaN in a batch."""
 
         def read(self, tokens: Array, attention_mask: Array | None = None) -> Array:
             return super().read(tokens, attention_mask) * (np.nan if len(tokens) > 1 else 1)

@@ -1,4 +1,4 @@
-"""What calibrate keeps is what PyTorch's own model, as a whole, feeds to its linear layers."""
+"""The statistics that calibrate keeps are those of PyTorch's own model, run as a whole."""
 
 from pathlib import Path
 from typing import Any
@@ -12,8 +12,8 @@ import torch
 from transformers import DynamicCache
 from transformers.pytorch_utils import Conv1D
 
-from gpt2forge.pytorch.calibration import STRIP, Sums, write_statistics
-from gpt2forge.quantize.gptq import unpack
+from gpt2forge.pytorch.calibration import STRIP, InputSums, write_statistics
+from gpt2forge.quantize.gptq import unpack_triangle
 from gpt2forge.quantize.statistics import open_statistics
 from tests.graph.models import Shape, Tiny, make_tiny
 
@@ -35,7 +35,7 @@ def collect(tiny: Tiny, windows: list[list[int]], out: Path) -> dict[str, Any]:
 
 
 def watch(tiny: Tiny, windows: list[list[int]]) -> tuple[dict[str, torch.Tensor], list[DynamicCache]]:
-    """The inputs (N, K) of every linear layer, and the caches of all windows."""
+    """Return the inputs (N, K) of every linear layer, and the caches of all windows."""
     seen: dict[str, list[torch.Tensor]] = {}
     modules = {name.removeprefix("transformer."): module for name, module in tiny.model.named_modules()}
     handles = [
@@ -57,7 +57,9 @@ def test_statistics_are_of_the_inputs_of_every_linear_layer(tiny: Tiny, tmp_path
     assert len(inputs) == 4 * tiny.shape.layers
     for name, x in inputs.items():
         rows = x.double().numpy()
-        np.testing.assert_allclose(unpack(found[f"{name}.hessian"]), rows.T @ rows / len(rows), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(
+            unpack_triangle(found[f"{name}.hessian"]), rows.T @ rows / len(rows), rtol=1e-4, atol=1e-4
+        )
         np.testing.assert_allclose(found[f"{name}.mean"], rows.mean(axis=0), rtol=1e-4, atol=1e-5)
     for number in range(tiny.shape.layers):
         for part in ("keys", "values"):
@@ -76,9 +78,9 @@ def test_all_windows_count_alike_by_their_tokens(tiny: Tiny, tmp_path: Path) -> 
 
 def test_sums_of_a_layer_wider_than_a_strip() -> None:
     parts = [torch.randn(2, rows, 2 * STRIP + 40, generator=torch.Generator().manual_seed(rows)) for rows in (3, 50)]
-    sums = Sums(2 * STRIP + 40)
+    sums = InputSums(2 * STRIP + 40)
     for part in parts:
         sums.add(part)
     rows = torch.cat([part.flatten(0, 1) for part in parts]).double().numpy()
-    np.testing.assert_allclose(unpack(sums.hessian.numpy()), rows.T @ rows / len(rows), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(unpack_triangle(sums.hessian.numpy()), rows.T @ rows / len(rows), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(sums.total / sums.tokens, rows.mean(axis=0), rtol=1e-4, atol=1e-5)

@@ -1,4 +1,4 @@
-"""What convert writes is what transformers loads, bit for bit; and what it takes to do so."""
+"""transformers loads the output of convert bit for bit."""
 
 import itertools
 import json
@@ -20,7 +20,7 @@ from gpt2forge.checkpoint.safetensors import read_header
 from gpt2forge.digest import Written, digest_file
 from gpt2forge.errors import UserError
 from gpt2forge.executor.worker_process import run_worker
-from gpt2forge.stages.convert import STAGE, Source
+from gpt2forge.stages.convert import STAGE, SourceSection
 from gpt2forge.stages.stage import Inputs, Target
 from tests.checkpoint.huggingface_writer import change_tensors, make_model, write_huggingface
 from tests.checkpoint.tiny import DATA, DEEP, Shape, list_openai_shapes, make_values, translate
@@ -177,7 +177,7 @@ def test_damaged_weights_stop_the_stage(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         convert(folder, tmp_path / "out")
     assert str(error.value) == (
-        f"{path}: the checksum of `transformer.h.0.attn.c_attn.bias` does not fit; copy the file there again"
+        f"{path}: the checksum of `transformer.h.0.attn.c_attn.bias` does not match; copy the file there again"
     )
 
 
@@ -185,4 +185,4 @@ def test_stage_reads_the_checkpoint_and_no_section() -> None:
     assert (STAGE.name, STAGE.section, STAGE.reads, STAGE.writes) == ("convert", None, ("checkpoint",), "weights")
     assert STAGE.module == "gpt2forge.stages.convert"
     assert list(STAGE.tool_versions()) == ["tokenizers"]
-    assert Source(checkpoint="checkpoints/774M").checkpoint == "checkpoints/774M"
+    assert SourceSection(checkpoint="checkpoints/774M").checkpoint == "checkpoints/774M"

@@ -92,7 +92,7 @@ def test_another_text_is_measured_anew_and_a_moved_one_is_not(measured: Workshop
     ("data", "message"),
     [
         (b"caf\xe9 au lait", "is not UTF-8 text at byte 3; convert it first"),
-        (b"", "is empty; give some thousands of tokens"),
+        (b"", "is empty; use a text of some thousands of tokens"),
     ],
 )
 def test_text_that_cannot_be_read_is_one_line(measured: Workshop, data: bytes, message: str) -> None:
@@ -109,7 +109,7 @@ def test_text_of_one_token_is_one_line_and_of_a_few_is_warned_of(measured: Works
     words = ("nano-cpu-int8", "--set", "verify.text=short.txt", "--set", "verify.max_perplexity_increase=100%")
     report = measured.prove(*words, "--set", "verify.max_kl=9", "--skip", "benchmark", code=1)
     assert report["error"] == (
-        "short.txt: of 1 tokens and in a context of 256 nothing can be predicted; give some thousands of tokens"
+        "short.txt: nothing can be predicted from 1 tokens in a context of 256; use a text of some thousands of tokens"
     )
     (measured.folder / "short.txt").write_text("def short(x): return x\n" * 9)
     report = measured.prove(*words, "--set", "verify.max_kl=9", "--skip", "benchmark")

@@ -1,6 +1,6 @@
-"""What a TF1 checkpoint's .index says of each tensor: TensorFlow's tensor bundle.
+"""Reads the .index file of a TF1 checkpoint, which TensorFlow calls a tensor bundle: one entry for each tensor.
 
-The messages are those of tensorflow/core/protobuf/tensor_bundle.proto.
+tensorflow/core/protobuf/tensor_bundle.proto defines the messages in it.
 """
 
 from collections.abc import Iterator, Mapping
@@ -23,7 +23,7 @@ DTYPES: Mapping[int, str] = {
 
 @dataclass(frozen=True)
 class Entry:
-    """A BundleEntryProto: which bytes of which shard a tensor is; `sliced` where it was written in partitions."""
+    """A BundleEntryProto: which bytes of which shard hold a tensor; `sliced` if it was written in partitions."""
 
     dtype: str = "0"
     shape: tuple[int, ...] = ()
@@ -35,9 +35,9 @@ class Entry:
 
 
 def read_bundle(path: Path, shards: int) -> dict[str, Entry]:
-    """Read a .index file: every tensor's entry by its name; `shards` is how many .data files lie beside it.
+    """Read every tensor's entry, by name, from a .index file; `shards` is the number of .data files beside it.
 
-    Raises UserError where it is damaged, or of another format than the one that TensorFlow has written since 2016.
+    Raises UserError if the file is damaged, or not in the format that TensorFlow has written since 2016.
     """
     if path.stat().st_size > LARGEST_INDEX:
         raise UserError(f"{path}: larger than {LARGEST_INDEX} bytes; is it a checkpoint's index?")
@@ -54,12 +54,12 @@ def read_bundle(path: Path, shards: int) -> dict[str, Entry]:
 
 def read_entries(table: Iterator[tuple[bytes, bytes]]) -> Iterator[tuple[str, Entry]]:
     for key, value in table:
-        # The key of one partition of a tensor is binary; the tensor's own entry says that it is in partitions.
+        # Partitions of a tensor have binary keys of their own; the tensor's own entry is marked as sliced.
         yield key.decode("utf-8", "backslashreplace"), parse_entry(value)
 
 
 def check_header(message: bytes, shards: int) -> None:
-    """Raise ValueError unless a BundleHeaderProto fits the files and is of a version that can be read."""
+    """Raise ValueError unless a BundleHeaderProto matches the number of shards and has a supported version."""
     fields = dict(read_fields(message))
     if fields.get(1, 0) != shards:
         raise ValueError(f"it belongs to {fields.get(1, 0)!r} .data files, not {shards}")
@@ -67,11 +67,11 @@ def check_header(message: bytes, shards: int) -> None:
         raise ValueError("it was written on a big-endian machine")
     version = dict(read_fields(as_bytes(fields.get(3, b""))))
     if as_number(version.get(2, 0)) > VERSION:
-        raise ValueError(f"it is of version {version.get(1, 0)!r}, this reads {VERSION}")
+        raise ValueError(f"it has version {version.get(1, 0)!r}; only {VERSION} can be read")
 
 
 def parse_entry(message: bytes) -> Entry:
-    """Take a BundleEntryProto apart; raises ValueError where it is none."""
+    """Parse a BundleEntryProto. Raises ValueError if it is malformed."""
     numbers = dict.fromkeys(range(1, 7), 0)
     shape: tuple[int, ...] = ()
     sliced = False
@@ -87,7 +87,7 @@ def parse_entry(message: bytes) -> Entry:
 
 
 def parse_shape(message: bytes) -> tuple[int, ...]:
-    """Take a TensorShapeProto apart; raises ValueError unless every length is known."""
+    """Parse a TensorShapeProto. Raises ValueError unless every length is known."""
     shape = []
     for field, value in read_fields(message):
         if field == 2:

@@ -1,9 +1,9 @@
-"""The file `checkpoint`, in which TensorFlow notes which of a folder's checkpoints is the newest."""
+"""Reads the file `checkpoint`, in which TensorFlow names the newest of a folder's checkpoints."""
 
 import re
 from pathlib import Path
 
-from gpt2forge.checkpoint.untrusted_text import quote, read_text
+from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_text
 from gpt2forge.errors import UserError
 
 POINTER = re.compile(r'^\s*model_checkpoint_path:\s*"(.*)"\s*$', re.MULTILINE)
@@ -11,23 +11,21 @@ ESCAPE = re.compile(r"\\([0-7]{1,3}|x[0-9a-fA-F]{1,2}|.)", re.ASCII)
 
 
 def read_pointer(path: Path, names: set[str]) -> str:
-    """Take the prefix that a `checkpoint` file (a text protobuf) names, without the folder it was written in."""
+    """Return the prefix that a `checkpoint` file (a text protobuf) names, without the folder in front of it."""
     match = POINTER.search(read_text(path))
     if not match:
         raise UserError(f'{path}: has no line `model_checkpoint_path: "..."`; write one that names the checkpoint')
     written = match[1]
-    # TensorFlow escapes the backslashes of a Windows path, people do not: try the text both ways.
+    # TensorFlow escapes the backslashes of a Windows path, but people who edit the file do not: try both readings.
     prefixes = [re.split(r"[/\\]", text)[-1] for text in (unescape(written), written)]
     for prefix in prefixes:
         if prefix and f"{prefix}.index" in names:
             return prefix
-    name = prefixes[-1]
-    raise UserError(
-        f"{path}: points to {quote(name)}, but {quote(name + '.index')} is not beside it; {tell_found(names)}"
-    )
+    name, index = (quote_untrusted(prefixes[-1] + suffix) for suffix in ("", ".index"))
+    raise UserError(f"{path}: points to {name}, but {index} is not beside it; {suggest_index(names)}")
 
 
-def tell_found(names: set[str]) -> str:
+def suggest_index(names: set[str]) -> str:
     found = sorted(name for name in names if name.endswith(".index"))
     return f"there is `{'`, `'.join(found)}`" if found else "copy it there with its .data files"
 

@@ -1,4 +1,4 @@
-"""Protocol buffers on the wire: just enough to take a message apart (https://protobuf.dev/programming-guides/encoding)."""
+"""Splits a protocol buffer message into its fields (https://protobuf.dev/programming-guides/encoding)."""
 
 from collections.abc import Iterator
 
@@ -7,9 +7,9 @@ LONGEST_VARINT = 10  # bytes
 
 
 def read_varint(data: bytes, start: int) -> tuple[int, int]:
-    """Read an unsigned number at `start`; returns it and where the next thing starts.
+    """Read an unsigned number at `start`. Return it and the position after it.
 
-    Raises ValueError where it is cut off or longer than 64 bits.
+    Raises ValueError if it is cut off or longer than 64 bits.
     """
     value = 0
     for at in range(start, min(start + LONGEST_VARINT, len(data))):
@@ -24,7 +24,7 @@ def read_varint(data: bytes, start: int) -> tuple[int, int]:
 def read_fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
     """Yield (field number, value) in the order written: varints and fixed numbers as unsigned ints, the rest as bytes.
 
-    Raises ValueError where the message is cut off or uses groups.
+    Raises ValueError if the message is cut off or uses groups.
     """
     at = 0
     while at < len(message):
@@ -48,5 +48,5 @@ def read_fields(message: bytes) -> Iterator[tuple[int, int | bytes]]:
 
 
 def as_signed(value: int) -> int:
-    """A varint's 64 bits as the signed number that they stand for."""
+    """Return the signed number that a varint's 64 bits stand for."""
     return value - (1 << 64) if value >> 63 else value

@@ -1,0 +1,47 @@
+"""A checkpoint format: data and plain functions that find and read a checkpoint. `formats` lists every format.
+
+To add a format, write a module that defines one `Format`, and add it to `FORMATS`. Every plan imports all formats, so
+their modules must not import numpy, tokenizers or other large libraries at the top.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpt2forge.checkpoint.contents import Contents
+from gpt2forge.checkpoint.vocabulary import Vocabulary
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A checkpoint in a folder.
+
+    `files` are the sorted names of all files that a conversion reads; the digest of a checkpoint covers these and no
+    others. `weights` are the files among them that hold the weights, in the order in which an index numbers them.
+    """
+
+    folder: Path
+    format: "Format"
+    files: tuple[str, ...]
+    weights: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Format:
+    """A checkpoint format. Each function raises UserError if the checkpoint is incomplete, damaged or not supported.
+
+    * `name` identifies the format in the output of `gpt2forge inspect`, `title` in messages.
+    * `expected_files` completes the message "put one of these there: ...".
+    * `is_in(names)` returns whether a folder with files of these names holds a checkpoint of this format.
+    * `find(folder, names)` returns the checkpoint. It reads no file but small indexes.
+    * `read_vocabulary(checkpoint)` reads the tokenizer.
+    * `read_contents(checkpoint, vocabulary)` reads the configuration and the position of each tensor, not the weights.
+    """
+
+    name: str
+    title: str
+    expected_files: str
+    is_in: Callable[[set[str]], bool]
+    find: Callable[[Path, set[str]], Checkpoint]
+    read_vocabulary: Callable[[Checkpoint], Vocabulary]
+    read_contents: Callable[[Checkpoint, Vocabulary], Contents]

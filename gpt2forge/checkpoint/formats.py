@@ -1,0 +1,7 @@
+"""The checkpoint formats that can be converted. Importing them is cheap; see `format` for how to add one."""
+
+from gpt2forge.checkpoint.format import Format
+from gpt2forge.checkpoint.huggingface.huggingface_format import HUGGINGFACE
+from gpt2forge.checkpoint.tf1.tf1_format import TF1
+
+FORMATS: tuple[Format, ...] = (TF1, HUGGINGFACE)

@@ -1,0 +1,49 @@
+"""Reads the values of a checkpoint's tensors as float32, a piece at a time, and checks them."""
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+import google_crc32c
+import numpy as np
+
+from gpt2forge.checkpoint.contents import SourceTensor
+from gpt2forge.checkpoint.dtypes import DTYPES
+from gpt2forge.errors import UserError
+
+PIECE = 1 << 18  # values; two pieces of float32 stay in a core's cache from reading through checking to writing
+
+
+def read_pieces(
+    tensor: SourceTensor, buffers: Iterator[np.ndarray[Any, Any]] | None = None
+) -> Iterator[np.ndarray[Any, Any]]:
+    """Yield a tensor's values in order as flat float32 arrays of at most PIECE values.
+
+    Each piece is valid until the next but one is requested. Raises UserError if the bytes do not match their
+    checksum; it may do so only after the last piece.
+    """
+    dtype = DTYPES[tensor.dtype]
+    buffers = make_buffers() if buffers is None else buffers
+    crc = 0
+    with tensor.path.open("rb", buffering=0) as file:
+        file.seek(tensor.offset)
+        for start in range(0, tensor.nbytes, PIECE * dtype.itemsize):
+            piece = next(buffers)[: min(PIECE * dtype.itemsize, tensor.nbytes - start)]
+            if file.readinto(piece.data) != piece.size:
+                raise UserError(f"{tensor.path}: ends inside `{tensor.name}`; is the download complete?")
+            if tensor.crc is not None:
+                crc = google_crc32c.extend(crc, piece)
+            yield piece.view(dtype).astype(DTYPES["F32"], copy=False)
+    if tensor.crc is not None and crc != tensor.crc:
+        raise UserError(f"{tensor.path}: the checksum of `{tensor.name}` does not match; copy the file there again")
+
+
+def make_buffers() -> Iterator[np.ndarray[Any, Any]]:
+    """Yield two buffers of one piece in turns, without end; they serve for tensor after tensor."""
+    return itertools.cycle((np.empty(4 * PIECE, np.uint8), np.empty(4 * PIECE, np.uint8)))
+
+
+def hold_same_values(one: SourceTensor, other: SourceTensor) -> bool:
+    """Return whether two tensors of equal shape are equal bit for bit as float32."""
+    pairs = zip(read_pieces(one), read_pieces(other), strict=True)
+    return all(np.array_equal(first.view(np.uint32), second.view(np.uint32)) for first, second in pairs)
