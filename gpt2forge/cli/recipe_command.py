@@ -28,7 +28,7 @@ def show(reference: str, with_origin: bool, as_json: bool, changes: Sequence[str
 
 def show_several(found: Sequence[LoadedRecipe], with_origin: bool, as_json: bool) -> None:
     """Write a line for each variant: its name and what it changes, as `--set` would."""
-    variants = [(each.recipe.name, each.found.variant.changes if each.found.variant else None) for each in found]
+    variants = [(each.recipe.name, each.selected.variant.changes if each.selected.variant else None) for each in found]
     if as_json:
         console.write_json({"recipes": {name: node.plain() if node else {} for name, node in variants}})
         return
