@@ -9,12 +9,16 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
+import click
+
 from gpt2forge.builder.build import Order, build_one, choose_means, make_order
 from gpt2forge.builder.comparison import Comparison, find
 from gpt2forge.builder.outputs import BUILD
 from gpt2forge.builder.report import list_keys, read_report
 from gpt2forge.cli import console
-from gpt2forge.cli.plan_command import look_up
+from gpt2forge.cli.options import json_option, skip_option, store_option
+from gpt2forge.cli.plan_command import plan_job
+from gpt2forge.cli.run_view import RunView
 from gpt2forge.cli.summary import describe_size
 from gpt2forge.errors import RecipeError, UserError, quote
 from gpt2forge.executor.events import Event, RunFinished, StepFinished
@@ -32,8 +36,14 @@ Take = Callable[[Store], Report]
 """Gives a report once there is a store."""
 
 
-def compare(references: Sequence[str], store: Path, skip: Sequence[str], as_json: bool, as_markdown: bool) -> None:
-    """Write a table with a column for each result: a recipe, or a report that was saved, perhaps on another machine."""
+@click.command("compare")
+@click.argument("references", metavar="RECIPE...", nargs=-1, required=True)
+@skip_option
+@click.option("--markdown", "as_markdown", is_flag=True, help="Write a Markdown table, for a README.")
+@store_option
+@json_option
+def compare(references: tuple[str, ...], store: Path, skip: Sequence[str], as_json: bool, as_markdown: bool) -> None:
+    """Compare results side by side; the first is the baseline. Missing ones are built. A saved report works too."""
     # Every fault of a recipe shows before the first build begins.
     groups = groupby(references, lambda reference: reference.endswith(".json"))
     takes = [take for is_saved, group in groups for take in prepare(list(group), is_saved, skip)]
@@ -50,7 +60,7 @@ def compare(references: Sequence[str], store: Path, skip: Sequence[str], as_json
     else:
         console.write_rows(rows, {})
     for remark in comparison.remarks:
-        console.say_warning(remark)
+        console.warn(remark)
 
 
 def prepare(references: Sequence[str], is_saved: bool, skip: Sequence[str]) -> list[Take]:
@@ -87,7 +97,7 @@ def prepare_build(order: Order, skip: Sequence[str]) -> Take:
 
     def take(store: Store) -> Report:
         reports: list[Report] = []
-        with console.RunView() as view, suppress(RecipeError):  # what is beyond a limit is shown, and that it is
+        with RunView() as view, suppress(RecipeError):  # what is beyond a limit is shown, and that it is
             build_one(order, store, lambda event: follow(event, view.show, reports), options, last)
         return reports[0]
 
@@ -112,12 +122,12 @@ def prepare_shown(order: Order, saved: Report) -> Take:
 
     def take(store: Store) -> Report:
         path = name_report(order)
-        console.say(f"{order.job.name}: shown as saved in {path}: {say_needs(list_blocks(order.job))}")
+        console.inform(f"{order.job.name}: shown as saved in {path}: {say_needs(list_blocks(order.job))}")
         keys = list_keys(saved)
-        steps = [step for step in look_up(order.job, store) if step.key is not None]
+        steps = [step for step in plan_job(order.job, store) if step.key is not None]
         changed = [step.stage.name for step in steps if keys.get(step.stage.name) != step.key]
         if changed:
-            console.say_warning(f"{order.job.name}: out of date: {quote(changed)} changed after {path} was saved")
+            console.warn(f"{order.job.name}: out of date: {quote(changed)} changed after {path} was saved")
         return {**saved, **{stage.name: None for stage in order.job.skipped if stage.name in saved}}
 
     return take

@@ -30,7 +30,7 @@ def test_plan_says_what_an_upgrade_makes_anew_and_how_to_keep_it(upgraded: Works
     rows = {words[2]: words for line in done.stdout.splitlines() if (words := line.split())[:2] == ["will", "run"]}
     assert rows["export"][-4:-2] == ["onnx", "1.0.0"]
     assert done.stderr.splitlines()[-1] == (
-        "`onnx`: only the version changed; `--assume-equivalent onnx` keeps what the earlier one made"
+        "`onnx`: only the version changed; `--assume-equivalent onnx` keeps what the earlier version made"
     )
 
 

@@ -218,7 +218,7 @@ def test_missing_checkpoint_says_where_to_put_it(workshop: Workshop) -> None:
 
 def test_changed_recipe_must_be_named(workshop: Workshop) -> None:
     done = workshop.run("build", "nano-cpu-int8", "--set", "quantization.granularity=64", code=1)
-    assert done.stderr == "error: `--set` makes another recipe: say with `--name` what to publish it as\n"
+    assert done.stderr == "error: `--set` makes another recipe; name its result with `--name`\n"
 
 
 def test_folder_that_stands_in_the_way_is_not_touched(fresh: Workshop) -> None:
@@ -253,7 +253,8 @@ def test_recipe_that_fails_ends_it_or_not(built: Workshop) -> None:
     done = built.run(*words, code=1, measured=True)
     first, second = (line for line in done.stderr.splitlines() if line.startswith("error: "))
     assert first.startswith("error: strict.yaml:4:3: `benchmark`: 64 prompt tokens and 300 new ones are more")
-    assert second == "error: `nano-cpu-int4`: not built after that; `--keep-going` does"
+    rest = "not built, because another recipe failed; `--keep-going` builds the rest"
+    assert second == f"error: `nano-cpu-int4`: {rest}"
     assert not (built.folder / "build/nano-cpu-int4").exists()
     report = json.loads((built.folder / "build/nano-cpu-int4.json").read_text())
     assert report["error"] == "not built after another recipe had failed; `--keep-going` does"
@@ -263,7 +264,7 @@ def test_recipe_that_fails_ends_it_or_not(built: Workshop) -> None:
         "name: other\nsource:\n  checkpoint: examples/nano\ntarget:\n  device: cpu\nquantization:\n  scheme: int8\n"
     )
     done = built.run("build", "strict.yaml", "other.yaml", "--keep-going", "--skip", "verify", code=1, measured=True)
-    assert done.stderr.splitlines()[-1] == "error: `strict`: failed, as told above"
+    assert done.stderr.splitlines()[-1] == "error: 1 of 2 recipes failed: `strict` (see above)"
     assert (built.folder / "build/other/model.onnx").is_file()
 
 
@@ -280,7 +281,7 @@ def test_checkpoints_that_are_not_there_are_all_named_and_others_are_built(fresh
     done = fresh.run(*words, "--keep-going", code=1)
     *_, lost, gone, last = done.stderr.splitlines()
     assert lost.startswith("error: lost.yaml:3:3: ") and gone.startswith("error: gone.yaml:3:3: ")
-    assert last == "error: `lost`, `gone`: failed, as told above"
+    assert last == "error: 2 of 3 recipes failed: `lost`, `gone` (see above)"
     assert (fresh.folder / "build/nano-cpu-int8/model.onnx").is_file()
 
 
@@ -331,7 +332,7 @@ def test_interrupted_build_of_several_recipes_tells_it_of_each_and_keeps_what_is
                 break
         rest, said = build.communicate()
     assert build.returncode == 130
-    assert said.splitlines()[-1] == "error: interrupted; what is finished is kept"
+    assert said.splitlines()[-1] == "error: interrupted; finished steps are kept"
     told = [json.loads(line) for line in rest.splitlines()]
     errors = {each["report"]["recipe"]: each["report"]["error"] for each in told if each["event"] == "run_finished"}
     assert set(errors.values()) == {"interrupted"}

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from gpt2forge.cli import program
 from gpt2forge.stages.all_stages import STAGES
 from tests.workshop import ROOT, UNMEASURED, Workshop, make_workshop, shorten_recipes
 
-COMMANDS = ("build", "plan", "compare", "generate", "copy", "inspect", "schema")
+COMMANDS = tuple(command.name for command in program.COMMANDS)
 
 
 def test_help_lists_every_command(workshop: Workshop) -> None:
@@ -127,7 +128,7 @@ def test_interrupt_ends_with_130_and_leaves_no_process(tmp_path: Path, number: i
     os.kill(build.pid, number)
     _, messages = build.communicate()
     assert build.returncode == 130
-    assert messages.splitlines()[-1] == "error: interrupted; what is finished is kept"
+    assert messages.splitlines()[-1] == "error: interrupted; finished steps are kept"
     assert list(shop.store.glob("making/*")) == []
     assert json.loads((shop.folder / "build/nano-cpu-int8.json").read_text())["error"] == "interrupted"
     shop.run("build", "nano-cpu-int8")
