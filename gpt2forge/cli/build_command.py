@@ -165,7 +165,7 @@ def finish(runs: Sequence[Run], store: Store, request: BuildRequest, *, is_well:
         console.inform(shrunk)
     for run in runs:
         if run.report and run.ended_well:
-            finish_recipe(run.order, run.report, store, request)
+            finish_recipe(run.order, run.report, store=store, request=request)
 
 
 def finish_recipe(order: Order, report: dict[str, Any], store: Store, request: BuildRequest) -> None:

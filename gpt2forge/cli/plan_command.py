@@ -49,7 +49,7 @@ def plan(
         for job, steps in plans:
             console.write_json({"recipe": job.name, "steps": [describe_step(job, step, owners) for step in steps]})
         return
-    console.write_rows([row for job, steps in plans for row in tabulate(job, steps, owners, len(plans) > 1)], VERDICTS)
+    console.write_rows([row for each in plans for row in tabulate(each, owners, len(plans) > 1)], VERDICTS)
     for line in sum_up(plans):
         console.inform(line)
 
@@ -75,10 +75,9 @@ def describe_step(job: Job, step: PlannedStep, owners: dict[str, str]) -> dict[s
     return {**step.to_json(), "shared_with": find_owner(job, step, owners)}
 
 
-def tabulate(
-    job: Job, steps: Sequence[PlannedStep], owners: dict[str, str], with_recipe: bool
-) -> Iterator[tuple[str, ...]]:
+def tabulate(planned: Plan, owners: dict[str, str], with_recipe: bool) -> Iterator[tuple[str, ...]]:
     """Yield a row for each step: verdict, recipe if there are several, stage, estimate and reason."""
+    job, steps = planned
     for step in steps:
         owner = find_owner(job, step, owners)
         is_shared = owner is not None and step.verdict != "done"

@@ -47,14 +47,17 @@ def why(
     steps = choose_steps(plan_job(job, opened), stage)
     compared = [(step, find_earlier(step, opened)) for step in steps]
     if as_json:
-        found = [{**step.to_json(), "differences": describe(step, near, loaded, opened)} for step, near in compared]
+        found = [
+            {**step.to_json(), "differences": describe(step, near, loaded=loaded, store=opened)}
+            for step, near in compared
+        ]
         console.write_json({"recipe": job.name, "steps": found})
         return
     width = max(8, *(len(step.verdict) for step in steps))
     for step, nearest in compared:
         head = (f"{step.verdict:<{width}}", f"{step.stage.name:<10}", introduce(step, nearest))
         console.write_rows([head], VERDICTS)
-        rows = list(tabulate(step.stage, nearest, loaded, opened)) if nearest else []
+        rows = list(tabulate(step.stage, nearest, loaded=loaded, store=opened)) if nearest else []
         if rows:
             console.write("".join(f"    {line}\n" for line in console.align(rows).splitlines()))
 
@@ -127,5 +130,5 @@ def find_origin(loaded: LoadedRecipe, keys: Sequence[str]) -> str:
 
 def describe(step: PlannedStep, nearest: Nearest | None, loaded: LoadedRecipe, store: Store) -> list[dict[str, Any]]:
     """Return the differences of a step as JSON objects."""
-    rows = tabulate(step.stage, nearest, loaded, store) if nearest else ()
+    rows = tabulate(step.stage, nearest, loaded=loaded, store=store) if nearest else ()
     return [dict(zip(("what", "change", "origin"), row, strict=True)) for row in rows]

@@ -1,4 +1,4 @@
-"""An upgrade of a tool: what the plan says of it, and what `--assume-equivalent` keeps."""
+"""An upgrade of a tool in `gpt2forge plan`, and the results that `--assume-equivalent` keeps."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ RECIPE = "nano-cpu-fp32"
 
 @pytest.fixture
 def upgraded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
-    """A folder where RECIPE was built with onnx 1.0.0, as its metadata says; now it is another."""
+    """Return a folder where RECIPE was built with an onnx whose metadata says 1.0.0, unlike the installed one."""
     shop = make_workshop(tmp_path / "here")
     metadata = tmp_path / "older/onnx-1.0.0.dist-info/METADATA"
     metadata.parent.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""The real command on the real example: what is made, reused, reported and published."""
+"""`gpt2forge build` on the real example: the steps that run, the report and the published result."""
 
 import json
 import shutil
@@ -37,14 +37,14 @@ FILES = [
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Workshop:
-    """A working directory whose checkpoint can be changed."""
+    """Return a working directory whose checkpoint can be changed."""
     shop = make_workshop(tmp_path)
     own_checkpoint(shop)
     return shop
 
 
 def list_built(shop: Workshop, *words: str) -> list[str]:
-    """The stages that a build really ran."""
+    """Build, and return the stages that ran."""
     steps = shop.report(*words)["steps"]
     assert {step["outcome"] for step in steps} <= {"built", "reused", "skipped"}
     return [step["stage"] for step in steps if step["outcome"] == "built"]
@@ -73,7 +73,7 @@ def test_second_build_runs_nothing_and_writes_nothing(workshop: Workshop) -> Non
     digests = [step["digest"] for step in report["steps"]][: len(ALL)]
     assert (
         digests == [step["digest"] for step in saved["steps"]][: len(ALL)]
-    )  # the rest may tell of an earlier measuring
+    )  # the saved report may have earlier measurements
 
 
 def test_second_recipe_from_the_same_checkpoint_shares_convert_export_and_fuse(built: Workshop) -> None:
@@ -126,7 +126,7 @@ def test_one_changed_byte_of_the_weights_is_noticed(built: Workshop) -> None:
     report = json.loads((built.folder / "build/nano-cpu-int8.json").read_text())
     assert [step["outcome"] for step in report["steps"]] == ["failed"]
     assert f"error: {report['error']}" == message
-    assert (built.folder / "build/nano-cpu-int8/model.onnx").is_file()  # what was published stays
+    assert (built.folder / "build/nano-cpu-int8/model.onnx").is_file()  # the earlier result stays published
 
 
 def test_equal_builds_in_two_stores_are_equal_to_the_byte(workshop: Workshop, fresh: Workshop) -> None:
@@ -234,7 +234,7 @@ def test_all_shipped_nano_recipes_build(workshop: Workshop) -> None:
         for name in ("nano-cpu-fp32", "nano-cpu-int8", "nano-cpu-int4", "nano-vnni-int8")
     }
     assert sizes["nano-cpu-int4"] < sizes["nano-cpu-int8"] < sizes["nano-cpu-fp32"]
-    for name, size in sizes.items():  # what the recipe's second line says
+    for name, size in sizes.items():  # the recipe's second line has its size
         assert (ROOT / f"recipes/{name}.yaml").read_text().splitlines()[1].startswith(f"# {size / 1e6:.1f} MB, ")
 
 
@@ -342,7 +342,7 @@ def test_interrupted_build_of_several_recipes_tells_it_of_each_and_keeps_what_is
 
 
 def test_nothing_is_published_beside_the_report_of_something_else(built: Workshop) -> None:
-    """A report that cannot be written keeps what it tells of from being published."""
+    """A result is not published if its report cannot be written."""
     report = built.folder / "build/nano-cpu-int8.json"
     before = (built.folder / "build/nano-cpu-int8").readlink()
     report.unlink()

@@ -1,4 +1,4 @@
-"""The published directory as ordinary files."""
+"""`gpt2forge copy` of a built recipe."""
 
 import json
 from pathlib import Path

@@ -68,7 +68,7 @@ def test_command_alone_shows_the_help(workshop: Workshop) -> None:
 
 @pytest.mark.slow
 def test_terminal_shows_each_outcome(tmp_path: Path) -> None:
-    """On a real terminal, where a bar is drawn below the lines and wiped again."""
+    """On a real terminal, rich draws bars below the lines and wipes them again."""
     shop = make_workshop(tmp_path)
     shorten_recipes(shop)
     ours, theirs = pty.openpty()
@@ -76,11 +76,11 @@ def test_terminal_shows_each_outcome(tmp_path: Path) -> None:
     with subprocess.Popen(command, cwd=shop.folder, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}):
         os.close(theirs)
         shown = b""
-        with suppress(OSError):  # what Linux says when the other end has closed
+        with suppress(OSError):  # Linux reports the closed other end as an error
             while piece := os.read(ours, 1 << 16):
                 shown += piece
     os.close(ours)
-    # What is left of each line: what stands behind the last order to wipe it.
+    # The visible part of each line follows the last control code that wipes it.
     lines = [re.split(rb"\x1b\[2K", line)[-1] for line in shown.split(b"\n")]
     texts = [re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]|\r", b"", line).decode() for line in lines]
     for stage in STAGES:
@@ -113,7 +113,7 @@ def test_bug_is_one_line_with_a_log_and_exit_code_3(tmp_path: Path) -> None:
 
 
 def listen() -> None:
-    """As in a terminal: what runs in the background may have been told to ignore Ctrl-C, and tells its children."""
+    """Listen to Ctrl-C as in a terminal: a process in the background may inherit that it is ignored."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 

@@ -1,4 +1,4 @@
-"""The schema that editors use agrees with what a recipe may say."""
+"""`gpt2forge schema` accepts valid recipes, and rejects others."""
 
 import json
 from typing import Any

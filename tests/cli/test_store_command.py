@@ -114,7 +114,7 @@ def test_gc_keeps_every_step_of_the_recipes_if_told(shop: Workshop) -> None:
     assert gone["removed"] == []
     (shop.folder / "build/other").unlink()
     gone = json.loads(shop.run("store", "gc", "--max-size", "0", "--keep-recipes", "--json").stdout)
-    assert gone["leftovers"] == 2  # the note of the output that is gone, and the log of the step that made it
+    assert gone["leftovers"] == 2  # the note of the removed output, and the log of its step
     assert [item["stage"] for item in gone["removed"]] == ["quantize"]
     assert {step["outcome"] for step in shop.report("nano-cpu-int8")["steps"]} == {"reused", "skipped"}
 
@@ -125,7 +125,7 @@ def test_gc_knows_the_outputs_of_other_working_directories(shop: Workshop, tmp_p
     shop.run("store", "gc", "--max-size", "0")
     other.run("generate", "nano-cpu-int4", "-p", "def", "-n", "2")
     (other.folder / "build").rename(other.folder / "hidden")
-    shop.run("store", "gc", "--max-size", "0")  # what cannot be seen from here may be there all the same
+    shop.run("store", "gc", "--max-size", "0")  # an output that is not visible from here may still exist
     (other.folder / "hidden").rename(other.folder / "build")
     other.run("generate", "nano-cpu-int4", "-p", "def", "-n", "2")
     (other.folder / "build/nano-cpu-int4").unlink()
@@ -185,7 +185,7 @@ def test_store_that_is_not_there_is_not_made(shop: Workshop) -> None:
 
 
 def test_what_a_build_has_made_anew_meanwhile_is_not_put_aside(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A build that comes between the reading and the putting aside."""
+    """A build may repair an artifact after `verify` reads it and before it puts it aside."""
     store = Store(shop.store)
     digest = next(item["digest"] for item in inspect(shop) if item["stage"] == "quantize")
     rot(store.folder(digest) / "model.onnx_data", store.memo)

@@ -1,4 +1,4 @@
-"""What `gpt2forge why` says of real steps."""
+"""`gpt2forge why` on real steps."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    """A workshop of its own, with a checkpoint that can be changed."""
+    """Return a workshop of its own, with a checkpoint that can be changed."""
     made = make_workshop(tmp_path_factory.mktemp("why"))
     shutil.copytree(ROOT / "examples/nano", made.folder / "mine")
     (made.folder / "mine-int8.yaml").write_text(
@@ -78,7 +78,7 @@ def test_changed_file_of_the_checkpoint_is_named(shop: Workshop) -> None:
         assert [line.split() for line in lines[1:]] == [["input", "checkpoint", "changed"], ["vocab.bpe"]]
         planned = shop.run("plan", "mine-int8.yaml").stdout.splitlines()[0]
         assert planned.endswith("checkpoint changed: `vocab.bpe`")
-        assert planned.split()[3].startswith("~")  # seconds, as they were
+        assert planned.split()[3].startswith("~")  # seconds of the earlier run
     finally:
         path.write_text(text)
 
