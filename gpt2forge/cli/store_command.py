@@ -169,7 +169,7 @@ def shrink(store: Store, outputs: Sequence[Path], settings: Settings) -> str | N
     if most is None or measure_store(store) <= most or not knows_outputs(store):
         return None
     try:
-        gone, _ = collect(store, outputs, most=most, keep_recipes=False, dry=False)
+        gone, _ = collect(store, outputs, limit=most, keep_recipes=False, is_dry=False)
     except StoreBusy:
         return None
     except UserError as error:
