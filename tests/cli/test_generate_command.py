@@ -65,7 +65,7 @@ def test_prompt_that_fills_the_context_is_one_line(workshop: Workshop) -> None:
     workshop.build("nano-cpu-int8")
     done = workshop.run("generate", "nano-cpu-int8", "-p", "x = 1\n" * 300, code=1)
     assert done.stderr.startswith("error: the prompt's ")
-    assert done.stderr.endswith("; shorten it\n")
+    assert done.stderr.endswith("; shorten the prompt\n")
 
     assert done.stdout == ""
 
