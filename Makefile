@@ -13,7 +13,7 @@ CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install build plan why compare test check test-faults test-interop test-pythons bench bench-full clean
+.PHONY: help install build plan why compare docs test check test-faults test-interop test-pythons bench bench-full clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -31,6 +31,9 @@ why: named $(VENV)/installed ## show what has changed since a recipe's steps wer
 
 compare: named $(VENV)/installed ## compare results side by side: make compare RECIPE="nano-cpu-fp32 nano-cpu-int8"
 	@$(BIN)/gpt2forge compare $(RECIPE) $(ARGS)
+
+docs: $(VENV)/installed ## write the option lists and the table of recipe keys into docs/
+	@$(BIN)/python -m tools.generate_docs
 
 test: $(VENV)/installed-dev ## run the tests and list the ten slowest [ARGS="tests/plan -k reason"]
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10 $(ARGS)

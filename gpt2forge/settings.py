@@ -62,8 +62,8 @@ class StoreSettings(Section):
 
     max_size: Size | None = Field(
         default=None,
-        description="how large the store may be after a build, as in `20GB`; the artifacts that are cheapest to make again "
-        "are removed first",
+        description="how large the store may be after a build, as in `20GB`; a build removes the artifacts that are cheapest "
+        "to make again",
     )
 
 
@@ -73,7 +73,7 @@ class BuildSettings(Section):
     jobs: Annotated[int, Field(ge=1)] | None = Field(default=None, description="how many steps run at once, at most")
     memory: Memory = Field(
         default="80%",
-        description="how much of the machine's memory these steps may use together: as in `80%`, or a size, as in `12GB`",
+        description="how much memory these steps may use together: `80%` of the machine's, or a size, as in `12GB`",
     )
 
     def grant(self, total: int) -> int:

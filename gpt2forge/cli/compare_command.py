@@ -8,6 +8,8 @@ from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 
+import click
+
 from gpt2forge.builder.build import Build, choose_resources, make_build, run_build
 from gpt2forge.builder.build_events import BuildEvent, RunFinished
 from gpt2forge.builder.comparison import Comparison
@@ -15,7 +17,9 @@ from gpt2forge.builder.measurements import Accuracy, Interval, Speed
 from gpt2forge.builder.outputs import BUILD
 from gpt2forge.builder.report import Report, list_keys, load_report, read_report
 from gpt2forge.cli import console
-from gpt2forge.cli.plan_command import look_up
+from gpt2forge.cli.options import json_option, skip_option, store_option
+from gpt2forge.cli.plan_command import plan_job
+from gpt2forge.cli.run_view import RunView
 from gpt2forge.cli.summary import describe_size
 from gpt2forge.errors import RecipeError, UserError, quote
 from gpt2forge.executor.events import StepFinished
@@ -36,8 +40,14 @@ Take = Callable[[Store], Report]
 """Returns a report from a store that is open for reading, or builds it first."""
 
 
-def compare(references: Sequence[str], store: Path, skip: Sequence[str], as_json: bool, as_markdown: bool) -> None:
-    """Write a table with a column for each result: a recipe, or a saved report, perhaps of another machine."""
+@click.command("compare")
+@click.argument("references", metavar="RECIPE...", nargs=-1, required=True)
+@skip_option
+@click.option("--markdown", "as_markdown", is_flag=True, help="Write a Markdown table, for a README.")
+@store_option
+@json_option
+def compare(references: tuple[str, ...], store: Path, skip: Sequence[str], as_json: bool, as_markdown: bool) -> None:
+    """Compare results side by side; the first is the baseline. Missing ones are built. A saved report works too."""
     # All recipes are checked before the first build begins.
     groups = groupby(references, lambda reference: reference.endswith(".json"))
     takes = [take for is_saved, group in groups for take in prepare(list(group), is_saved, skip)]
@@ -60,7 +70,7 @@ def write_table(comparison: Comparison, as_markdown: bool) -> None:
     else:
         console.write_rows(rows, {})
     for remark in comparison.remarks:
-        console.say_warning(remark)
+        console.warn(remark)
 
 
 def prepare(references: Sequence[str], is_saved: bool, skip: Sequence[str]) -> list[Take]:
@@ -101,7 +111,7 @@ def prepare_build(build: Build, skip: Sequence[str]) -> Take:
         if done is not None:
             return done
         reports: list[Report] = []
-        with console.RunView() as view, suppress(RecipeError):  # a result beyond a limit has a report too
+        with RunView() as view, suppress(RecipeError):  # a result beyond a limit has a report too
             run_build(build, Store(store.root), lambda event: follow(event, view.show, reports), options, last)
         return reports[0]
 
@@ -113,7 +123,7 @@ def find_done(build: Build, store: Store) -> Report | None:
     saved = find_saved(build)
     if saved is None:
         return None
-    steps = look_up(build.job, store).steps
+    steps = plan_job(build.job, store).steps
     keys = {step.stage.name: step.key for step in steps if step.verdict == "done"}
     packages = {step.digest for step in steps if step.stage.writes == PACKAGE}
     is_done = len(keys) == len(steps) and keys.items() <= list_keys(saved).items()
@@ -142,10 +152,10 @@ def prepare_shown(build: Build, saved: Report) -> Take:
 
     def take(store: Store) -> Report:
         path = name_report(build)
-        console.say(f"{build.job.name}: shown as saved in {path}: {say_needs(list_blocks(build.job))}")
+        console.inform(f"{build.job.name}: shown as saved in {path}: {say_needs(list_blocks(build.job))}")
         changed = list_changed(build, saved, store)
         if changed:
-            console.say_warning(f"{build.job.name}: out of date: {quote(changed)} changed after {path} was saved")
+            console.warn(f"{build.job.name}: out of date: {quote(changed)} changed after {path} was saved")
         return saved.leave_out([stage.name for stage in build.job.skipped])
 
     return take
@@ -154,7 +164,7 @@ def prepare_shown(build: Build, saved: Report) -> Take:
 def list_changed(build: Build, saved: Report, store: Store) -> list[str]:
     """Return the names of the steps whose keys differ from those of the saved report."""
     keys = list_keys(saved)
-    steps = [step for step in look_up(build.job, store).steps if step.key is not None]
+    steps = [step for step in plan_job(build.job, store).steps if step.key is not None]
     return [step.stage.name for step in steps if keys.get(step.stage.name) != step.key]
 
 

@@ -95,9 +95,8 @@ class WeightWriter:
             return self.write_halves(weight, values)
         if weight.storage.block is None:
             return self.write_channels(weight, values)
-        return self.write_blocks(
-            weight, values.T if weight.table else values, weight.storage.bits, weight.storage.block
-        )
+        columns = values.T if weight.table else values
+        return self.write_blocks(weight, columns, bits=weight.storage.bits, block=weight.storage.block)
 
     def write_floats(self, weight: StoredWeight, values: Floats) -> float:
         """Copy `values` (N,) unchanged."""

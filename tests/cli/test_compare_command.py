@@ -37,7 +37,7 @@ def test_markdown_is_a_table(proven: Workshop) -> None:
     assert lines[0] == "|  | nano-cpu-fp32-proven (baseline) | nano-cpu-int8-proven |"
     table = [line for line in lines if line.startswith("|")]
     assert {line.count("|") for line in table} == {4}
-    assert lines[: len(table)] == table  # remarks stand below it
+    assert lines[: len(table)] == table  # the remarks are below it
 
 
 def test_json_holds_the_reports_as_they_are(proven: Workshop) -> None:

@@ -1,4 +1,4 @@
-"""The published directory as ordinary files."""
+"""`gpt2forge copy` of a built recipe."""
 
 import json
 from pathlib import Path
@@ -57,7 +57,7 @@ def test_folder_that_is_not_empty_is_left_alone(workshop: Workshop, tmp_path: Pa
     [
         ("/proc/ship", "cannot be written: No such file or directory; name another folder"),
         ("text/ship", "cannot be written: Not a directory; name another folder"),
-        ("build/nano-cpu-int8/ship", "lies in what is to be copied; name a folder elsewhere"),
+        ("build/nano-cpu-int8/ship", "is inside the directory to copy; name a folder elsewhere"),
     ],
 )
 def test_place_where_no_copy_can_be_is_one_line(workshop: Workshop, folder: str, message: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gpt2forge.cli import program
 from gpt2forge.cli import store_command as stores
 from gpt2forge.digest import digest_file, digest_value
 from gpt2forge.settings import Settings, StoreSettings
@@ -71,7 +72,7 @@ def test_verify_finds_what_rotted_under_an_unchanged_stat_and_repair_makes_it_an
     assert store.artifacts.is_whole(digest)
     done = shop.run("store", "verify", code=1)
     assert done.stderr == (
-        f"error: cache: damaged: `{digest[:12]}`; put aside with `--repair`, and the next build makes it anew\n"
+        f"error: cache: damaged: `{digest[:12]}`; put aside with `--repair`, and the next build makes it again\n"
     )
     assert shop.run("store", "verify", "--repair").stdout == "4 artifacts read, 1 damaged and put aside\n"
     report = shop.report("nano-cpu-int8")
@@ -115,7 +116,7 @@ def test_gc_keeps_every_step_of_the_recipes_if_told(shop: Workshop) -> None:
     assert gone["removed"] == []
     (shop.folder / "build/other").unlink()
     gone = json.loads(shop.run("store", "gc", "--max-size", "0", "--keep-recipes", "--json").stdout)
-    assert gone["leftovers"] == 2  # the note of the output that is gone, and the log of the step that made it
+    assert gone["leftovers"] == 2  # the note of the removed output, and the log of its step
     assert [item["stage"] for item in gone["removed"]] == ["quantize"]
     assert {step["outcome"] for step in shop.report("nano-cpu-int8")["steps"]} == {"reused", "skipped"}
 
@@ -126,7 +127,7 @@ def test_gc_knows_the_outputs_of_other_working_directories(shop: Workshop, tmp_p
     shop.run("store", "gc", "--max-size", "0")
     other.run("generate", "nano-cpu-int4", "-p", "def", "-n", "2")
     (other.folder / "build").rename(other.folder / "hidden")
-    shop.run("store", "gc", "--max-size", "0")  # what cannot be seen from here may be there all the same
+    shop.run("store", "gc", "--max-size", "0")  # an output that is not visible from here may still exist
     (other.folder / "hidden").rename(other.folder / "build")
     other.run("generate", "nano-cpu-int4", "-p", "def", "-n", "2")
     (other.folder / "build/nano-cpu-int4").unlink()
@@ -142,7 +143,7 @@ def test_gc_clears_what_killed_builds_left_and_leaves_what_one_works_in(shop: Wo
     (shop.store / "damaged/old").mkdir(parents=True)
     with store.lock("alive"):
         done = shop.run("store", "gc")
-    assert done.stdout.splitlines()[-1] == "0 B in 0 artifacts and 2 leftovers gone"
+    assert done.stdout.splitlines()[-1] == "removed 0 B in 0 artifacts and 2 leftovers"
     assert [path.name for path in (shop.store / "making").iterdir()] == ["alive"]
 
 
@@ -165,7 +166,7 @@ def test_output_that_nobody_noted_is_kept_where_it_can_be_seen_and_else_nothing_
     assert done.stderr == f"error: cache: does not know which outputs use it, {fix}\n"
     assert not list((shop.store / "making").iterdir())
     assert list_steps(shop) == {"quantize"}
-    assert shop.run("store", "verify").stdout == "1 artifacts read, 0 damaged\n"
+    assert shop.run("store", "verify").stdout == "1 artifact read, 0 damaged\n"
 
 
 def test_build_that_fails_or_stops_early_throws_nothing_away(shop: Workshop) -> None:
@@ -175,7 +176,7 @@ def test_build_that_fails_or_stops_early_throws_nothing_away(shop: Workshop) -> 
     (shop.folder / "build/blocked").mkdir()
     shop.run("build", "nano-cpu-int8", "--set", "quantization.scheme=int4", "--name", "blocked", code=1)
     assert len(inspect(shop)) == 5
-    assert " gone, for `store.max_size`" in shop.run("build", "nano-cpu-int8", "--rerun", "convert").stderr
+    assert " artifact, because `store.max_size` is " in shop.run("build", "nano-cpu-int8", "--rerun", "convert").stderr
 
 
 def test_store_that_is_not_there_is_not_made(shop: Workshop) -> None:
@@ -186,7 +187,7 @@ def test_store_that_is_not_there_is_not_made(shop: Workshop) -> None:
 
 
 def test_what_a_build_has_made_anew_meanwhile_is_not_put_aside(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A build that comes between the reading and the putting aside."""
+    """A build may repair an artifact after `verify` reads it and before it puts it aside."""
     store = Store(shop.store)
     digest = next(item["digest"] for item in inspect(shop) if item["stage"] == "quantize")
     rot(store.artifacts.folder(digest) / "model.onnx_data", store.stat_cache)
@@ -203,7 +204,7 @@ def test_what_a_build_has_made_anew_meanwhile_is_not_put_aside(shop: Workshop, m
 
     monkeypatch.setattr(LocalArtifacts, "is_sound", is_sound)
     monkeypatch.chdir(shop.folder)
-    stores.verify_store(Path("cache"), repair=True, as_json=False)
+    assert program.run(["store", "verify", "--repair"]) == 0
     monkeypatch.undo()
     assert seen == [digest]
     assert store.artifacts.is_sound(digest)
@@ -220,7 +221,7 @@ def test_damaged_root_is_one_line(shop: Workshop) -> None:
 @pytest.mark.parametrize("size", ["much", "20XB", "-1GB", ""])
 def test_what_is_no_size_is_one_line(shop: Workshop, size: str) -> None:
     done = shop.run("store", "gc", "--max-size", size, code=1)
-    assert done.stderr == f"error: `{size}`: a size is written as `20GB` or `500MB`\n"
+    assert done.stderr == f"error: `--max-size {size}` must be a size, as in `20GB` or `500MB`\n"
 
 
 def list_published(shop: Workshop) -> list[Path]:
@@ -238,11 +239,11 @@ def test_shrinking_throws_away_what_is_cheapest_and_says_so(shop: Workshop) -> N
     assert shrink(shop, None) is None
     assert shrink(shop, whole) is None
     assert len(inspect(shop)) == 4
-    assert shrink(shop, 6_000_000) == f"{shop.store}: 5.6 MB in 1 artifact gone, for `store.max_size` is 6.0 MB"
+    assert shrink(shop, 6_000_000) == f"{shop.store}: removed 5.6 MB in 1 artifact, because `store.max_size` is 6.0 MB"
     assert list_steps(shop) == {"export", "fuse", "quantize"}
-    assert " kB in 2 artifacts gone, for `store.max_size` is 0 B" in str(shrink(shop, 0))
+    assert " kB in 2 artifacts, because `store.max_size` is 0 B" in str(shrink(shop, 0))
     assert list_steps(shop) == {"quantize"}
-    left = f"{format_size(measure_store(Store(shop.store)))} are left, above 0 B: what is published, here or elsewhere, is kept"
+    left = f"{format_size(measure_store(Store(shop.store)))} is left, above 0 B: published results are kept"
     assert str(shrink(shop, 0)).startswith(f"{shop.store}: {left}")
     for words in (("--max-size", "0"), ("--max-size", "0", "--dry-run")):
         assert shop.run("store", "gc", *words).stderr.startswith(f"cache: {left}")
@@ -279,8 +280,10 @@ def test_settings_are_the_limit_where_no_size_is_given(shop: Workshop) -> None:
     listed = shop.run("store", "ls").stdout.splitlines()[-1]
     assert listed.endswith(f" in 4 artifacts, {measure_store(Store(shop.store)) / 6e6:.1%} of `store.max_size` 6.0 MB")
     assert json.loads(shop.run("store", "ls", "--json").stdout)["max_size"] == 6_000_000
-    assert shop.run("store", "gc", "--max-size", "1GB", "--dry-run").stdout.startswith("0 B in 0 artifacts and 0 ")
-    assert shop.run("store", "gc").stdout.splitlines()[-1] == "5.6 MB in 1 artifact and 1 leftover gone"
+    assert shop.run("store", "gc", "--max-size", "1GB", "--dry-run").stdout.startswith(
+        "would remove 0 B in 0 artifacts and 0 "
+    )
+    assert shop.run("store", "gc").stdout.splitlines()[-1] == "removed 5.6 MB in 1 artifact and 1 leftover"
     assert list_steps(shop) == {"export", "fuse", "quantize"}
 
 
