@@ -65,7 +65,7 @@ class Override(Section):
     bits: Literal[8, 4] = Field(description="bits of each weight")
     granularity: Granularity | None = Field(
         default=None,
-        description="how many weights share a scale; by default as in the scheme if it has as many bits, else 128 or 32",
+        description="how many weights share a scale; by default as in a scheme of as many bits, else 128 or 32",
     )
 
     def normalize(self, scheme: str, granularity: int | str | None) -> "Override":
@@ -80,7 +80,7 @@ class Quantization(Section):
 
     scheme: SchemeName = Field(
         default="none",
-        description="how the weights of the linear layers are stored; float16 is for everything, arithmetic too, on a GPU",
+        description="how the weights of the linear layers are stored; float16 is for everything, on a GPU",
     )
     granularity: Granularity | None = Field(
         default=None,
@@ -98,7 +98,7 @@ class Quantization(Section):
     )
     embeddings: SchemeName | None = Field(
         default=None,
-        description="how the token embedding and LM head are stored; by default int8, or as `scheme` if it has no integers",
+        description="how the token embedding and LM head are stored; int8 by default, or as a `scheme` of floats",
     )
     kv_cache: Cache = Field(
         default="float32", description="how the keys and values of earlier tokens are kept; int8 needs `calibration`"
