@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bench.document import read_results
+from bench.document import compose_readme, read_results
 from bench.goals import (
     BLOCKS,
     CHANNEL,
@@ -22,7 +22,6 @@ from bench.goals import (
     find,
     find_loop,
 )
-from bench.markdown import write_markdown
 from bench.plan import EXAMPLE, SHIPPED, SHORT
 from bench.tables import show_interval, tabulate
 from tests.workshop import ROOT
@@ -50,7 +49,7 @@ def find_memory(part: Any) -> Any:
     return memory[find_loop(memory)]
 
 
-@pytest.mark.parametrize("line", write_markdown(RESULTS).splitlines())
+@pytest.mark.parametrize("line", compose_readme(RESULTS).splitlines())
 def test_tables_of_the_readme_are_measured(line: str) -> None:
     assert line in README.splitlines()
 
