@@ -116,7 +116,9 @@ def test_unknown_name_is_an_attribute_error() -> None:
 
 def test_recipe_that_means_several_is_refused(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(workshop.folder)
-    with pytest.raises(gpt2forge.UserError, match=r"^`nano-cpu`: means several recipes, and one is needed; there are"):
+    with pytest.raises(
+        gpt2forge.UserError, match=r"^`nano-cpu`: selects several recipes, and one is needed; there are"
+    ):
         gpt2forge.build("nano-cpu", skip=SKIP)
     assert gpt2forge.build("nano-cpu@int8-32", skip=SKIP).output == Path("build/nano-cpu@int8-32")
     assert gpt2forge.load("nano-cpu@int8-32").context == 256

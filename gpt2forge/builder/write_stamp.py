@@ -67,7 +67,7 @@ def leave_stamp(loaded: LoadedRecipe, job: Job, store: Store, steps: Steps, seen
         text = make_stamp(job, store, steps, seen, said)
         if text is not None:
             replace_text(place, text)
-            if loaded.found.variant:
+            if loaded.selected.variant:
                 leave_variants(loaded.path)
             return
     except (OSError, ValueError, UserError):  # something is gone, or named so that no line can hold it
@@ -116,7 +116,7 @@ def is_settled(paths: Sequence[str], began: int) -> bool:
 
 def list_read(loaded: LoadedRecipe, job: Job) -> Iterator[str]:
     """The recipe with its parents, the settings, the sources, our own code, and what says which tools are installed."""
-    if loaded.found.variant:
+    if loaded.selected.variant:
         yield f"may {RECIPES / loaded.own_name}.yaml"  # a file of its name would come first
     yield from list_files(loaded.path)
     yield f"may {SETTINGS}"

@@ -1,11 +1,11 @@
-"""Finds, reads and checks recipes, and reports the faults of all at once."""
+"""The way from selectors to valid recipes. The faults of all recipes are reported at once."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gpt2forge.errors import Fault, Place, RecipeError, UserError, quote
-from gpt2forge.recipe.lookup import Found, find_owner, find_recipes, list_names, refuse_several
+from gpt2forge.recipe.lookup import SelectedRecipe, find_owner, find_recipes, list_names, refuse_several
 from gpt2forge.recipe.merge import change_document, drop_nulls
 from gpt2forge.recipe.rules import check_rules
 from gpt2forge.recipe.schema import NAME, Recipe
@@ -20,17 +20,17 @@ class LoadedRecipe:
 
     recipe: Recipe
     document: Node
-    found: Found
+    selected: SelectedRecipe
 
     @property
     def path(self) -> Path:
         """The recipe's file."""
-        return self.found.path
+        return self.selected.path
 
     @property
     def own_name(self) -> str:
         """The name that it is published as without `--name`: `STEM` or `STEM@VARIANT`."""
-        return self.found.name
+        return self.selected.name
 
     def place(self, *keys: str) -> Place:
         """Return the place of a value, or of the nearest section above it that the file has."""
@@ -46,9 +46,9 @@ def load_recipes(selectors: Sequence[str], changes: Sequence[str] = (), name: st
     found = find_recipes(selectors, faults)
     if len(found) > 1 and (changes or name is not None):
         names = list_names([each.name for each in found])
-        raise UserError(f"`{'--set' if changes else '--name'}` is for one recipe, and several are meant{names}")
+        raise UserError(f"`{'--set' if changes else '--name'}` is for one recipe, and several are selected{names}")
     loaded: list[LoadedRecipe] = []
-    owners: dict[Fault, list[Found]] = {}
+    owners: dict[Fault, list[SelectedRecipe]] = {}
     for each in found:
         try:
             loaded.append(load(each, changes, name))
@@ -61,7 +61,7 @@ def load_recipes(selectors: Sequence[str], changes: Sequence[str] = (), name: st
     return loaded
 
 
-def name_variants(fault: Fault, having: Sequence[Found], found: Sequence[Found]) -> Fault:
+def name_variants(fault: Fault, having: Sequence[SelectedRecipe], found: Sequence[SelectedRecipe]) -> Fault:
     """Add the names of the variants to a fault of some, unless it stands in what a variant changes."""
     path, changes = having[0].path, [each.variant.changes for each in having if each.variant]
     is_common = len(having) == len([each for each in found if each.path == path])
@@ -80,11 +80,11 @@ def list_places(node: Node) -> Iterator[Place]:
 def load_recipe(selector: str, changes: Sequence[str] = (), name: str | None = None) -> LoadedRecipe:
     """Find, read and check the one selected recipe; raises UserError, with the names, if several are selected."""
     loaded = load_recipes([selector], changes, name)
-    refuse_several(selector, [each.found for each in loaded])
+    refuse_several(selector, [each.selected for each in loaded])
     return loaded[0]
 
 
-def load(found: Found, changes: Sequence[str], name: str | None) -> LoadedRecipe:
+def load(found: SelectedRecipe, changes: Sequence[str], name: str | None) -> LoadedRecipe:
     """Apply the changes to a recipe that was found, and check it. Raises RecipeError with all its faults."""
     written = change_document(found.whole, changes)
     if name is not None:
@@ -101,21 +101,21 @@ def load(found: Found, changes: Sequence[str], name: str | None) -> LoadedRecipe
     return LoadedRecipe(Recipe(**sections).normalize(), document, found)
 
 
-def check_name(name: str, found: Found, changes: Sequence[str]) -> None:
+def check_name(name: str, found: SelectedRecipe, changes: Sequence[str]) -> None:
     """Raise UserError if another recipe has this name, or this recipe has it without the changes."""
     owner = find_owner(name)
     if owner and (changes or name != found.name or not owner.samefile(found.path)):
         raise UserError(f"--name: `{name}` is what `{owner}` is published as; choose another name")
 
 
-def check_file_name(written: Node, found: Found) -> Iterator[Fault]:
+def check_file_name(written: Node, found: SelectedRecipe) -> Iterator[Fault]:
     """Yield a fault if a recipe's name is not its file's; other faults of the name are found elsewhere."""
     node = written.find(("name",))
     if node and isinstance(node.value, str) and node.value != found.path.stem and NAME.fullmatch(node.value):
         yield Fault(node.place, f"`name: {node.value}` must be the file's, `{found.path.stem}`")
 
 
-def rename(document: Node, found: Found, name: str | None) -> Node:
+def rename(document: Node, found: SelectedRecipe, name: str | None) -> Node:
     """Put in the published name: `--name`, or that of the variant if the file has its own name right."""
     node = document.find(("name",))
     if name is not None:

@@ -29,10 +29,10 @@ class Recipe(Section):
     fusion: Fusion = Field(default=Fusion(), description="which parts of the graph are fused")
     quantization: Quantization = Field(default=Quantization().normalize(), description="how the weights are stored")
     calibration: Calibration | None = Field(
-        default=None, description="the text that the quantized weights are fitted to, where `quantization` asks for it"
+        default=None, description="the text that the quantized weights are fitted to, if `quantization` asks for it"
     )
     verify: Verify | None = Field(
-        default=None, description="what the result is compared with, and how far off it may be"
+        default=None, description="the text that the result is measured on, and how far it may differ from PyTorch"
     )
     benchmark: Benchmark | None = Field(default=None, description="how speed and memory are measured")
 

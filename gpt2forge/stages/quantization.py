@@ -65,7 +65,7 @@ class Override(Section):
     bits: Literal[8, 4] = Field(description="bits of each weight")
     granularity: Granularity | None = Field(
         default=None,
-        description="how many weights share a scale: as in the scheme if it has as many bits, else 128 or 32",
+        description="how many weights share a scale; the default is the scheme's if that has as many bits, else 128 or 32",
     )
 
     def normalize(self, scheme: str, granularity: int | str | None) -> "Override":
@@ -80,7 +80,7 @@ class Quantization(Section):
 
     scheme: SchemeName = Field(
         default="none",
-        description="how the weights of the linear layers are stored; float16 is everything, and computed so on a GPU",
+        description="how the weights of the linear layers are stored; float16 stores and computes everything so, on a GPU",
     )
     granularity: Granularity | None = Field(
         default=None,
@@ -88,35 +88,37 @@ class Quantization(Section):
     )
     method: Literal["nearest", "gptq"] = Field(
         default="nearest",
-        description="how weights are rounded: each to the nearest step, or so that errors cancel on the text of "
+        description="how weights are rounded: each to the nearest step, or (gptq) so that errors cancel on the text of "
         "`calibration`",
     )
     smooth: bool = Field(
         default=False,
-        description="move means and scales of what norms give into the layers behind them, as `calibration` finds them",
+        description="move means and scales of activations from the norms into the layers behind them, as measured on "
+        "`calibration`",
     )
     embeddings: SchemeName | None = Field(
         default=None,
-        description="how the token embedding and LM head are stored: int8, or as `scheme` where that has no integers",
+        description="how the token embedding and LM head are stored; the default is int8, or `scheme` if that has no integers",
     )
     kv_cache: Cache = Field(
-        default="float32", description="how the keys and values of the tokens so far are kept; int8 needs `calibration`"
+        default="float32", description="how the keys and values of earlier tokens are kept; int8 needs `calibration`"
     )
 
     embeddings_granularity: Block | None = Field(
         default=None,
-        description="how many weights of them share a scale: `granularity` if it is a size of blocks of as many bits, "
-        "else 128 (int8) or 32 (int4)",
+        description="how many weights of the embeddings share a scale; the default is `granularity` if that is a block of "
+        "as many bits, else 128 (int8) or 32 (int4)",
     )
     positions: Positions | None = Field(
         default=None,
-        description="how the position embeddings are stored: float32 unless everything is float16",
+        description="how the position embeddings are stored; the default is float32 unless everything is float16",
     )
     overrides: dict[Pattern, Override] | None = Field(
-        default=None, description="what some linear layers get instead, by a pattern of their names, `h.*.mlp.c_proj`"
+        default=None,
+        description="other storage for some linear layers, by a pattern of their names, as in `h.*.mlp.c_proj`",
     )
     skip: list[Pattern] | None = Field(
-        default=None, description="which linear layers stay float32, by patterns of their names"
+        default=None, description="the linear layers that stay float32, as patterns of their names"
     )
 
     def normalize(self) -> "Quantization":

@@ -112,7 +112,7 @@ def test_variant_is_built_and_writes_text(workshop: Workshop) -> None:
     done = workshop.run("generate", "nano-cpu", "-p", "x", code=1)
     variants = ("fp32", "int8-32", "int8-128", "int4-32", "mixed", "fitted")
     names = ", ".join(f"`nano-cpu@{variant}`" for variant in variants)
-    assert done.stderr == f"error: `nano-cpu`: means several recipes, and one is needed; there are {names}\n"
+    assert done.stderr == f"error: `nano-cpu`: selects several recipes, and one is needed; there are {names}\n"
     done = workshop.run("generate", "nano-cpu@int8-33", "-p", "x", code=1)
     assert done.stderr.startswith("error: `nano-cpu@int8-33`: `recipes/nano-cpu.yaml` has no variant `int8-33`; did")
 

@@ -134,7 +134,8 @@ def test_unknown_recipe_is_one_line_with_a_suggestion(folder: Path) -> None:
     with pytest.raises(UserError) as error:
         load_recipe("mine")
     assert (
-        str(error.value) == "`mine`: there is no folder `recipes/` with recipes here; start where it is, or give a path"
+        str(error.value)
+        == "`mine`: there is no folder `recipes/` with recipes here; change to its parent folder, or give a path"
     )
     write(GOOD)
     with pytest.raises(UserError) as error:
@@ -246,10 +247,10 @@ def test_one_variant_takes_changes_and_a_name_and_several_do_not(folder: Path) -
     for changes, name, option in ((["fusion.gelu=false"], None, "--set"), ([], "new", "--name")):
         with pytest.raises(UserError) as error:
             load_recipes(["mine"], changes, name)
-        assert str(error.value) == f"`{option}` is for one recipe, and several are meant; there are {names}"
+        assert str(error.value) == f"`{option}` is for one recipe, and several are selected; there are {names}"
     with pytest.raises(UserError) as error:
         load_recipe("mine")
-    assert str(error.value) == f"`mine`: means several recipes, and one is needed; there are {names}"
+    assert str(error.value) == f"`mine`: selects several recipes, and one is needed; there are {names}"
 
 
 @pytest.mark.parametrize("name", ["mine", "mine@int8-32"])
