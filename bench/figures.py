@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.document import DOCS, read_results
+from bench.document import DOCS, compose_readme, read_results
 from bench.goals import (
     BLOCKS,
     CHANNEL,
@@ -27,7 +27,6 @@ from bench.goals import (
     find,
     find_loop,
 )
-from bench.markdown import write_markdown
 from bench.plan import EXAMPLE, SHIPPED, SHORT
 
 Results = Mapping[str, Any]
@@ -58,7 +57,7 @@ def list_figures(results: Results) -> dict[str, str]:
 
 def list_tables(results: Results) -> dict[str, str]:
     """Return every table that a page may enclose, by its name."""
-    speed, fidelity = write_markdown(results).strip().split("\n\n")
+    speed, fidelity = compose_readme(results).strip().split("\n\n")
     return {"speed": speed, "fidelity": fidelity}
 
 

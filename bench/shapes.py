@@ -1,5 +1,6 @@
 """The shapes of GPT-2 that OpenAI published, and the nano example's, by the numbers of `hparams.json`."""
 
+import math
 from dataclasses import dataclass
 
 
@@ -15,14 +16,10 @@ class Shape:
 
     @property
     def tensors(self) -> dict[str, tuple[int, ...]]:
-        """Every tensor of the checkpoint by its TF1 name; a linear layer's weight is [1, in, out]."""
+        """Return the shape of every tensor by its TF1 name; a linear layer's weight is [1, in, out]."""
         width = self.n_embd
-        shapes: dict[str, tuple[int, ...]] = {
-            "model/wte": (self.n_vocab, width),
-            "model/wpe": (self.n_ctx, width),
-            "model/ln_f/g": (width,),
-            "model/ln_f/b": (width,),
-        }
+        shapes: dict[str, tuple[int, ...]] = {"model/wte": (self.n_vocab, width), "model/wpe": (self.n_ctx, width)}
+        shapes |= {"model/ln_f/g": (width,), "model/ln_f/b": (width,)}
         linear = {
             "attn/c_attn": (width, 3 * width),
             "attn/c_proj": (width, width),
@@ -38,24 +35,18 @@ class Shape:
 
     @property
     def parameters(self) -> int:
-        """How many numbers the checkpoint holds; the tied table counts once."""
-        total = 0
-        for shape in self.tensors.values():
-            count = 1
-            for length in shape:
-                count *= length
-            total += count
-        return total
+        """Return how many numbers the checkpoint holds; the tied table counts once."""
+        return sum(math.prod(shape) for shape in self.tensors.values())
 
     @property
     def cache_bytes(self) -> int:
-        """Bytes of the keys and values of a text that fills the context, in float32."""
+        """Return the bytes of the keys and values of a text that fills the context, in float32."""
         return 4 * 2 * self.n_layer * self.n_ctx * self.n_embd
 
 
 NANO = Shape(4096, 256, 128, 4, 4)
 LARGE = Shape(50257, 1024, 1280, 20, 36)
-"""774M, the size that the goals speak of."""
+"""774M, the size that the goals are about."""
 
 SHAPES = {
     "nano": NANO,

@@ -29,7 +29,7 @@ class Host(ReportPart):
 
     processor: str = Field(description="name of the processor")
     instructions: Many[str] = Field(description="vector instructions that the processor has, sorted")
-    threads: Count = Field(description="number of threads that computed")
+    threads: Count = Field(description="number of processor cores that the process may use")
     system: str = Field(description="operating system and architecture")
 
 
@@ -113,8 +113,8 @@ class Accuracy(ReportPart):
     intervals: Intervals | None = Field(description="95 % interval of each number above; null if there is one window")
     positions: Count = Field(description="number of predicted tokens; the first token of a window is not predicted")
     windows: Count = Field(description="number of windows that the text is cut into; they do not overlap")
-    tokens: Count = Field(description="number of tokens of the text")
-    window: Count = Field(description="length of a window, in tokens: the context of the model")
+    tokens: Count = Field(description="number of tokens of the text that were used")
+    window: Count = Field(description="length of the longest window, in tokens; the model's context at most")
     stride: Count = Field(description="distance between the starts of two windows, in tokens")
     properties: Properties = Field(description="largest difference of each property")
     text_digest: str = Field(description="SHA-256 of the token ids, each as 4 bytes, little-endian")

@@ -49,7 +49,7 @@ class Report(ReportPart):
     )
     warnings: Many[str] = Field(description="reasons to doubt the numbers or the result, a sentence each")
     values: dict[str, Any] = Field(description="all values of the recipe; `gpt2forge schema` describes them")
-    steps: Many[StepReport] = Field(description="results of the steps, in the order in which they depend on each other")
+    steps: Many[StepReport] = Field(description="results of the steps; each step reads only results of earlier ones")
     bytes: PackageSize | None = Field(description="size of the package")
     verify: Accuracy | None = Field(description="accuracy compared with PyTorch")
     benchmark: Speed | None = Field(description="speed and memory compared with PyTorch")

@@ -78,3 +78,11 @@ def test_recipe_with_parents_and_variants_fits(schema: dict[str, Any], text: str
 def test_bad_matrix_or_parent_does_not_fit(schema: dict[str, Any], text: str) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(yaml.safe_load(text), schema)
+
+
+def test_schema_of_a_report_is_that_of_the_saved_ones(workshop: Workshop) -> None:
+    workshop.build("nano-cpu-int8")
+    schema = json.loads(workshop.run("schema", "--report").stdout)
+    jsonschema.validate(json.loads((workshop.folder / "build/nano-cpu-int8.json").read_text()), schema)
+    done = workshop.run("schema", "--report", "--settings", code=1)
+    assert "leave out one" in done.stderr
