@@ -176,7 +176,7 @@ def test_build_that_fails_or_stops_early_throws_nothing_away(shop: Workshop) -> 
     (shop.folder / "build/blocked").mkdir()
     shop.run("build", "nano-cpu-int8", "--set", "quantization.scheme=int4", "--name", "blocked", code=1)
     assert len(inspect(shop)) == 5
-    assert " artifact, because `store.max_size` is " in shop.run("build", "nano-cpu-int8", "--rerun", "convert").stderr
+    assert ", because `store.max_size` is " in shop.run("build", "nano-cpu-int8", "--rerun", "convert").stderr
 
 
 def test_store_that_is_not_there_is_not_made(shop: Workshop) -> None:
