@@ -32,8 +32,10 @@ why: named $(VENV)/installed ## show what has changed since a recipe's steps wer
 compare: named $(VENV)/installed ## compare results side by side: make compare RECIPE="nano-cpu-fp32 nano-cpu-int8"
 	@$(BIN)/gpt2forge compare $(RECIPE) $(ARGS)
 
-docs: $(VENV)/installed ## write the option lists and the table of recipe keys into docs/
+docs: $(VENV)/installed-dev ## write the generated parts of the pages: options, recipe keys, the report's tables, measured figures
 	@$(BIN)/python -m tools.generate_docs
+	@$(BIN)/python -m tools.report_page
+	@$(BIN)/python -m bench.figures
 
 test: $(VENV)/installed-dev ## run the tests and list the ten slowest [ARGS="tests/plan -k reason"]
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10 $(ARGS)

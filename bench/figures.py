@@ -3,7 +3,7 @@
 A page names a figure in a comment right behind it, `75<!--idle.doit--> ms`, and encloses a table in
 `<!-- measured: speed -->` and `<!-- end -->`. The words around a figure are free.
 
-`python -m bench.figures` writes the figures of docs/benchmarks/results.json into the pages, and prints what changed.
+`make docs` writes the figures of docs/benchmarks/results.json into the pages, and prints what changed.
 """
 
 import re

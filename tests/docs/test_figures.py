@@ -14,7 +14,7 @@ RESULTS = read_results()
 FIGURES, TABLES = list_figures(RESULTS), list_tables(RESULTS)
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PERFORMANCE = (ROOT / "docs/performance.md").read_text(encoding="utf-8")
-FIX = "run `python -m bench.figures`, which writes the measured figures"
+FIX = "run `make docs`, which writes the measured figures"
 COMMENT = re.compile(r"<!--(?:[\w-]+\.[\w-]+| measured: \w+ )-->")
 NUMBER = re.compile(r"(?<![\w.])[+-]?\d+(?:\.\d+)?(?:e[+-]\d+)?")
 

@@ -13,7 +13,7 @@ PAGE = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 SECTION = PAGE.partition("\n## Where things are\n")[2].partition("\n## ")[0]
 CHANGES = PAGE.partition("\n## The usual changes\n")[2].partition("\n### ")[0]
 IGNORED = ("__pycache__", *(line.strip("/") for line in (ROOT / ".gitignore").read_text().split() if line))
-PLACES = ("", "gpt2forge/", "gpt2forge/graph/", "gpt2forge/quantize/")
+PLACES = ("", "gpt2forge/", "gpt2forge/graph/")
 """Where the paths of the table of usual changes start."""
 
 
@@ -52,7 +52,7 @@ def test_every_file_at_the_top_of_the_package_has_its_line() -> None:
     assert files <= set(LISTED)
 
 
-@pytest.mark.parametrize("path", re.findall(r"`((?:[\w.]+/)*[\w.]+(?:\.(?:pyi?|md)|/))`", CHANGES))
+@pytest.mark.parametrize("path", re.findall(r"`((?:[\w.]+/)*[\w.]+(?:\.(?:pyi?|md|toml)|/))`", CHANGES))
 def test_every_path_of_the_usual_changes_exists(path: str) -> None:
     assert any((ROOT / place / path).exists() for place in PLACES) or "NAME" in path
 
