@@ -1,5 +1,5 @@
-# `make` lists the targets. The first one that needs it creates .venv from requirements.txt; later ones cost milliseconds.
-# TORCH_INDEX=... names an index or a folder of wheels that PyTorch comes from, or `none` (see tools/install.py).
+# `make` lists the targets. The first target that needs .venv creates it from requirements.txt; after that, the check takes milliseconds.
+# TORCH_INDEX=... names an index or a folder of wheels for PyTorch, or `none` (see tools/install.py).
 
 PYTHON ?= python3
 RECIPE ?=
@@ -13,7 +13,7 @@ CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install build plan why compare test check test-faults test-interop test-pythons bench bench-full clean
+.PHONY: help install build plan why compare docs test check test-faults test-interop test-pythons bench bench-full clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -23,41 +23,44 @@ install: $(VENV)/installed ## create .venv with gpt2forge, PyTorch and transform
 build: named $(VENV)/installed ## build a recipe: make build RECIPE=nano-cpu-int8 [ARGS=...]
 	@$(BIN)/gpt2forge build $(RECIPE) $(ARGS)
 
-plan: named $(VENV)/installed ## say which steps of a recipe are done and which will run: make plan RECIPE=nano-cpu-int8
+plan: named $(VENV)/installed ## show which steps of a recipe are done and which will run: make plan RECIPE=nano-cpu-int8
 	@$(BIN)/gpt2forge plan $(RECIPE) $(ARGS)
 
-why: named $(VENV)/installed ## say what has changed since a recipe's steps were made: make why RECIPE=nano-cpu-int8
+why: named $(VENV)/installed ## show what has changed since a recipe's steps were made: make why RECIPE=nano-cpu-int8
 	@$(BIN)/gpt2forge why $(RECIPE) $(ARGS)
 
-compare: named $(VENV)/installed ## put results side by side: make compare RECIPE="nano-cpu-fp32 nano-cpu-int8"
+compare: named $(VENV)/installed ## compare results side by side: make compare RECIPE="nano-cpu-fp32 nano-cpu-int8"
 	@$(BIN)/gpt2forge compare $(RECIPE) $(ARGS)
 
-test: $(VENV)/installed-dev ## run the tests, say which ten took longest [ARGS="tests/plan -k reason"]
+docs: $(VENV)/installed ## write the option lists and the table of recipe keys into docs/
+	@$(BIN)/python -m tools.generate_docs
+
+test: $(VENV)/installed-dev ## run the tests and list the ten slowest [ARGS="tests/plan -k reason"]
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10 $(ARGS)
 
-check: $(VENV)/installed-dev ## ruff, mypy --strict, import-linter, then the tests, those of the docs too
+check: $(VENV)/installed-dev ## run ruff, mypy --strict and import-linter, then all tests, including those of the docs
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy --strict
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10
 
-test-faults: $(VENV)/installed-dev ## kill, fill, damage and deceive builds a hundred times each: up to 40 minutes [ARGS=--seed=1]
+test-faults: $(VENV)/installed-dev ## kill builds, fill disks, damage and deceive stores a hundred times each: up to 40 minutes [ARGS=--seed=1]
 	@$(BIN)/python -m pytest tests/faults --rounds 100 $(ARGS)
 
-test-interop: $(VENV)/installed-dev ## run what is published in the programs of others, in environments made for it [ARGS=-k optimum]
-	@$(BIN)/python -m pytest interop $(ARGS)
+test-interop: $(VENV)/installed-dev ## open packages in other programs, in environments made for them [ARGS=-k optimum]
+	@$(BIN)/python -m pytest interop -n 2 --dist loadfile --no-loadscope-reorder --durations 10 $(ARGS)
 
-test-pythons: $(VENV)/installed ## run the fast tests on Python 3.11 to 3.14, and with the lowest versions of packages [PYTHONS="python3.13 lowest"] [ARGS=--without-torch]
+test-pythons: $(VENV)/installed ## run the fast tests on Python 3.11 to 3.14 and with the lowest versions of packages [PYTHONS="python3.13 lowest"] [ARGS=--without-torch]
 	@$(BIN)/python -m tests.pythons $(PYTHONS) $(ARGS)
 
-bench: $(VENV)/installed-dev ## measure 774M and nano beside other systems, write docs/benchmarks.md: 25 minutes, the first time 35 [ARGS=--help]
+bench: $(VENV)/installed-dev ## measure 774M and nano beside other systems and write docs/benchmarks.md: 25 minutes, the first time 35 [ARGS=--help]
 	@$(BIN)/python -m bench --write-docs $(ARGS)
 
-bench-full: $(VENV)/installed-dev ## the same of 124M, 355M and 1558M too: an hour and three quarters [ARGS=--help]
+bench-full: $(VENV)/installed-dev ## measure 124M, 355M and 1558M too: an hour and three quarters [ARGS=--help]
 	@$(BIN)/python -m bench --write-docs $(MODELS:%=--model %) $(ARGS)
 
-clean: ## remove all that make made, .venv and the store too
+clean: ## remove everything that make made, including .venv and the store
 	@for folder in $(STORED); do if [ -d $$folder ]; then chmod -R u+w $$folder; fi; done
 	@rm -rf $(VENV) $(STORED) $(CACHES)
 
@@ -68,7 +71,7 @@ compare: EXAMPLE := "nano-cpu-fp32 nano-cpu-int8"
 named:
 	@test -n "$(RECIPE)" || { echo 'say which recipe: make $(MAKECMDGOALS) RECIPE=$(EXAMPLE) (see recipes/)' >&2; exit 1; }
 
-# A stamp is touched last, so an installation that was interrupted is taken up again.
+# The stamp is touched last, so an interrupted installation is resumed.
 $(VENV)/installed: pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' || { \
 	  echo "gpt2forge needs Python 3.11 to 3.14, and \`$(PYTHON)\` is not; name one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }

@@ -12,36 +12,30 @@ from typing import Any
 
 from rich.console import Console
 
-from bench.builds import COLD, measure_builds, measure_fitting, run_build
-from bench.document import read_results, write_document
-from bench.fidelity import measure_fidelity
+from bench.builds import COLD, measure_builds, measure_fidelity, measure_fitting, measure_variants, run_build
+from bench.document import compose_readme, print_results, read_results, write_document
 from bench.goals import add_goals
 from bench.host import describe_host
 from bench.idle import measure_idle
 from bench.kernels import measure_kernels
-from bench.markdown import write_markdown
 from bench.page import PEERS, merge, name_origin
 from bench.peers.measure import measure_peers
 from bench.plan import EXAMPLE, ROUNDS, SHIPPED, WORK, Plan, plan_models, plan_rewrites
 from bench.prepare import EXAMPLES, link_folders, prepare_checkpoint
-from bench.quiet import Gate
-from bench.say import say
+from bench.quiet import report
 from bench.shapes import SHAPES
-from bench.show import print_results
-from bench.variants import measure_variants
 from gpt2forge.measure.bandwidth import ROWS as BANDWIDTH_ROWS
 from gpt2forge.measure.bandwidth import Bandwidth
 from interop.environments import EnvironmentFault
 from interop.tensorflow_process import TensorFlowFault
 
-APART = ("kernels", "rewrites", "fitting")  # which `make bench` has no time for
+APART = ("kernels", "rewrites", "fitting")  # parts that `make bench` has no time for
 PARTS = ("builds", "peers", "fidelity", "variants", "idle", *APART)
 USUAL = [SHIPPED, EXAMPLE]
-WIDTH = 150  # columns where no terminal says how many there are: in a file, nothing is cut off
-NOTE = """Works in bench/work: 25 GB of disk (checkpoint, store, what other systems make of it), kept for the next run
-but for our own builds. Systems are opened as long as memory lasts; Optimum's export takes 14 GB at 774M.
-`make clean` removes all of it."""
-
+WIDTH = 150  # columns of output that goes to no terminal
+NOTE = """Works in bench/work and keeps 25 GB of disk there for the next run (checkpoint, store, conversions for other
+systems), which `make clean` removes. As many systems are open at once as memory holds; Optimum's export takes 14 GB at
+774M."""
 
 Keep = Callable[[dict[str, Any]], None]
 """Called with the results so far."""
@@ -54,23 +48,23 @@ def measure(
     keep: Keep = lambda results: None,
     earlier: Mapping[str, Any] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """Measure these parts one after the other; what a part needs is made first, without being measured.
+    """Measure these parts one after the other, once their checkpoints are made.
 
-    A part that fails is named in `failed`, and costs no other; those among `earlier` results are taken from there. The
-    parts but the peers are of the shipped model and of the example, which the plans must have for them.
+    A part that fails is named in `failed` and stops no other; parts among `earlier` results are taken from there. All
+    parts but the peers need plans of the shipped model and of the example.
     """
     results: dict[str, Any] = {"host": describe_host(), "date": time.strftime("%Y-%m-%d"), **earlier}
     for plan in plans.values():
         link_folders(plan.work, EXAMPLES)
         if not plan.is_trained and {"builds", "peers", "rewrites", "fitting"} & set(parts):
-            say(f"the checkpoint of {plan.model}")
+            report(f"the checkpoint of {plan.model}")
             prepare_checkpoint(plan)
     steps: dict[str, tuple[str, Callable[[], Any]]] = {
         "builds": ("builds from an empty store", lambda: measure_builds(plans[SHIPPED], plans[EXAMPLE])),
         "fidelity": ("what the example's builds verify", lambda: measure_fidelity(plans[EXAMPLE])),
         "variants": ("variants one after the other and at once", lambda: measure_variants(plans[EXAMPLE])),
-        "idle": ("builds that have nothing to do", lambda: measure_idle(plans[SHIPPED].work / "idle", 15)),
-        "kernels": ("products alone", lambda: measure_products(plans[SHIPPED], bandwidth_rows)),
+        "idle": ("builds that have nothing to do", lambda: measure_idle(plans[SHIPPED].work / "idle")),
+        "kernels": ("products alone", lambda: measure_kernels(Bandwidth(bandwidth_rows), plans[SHIPPED])),
         "rewrites": ("what each rewrite gives", lambda: measure_rewrites(plans[SHIPPED], bandwidth_rows)),
         "fitting": ("a build that fits weights to a text", lambda: measure_fitting(plans[SHIPPED])),
     }
@@ -91,14 +85,14 @@ def measure(
 
 @contextmanager
 def attempt(results: dict[str, Any], part: str, what: str, keep: Keep) -> Iterator[None]:
-    """Take a part's time, or write down why it failed; then keep what there is."""
-    say(what)
+    """Record a part's time and origin, or why it failed; then keep the results so far."""
+    report(what)
     began = time.monotonic()
     try:
         yield
     except Exception as error:
         results.setdefault("failed", {})[what] = repr(error)
-        say(f"{what} failed: {error!r}")
+        report(f"{what} failed: {error!r}")
     else:
         results.setdefault("seconds", {})[part] = time.monotonic() - began
         results.setdefault("origins", {})[part] = name_origin(results)
@@ -106,17 +100,13 @@ def attempt(results: dict[str, Any], part: str, what: str, keep: Keep) -> Iterat
 
 
 def measure_model(plan: Plan, bandwidth_rows: int) -> dict[str, Any]:
-    """Every system beside the others, from the folder of transformers that our own build makes."""
+    """Measure every system, from the folder of transformers that our own build makes."""
     weights = plan.store / "artifacts" / run_build(plan, COLD).digest("convert")
     return measure_peers(plan, weights, Bandwidth(bandwidth_rows))
 
 
-def measure_products(plan: Plan, bandwidth_rows: int) -> dict[str, Any]:
-    return measure_kernels(Bandwidth(bandwidth_rows), Gate(plan.patience), plan.rounds)
-
-
 def measure_rewrites(plan: Plan, bandwidth_rows: int) -> dict[str, Any]:
-    """Our int8 recipes beside themselves without one rewrite each."""
+    """Measure our int8 recipes, and each of them without one rewrite."""
     plans = plan_rewrites(plan).items()
     return {"variants": {name: measure_peers(each, plan.checkpoint, Bandwidth(bandwidth_rows)) for name, each in plans}}
 
@@ -132,11 +122,7 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--json", action="store_true", help="print the results as JSON instead of tables")
     parser.add_argument("--markdown", action="store_true", help="print the README's tables (sizes and speed, fidelity)")
     parser.add_argument("--resume", action="store_true", help="go on where a run was interrupted")
-    parser.add_argument(
-        "--write-docs",
-        action="store_true",
-        help="write docs/benchmarks.md: what was measured, in place of what the page has of it",
-    )
+    parser.add_argument("--write-docs", action="store_true", help="put what was measured into docs/benchmarks.md")
     parser.add_argument("--from-docs", action="store_true", help="measure nothing: take docs/benchmarks/results.json")
     return parser.parse_args()
 
@@ -153,7 +139,7 @@ def main() -> None:
     if options.json:
         sys.stdout.write(json.dumps(results, indent=2) + "\n")
     elif options.markdown:
-        sys.stdout.write(write_markdown(results))
+        sys.stdout.write(compose_readme(results))
     else:
         console = Console()
         print_results(console if console.is_terminal else Console(width=WIDTH), results)
@@ -162,7 +148,7 @@ def main() -> None:
 
 
 def run(options: argparse.Namespace) -> dict[str, Any]:
-    """Measure what the options ask for; the results are kept in the work folder too, part by part."""
+    """Measure what the options ask for, and keep the results in the work folder, part by part."""
     work = options.work.resolve()
     models = options.model or USUAL
     plans = plan_models(models, work, options.rounds, options.builds, tuple(options.system))
@@ -178,14 +164,14 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def choose_parts(models: set[str]) -> list[str]:
-    """What is measured of these models unless the command says so: what needs the usual two wants both of them."""
+    """Return the parts to measure of these models unless the command names them; some need both of the usual two."""
     if models >= set(SHAPES):
         return list(PARTS)
     return [part for part in PARTS if part not in APART] if models >= set(USUAL) else ["peers"]
 
 
 def merge_page(results: dict[str, Any]) -> dict[str, Any]:
-    """What the page is written of; ends the program where it would be of several versions."""
+    """Return the page's results with these in place; end the program if they have several versions."""
     try:
         return add_goals(merge(read_results(), results))
     except ValueError as error:
@@ -193,7 +179,7 @@ def merge_page(results: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_earlier(work: Path) -> dict[str, Any]:
-    """The parts that an interrupted run left; ends the program where other versions were measured."""
+    """Return the parts that an interrupted run left; end the program if they have other versions."""
     found: dict[str, Any] = json.loads((work / "results.json").read_text(encoding="utf-8"))
     if found["host"]["versions"] != describe_host()["versions"]:
         sys.exit("error: --resume: other versions were measured than are installed now; begin anew, without it")
@@ -201,7 +187,7 @@ def read_earlier(work: Path) -> dict[str, Any]:
 
 
 def name_command(words: list[str]) -> str:
-    """What was typed, without where this machine keeps its work."""
+    """Return the command as typed, without this machine's work folder."""
     kept = [word for place, word in enumerate(words) if "--work" not in (word, *words[max(place - 1, 0) : place])]
     return " ".join(["python -m bench", *(f'"{word}"' if " " in word else word for word in kept)])
 

@@ -1,19 +1,18 @@
-"""Runs `gpt2forge build` as users do, in a process of its own, and measures it from outside."""
+"""Runs `gpt2forge build` as users do: cold, with nothing to do, measuring fidelity, and of several variants at once."""
 
 import json
-import os
-import subprocess
-import sys
-import time
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from bench.memory import Sampler
-from bench.plan import RECIPES, Plan
-from gpt2forge.measure.spread import Spread, summarize
+from bench.commands import BUILD, UNMEASURED, run_command, take_turns
+from bench.plan import Plan
+from gpt2forge.measure.spread import summarize
 from gpt2forge.store.atomic import remove_tree
 
 COLD, FITTED = "int8 blocks of 128", "int4 blocks of 128, fitted"
+IDLE_ROUNDS = 5
+VARIANT_ROUNDS = 3  # at most: a round is a dozen builds
 
 
 @dataclass(frozen=True)
@@ -26,69 +25,90 @@ class Build:
 
     @property
     def told_peak(self) -> int:
-        """What the report says of memory: its largest step."""
+        """Return the memory of the largest step, as the report has it."""
         return max(int(step["peak_memory_bytes"]) for step in self.report["steps"])
 
+    @property
+    def built(self) -> dict[str, float]:
+        """Return the seconds of the steps that ran."""
+        return {step["stage"]: step["seconds"] for step in self.report["steps"] if step["outcome"] == "built"}
+
     def digest(self, stage: str) -> str:
-        """Which artifact a step came to."""
+        """Return the digest of a step's artifact."""
         return next(str(step["digest"]) for step in self.report["steps"] if step["stage"] == stage)
 
 
-def run_build(plan: Plan, variant: str, skip: str = "verify,benchmark") -> Build:
+def run_build(plan: Plan, variant: str, skip: str = UNMEASURED[1]) -> Build:
     """Build a variant with the plan's folder as working directory, without the steps `skip`.
 
-    Raises RuntimeError with what it said when it fails.
+    Raises RuntimeError with the command's errors when it fails.
     """
     words = [str(plan.recipe(variant)), *plan.changes(variant), "--store", str(plan.store), "--json", "--skip", skip]
-    command = [sys.executable, "-m", "gpt2forge", "build", *words]
-    environment = {**os.environ, "PYTHONPATH": str(RECIPES.parent)}
-    began = time.perf_counter()
-    with subprocess.Popen(
-        command, cwd=plan.work, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    ) as process:
-        with Sampler(process.pid) as sampler:
-            told, errors = process.communicate()
-        seconds = time.perf_counter() - began
-    if process.returncode:
-        raise RuntimeError(f"{' '.join(command)}: exit code {process.returncode}\n{errors}")
-    return Build(seconds, sampler.peak, json.loads(told.splitlines()[-1])["report"])
+    done = run_command([*BUILD, *words], plan.work, is_watched=True)
+    return Build(done.seconds, done.peak, json.loads(done.output.splitlines()[-1])["report"])
 
 
 def build_cold(plan: Plan, variant: str) -> Build:
-    """Build into an empty store. Files that the system still has in memory stay there."""
+    """Build into an empty store. The system's cache of files stays as it is."""
     if plan.store.exists():
         remove_tree(plan.store)
     return run_build(plan, variant)
 
 
 def describe(builds: list[Build]) -> dict[str, Any]:
-    """The numbers of several builds of one recipe, memory in bytes."""
-    seconds: Spread = summarize([build.seconds for build in builds])
-    built = [step for step in builds[-1].report["steps"] if step["outcome"] == "built"]
+    """Return the numbers of several builds of one recipe, memory in bytes."""
     return {
-        "seconds": seconds.to_json(),
+        "seconds": summarize([build.seconds for build in builds]).to_json(),
         "peak_memory_bytes": max(build.peak for build in builds),
         "peak_memory_bytes_told": max(build.told_peak for build in builds),
-        "steps": {step["stage"]: step["seconds"] for step in built},
+        "steps": builds[-1].built,
     }
 
 
 def measure_fitting(plan: Plan) -> dict[str, Any]:
-    """A cold build that fits the weights to a text: once, for it takes minutes."""
+    """Measure a cold build that fits the weights to a text: once, because it takes minutes."""
     return {plan.name(FITTED): describe([build_cold(plan, FITTED)])}
 
 
 def measure_builds(plan: Plan, small: Plan) -> dict[str, Any]:
-    """Cold builds of both models' int8 recipe, taken in turns, and builds with nothing to do."""
-    large_builds, small_builds = [], []
+    """Measure cold builds of both models' int8 recipe, taken in turns, and builds with nothing to do."""
+    cold: list[list[Build]] = [[], []]
     for _ in range(plan.builds):
-        large_builds.append(build_cold(plan, COLD))
-        small_builds.append(build_cold(small, COLD))
-    idle = [run_build(plan, COLD) for _ in range(5)]
-    if any(step["outcome"] == "built" for build in idle for step in build.report["steps"]):
-        raise RuntimeError(f"{plan.name(COLD)}: a build with nothing to do made something")
+        for builds, each in zip(cold, (plan, small), strict=True):
+            builds.append(build_cold(each, COLD))
+    idle = [run_build(plan, COLD) for _ in range(IDLE_ROUNDS)]
+    if any(build.built for build in idle):
+        raise RuntimeError(f"{plan.name(COLD)}: a build with nothing to do ran a step")
+    names = (plan.name(COLD), small.name(COLD), "no-op")
+    return {name: describe(builds) for name, builds in zip(names, (*cold, idle), strict=True)}
+
+
+def measure_fidelity(plan: Plan) -> dict[str, Any]:
+    """Return the part `verify` of each variant's report, with the bytes of the package and of float32."""
+    reports = {variant: run_build(plan, variant, skip="benchmark").report for variant in plan.verified}
     return {
-        plan.name(COLD): describe(large_builds),
-        small.name(COLD): describe(small_builds),
-        "no-op": describe(idle),
+        variant: {**report["verify"], "bytes": report["bytes"]["package"], "float32": report["bytes"]["float32"]}
+        for variant, report in reports.items()
     }
+
+
+def measure_variants(plan: Plan) -> dict[str, Any]:
+    """Measure seconds of several variants from an empty store, unmeasured: in a command each, and in one."""
+    recipes = [str(plan.recipe(name)) for name in plan.shipped]
+    ways = {
+        "one command each": [[recipe] for recipe in recipes],
+        "one command, one step at a time": [[*recipes, "--jobs", "1"]],
+        "one command": [recipes],
+    }
+    acts = {name: partial(time_builds, plan, commands) for name, commands in ways.items()}
+    return take_turns(acts, min(VARIANT_ROUNDS, plan.rounds))
+
+
+def time_builds(plan: Plan, commands: list[list[str]]) -> float:
+    """Return the seconds of these builds, one after the other, from an empty store."""
+    store = plan.work / "variants"
+    if store.exists():
+        remove_tree(store)
+    return sum(
+        run_command([*BUILD, *words, "--store", str(store), *UNMEASURED], plan.work).seconds for words in commands
+    )

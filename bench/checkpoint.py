@@ -16,20 +16,20 @@ import tensorflow as tf
 
 from bench.shapes import LARGE, Shape
 
-TOKENIZER = ("encoder.json", "vocab.bpe")
+TOKENIZER = ("encoder.json", "vocab.bpe")  # its files
 
 
 def choose_spread(name: str) -> tuple[float, float]:
-    """Mean and standard deviation of a tensor: weights as GPT-2 starts, gains about 1, biases small."""
+    """Return mean and standard deviation of a tensor: weights as GPT-2 starts, gains about 1, biases small."""
     if name.endswith("/g"):
         return 1.0, 0.05
-    if name.endswith("/b") or name.endswith("/wpe"):
+    if name.endswith(("/b", "/wpe")):
         return 0.0, 0.01
     return 0.0, 0.02
 
 
 def make_variables(shape: Shape, seed: int) -> list[Any]:
-    """One TF1 variable a tensor; its values depend on the seed and on its place alone."""
+    """Return a TF1 variable for each tensor; its values depend on the seed and on its place alone."""
     variables = []
     for index, (name, lengths) in enumerate(shape.tensors.items()):
         mean, deviation = choose_spread(name)

@@ -1,18 +1,20 @@
-"""Writes docs/benchmarks.md and its plots from the results alone, which are kept beside them."""
+"""Writes docs/benchmarks.md and its plots from the results alone, which are kept beside them; prints the results."""
 
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from bench.goals import add_goals
-from bench.page import tell_origin
+from bench.page import describe_origin
 from bench.plots import draw_plots, name_plots
-from bench.show import describe_machine
-from bench.tables import Parts, tabulate, tabulate_graph
+from bench.tables import Parts, tabulate, tabulate_graph, tabulate_readme
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE, RESULTS, PLOTS = "benchmarks.md", "benchmarks/results.json", "benchmarks"
+BUSY = 0.8  # load average above which the page warns
 
 HEAD = """\
 # Benchmarks
@@ -56,9 +58,10 @@ def write_document(results: Mapping[str, Any], docs: Path = DOCS) -> None:
 
 
 def compose_page(results: Mapping[str, Any]) -> str:
-    """The page: machine, command, plots, then the tables."""
-    seconds = {part: taken for part, taken in results["seconds"].items() if not tell_origin(results, part)}
+    """Return the page: machine, command, plots, then the tables."""
+    seconds = {part: taken for part, taken in results["seconds"].items() if not describe_origin(results, part)}
     took = ", ".join(f"{part} {value / 60:.1f}" for part, value in seconds.items())
+    graph = list(write_parts(results, tabulate_graph(results)))
     parts = [
         HEAD,
         "## The machine\n",
@@ -68,25 +71,43 @@ def compose_page(results: Mapping[str, Any]) -> str:
         *(f"![{caption}]({PLOTS}/{name}.svg)\n\n{caption}.\n" for name, caption in name_plots(results).items()),
         "## The numbers\n",
         *write_parts(results, tabulate(results)),
-        *compose_graph(results),
+        *(["## What the graph is made of\n", GRAPH, *graph] if graph else []),
     ]
     return "\n".join(parts)
 
 
-def compose_graph(results: Mapping[str, Any]) -> list[str]:
-    """The section on what the graph is made of, where that was measured."""
-    written = list(write_parts(results, tabulate_graph(results)))
-    return ["## What the graph is made of\n", GRAPH, *written] if written else []
-
-
 def write_parts(results: Mapping[str, Any], parts: Parts) -> Iterator[str]:
-    """Their tables, and before those of a part that is of another run, when and on what it was measured."""
+    """Yield the tables of each part, and before those of a part of another run, its date and machine."""
     for part, sheets in parts:
-        if origin := tell_origin(results, part):
+        if origin := describe_origin(results, part):
             yield f"{origin}\n"
         yield from (sheet.to_markdown() for sheet in sheets)
 
 
+def describe_machine(host: Mapping[str, Any]) -> list[str]:
+    """Return the machine and the versions, in sentences."""
+    versions = ", ".join(f"{tool} {number}" for tool, number in host["versions"].items())
+    memory = f"{host['memory_bytes'] / 1e9:.0f} GB of memory"
+    lines = [f"{host['processor']}, {host['threads']} threads, {memory}; {host['system']}.", f"{versions}."]
+    if host["load_before"] > BUSY:
+        lines.append(f"The machine was busy when this began (load {host['load_before']:.1f}): its times are doubtful.")
+    return lines
+
+
+def compose_readme(results: Mapping[str, Any]) -> str:
+    """Return the README's tables of the parts that were measured."""
+    return "\n".join(sheet.to_readme() for sheet in tabulate_readme(results))
+
+
+def print_results(console: Console, results: Mapping[str, Any]) -> None:
+    """Print the machine, and the parts that were measured."""
+    for line in describe_machine(results["host"]):
+        console.print(line, highlight=False)
+    for _, sheets in (*tabulate(results), *tabulate_graph(results)):
+        for sheet in sheets:
+            console.print(sheet.to_rich())
+
+
 def read_results(docs: Path = DOCS) -> dict[str, Any]:
-    """The results that the page was made of, held against the goals of today."""
+    """Return the results that the page was made of, compared with today's goals."""
     return add_goals(json.loads((docs / RESULTS).read_text(encoding="utf-8")))

@@ -1,16 +1,16 @@
-"""What the numbers are held against: ratios of one run on one machine, where that is possible."""
+"""The goals that the numbers are compared with: ratios of one run on one machine, where that is possible."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bench.page import TAKEN, is_whole, tell_origin
+from bench.page import TAKEN, describe_origin, is_whole
 from bench.plan import EXAMPLE, SHIPPED, SHORT
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """One number beside its goal, which it may reach but not pass; or, `at_least`, not fall short of."""
+    """One number beside its goal, which it may reach but not pass; or, with `at_least`, not fall short of."""
 
     what: str
     value: float
@@ -62,59 +62,59 @@ DIVERGENCES = {
     (FITTED_SMALL, Q4): 1.0,
     (MIXED, Q4_K): 1.0,
 }
-INCREASES = {FITTED_BLOCKS: 0.05, FITTED_SHIPPED: 0.05, FITTED_INT4: 1.0}  # %, either way
+INCREASES = {FITTED_BLOCKS: 0.05, FITTED_SHIPPED: 0.05, FITTED_INT4: 1.0}  # % of perplexity, up or down
 MINUTES = 25
 IDLE = {"gpt2forge build": 40, "make build": 60, "gpt2forge plan, edited": 400}  # ms
 
 
-def judge(results: Mapping[str, Any]) -> Iterator[Verdict]:
-    """Hold the parts of `results` that were measured against their goals; what a system lacks is not judged."""
+def check_goals(results: Mapping[str, Any]) -> Iterator[Verdict]:
+    """Compare the parts of `results` that were measured with their goals; skip what a system lacks."""
     peers = results.get("peers", {})
     if "builds" in results:
-        yield from judge_builds(results["builds"])
+        yield from check_builds(results["builds"])
     for fitted, build in results.get("fitting", {}).items():
         yield Verdict(f"peak anonymous memory, {fitted}", build["peak_memory_bytes"] / 1e9, BUILDS["fitted, GB"], "GB")
     if SHIPPED in peers:
-        yield from judge_sizes(peers[SHIPPED])
-        yield from judge_speed(peers[SHIPPED])
+        yield from check_sizes(peers[SHIPPED])
+        yield from check_speed(peers[SHIPPED]["systems"])
     if EXAMPLE in peers:
-        yield from judge_fidelity(peers[EXAMPLE]["systems"])
+        yield from check_fidelity(peers[EXAMPLE]["systems"])
     for system, goal in IDLE.items() if "idle" in results else ():
         yield Verdict(f"nothing to do, {system}", results["idle"][system]["median"], goal, "ms")
-    if is_whole(results) and not any(tell_origin(results, part) for part in TAKEN):
+    if is_whole(results) and not any(describe_origin(results, part) for part in TAKEN):
         minutes = sum(results["seconds"][part] for part in TAKEN) / 60
         yield Verdict("`make bench`, checkpoints prepared", minutes, MINUTES, "min")
 
 
 def add_goals(results: Mapping[str, Any]) -> dict[str, Any]:
-    """The results with all that was measured held against the goals of today."""
-    return {**results, "goals": [verdict.to_json() for verdict in judge(results)]}
+    """Return the results with all that was measured compared with today's goals."""
+    return {**results, "goals": [verdict.to_json() for verdict in check_goals(results)]}
 
 
-def judge_builds(builds: Mapping[str, Any]) -> Iterator[Verdict]:
+def check_builds(builds: Mapping[str, Any]) -> Iterator[Verdict]:
     large, small = list(builds)[:2]
     yield Verdict(f"cold build of {large}", builds[large]["seconds"]["median"], BUILDS["seconds"], "s")
     yield Verdict("its peak anonymous memory", builds[large]["peak_memory_bytes"] / 1e9, BUILDS["GB"], "GB")
     yield Verdict(f"cold build of {small}", builds[small]["seconds"]["median"], BUILDS["nano's seconds"], "s")
 
 
-def judge_sizes(peers: Mapping[str, Any]) -> Iterator[Verdict]:
+def check_sizes(peers: Mapping[str, Any]) -> Iterator[Verdict]:
     for name, goal in SIZES.items():
         size = find(peers["systems"], name, "bytes")
         if size is not None:
             yield Verdict(f"size, {name}", size / peers["float32_bytes"], goal, "of float32")
 
 
-def judge_speed(peers: Mapping[str, Any]) -> Iterator[Verdict]:
-    """Medians of one run: ours beside others', the short past beside the long one, and the memory's limit."""
-    systems, short = peers["systems"], str(SHORT)
+def check_speed(systems: Mapping[str, Any]) -> Iterator[Verdict]:
+    """Compare medians of one run: ours with others', the long past with the short one, and with the memory's limit."""
+    short = str(SHORT)
     for (ours, other), goal in TOKENS.items():
         yield from compare(f"a token, {ours}", systems, (ours, other), ("token_ms", short, "median"), goal)
     for (ours, other, length), goal in PREFILLS.items():
         yield from compare(f"{length} tokens, {ours}", systems, (ours, other), ("prefill_ms", length, "median"), goal)
     for (ours, other), goal in BATCHES.items():
-        keys = ("tokens_s", BATCH, "median")
-        yield from compare(f"tokens/s of {BATCH} texts, {ours}", systems, (ours, other), keys, goal, at_least=True)
+        what, keys = f"tokens/s of {BATCH} texts, {ours}", ("tokens_s", BATCH, "median")
+        yield from compare(what, systems, (ours, other), keys, goal, at_least=True)
     for name, goal in PASTS.items():
         near, far = (find(systems, name, "token_ms", past, "median") for past in (short, LONG))
         if near and far:
@@ -125,7 +125,7 @@ def judge_speed(peers: Mapping[str, Any]) -> Iterator[Verdict]:
             yield Verdict(f"the memory's limit, {name}", share, LIMIT_SHARE, "of its time", at_least=True)
 
 
-def judge_fidelity(systems: Mapping[str, Any]) -> Iterator[Verdict]:
+def check_fidelity(systems: Mapping[str, Any]) -> Iterator[Verdict]:
     for (ours, other), goal in DIVERGENCES.items():
         yield from compare(f"KL divergence, {ours}", systems, (ours, other), ("fidelity", "kl_mean"), goal)
     for name, goal in INCREASES.items():
@@ -138,22 +138,27 @@ def judge_fidelity(systems: Mapping[str, Any]) -> Iterator[Verdict]:
 
 
 def compare(
-    what: str, systems: Mapping[str, Any], names: tuple[str, str], keys: tuple[str, ...], goal: float, **more: bool
+    what: str,
+    systems: Mapping[str, Any],
+    names: tuple[str, str],
+    keys: tuple[str, ...],
+    goal: float,
+    at_least: bool = False,
 ) -> Iterator[Verdict]:
-    """One number of ours as a part of another's, where both were measured."""
+    """Yield one number of ours as a part of another's, where both were measured."""
     ours, other = (find(systems, name, *keys) for name in names)
     if ours is not None and other:
-        yield Verdict(what, ours / other, goal, f"of {names[1].removeprefix('ours, ')}", **more)
+        yield Verdict(what, ours / other, goal, f"of {names[1].removeprefix('ours, ')}", at_least)
 
 
 def find_loop(memory: Mapping[str, Any]) -> str:
-    """The loop that read memory the fastest, whose speed is its own."""
+    """Return the loop that read memory the fastest, whose speed counts as the memory's."""
     return max(memory, key=lambda name: float(memory[name]["median"]))
 
 
 def find(systems: Mapping[str, Any], *keys: str) -> float | None:
-    """A number by its place in the results, None where there is none."""
+    """Return a number by its place in the results, None where there is none."""
     value: Any = systems
     for key in keys:
         value = value.get(key) if value else None
-    return value
+    return None if value is None else float(value)

@@ -1,4 +1,4 @@
-"""What machine and which versions the numbers were taken with."""
+"""The machine and the versions that the numbers were measured with."""
 
 import os
 import platform
@@ -8,7 +8,7 @@ from typing import Any
 
 import psutil
 
-from gpt2forge.measure.host import count_threads
+from gpt2forge.measure.host import count_threads, read_cpuinfo
 
 TOOLS = ("numpy", "onnx", "onnxruntime", "torch", "transformers")
 PEERS = {
@@ -17,12 +17,13 @@ PEERS = {
     "ctranslate2": ("ctranslate2",),
     "llamacpp": ("xllamacpp",),
 }
+INT8_FLAGS = ("avx2", "avx512_vnni", "avx_vnni", "amx_int8")
 HERE = Path(__file__).resolve().parent
 
 
 def describe_host() -> dict[str, Any]:
     return {
-        "processor": read_processor(),
+        "processor": name_processor(),
         "threads": count_threads(),
         "load_before": os.getloadavg()[0],
         "memory_bytes": psutil.virtual_memory().total,
@@ -32,8 +33,8 @@ def describe_host() -> dict[str, Any]:
 
 
 def read_pins() -> dict[str, str]:
-    """The versions in the environments of peers, as their requirements pin them."""
-    found = {}
+    """Return the versions in the environments of peers, as their requirements pin them."""
+    found: dict[str, str] = {}
     for folder, tools in PEERS.items():
         lines = (HERE / "peers" / folder / "requirements.txt").read_text().splitlines()
         pins = dict(line.split("==") for line in lines if not line.startswith("#"))
@@ -41,14 +42,10 @@ def read_pins() -> dict[str, str]:
     return found
 
 
-def read_processor() -> str:
-    """The processor's name, and whether it has the instructions that int8 wants."""
-    path = Path("/proc/cpuinfo")
-    if not path.exists():
+def name_processor() -> str:
+    """Return the processor's name, and the instructions for int8 that it has."""
+    facts = read_cpuinfo()
+    if not facts:
         return platform.processor() or platform.machine()
-    lines = [line.partition(":") for line in path.read_text().splitlines()]
-    facts = {name.strip(): value.strip() for name, _, value in lines}
-    wanted = [
-        flag for flag in ("avx2", "avx512_vnni", "avx_vnni", "amx_int8") if flag in facts.get("flags", "").split()
-    ]
-    return f"{facts.get('model name', platform.machine())} ({', '.join(wanted)})"
+    flags = facts.get("flags", "").split()
+    return f"{facts.get('model name', platform.machine())} ({', '.join(flag for flag in INT8_FLAGS if flag in flags)})"

@@ -1,8 +1,8 @@
-"""The products alone, of a layer's two widest matrices and of the LM head: what each form of weights costs onnxruntime.
+"""Products alone, of a layer's widest matrices and of the LM head: the cost of each form of weights in onnxruntime.
 
 Every product has a weight of its own, and all of them are more than a cache holds, as in a model. The nodes are those
-that our graphs have behind a norm, with what quantizes the rows of activations and without biases; beside them stands
-the form with one scale for all rows, which Optimum's dynamic quantization has.
+behind a norm of our graphs, with the nodes that quantize the rows of activations and without biases. One more form has
+one scale for all rows, as Optimum's dynamic quantization does.
 """
 
 import statistics
@@ -15,8 +15,9 @@ import numpy as np
 import onnx_ir as ir
 import onnxruntime as ort
 
+from bench.plan import Plan
 from bench.quiet import Gate
-from bench.shapes import LARGE, Shape
+from bench.shapes import Shape
 from gpt2forge.graph.builder import MICROSOFT, Builder
 from gpt2forge.graph.gpt2 import IR_VERSION, OPSET
 from gpt2forge.measure.bandwidth import Bandwidth
@@ -24,15 +25,14 @@ from gpt2forge.measure.spread import summarize
 from gpt2forge.quantize.activations import SIGNED
 from gpt2forge.quantize.blocks import count_blocks
 from gpt2forge.quantize.data_file import Region
-from gpt2forge.quantize.linear import write_integer_matmul
-from gpt2forge.quantize.matmul import BlockMatrix, write_matmul
+from gpt2forge.quantize.matmul import BlockMatrix, write_block_matmul, write_integer_matmul
 from gpt2forge.runtime.session import make_options
 
 PAIRS, GROUPS, HEADS = 8, 20, 2  # 774M's 105, 98 and 129 million weights
-REPEATS = 5  # of one row, which takes little time; the median of them counts
+REPEATS = 5  # of one row, which takes little time; their median counts
 ROUNDS = 5  # at most
 FLOAT_ARITHMETIC = 1  # accuracy_level
-PAUSE = 0.1  # seconds: threads of the form before stop spinning
+PAUSE = 0.1  # seconds until the threads of the form before stop spinning
 OPSETS = {"": OPSET, MICROSOFT: 1}
 
 Write = Callable[["Stack", str, ir.Value, int, int], ir.Value]
@@ -61,20 +61,19 @@ def write_blocks(bits: int, block: int) -> Write:
     def write(stack: Stack, name: str, x: ir.Value, length: int, columns: int) -> ir.Value:
         blocks = count_blocks(length, block)
         matrix = BlockMatrix(f"{name}.weight", length, columns, bits, block, Region(0, 0), Region(0, 0))
-        steps = stack.random.integers(
-            1, 1 << bits, (columns, blocks, block), np.uint8
-        )  # their zero point is the middle
+        # The zero point is in the middle of the range.
+        steps = stack.random.integers(1, 1 << bits, (columns, blocks, block), np.uint8)
         data = steps if bits == 8 else steps[..., ::2] | steps[..., 1::2] << 4
         stack.weigh(f"{name}.weight.blocks", data)
         scales = np.full((columns, blocks), scale(bits, length), np.float32)
         stack.weigh(f"{name}.weight.scales", scales)
-        return write_matmul(stack.builder, name, x, matrix, None)
+        return write_block_matmul(stack.builder, name, x, matrix)
 
     return write
 
 
 def write_exact(bits: int, block: int) -> Write:
-    """The same with activations that stay float32: to round them is most of what int8 costs in fidelity."""
+    """Like `write_blocks`, with float32 activations: rounding them is most of the cost of int8 in fidelity."""
     rounded = write_blocks(bits, block)
 
     def write(stack: Stack, name: str, x: ir.Value, length: int, columns: int) -> ir.Value:
@@ -102,7 +101,7 @@ def weigh_channels(stack: Stack, name: str, length: int, columns: int, levels: i
 
 
 def scale(bits: int, length: int) -> float:
-    """What keeps the magnitudes of a chain of products where they are: steps are spread evenly over their range."""
+    """Return the scale that keeps the magnitudes of a chain of products, for steps spread evenly over their range."""
     return float(12**0.5 / 2**bits / length**0.5)
 
 
@@ -118,7 +117,7 @@ FORMS: dict[str, Write] = {
 
 @dataclass
 class Products:
-    """A session of `count` equal groups of products, of `weights` each, and what one row of a group reads."""
+    """A session of `count` equal groups of products, of `weights` each; one row of a group reads `bytes`."""
 
     session: ort.InferenceSession
     count: int
@@ -132,9 +131,9 @@ class Products:
 
 
 def stack_mlps(write: Write, shape: Shape) -> Products:
-    """MLPs without activations, each on top of the one before it."""
-    stack, x = start_stack(), make_input("x", shape.n_embd)
-    value, inner = x, 4 * shape.n_embd
+    """Stack MLPs without activations, each on top of the one before it."""
+    stack, x, inner = start_stack(), make_input("x", shape.n_embd), 4 * shape.n_embd
+    value = x
     for pair in range(PAIRS):
         value = write(stack, f"{pair}.c_fc", value, shape.n_embd, inner)
         value = write(stack, f"{pair}.c_proj", value, inner, shape.n_embd)
@@ -142,7 +141,7 @@ def stack_mlps(write: Write, shape: Shape) -> Products:
 
 
 def stack_beside(write: Write, length: int, columns: Sequence[int], count: int) -> Products:
-    """Groups side by side, each of an input of its own and one product for each of `columns`."""
+    """Put groups side by side, each with an input of its own and one product for each of `columns`."""
     stack = start_stack()
     inputs = [make_input(f"x{group}", length) for group in range(count)]
     values = [
@@ -176,14 +175,8 @@ def make_input(name: str, width: int) -> ir.Value:
 def open_stack(stack: Stack, inputs: list[ir.Value], outputs: list[ir.Value], count: int, weights: int) -> Products:
     for value in outputs:
         value.type = ir.TensorType(ir.DataType.FLOAT)
-    graph = ir.Graph(
-        inputs,
-        outputs,
-        nodes=stack.builder.nodes,
-        initializers=tuple(stack.builder.initializers.values()),
-        opset_imports=OPSETS,
-        name="products",
-    )
+    nodes, weighed = stack.builder.nodes, tuple(stack.builder.initializers.values())
+    graph = ir.Graph(inputs, outputs, nodes=nodes, initializers=weighed, opset_imports=OPSETS, name="products")
     data = ir.to_proto(ir.Model(graph, ir_version=IR_VERSION)).SerializeToString()
     session = ort.InferenceSession(data, make_options(0), providers=["CPUExecutionProvider"])
     return Products(session, count, weights, stack.bytes // count)
@@ -191,7 +184,7 @@ def open_stack(stack: Stack, inputs: list[ir.Value], outputs: list[ir.Value], co
 
 @dataclass(frozen=True)
 class Part:
-    """Products that a model has, how they are stacked, how many rows they are asked for, and in which forms."""
+    """Products of a model: how to stack them, with how many rows to run them, and in which forms."""
 
     stack: Callable[[Write, Shape], Products]
     rows: tuple[int, ...]
@@ -207,9 +200,10 @@ PARTS = {
 }
 
 
-def measure_kernels(bandwidth: Bandwidth, gate: Gate, rounds: int, shape: Shape = LARGE) -> dict[str, Any]:
-    """Milliseconds of each form by rows, in turns, and the memory's speed meanwhile."""
-    found = {what: measure_part(part, bandwidth, gate, rounds, shape) for what, part in PARTS.items()}
+def measure_kernels(bandwidth: Bandwidth, plan: Plan) -> dict[str, Any]:
+    """Measure milliseconds of each form by rows, in turns, and the memory's speed meanwhile."""
+    gate = Gate(plan.patience)
+    found = {what: measure_part(part, bandwidth, gate, plan.rounds, plan.shape) for what, part in PARTS.items()}
     return {"products": found, "memory_gb_s": bandwidth.to_json(), "gate": gate.to_json()}
 
 
@@ -222,20 +216,18 @@ def measure_part(part: Part, bandwidth: Bandwidth, gate: Gate, rounds: int, shap
             for name, each in products.items():
                 gate.wait()
                 taken = time_products(each, rows)
-                if number:  # in the round before, memory is asked for
+                if number:  # round 0 allocates memory
                     samples[name][rows].append(taken)
-    forms = {
-        name: {
-            "bytes": each.bytes,
-            "ms": {str(rows): summarize(taken).to_json() for rows, taken in samples[name].items()},
-        }
-        for name, each in products.items()
+    spreads = {
+        name: {str(rows): summarize(taken).to_json() for rows, taken in found.items()}
+        for name, found in samples.items()
     }
+    forms = {name: {"bytes": each.bytes, "ms": spreads[name]} for name, each in products.items()}
     return {"weights": next(iter(products.values())).weights, "forms": forms}
 
 
 def time_products(products: Products, rows: int) -> float:
-    """Milliseconds of one group."""
+    """Return the milliseconds of one group."""
     feed, taken = products.feed(rows), []
     time.sleep(PAUSE)
     for _ in range(REPEATS if rows == 1 else 1):

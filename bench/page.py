@@ -1,4 +1,4 @@
-"""What the page is made of: each part as it was measured last, all of them with one version of every tool."""
+"""The results on the page: each part as it was measured last, all with one version of every tool."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,20 +6,20 @@ from typing import Any
 from bench.plan import EXAMPLE, SHIPPED
 
 Results = Mapping[str, Any]
-PEERS = "peers of {}"  # a model's part, by which its seconds and its origin are kept
+PEERS = "peers of {}"  # a model's part, in its seconds and its origin
 TAKEN = ("builds", "fidelity", "variants", "idle", PEERS.format(SHIPPED), PEERS.format(EXAMPLE))
 """The parts that `make bench` measures."""
 
 
 def is_whole(results: Results) -> bool:
-    """Whether this is a run of all that `make bench` measures, whose machine and command stand on top of the page."""
+    """Return whether a run measured all of `make bench`; then its machine and command stand on top of the page."""
     return set(results.get("origins", {})) >= set(TAKEN)
 
 
 def merge(earlier: Results, results: Results) -> dict[str, Any]:
-    """The earlier page's results with these in place of theirs, part by part and model by model.
+    """Return the earlier page's results with these in place of theirs, part by part and model by model.
 
-    What a whole run did not measure is kept where it is of the same versions. Raises ValueError where parts are not.
+    Parts that a whole run did not measure are kept if they have the same versions. Raises ValueError if parts have not.
     """
     if earlier["host"]["versions"] != results["host"]["versions"]:
         if not is_whole(results):
@@ -31,11 +31,11 @@ def merge(earlier: Results, results: Results) -> dict[str, Any]:
 
 
 def name_origin(results: Results) -> dict[str, str]:
-    """When and on what a run measures."""
+    """Return the date and the processor of a run."""
     return {"date": results["date"], "processor": results["host"]["processor"]}
 
 
-def tell_origin(results: Results, part: str) -> str:
-    """A sentence on a part that is not of the run on top of the page, else nothing."""
+def describe_origin(results: Results, part: str) -> str:
+    """Return a sentence on a part that is of another run than the one on top of the page, else an empty text."""
     origin = results["origins"].get(part, name_origin(results))
     return "" if origin == name_origin(results) else "Measured apart, on {date} on {processor}.".format(**origin)

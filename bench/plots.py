@@ -2,19 +2,21 @@
 
 import io
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import matplotlib
 from matplotlib.axes import Axes
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from bench.goals import find
 from bench.plan import SHORT
 
-STYLE = {"svg.hashsalt": "gpt2forge", "svg.fonttype": "none", "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
+SVG = {"svg.hashsalt": "gpt2forge", "svg.fonttype": "none"}  # the same file for the same results
+STYLE: dict[Any, Any] = {**SVG, "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
 OURS, OTHERS, LIMIT = "#0b6e4f", "#8896a5", "#d98324"
-EQUAL = 1e-6  # nats: below, float32 beside float32
-COLORS = matplotlib.colormaps["tab20"].colors
+EQUAL = 1e-6  # nats: a divergence below is that of float32 from itself
 Peers = Mapping[str, Any]
 CAPTIONS = {
     "tokens": "A new token behind 64, and beside each bar what it takes to read its weights once",
@@ -25,8 +27,8 @@ CAPTIONS = {
 
 
 def name_plots(results: Mapping[str, Any]) -> dict[str, str]:
-    """The plots that the results have the numbers for, by name, with what each shows."""
-    plots = {}
+    """Return the plots that the results have the numbers for, by name, with their captions."""
+    plots: dict[str, str] = {}
     for model, peers in results.get("peers", {}).items():
         systems = peers["systems"].values()
         lacking = set() if any(found.get("fidelity") for found in systems) else {"fidelity"}
@@ -37,7 +39,7 @@ def name_plots(results: Mapping[str, Any]) -> dict[str, str]:
 
 
 def draw_plots(results: Mapping[str, Any]) -> dict[str, str]:
-    """Every plot that the page shows, by its name."""
+    """Return every plot of the page by its name."""
     drawn = {}
     for name in name_plots(results):
         kind, _, model = name.partition("-")
@@ -59,17 +61,17 @@ def find_color(name: str) -> str:
 
 
 def draw_tokens(axes: Axes, peers: Peers) -> None:
-    """Bars of a token's milliseconds with their spread, and the memory's limit beside each."""
-    spreads = {name: find(peers["systems"], name, "token_ms", str(SHORT)) for name in peers["systems"]}
+    """Draw bars of a token's milliseconds with their spread, and the memory's limit beside each."""
+    spreads = {name: found.get("token_ms", {}).get(str(SHORT)) for name, found in peers["systems"].items()}
     names = [name for name, spread in spreads.items() if spread]
     places = range(len(names))
-    medians = [spreads[name]["median"] for name in names]
+    medians, least, largest = ([spreads[name][kind] for name in names] for kind in ("median", "least", "largest"))
     around = [
-        [spreads[name]["median"] - spreads[name]["least"] for name in names],
-        [spreads[name]["largest"] - spreads[name]["median"] for name in names],
+        [median - low for median, low in zip(medians, least, strict=True)],
+        [high - median for median, high in zip(medians, largest, strict=True)],
     ]
     axes.barh([place - 0.2 for place in places], medians, 0.4, xerr=around, color=[find_color(name) for name in names])
-    limits = [find(peers["systems"], name, "limit_ms", str(SHORT), "median") for name in names]
+    limits = [peers["systems"][name]["limit_ms"][str(SHORT)]["median"] for name in names]
     axes.barh([place + 0.2 for place in places], limits, 0.4, color=LIMIT, label="weights read once")
     axes.set_yticks(list(places), names)
     axes.invert_yaxis()
@@ -78,13 +80,15 @@ def draw_tokens(axes: Axes, peers: Peers) -> None:
 
 
 def draw_lines(axes: Axes, peers: Peers, kind: str, label: str) -> None:
-    """A line for each system over the lengths that it was measured at; ours are whole, others' broken."""
+    """Draw a line for each system over the lengths that it was measured at; ours are whole, others' broken."""
+    colors = matplotlib.colormaps["tab20"]
+    assert isinstance(colors, ListedColormap)
     lengths: set[int] = set()
     for place, (name, found) in enumerate(peers["systems"].items()):
         medians = {int(length): spread["median"] for length, spread in found.get(kind, {}).items()}
         if medians:
             lengths |= medians.keys()
-            style, color = "-" if find_color(name) == OURS else "--", COLORS[place % len(COLORS)]
+            style, color = "-" if find_color(name) == OURS else "--", colors(place % colors.N)
             axes.plot(*zip(*sorted(medians.items()), strict=True), style, marker="o", color=color, label=name)
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
@@ -94,16 +98,8 @@ def draw_lines(axes: Axes, peers: Peers, kind: str, label: str) -> None:
     axes.figure.legend(loc="outside right upper", fontsize=8)
 
 
-def draw_prefill(axes: Axes, peers: Peers) -> None:
-    draw_lines(axes, peers, "prefill_ms", "ms of the prompt")
-
-
-def draw_pasts(axes: Axes, peers: Peers) -> None:
-    draw_lines(axes, peers, "token_ms", "ms of a new token")
-
-
 def draw_fidelity(axes: Axes, peers: Peers) -> None:
-    """KL divergence against bytes, for those that are not float32 themselves."""
+    """Draw KL divergence against bytes, of the systems that are not float32 themselves."""
     for name, found in peers["systems"].items():
         divergence = find(peers["systems"], name, "fidelity", "kl_mean")
         if divergence and divergence > EQUAL:
@@ -116,4 +112,9 @@ def draw_fidelity(axes: Axes, peers: Peers) -> None:
     axes.set_ylabel("KL divergence from PyTorch float32, nats a token")
 
 
-DRAWERS = {"tokens": draw_tokens, "prefill": draw_prefill, "pasts": draw_pasts, "fidelity": draw_fidelity}
+DRAWERS: dict[str, Callable[[Axes, Peers], None]] = {
+    "tokens": draw_tokens,
+    "prefill": partial(draw_lines, kind="prefill_ms", label="ms of the prompt"),
+    "pasts": partial(draw_lines, kind="token_ms", label="ms of a new token"),
+    "fidelity": draw_fidelity,
+}

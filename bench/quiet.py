@@ -1,23 +1,29 @@
-"""Waits for the processor to be as fast as it was: on a shared machine another's work may halve it for seconds."""
+"""Waits for the processor to be as fast as it was: others' work on a shared machine may halve its speed for seconds."""
 
+import sys
 import time
 from dataclasses import dataclass
 from typing import Any
 
-SIZE = 1024  # rows of a float32 matrix product, some milliseconds: long enough to need every thread
+SIZE = 1024  # rows of a float32 matrix product, which takes some milliseconds: long enough to need every thread
 TRIES = 3
 SLACK = 1.2  # times the fastest product so far
 PATIENCE = 2.0  # seconds, for one measurement
 BUDGET = 120.0  # seconds, for all of a model
-REST = 0.1
+REST = 0.1  # seconds between two products
+
+
+def report(what: str) -> None:
+    """Print what is being done, with the time: the bench runs for half an hour, and somebody may be watching."""
+    print(f"{time.strftime('%H:%M:%S')} {what}", file=sys.stderr, flush=True)
 
 
 @dataclass
 class Gate:
-    """Every measurement passes it, so that none is of a machine that another has at the time.
+    """Lets each measurement pass when the machine is quiet.
 
     `budget` is how many seconds all waiting may take. `fastest` is in seconds of one product; `waited` seconds in all;
-    `gave_up` counts measurements that began anyway.
+    `gave_up` counts measurements that began on a busy machine.
     """
 
     budget: float = BUDGET
@@ -46,7 +52,7 @@ class Gate:
         return taken <= SLACK * self.fastest
 
     def probe(self) -> float:
-        """Seconds of a matrix product, the median of some."""
+        """Return the seconds of a matrix product, the median of a few."""
         import torch
 
         if self.matrix is None:

@@ -1,6 +1,10 @@
 """The shapes of GPT-2 that OpenAI published, and the nano example's, by the numbers of `hparams.json`."""
 
+import math
 from dataclasses import dataclass
+
+from gpt2forge.checkpoint.config import ModelConfig
+from gpt2forge.checkpoint.names import list_places
 
 
 @dataclass(frozen=True)
@@ -15,47 +19,25 @@ class Shape:
 
     @property
     def tensors(self) -> dict[str, tuple[int, ...]]:
-        """Every tensor of the checkpoint by its TF1 name; a linear layer's weight is [1, in, out]."""
-        width = self.n_embd
-        shapes: dict[str, tuple[int, ...]] = {
-            "model/wte": (self.n_vocab, width),
-            "model/wpe": (self.n_ctx, width),
-            "model/ln_f/g": (width,),
-            "model/ln_f/b": (width,),
-        }
-        linear = {
-            "attn/c_attn": (width, 3 * width),
-            "attn/c_proj": (width, width),
-            "mlp/c_fc": (width, 4 * width),
-            "mlp/c_proj": (4 * width, width),
-        }
-        for layer in (f"model/h{i}" for i in range(self.n_layer)):
-            for norm in ("ln_1", "ln_2"):
-                shapes |= {f"{layer}/{norm}/g": (width,), f"{layer}/{norm}/b": (width,)}
-            for name, (fan_in, fan_out) in linear.items():
-                shapes |= {f"{layer}/{name}/w": (1, fan_in, fan_out), f"{layer}/{name}/b": (fan_out,)}
-        return shapes
+        """Return the shape of every tensor by its TF1 name; a linear layer's weight is [1, in, out]."""
+        sizes = (self.n_vocab, self.n_ctx, self.n_embd, self.n_head, self.n_layer, 4 * self.n_embd)
+        config = ModelConfig(*sizes, layer_norm_epsilon=1e-5, tied=True, eos_token_id=self.n_vocab - 1)
+        return {place.openai: place.openai_shape for place in list_places(config)}
 
     @property
     def parameters(self) -> int:
-        """How many numbers the checkpoint holds; the tied table counts once."""
-        total = 0
-        for shape in self.tensors.values():
-            count = 1
-            for length in shape:
-                count *= length
-            total += count
-        return total
+        """Return how many numbers the checkpoint holds; the tied table counts once."""
+        return sum(math.prod(shape) for shape in self.tensors.values())
 
     @property
     def cache_bytes(self) -> int:
-        """Bytes of the keys and values of a text that fills the context, in float32."""
+        """Return the bytes of the keys and values of a text that fills the context, in float32."""
         return 4 * 2 * self.n_layer * self.n_ctx * self.n_embd
 
 
 NANO = Shape(4096, 256, 128, 4, 4)
 LARGE = Shape(50257, 1024, 1280, 20, 36)
-"""774M, the size that the goals speak of."""
+"""774M, the size that the goals are about."""
 
 SHAPES = {
     "nano": NANO,

@@ -3,21 +3,22 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bench.goals import LONG, PYTORCH, Verdict, find, find_loop
+from bench.goals import LONG, PYTORCH, find, find_loop
 from bench.page import PEERS
-from bench.plan import SHORT
-from bench.sheet import Sheet, show_spread
-from gpt2forge.cli.summary import say_interval
+from bench.plan import EXAMPLE, SHIPPED, SHIPPED_VARIANTS, SHORT, VARIANTS
+from bench.sheet import Column, Sheet, make_sheet, show_megabytes, show_ratio, show_spread
+from gpt2forge.cli.summary import format_interval
 
 Results = Mapping[str, Any]
 
-
 Parts = Iterator[tuple[str, list[Sheet]]]
-"""The tables of each part, by the name that its origin is kept by."""
+"""The tables of each part, by the part's name in the origins."""
+
+KEY = str(SHORT)
 
 
 def tabulate(results: Results) -> Parts:
-    """A table or more of each part that was measured, and the goals last."""
+    """Yield a table or more of each part that was measured, and the goals last."""
     if "builds" in results:
         title = "Builds from an empty store, and with nothing to do (RssAnon of the process tree)"
         yield "builds", [tabulate_builds(title, results["builds"])]
@@ -28,220 +29,243 @@ def tabulate(results: Results) -> Parts:
     if "fidelity" in results:
         yield "fidelity", [tabulate_fidelity(results["fidelity"])]
     if "variants" in results:
-        yield "variants", [tabulate_variants(results["variants"])]
+        slowest = max(spread["median"] for spread in results["variants"].values())
+        title = "nano's shipped variants from an empty store, in turns"
+        yield "variants", [tabulate_times(title, ("", "s"), results["variants"], slowest, ".2f")]
     if "idle" in results:
-        yield "idle", [tabulate_idle(results["idle"])]
-    yield "goals", [tabulate_verdicts([Verdict(**drop_reached(goal)) for goal in results["goals"]])]
+        ours = results["idle"]["gpt2forge build"]["median"]
+        title = "Nothing to do, whole process, in turns"
+        yield "idle", [tabulate_times(title, ("command", "ms"), results["idle"], ours, ".1f")]
+    yield "goals", [tabulate_goals(results["goals"])]
 
 
 def tabulate_graph(results: Results) -> Parts:
-    """What the graph is made of: rewrites and products."""
+    """Yield the tables of the graph's parts: rewrites and products."""
     if "rewrites" in results:
         yield "rewrites", list(tabulate_rewrites(results["rewrites"]))
     if "kernels" in results:
         yield "kernels", list(tabulate_kernels(results["kernels"]))
 
 
-def drop_reached(goal: Results) -> dict[str, Any]:
-    return {name: value for name, value in goal.items() if name != "reached"}
+def tabulate_readme(results: Results) -> Iterator[Sheet]:
+    """Yield the tables of the README: speed of the shipped model, fidelity of the example."""
+    if SHIPPED in results.get("peers", {}):
+        yield tabulate_speed(results["peers"][SHIPPED])
+    if "fidelity" in results:
+        columns = ("recipe", "what", "MB", "perplexity beside PyTorch", "KL divergence", "same token")
+        rows = [describe_variant(variant, found) for variant, found in results["fidelity"].items()]
+        yield Sheet("", (*columns, "worst of the properties"), rows)
+
+
+def tabulate_speed(peers: Results) -> Sheet:
+    """Return a row for PyTorch and for each variant."""
+    systems, whole = peers["systems"], peers["float32_bytes"]
+    recipes = {f"ours, {variant}": f"`{SHIPPED}-{VARIANTS[variant].recipe}`" for variant in SHIPPED_VARIANTS}
+    rows = []
+    for name, recipe in {PYTORCH: "", **recipes}.items():
+        if name not in systems:
+            continue
+        size = systems[name]["bytes"] if recipe else 0
+        cells = [recipe, name.removeprefix("ours, ")]
+        cells += [show_megabytes(size, 0), f"{size / whole:.1%}"] if size else ["", ""]
+        for kind, digits in (("token_ms", 1), ("prefill_ms", 0)):
+            ours, reference = (find(systems, each, kind, KEY, "median") for each in (name, PYTORCH))
+            cells += [f"{ours:.{digits}f}" if ours and reference else "-", show_ratio(ours, reference, ".3f")]
+        rows.append(cells)
+    columns = ("recipe", "what", "MB", "of float32", "a new token, ms", "of PyTorch", "prompt of 64, ms", "of PyTorch")
+    return Sheet("", columns, rows)
+
+
+def describe_variant(variant: str, found: Results) -> list[str]:
+    worst = max(value for value in found["properties"].values() if value is not None)
+    return [
+        *(f"`{EXAMPLE}-{VARIANTS[variant].recipe}`", variant, show_megabytes(found["bytes"])),
+        *(f"{found['perplexity_increase']:+.3%}", f"{found['kl_mean']:.1e}", f"{found['top1_agreement']:.2%}"),
+        f"{worst:.0e}",
+    ]
 
 
 def tabulate_builds(title: str, builds: Results) -> Sheet:
-    rows = [
+    return make_sheet(
+        title,
+        "build",
+        builds,
+        ("seconds", lambda build: show_spread(build["seconds"], 2)),
+        ("peak MB from outside", lambda build: show_megabytes(build["peak_memory_bytes"], 0)),
         (
-            name,
-            show_spread(build["seconds"], 2),
-            f"{build['peak_memory_bytes'] / 1e6:.0f}",
-            f"{build['peak_memory_bytes_told'] / 1e6:.0f}" if build["steps"] else "",
-            "  ".join(f"{stage} {seconds:.2f}" for stage, seconds in build["steps"].items()),
-        )
-        for name, build in builds.items()
-    ]
-    columns = ("build", "seconds", "peak MB from outside", "MB in the report", "seconds of each step")
-    return Sheet(title, columns, rows)
+            "MB in the report",
+            lambda build: show_megabytes(build["peak_memory_bytes_told"], 0) if build["steps"] else "",
+        ),
+        ("seconds of each step", lambda build: "  ".join(f"{step} {s:.2f}" for step, s in build["steps"].items())),
+    )
 
 
 def tabulate_peers(model: str, peers: Results) -> Iterator[Sheet]:
-    """What a system costs to make and to hold, then a prompt, a token, several texts, fidelity; and what failed."""
+    """Yield the cost to make and to hold a system, then a prompt, a token, several texts, fidelity, and failures."""
     systems = {name: found for name, found in peers["systems"].items() if "prefill_ms" in found}
     yield tabulate_making(model, peers)
     yield tabulate_tokens(model, peers, systems)
     yield tabulate_lengths(f"{model}: milliseconds of a prompt, by its tokens", "prefill_ms", systems, 1)
     yield tabulate_lengths(f"{model}: tokens a second, by texts at once", "tokens_s", systems, 0)
-    if any(found.get("fidelity") for found in systems.values()):
-        yield tabulate_truth(model, systems)
+    if faithful := {name: found for name, found in systems.items() if found.get("fidelity")}:
+        yield tabulate_truth(model, faithful)
     yield from tabulate_failures(model, peers)
 
 
 def tabulate_failures(title: str, peers: Results) -> Iterator[Sheet]:
-    failed = [(name, found["error"]) for name, found in peers["systems"].items() if "error" in found]
+    failed = {name: found for name, found in peers["systems"].items() if "error" in found}
     if failed:
-        yield Sheet(f"{title}: what failed", ("system", "what it said"), failed)
+        yield make_sheet(f"{title}: what failed", "system", failed, ("what it said", lambda found: str(found["error"])))
 
 
 def tabulate_making(model: str, peers: Results) -> Sheet:
-    rows = [
+    return make_sheet(
+        f"{model}: made and opened (* as an earlier run measured it, and kept)",
+        "system",
+        {name: found for name, found in peers["systems"].items() if "bytes" in found},
+        ("build, s", lambda found: f"{found['seconds']:.1f}{' *' if found.get('kept') else ''}"),
+        ("peak MB", lambda found: show_megabytes(found["peak_memory_bytes"], 0)),
+        ("MB", lambda found: show_megabytes(found["bytes"])),
+        ("of float32", lambda found: f"{found['bytes'] / peers['float32_bytes']:.1%}"),
+        ("load, s", lambda found: f"{found['load_s']:.2f}" if "load_s" in found else "-"),
         (
-            name,
-            f"{found['seconds']:.1f}{' *' if found.get('kept') else ''}",
-            f"{found['peak_memory_bytes'] / 1e6:.0f}",
-            f"{found['bytes'] / 1e6:.1f}",
-            f"{found['bytes'] / peers['float32_bytes']:.1%}",
-            *((f"{found['load_s']:.2f}", f"{found['memory_bytes'] / 1e6:.0f}") if "load_s" in found else ("-", "-")),
-        )
-        for name, found in peers["systems"].items()
-        if "bytes" in found
-    ]
-    columns = ("system", "build, s", "peak MB", "MB", "of float32", "load, s", "MB of anonymous memory then")
-    return Sheet(f"{model}: made and opened (* as an earlier run measured it, and kept)", columns, rows)
+            "MB of anonymous memory then",
+            lambda found: show_megabytes(found["memory_bytes"], 0) if "load_s" in found else "-",
+        ),
+    )
 
 
 def tabulate_tokens(model: str, peers: Results, systems: Results) -> Sheet:
-    lengths = list_lengths("token_ms", systems)
-    reference = find(systems, PYTORCH, "token_ms", str(SHORT), "median")
-    rows = []
-    for name, found in systems.items():
-        token = find(systems, name, "token_ms", str(SHORT), "median")
-        limit = find(systems, name, "limit_ms", str(SHORT), "median")
-        share = find(systems, name, "limit_share", str(SHORT), "median")
-        same = found["tokens_as_pytorch"]
-        rows.append(
-            (
-                name,
-                *(show_spread(found["token_ms"].get(length), 2) for length in lengths),
-                f"{token / reference:.3f}" if token and reference else "-",
-                f"{limit:.2f}" if limit else "-",
-                f"{share:.0%}" if share else "-",
-                f"{same[0]}/{same[1]}",
-            )
-        )
+    reference = find(systems, PYTORCH, "token_ms", KEY, "median")
     memory, gate = peers["memory_gb_s"], peers["gate"]
     loop = find_loop(memory)
     paged = sum(found["paged_runs"] for found in systems.values())
-    columns = ("system", *(f"behind {length}" for length in lengths), "of PyTorch", "limit", "reached", "same tokens")
     title = (
         f"{model}: milliseconds of a new token, by tokens before it; the limit is to read the weights once at "
         f"the memory's speed just before, {show_spread(memory[loop])} GB/s ({loop}); {gate['passed']} measurements "
         f"waited {gate['waited_s']:.0f} s for the processor, {gate['gave_up']} of them in vain; "
         f"{paged} runs waited for the disk and are not kept"
     )
-    return Sheet(title, columns, rows)
+    return make_sheet(
+        title,
+        "system",
+        systems,
+        *list_lengths("token_ms", systems, 2, "behind "),
+        ("of PyTorch", lambda found: show_ratio(find(found, "token_ms", KEY, "median"), reference, ".3f")),
+        ("limit", lambda found: show_median(found, "limit_ms", ".2f")),
+        ("reached", lambda found: show_median(found, "limit_share", ".0%")),
+        ("same tokens", lambda found: "{}/{}".format(*found["tokens_as_pytorch"])),
+    )
+
+
+def show_median(found: Results, kind: str, form: str) -> str:
+    value = find(found, kind, KEY, "median")
+    return f"{value:{form}}" if value else "-"
 
 
 def tabulate_lengths(title: str, kind: str, systems: Results, digits: int) -> Sheet:
-    lengths = list_lengths(kind, systems)
-    rows = [
-        (name, *(show_spread(found[kind].get(length), digits) for length in lengths)) for name, found in systems.items()
-    ]
-    return Sheet(title, ("system", *lengths), rows)
+    return make_sheet(title, "system", systems, *list_lengths(kind, systems, digits))
 
 
-def list_lengths(kind: str, systems: Results) -> list[str]:
-    return sorted({length for found in systems.values() for length in found[kind]}, key=int)
+def list_lengths(kind: str, systems: Results, digits: int, before: str = "") -> list[Column]:
+    """Return a column for each length that any system was measured at."""
+
+    def make_column(length: str) -> Column:
+        return f"{before}{length}", lambda found: show_spread(found[kind].get(length), digits)
+
+    return [make_column(each) for each in sorted({each for found in systems.values() for each in found[kind]}, key=int)]
 
 
 def tabulate_truth(model: str, systems: Results) -> Sheet:
-    rows = [
-        (
-            name,
-            f"{found['bytes'] / 1e6:.2f}",
-            f"{found['read_bytes'] / 1e6:.2f}",
-            f"{found['fidelity']['perplexity']:.3f}",
-            show_interval(found["fidelity"], "perplexity_increase", "+.3%"),
-            show_interval(found["fidelity"], "kl_mean", ".2e"),
-            f"{found['fidelity']['kl_p99']:.1e}",
-            f"{found['fidelity']['top1_agreement']:.2%}",
-        )
-        for name, found in systems.items()
-        if found.get("fidelity")
-    ]
-    columns = ("system", "MB", "of weights", "perplexity", "beside PyTorch [95 %]", "KL [95 %]", "KL 99 %", "top-1")
-    return Sheet(f"{model}: held against PyTorch float32 on held-out text, in the same run", columns, rows)
+    return make_sheet(
+        f"{model}: held against PyTorch float32 on held-out text, in the same run",
+        "system",
+        systems,
+        ("MB", lambda found: show_megabytes(found["bytes"], 2)),
+        ("of weights", lambda found: show_megabytes(found["read_bytes"], 2)),
+        ("perplexity", lambda found: f"{found['fidelity']['perplexity']:.3f}"),
+        ("beside PyTorch [95 %]", lambda found: show_interval(found["fidelity"], "perplexity_increase", "+.3%")),
+        ("KL [95 %]", lambda found: show_interval(found["fidelity"], "kl_mean", ".2e")),
+        ("KL 99 %", lambda found: f"{found['fidelity']['kl_p99']:.1e}"),
+        ("top-1", lambda found: f"{found['fidelity']['top1_agreement']:.2%}"),
+    )
 
 
-def show_interval(told: Results, name: str, form: str) -> str:
-    return f"{told[name]:{form}}{say_interval(told['intervals'][name], form)}"
+def show_interval(fidelity: Results, name: str, form: str) -> str:
+    return f"{fidelity[name]:{form}}{format_interval(fidelity['intervals'][name], form)}"
 
 
 def tabulate_fidelity(fidelity: Results) -> Sheet:
-    rows = [
-        (
-            name,
-            f"{found['bytes'] / 1e6:.1f}",
-            f"{found['perplexity_increase']:+.3%}",
-            f"{found['kl_mean']:.2e}",
-            *("-" if worst is None else f"{worst:.1e}" for worst in found["properties"].values()),
-        )
-        for name, found in fidelity.items()
-    ]
     first = next(iter(fidelity.values()))
-    columns = ("variant", "MB", "perplexity", "KL", *(name.replace("_", " ") for name in first["properties"]))
-    title = f"nano as its builds verify it, on {first['tokens']} tokens in windows of {first['window']}"
-    return Sheet(title, columns, rows)
+
+    def make_column(name: str) -> Column:
+        return name.replace("_", " "), lambda found: show_worst(found["properties"][name])
+
+    return make_sheet(
+        f"nano as its builds verify it, on {first['tokens']} tokens in windows of {first['window']}",
+        "variant",
+        fidelity,
+        ("MB", lambda found: show_megabytes(found["bytes"])),
+        ("perplexity", lambda found: f"{found['perplexity_increase']:+.3%}"),
+        ("KL", lambda found: f"{found['kl_mean']:.2e}"),
+        *(make_column(name) for name in first["properties"]),
+    )
 
 
-def tabulate_verdicts(verdicts: list[Verdict]) -> Sheet:
+def show_worst(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1e}"
+
+
+def tabulate_goals(goals: list[Results]) -> Sheet:
     rows = [
         (
-            verdict.what,
-            f"{verdict.value:.4f} {verdict.unit}",
-            f"at {'least' if verdict.at_least else 'most'} {verdict.goal:g}",
-            "yes" if verdict.reached else "NO",
+            *(goal["what"], f"{goal['value']:.4f} {goal['unit']}"),
+            f"at {'least' if goal['at_least'] else 'most'} {goal['goal']:g}",
+            "yes" if goal["reached"] else "NO",
         )
-        for verdict in verdicts
+        for goal in goals
     ]
     return Sheet("Goals", ("number", "measured", "goal", "reached"), rows)
 
 
-def tabulate_idle(idle: Results) -> Sheet:
-    ours = idle["gpt2forge build"]["median"]
-    rows = [(name, show_spread(spread), f"{spread['median'] / ours:.1f}") for name, spread in idle.items()]
-    return Sheet("Nothing to do, whole process, in turns", ("command", "ms", "ratio"), rows)
-
-
-def tabulate_variants(variants: Results) -> Sheet:
-    slowest = max(spread["median"] for spread in variants.values())
-    rows = [(name, show_spread(spread), f"{spread['median'] / slowest:.2f}") for name, spread in variants.items()]
-    return Sheet("nano's shipped variants from an empty store, in turns", ("", "s", "ratio"), rows)
+def tabulate_times(title: str, columns: tuple[str, str], times: Results, whole: float, form: str) -> Sheet:
+    """Return a row for each command, with its time as a part of `whole`."""
+    return make_sheet(
+        title,
+        columns[0],
+        times,
+        (columns[1], lambda spread: show_spread(spread)),
+        ("ratio", lambda spread: f"{spread['median'] / whole:{form}}"),
+    )
 
 
 def tabulate_rewrites(rewrites: Results) -> Iterator[Sheet]:
-    """A table for each recipe; what the ratios are to is its first row."""
+    """Yield a table for each recipe; its ratios are to its first row."""
+    heads = ("a token behind 64", "behind 1000", "a prompt of 64", "of 1000")
     for base, peers in rewrites["variants"].items():
         systems, whole = peers["systems"], f"ours, {base}"
         rows = []
         for name, found in systems.items():
             cells = [name.removeprefix(f"{whole}, ") if name != whole else "as it is built"]
             for kind in ("token_ms", "prefill_ms"):
-                for length in (str(SHORT), LONG):
+                for length in (KEY, LONG):
                     taken, built = (find(systems, each, kind, length, "median") for each in (name, whole))
-                    cells += [show_spread(found.get(kind, {}).get(length))]
-                    cells += [f"{taken / built:.2f}" if taken and built else "-"]
+                    cells += [show_spread(found.get(kind, {}).get(length)), show_ratio(taken, built, ".2f")]
             rows.append(cells)
-        columns = [
-            "",
-            "a token behind 64",
-            "ratio",
-            "behind 1000",
-            "ratio",
-            "a prompt of 64",
-            "ratio",
-            "of 1000",
-            "ratio",
-        ]
+        columns = ["", *(word for head in heads for word in (head, "ratio"))]
         yield Sheet(f"774m, {base}: milliseconds, with a part of the graph in another form", columns, rows)
         yield from tabulate_failures(f"774m, {base}", peers)
 
 
 def tabulate_kernels(kernels: Results) -> Iterator[Sheet]:
-    """A table of each group of products."""
+    """Yield a table of each group of products."""
     memory = kernels["memory_gb_s"]
     speed = show_spread(memory[find_loop(memory)])
     for what, found in kernels["products"].items():
         lengths = list(next(iter(found["forms"].values()))["ms"])
         rows = []
         for name, form in found["forms"].items():
-            cells = [name, f"{form['bytes'] / 1e6:.2f}"]
+            cells = [name, show_megabytes(form["bytes"], 2)]
             for length, spread in form["ms"].items():
                 rate = int(length) * found["weights"] / spread["median"] / 1e6
                 read = form["bytes"] / spread["median"] / 1e6

@@ -1,24 +1,25 @@
-"""What `import gpt2forge` offers. Each function imports what it needs when it is called, as a command does."""
+"""The functions of `import gpt2forge`. Each function imports what it needs when it is called, as a command does."""
 
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from gpt2forge.errors import MENDABLE, UserError, check_argument, say_refusal
+from gpt2forge.errors import FIXABLE, UserError, check_argument, format_os_error
 
 if TYPE_CHECKING:
-    from gpt2forge.executor.events import Emit
+    from gpt2forge.builder.build_events import Emit
+    from gpt2forge.builder.report import Report
     from gpt2forge.runtime.model import Model
 
 
 @dataclass(frozen=True)
 class Built:
-    """What a build left: the published directory, and the report that also stands beside it."""
+    """The result of a build: the published directory, and the report that is also saved beside it."""
 
     output: Path
-    report: dict[str, Any]
+    report: "Report"
 
 
 def build(
@@ -33,13 +34,13 @@ def build(
 ) -> Built:
     """Build a recipe into `build/<name>`, as `gpt2forge build` does.
 
-    It is named as `NAME` or `NAME@VARIANT` under `recipes/`, or by its path.
-    `changes` are as for `--set`: "quantization.granularity=32"; they need a `name` to publish under. `rerun` names a
-    stage to make again, `skip` measuring stages to leave out: ["verify", "benchmark"]. Prints nothing; `progress` is
-    called with the events of gpt2forge.executor.events as they happen.
+    `recipe` is `NAME` or `NAME@VARIANT` under `recipes/`, or a path. `changes` are as for `--set`, for example
+    "quantization.granularity=32"; they need a `name` to publish the result under. `rerun` names a stage to run again.
+    `skip` names measuring stages to leave out: ["verify", "benchmark"]. `progress` is called with each event of
+    gpt2forge.builder.build_events as it happens; nothing is printed.
     Raises UserError with the lines that the command would print.
     """
-    from gpt2forge.builder.build import build_one, choose_means, make_order
+    from gpt2forge.builder.build import choose_resources, make_build, run_build
     from gpt2forge.executor.run import Options
     from gpt2forge.recipe.load import load_recipe
     from gpt2forge.store.store import Store
@@ -49,31 +50,32 @@ def build(
     for change in changes:
         check_argument("changes", change, str)
     if changes and name is None:
-        raise UserError("`changes` make another recipe: say with `name` what to publish it as")
+        raise UserError("`changes` make another recipe; give a `name` to publish its result under")
     try:
-        order = make_order(load_recipe(os.fspath(recipe), changes, name), skip)
-        report = build_one(order, Store(Path(store)), progress or ignore, Options(choose_means(), rerun))
+        made = make_build(load_recipe(os.fspath(recipe), changes, name), skip=skip)
+        options = Options(resources=choose_resources(), rerun=rerun)
+        report = run_build(made, Store(Path(store)), progress or ignore, options)
     except OSError as error:
-        if error.errno in MENDABLE:
-            raise UserError(say_refusal(error)) from error
+        if error.errno in FIXABLE:
+            raise UserError(format_os_error(error)) from error
         raise
-    return Built(Path(report["output"]), report)
+    return Built(Path(str(report.output)), report)
 
 
 def ignore(event: object) -> None:
-    """Shows nothing."""
+    """Discard an event."""
 
 
 def load(built: str | os.PathLike[str], threads: int = 0) -> "Model":
-    """Open what was built: a recipe's name, or a directory that was built or copied; 0 threads: one for each core.
+    """Open a recipe's result by the recipe's name, or a published or copied directory by its path.
 
-    Raises UserError where nothing was built, or it is no longer whole.
+    0 threads means one per core. Raises UserError if nothing was built or the directory is not complete.
     """
     from gpt2forge.builder.outputs import find_output
     from gpt2forge.runtime.model import open_model
 
     if not isinstance(built, str | os.PathLike):
         raise TypeError(f"`built` must be a recipe's name or a path, not {type(built).__name__}")
-    # A path is a path, though it may be of one word.
+    # A Path of one word is a path too, never the name of a recipe.
     reference = built if isinstance(built, str) else os.path.join(os.curdir, built)  # noqa: PTH118
     return open_model(find_output(reference), threads)

@@ -1,4 +1,4 @@
-"""What a user can mend: every such error is one line that says where, what and how."""
+"""Errors that a user can fix. The message of each is one line: where, what is wrong, how to fix it."""
 
 import difflib
 import errno
@@ -6,16 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 
-MENDABLE = {
+FIXABLE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.EIO, errno.EFBIG),
     *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.ELOOP),
 }
-"""What the operating system refuses for reasons that a user can mend: a full disk, missing rights, a wrong path."""
+"""Error numbers of the operating system that a user can fix: a full disk, missing rights, a wrong path."""
 
 
 @dataclass(frozen=True, order=True)
 class Place:
-    """A position in a file that a person edits; line and column count from 1, line 0 is the whole of it."""
+    """A position in a file that a person edits. Lines and columns count from 1; line 0 means the whole file."""
 
     file: str
     line: int = 0
@@ -26,22 +26,22 @@ class Place:
 
 
 class UserError(Exception):
-    """A fault that the user can mend. The message is one line: where, what, how to mend."""
+    """An error that the user can fix. The message is one line: where, what is wrong, how to fix it."""
 
 
-def is_mendable(error: BaseException) -> bool:
-    """Whether a user can mend it: then it is told in one line."""
-    return isinstance(error, UserError) or (isinstance(error, OSError) and error.errno in MENDABLE)
+def is_fixable(error: BaseException) -> bool:
+    """Return whether a user can fix the error, so that it is reported in one line, without a traceback."""
+    return isinstance(error, UserError) or (isinstance(error, OSError) and error.errno in FIXABLE)
 
 
-def say_refusal(error: OSError) -> str:
-    """The one line for a MENDABLE error of the operating system."""
-    return f"{error.filename or 'the disk'}: {error.strerror}; mend that and try again; finished steps are kept"
+def format_os_error(error: OSError) -> str:
+    """Return the one line for a FIXABLE error of the operating system."""
+    return f"{error.filename or 'the disk'}: {error.strerror}; fix this and run again; finished steps are kept"
 
 
 @dataclass(frozen=True, order=True)
 class Fault:
-    """One thing wrong in a recipe."""
+    """One thing that is wrong in a recipe."""
 
     place: Place
     message: str
@@ -51,7 +51,7 @@ class Fault:
 
 
 class RecipeError(UserError):
-    """Every fault of a recipe at once, in line order."""
+    """All faults of a recipe at once, in line order."""
 
     def __init__(self, faults: list[Fault]) -> None:
         self.faults = sorted(set(faults))
@@ -59,18 +59,20 @@ class RecipeError(UserError):
 
 
 def suggest(word: str, known: Sequence[str]) -> str:
-    """The known name that was meant; all of them when none is near."""
+    """Return the end of a message: the known name that is nearest to `word`, or all known names if none is near."""
     return suggest_close(word, known) or (
         f"; there {'are' if len(known) > 1 else 'is'} {quote(known)}" if known else ""
     )
 
 
 def suggest_close(word: str, known: Sequence[str]) -> str:
+    """Return the end of a message: the known name that is nearest to `word`; empty if none is near."""
     close = difflib.get_close_matches(word, known, n=1)
     return f"; did you mean `{close[0]}`?" if close else ""
 
 
 def quote(words: Sequence[str]) -> str:
+    """Return words in backticks, with commas between them."""
     return ", ".join(f"`{word}`" for word in words)
 
 
@@ -78,6 +80,6 @@ WORDS: dict[type, str] = {str: "text (str)", Integral: "a whole number", Real: "
 
 
 def check_argument(name: str, value: object, kind: type) -> None:
-    """Raises TypeError unless the value is of this kind; `True` and `False` are no numbers."""
+    """Raise TypeError unless the value is of this kind; `True` and `False` are no numbers."""
     if isinstance(value, bool) or not isinstance(value, kind):
         raise TypeError(f"`{name}` must be {WORDS[kind]}, not {type(value).__name__}")

@@ -44,5 +44,5 @@ def give_up(error: OSError) -> None:
     """End where nobody listens, which is no fault, or the disk is full."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in the buffer has nowhere to go
     if not isinstance(error, BrokenPipeError):
-        print(f"error: the disk: {error.strerror}; mend that and try again", file=sys.stderr)
+        print(f"error: the disk: {error.strerror}; fix this and run again", file=sys.stderr)
     sys.exit(1)

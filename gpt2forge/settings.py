@@ -1,11 +1,10 @@
-"""`gpt2forge.yaml` in the working directory: what the store, and the steps of a build, may take of a machine.
+"""`gpt2forge.yaml` in the working directory: limits on the disk and memory that the store and a build may use.
 
-Nothing in it changes what is made, so it is in no key.
+Nothing in it changes a result, so it enters no key.
 """
 
 import os
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,7 +13,7 @@ from pydantic import BeforeValidator, Field, ValidationError
 from gpt2forge.errors import RecipeError, UserError
 from gpt2forge.recipe.faults import explain
 from gpt2forge.recipe.merge import drop_nulls
-from gpt2forge.recipe.schema import Loc
+from gpt2forge.recipe.unknown_keys import explain_unknown, list_unknown, remove
 from gpt2forge.recipe.yaml import Node, read_document
 from gpt2forge.stages.stage import Section
 from gpt2forge.units import PATTERN, parse_size
@@ -26,22 +25,23 @@ SHARED = Annotated[str, Field(pattern=f"^({PERCENTAGE})$")] | WRITTEN
 
 
 def write_plain(value: Any) -> Any:
-    """A bare number as the text that it stands for: so many bytes."""
+    """Return a bare number, which means bytes, as text."""
     return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
 def read_size(value: Any) -> int:
+    """Return a size in bytes. Raises ValueError for what is no size."""
     return parse_size(text if isinstance(text := write_plain(value), str) else "")
 
 
 def read_share(text: str) -> float | None:
-    """`80%` as 0.8; None for what is no percentage."""
+    """Return `80%` as 0.8; None for what is no percentage."""
     found = re.fullmatch(PERCENTAGE, text, re.ASCII)
     return float(found[1]) / 100 if found else None
 
 
 def check_memory(value: Any) -> str:
-    """Raises ValueError unless it is a share from 1 to 100 per cent, or a size above nothing."""
+    """Raise ValueError unless the value is a share from 1 to 100 per cent, or a size above 0 bytes."""
     text = write_plain(value)
     try:
         share = read_share(text)
@@ -58,22 +58,25 @@ Memory = Annotated[str, BeforeValidator(check_memory, json_schema_input_type=SHA
 
 
 class StoreSettings(Section):
-    """`store:`, what is kept of what was made."""
+    """`store:`, how much is kept."""
 
     max_size: Size | None = Field(
         default=None,
-        description="how large the store may be after a build, as in `20GB`; what is cheapest to make again goes",
+        description="how large the store may be after a build, as in `20GB`; what is cheapest to make again is removed",
     )
 
 
 class BuildSettings(Section):
-    """`build:`, what the steps that run at once may take."""
+    """`build:`, how much the steps that run at once may use."""
 
     jobs: Annotated[int, Field(ge=1)] | None = Field(default=None, description="how many steps run at once, at most")
-    memory: Memory = Field(default="80%", description="of the machine's memory, as in `80%`, or a size, as in `12GB`")
+    memory: Memory = Field(
+        default="80%",
+        description="how much memory these steps may use together: `80%` of the machine's, or a size, as in `12GB`",
+    )
 
     def grant(self, total: int) -> int:
-        """Bytes that the steps that run at once may take, of a machine that has `total`."""
+        """Return the memory, in bytes, that the steps may use on a machine with `total` bytes."""
         share = read_share(self.memory)
         return parse_size(self.memory) if share is None else int(share * total)
 
@@ -81,33 +84,32 @@ class BuildSettings(Section):
 class Settings(Section):
     """The whole file; every key has a default."""
 
-    store: StoreSettings = Field(default=StoreSettings(), description="what is kept of what was made")
-    build: BuildSettings = Field(default=BuildSettings(), description="what the steps that run at once may take")
+    store: StoreSettings = Field(default=StoreSettings(), description="how much is kept")
+    build: BuildSettings = Field(default=BuildSettings(), description="how much the steps that run at once may use")
 
 
 def load_settings(path: Path = FILE) -> Settings:
-    """The settings, all defaults where there is no such file.
+    """Return the settings of the file; all defaults if there is no file.
 
-    Raises RecipeError with every fault at once, each with its place; UserError when the file can't be read, or has
-    the other ending and would be passed over.
+    Raises RecipeError with every fault at once, each with its place. Raises UserError if the file cannot be read, or
+    ends in `.yml` and would be ignored.
     """
     if not os.path.lexists(path):
         misnamed = path.with_suffix(".yml")
         if os.path.lexists(misnamed):
             raise UserError(f"{misnamed}: is not read under this name; rename it to `{path.name}`")
         return Settings()
-    return judge(drop_nulls(read_document(path, "this file", "`store: ...`, `build: ...`")), path)
+    return validate(drop_nulls(read_document(path, "this file", "`store: ...`, `build: ...`")), path)
 
 
-def judge(document: Node, path: Path) -> Settings:
+def validate(document: Node, path: Path) -> Settings:
+    """Return the document as settings. Raises RecipeError with all its faults."""
+    unknown = list(list_unknown(document, Settings))
+    faults = [explain_unknown(loc, document, Settings) for loc in unknown]
     try:
-        return Settings.model_validate(document.plain())
+        settings = Settings.model_validate(remove(document, unknown).plain())
     except ValidationError as error:
-        found = [explain(dict(detail), document, path, list_keys) for detail in error.errors(include_url=False)]
-        raise RecipeError(found) from error
-
-
-def list_keys(loc: Loc) -> Sequence[str]:
-    """The keys that the file, or a section of it, may have."""
-    section: Any = Settings.model_fields[str(loc[0])].annotation if loc else Settings
-    return list(section.model_fields)
+        faults += [explain(dict(detail), document, path) for detail in error.errors(include_url=False)]
+    if faults:
+        raise RecipeError(faults)
+    return settings

@@ -1,4 +1,4 @@
-"""Amounts as people read and write them: `20GB`, `500 MB`, in powers of 1000."""
+"""Sizes and amounts as people read and write them: `20GB`, `500 MB`, in powers of 1000."""
 
 import re
 
@@ -8,7 +8,7 @@ POWERS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
 def parse_size(text: str) -> int:
-    """Read a size in bytes. Raises ValueError for text that is not a size."""
+    """Return a size in bytes. Raises ValueError for text that is not a size."""
     found = re.fullmatch(PATTERN, text, re.ASCII)
     if found is None:
         raise ValueError("must be a size, as in `20GB` or `500MB`")
@@ -16,7 +16,7 @@ def parse_size(text: str) -> int:
 
 
 def format_size(count: float) -> str:
-    """Write bytes with one decimal and the largest unit below them."""
+    """Return bytes with one decimal and the largest unit that fits."""
     for unit in UNITS:
         if count < 1000 or unit == UNITS[-1]:
             break
@@ -25,5 +25,5 @@ def format_size(count: float) -> str:
 
 
 def format_amount(count: float, unit: str) -> str:
-    """Write a number of units; the unit of bytes is `B`."""
+    """Return a number of units as text; the unit `B` is bytes."""
     return format_size(count) if unit == "B" else f"{count:.0f} {unit}"

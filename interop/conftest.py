@@ -10,6 +10,7 @@ import pytest
 from gpt2forge.runtime.session import saturates
 from interop.prompts import NEW, PROMPTS
 from interop.reference import Continuation, continue_prompts
+from tests.processors import take_share
 from tests.workshop import Workshop, make_workshop
 
 NANO = ("nano-cpu-fp32", "nano-cpu-int8", "nano-vnni-int8", "nano-cpu-int4")
@@ -22,8 +23,9 @@ CACHED = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Let programs in the environments keep their byte code, because the environments are made without any."""
+    """Give each worker its own processors, and let programs of the environments keep their byte code."""
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    take_share()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Function]) -> None:

@@ -4,32 +4,38 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.processors import AVAILABLE, take_share
 from tests.shared import share
 from tests.workshop import FITTED, PROVEN, Workshop, copy_workshop, make_workshop, own_checkpoint
+
+if TYPE_CHECKING:  # importing it needs PyTorch, which not every test needs
+    from tests.graph.models import Tiny
 
 settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("patient")
 
-PROCESSORS = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+LONGEST = ("bench/test_bench.py", "test_stamp.py", "cli/test_calibration_section.py", "cli/test_build_command.py")
+"""The files that take longest. They begin first, so that no worker is left with one of them when the others are done."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Give each worker of pytest-xdist processors of its own, and let what the tests start keep its byte code.
+    """Give each worker its own processors, and let the commands that tests start keep their byte code.
 
-    The threads of onnxruntime and OpenMP wait by spinning: those of two workers on the same processors take twice the
-    time that they need. Without byte code, half of a command's time is compiling.
+    Without byte code, half of a command's time is compiling.
     """
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
-    if hasattr(os, "sched_setaffinity") and "PYTEST_XDIST_WORKER" in os.environ:
-        number, count = (
-            int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw")),
-            os.environ["PYTEST_XDIST_WORKER_COUNT"],
-        )
-        os.sched_setaffinity(0, sorted(PROCESSORS)[number :: int(count)] or PROCESSORS)
+    take_share()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the files of LONGEST first; all others stay in their order."""
+    places = {Path(__file__).parent / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: places.get(item.path, len(places)))
 
 
 @pytest.fixture
@@ -39,7 +45,7 @@ def all_processors() -> Iterator[None]:
         yield
         return
     before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, PROCESSORS)
+    os.sched_setaffinity(0, AVAILABLE)
     yield
     os.sched_setaffinity(0, before)
 
@@ -95,7 +101,15 @@ def built(tmp_path: Path, built_once: Workshop) -> Workshop:
     """A workshop of the test's own, its checkpoint too, in which `nano-cpu-int8` is built."""
     shop = copy_workshop(built_once, tmp_path / "here")
     own_checkpoint(shop)
-    for name in ("roots", "memo"):  # they speak of the place that this was copied from
+    for name in ("roots", "stat_cache"):  # they speak of the place that this was copied from
         shutil.rmtree(shop.store / name)
     shop.run("build", "nano-cpu-int8")
     return shop
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> "Tiny":
+    """Make a small random model with tied embeddings that every pass supports."""
+    from tests.graph.models import Shape, make_tiny
+
+    return make_tiny(tmp_path_factory.mktemp("tiny"), Shape(inner=52))

@@ -1,4 +1,4 @@
-"""What `import gpt2forge` offers."""
+"""Tests of everything that `import gpt2forge` offers."""
 
 import ast
 import json
@@ -17,7 +17,8 @@ import torch
 from transformers import GPT2LMHeadModel
 
 import gpt2forge
-from gpt2forge.executor.events import Event, RunFinished, StepFinished
+from gpt2forge.builder.build_events import BuildEvent, RunFinished
+from gpt2forge.executor.events import StepFinished
 from tests.workshop import ROOT, Workshop, make_workshop
 
 pytestmark = pytest.mark.slow
@@ -30,7 +31,7 @@ SKIP = ["verify", "benchmark"]
 
 @pytest.fixture
 def here(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> Workshop:
-    """The shared workshop as the working directory, nano built in int8."""
+    """Make the shared workshop the working directory, with nano built in int8."""
     monkeypatch.chdir(workshop.folder)
     workshop.build("nano-cpu-int8")
     return workshop
@@ -42,7 +43,7 @@ def model(here: Workshop) -> gpt2forge.Model:
 
 
 def list_modules(program: str, folder: Path) -> set[str]:
-    """The modules that a fresh interpreter has imported after a program."""
+    """Return the modules that a new interpreter has imported after a program."""
     command = [sys.executable, "-c", f"{program}\nimport json, sys; print(json.dumps(sorted(sys.modules)))"]
     environment = {"PYTHONPATH": str(ROOT)}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=True)
@@ -67,7 +68,7 @@ def test_loading_and_generating_needs_no_recipe_terminal_or_pytorch(here: Worksh
 
 
 def test_stub_says_what_there_is() -> None:
-    """Type checkers read the stub, Python the module: both have the same names from the same places."""
+    """The stub, which type checkers read, and the module have the same names from the same places."""
     stub = ast.parse((ROOT / "gpt2forge/__init__.pyi").read_text())
     places = {alias.name: node.module for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert places == gpt2forge.PLACES  # type: ignore[attr-defined]
@@ -115,7 +116,9 @@ def test_unknown_name_is_an_attribute_error() -> None:
 
 def test_recipe_that_means_several_is_refused(workshop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(workshop.folder)
-    with pytest.raises(gpt2forge.UserError, match=r"^`nano-cpu`: means several recipes, and one is needed; there are"):
+    with pytest.raises(
+        gpt2forge.UserError, match=r"^`nano-cpu`: selects several recipes, and one is needed; there are"
+    ):
         gpt2forge.build("nano-cpu", skip=SKIP)
     assert gpt2forge.build("nano-cpu@int8-32", skip=SKIP).output == Path("build/nano-cpu@int8-32")
     assert gpt2forge.load("nano-cpu@int8-32").context == 256
@@ -126,16 +129,16 @@ def test_build_is_that_of_the_command_and_silent(
 ) -> None:
     shop = make_workshop(tmp_path / "shop")
     monkeypatch.chdir(shop.folder)
-    events: list[Event] = []
+    events: list[BuildEvent] = []
     built = gpt2forge.build("nano-cpu-int8", store="kept", skip=SKIP, progress=events.append)
     assert built.output == Path("build/nano-cpu-int8")
     assert (built.output / "model.onnx").is_file()
     assert (shop.folder / "kept/artifacts").is_dir()
     steps = [event.outcome.to_json() for event in events if isinstance(event, StepFinished)]
-    assert steps == built.report["steps"]
+    assert steps == built.report.to_json()["steps"]
     assert {step["outcome"] for step in steps} == {"built", "skipped"}
     assert events[-1] == RunFinished(built.report)
-    assert built.report == json.loads(Path("build/nano-cpu-int8.json").read_text())
+    assert built.report.to_json() == json.loads(Path("build/nano-cpu-int8.json").read_text())
     assert capfd.readouterr() == ("", "")
     again = shop.report("nano-cpu-int8", "--store", "kept")
     assert {step["outcome"] for step in again["steps"]} == {"reused", "skipped"}
@@ -144,15 +147,15 @@ def test_build_is_that_of_the_command_and_silent(
 def test_changed_recipe_is_published_under_its_own_name(here: Workshop) -> None:
     built = gpt2forge.build("nano-cpu-int8", changes=["quantization.granularity=64"], name="nano-64", skip=SKIP)
     assert built.output == Path("build/nano-64")
-    assert [step["outcome"] for step in built.report["steps"]][:3] == ["reused"] * 3
+    assert [step.outcome for step in built.report.steps][:3] == ["reused"] * 3
     with pytest.raises(gpt2forge.UserError) as error:
         gpt2forge.build("nano-cpu-int8", changes=["quantization.granularity=64"])
-    assert str(error.value) == "`changes` make another recipe: say with `name` what to publish it as"
+    assert str(error.value) == "`changes` make another recipe; give a `name` to publish its result under"
 
 
 def test_rerun_makes_a_step_again(here: Workshop) -> None:
     built = gpt2forge.build("nano-cpu-int8", rerun="fuse", skip=SKIP)
-    assert [step["stage"] for step in built.report["steps"] if step["outcome"] == "built"] == ["fuse"]
+    assert [step.stage for step in built.report.steps if step.outcome == "built"] == ["fuse"]
 
 
 def test_faults_are_the_lines_of_the_command(here: Workshop) -> None:
@@ -208,7 +211,7 @@ def test_empty_prompt_begins_a_text(model: gpt2forge.Model) -> None:
         ({"prompt": "a\ud800b"}, "the text: character 1 is U+D800, half of a surrogate pair; take it out"),
         (
             {"prompt": "x", "max_tokens": 256},
-            "the prompt's 1 tokens and 256 new ones are more than this model's 256; ask for at most 255 new ones",
+            "the prompt's 1 tokens and 256 new ones exceed this model's context of 256; ask for at most 255 new ones",
         ),
     ],
     ids=["temperature", "top_p", "max_tokens", "surrogate", "too long"],
@@ -286,7 +289,7 @@ def test_tokens_and_text_are_each_others_inverse(model: gpt2forge.Model) -> None
     assert model.encode("<|endoftext|>") == [model.end]
     with pytest.raises(gpt2forge.UserError) as error:
         model.decode([1, 4096])
-    assert str(error.value) == "the token 4096 is not among this model's 4096"
+    assert str(error.value) == "the token 4096 is outside this model's vocabulary; give tokens from 0 to 4095"
 
 
 @pytest.mark.parametrize(

@@ -26,6 +26,7 @@ TARGETS = [
     "plan",
     "why",
     "compare",
+    "docs",
     "test",
     "check",
     "test-faults",

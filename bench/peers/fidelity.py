@@ -1,4 +1,4 @@
-"""How true every system is to PyTorch on a text, on the windows that `verify` reads, from the logits that it gives."""
+"""The fidelity of every system to PyTorch on a text, from its logits of the windows that `verify` reads."""
 
 import tempfile
 from dataclasses import dataclass, field
@@ -19,13 +19,13 @@ TEXT = "heldout.txt"
 
 @dataclass
 class Yardstick:
-    """The text's windows; and what the first system said of them, which the others are held against."""
+    """The text's windows, and the distributions of the first system, with which the others are compared."""
 
     windows: list[list[int]]
     reference: list[Reference] = field(default_factory=list)
 
     def measure(self, peer: Peer) -> dict[str, Any]:
-        """Perplexity, divergence in nats, agreement and their intervals; raises PeerFault."""
+        """Return perplexity, divergence in nats, agreement and their intervals. Raises PeerFault."""
         random, found = np.random.default_rng(0), []
         is_first = not self.reference
         with tempfile.TemporaryDirectory() as folder:
@@ -40,6 +40,6 @@ class Yardstick:
 
 
 def cut_text(plan: Plan, weights: Path) -> Yardstick:
-    """The windows of the trained example's held-out text."""
+    """Return the windows of the trained example's held-out text."""
     text = (plan.checkpoint / TEXT).read_text(encoding="utf-8")
     return Yardstick(cut_windows(encode_beginning(read_tokenizer(weights), text, plan.tokens), plan.shape.n_ctx))

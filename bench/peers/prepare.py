@@ -1,6 +1,6 @@
-"""Brings the model into every system's own form, each in a process that ends with that.
+"""Brings the model into every system's own form, each in a process that ends afterwards.
 
-What others make of it takes minutes and is kept, under a digest of all that decides it; ours is built anew each time.
+Conversions for other systems take minutes, so they are kept under a digest of their inputs; ours is built anew.
 """
 
 import hashlib
@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.memory import Sampler
+from bench.commands import Peak
 from bench.peers.process import start
 from bench.peers.systems import OURS, System
 from bench.plan import Plan
@@ -18,17 +18,17 @@ from gpt2forge.store.atomic import remove_tree
 
 
 def prepare(plan: Plan, system: System, weights: Path, before: Mapping[str, Any]) -> dict[str, Any]:
-    """`path`, `bytes`, `seconds`, `peak_memory_bytes`, and whether that was `kept` from an earlier run.
+    """Return `path`, `bytes`, `seconds`, `peak_memory_bytes`, and whether an earlier run's result was `kept`.
 
-    `weights` is a folder of transformers named by its content. `before` is what the system `after` came to, which
-    counts here too. Raises PeerFault.
+    `weights` is a folder of transformers named by its content. `before` is the result of the system `after`, whose
+    time and memory count here too. Raises PeerFault.
     """
     work = plan.work / "peers" / system.kind
     link_folders(work, plan.work / "checkpoints", plan.work / "examples")
     note, key = work / f"{system.scheme}.json", make_key(system, weights)
-    told = json.loads(note.read_text()) if note.is_file() and system.is_foreign else {}
-    if told.get("key") == key and Path(told["path"]).exists():
-        return {**told, "kept": True}
+    kept = json.loads(note.read_text()) if note.is_file() and system.is_foreign else {}
+    if kept.get("key") == key and Path(kept["path"]).exists():
+        return {**kept, "kept": True}
     made = make(plan, system, weights, work)
     if before:
         made["seconds"] += before["seconds"]
@@ -42,17 +42,18 @@ def make_key(system: System, weights: Path) -> str:
 
 
 def make(plan: Plan, system: System, weights: Path, work: Path) -> dict[str, Any]:
-    """Run the preparation, in place of what an earlier one left."""
+    """Run the preparation, in place of an earlier result."""
     store, place = work / "store", work / system.scheme
     for folder in (store, place):
         if folder.is_dir() and not folder.is_symlink():
             remove_tree(folder)
     source = plan.recipe(system.scheme) if system.kind == OURS else weights
-    with start(system, work) as peer, Sampler(peer.process.pid) as sampler:
-        told = peer.ask("prepare", weights=str(source), out=str(work), scheme=system.words(plan))
-    if system.kind == OURS:  # its store holds float32 too: what was published is all that is wanted of it
-        package = Path(told["path"]).resolve()
+    with start(system, work) as peer:
+        peak = Peak(peer.pid)
+        made = peer.ask("prepare", peak.watch, weights=str(source), out=str(work), scheme=system.words(plan))
+    if system.kind == OURS:  # its store holds float32 too, and only the published package is needed
+        package = Path(made["path"]).resolve()
         package.chmod(0o755)
-        told["path"] = str(package.rename(place))
+        made["path"] = str(package.rename(place))
         remove_tree(store)
-    return {**told, "peak_memory_bytes": sampler.peak}
+    return {**made, "peak_memory_bytes": peak.bytes}

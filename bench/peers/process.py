@@ -1,55 +1,53 @@
-"""A peer's process, and what is asked of it."""
+"""A peer's process, and the questions that it answers."""
 
-import json
 import os
 import signal
-import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from bench.commands import ROOT
 from bench.peers.systems import HERE, System
+from gpt2forge.measure.child import Child, ChildEnded, ChildError
 from interop.environments import EnvironmentFault, make_python
 
-ROOT = HERE.parent.parent  # no place of this machine is told
+LONGEST = 300  # characters of an error
 
 
 class PeerFault(Exception):
-    """A peer cannot do what it was asked to; the message is what it said."""
+    """A peer failed at what it was asked; the message is its own, in one line."""
 
 
 @dataclass
 class Peer:
     """A process that holds one system, and works in the folder `work`."""
 
-    process: subprocess.Popen[str]
+    child: Child
     work: Path
 
-    def ask(self, do: str, **order: Any) -> Any:
-        """Raises PeerFault with the peer's own error."""
-        assert self.process.stdin and self.process.stdout
+    @property
+    def pid(self) -> int:
+        return self.child.process.pid
+
+    def ask(self, do: str, watch: Callable[[], None] | None = None, **values: Any) -> Any:
+        """Return the peer's answer. Raises PeerFault with its error, which names no place of this machine."""
         try:
-            self.process.stdin.write(json.dumps({"do": do, **order}) + "\n")
-            self.process.stdin.flush()
-            line = self.process.stdout.readline()
-        except BrokenPipeError:
-            line = ""
-        answer = json.loads(line) if line else {"error": name_end(self.process.wait())}
-        if isinstance(answer, dict) and "error" in answer:
-            raise PeerFault(answer["error"].replace(f"{self.work}/", "").replace(f"{ROOT}/", ""))
-        return answer
+            return self.child.ask({"do": do, **values}, watch)
+        except (ChildError, ChildEnded) as error:
+            message = describe_end(error.code) if isinstance(error, ChildEnded) else str(error)
+            raise PeerFault(message[:LONGEST].replace(f"{self.work}/", "").replace(f"{ROOT}/", "")) from error
 
     def count_reads(self) -> int:
-        """How often it had to wait for a disk so far because a page of its memory was not there."""
-        return read_faults(self.process.pid)
+        """Return how often the process has waited for a disk because a page of its memory was missing."""
+        return read_faults(self.pid)
 
 
 def read_faults(pid: int) -> int:
-    """Major page faults of a process so far; 0 where the system does not tell."""
+    """Return the major page faults of a process so far; 0 where there is no /proc."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
@@ -57,38 +55,27 @@ def read_faults(pid: int) -> int:
     return int(stat.rpartition(")")[2].split()[9])
 
 
-def name_end(code: int) -> str:
-    """Why a process is no more."""
+def describe_end(code: int) -> str:
+    """Return why a process ended, in words."""
     if code == -signal.SIGKILL:
-        return "was killed: it asked for more memory than the machine has"  # nothing else here sends that
+        return "was killed: it asked for more memory than the machine has"  # nothing else here sends this signal
     return f"ended with code {code}"
-
-
-def offer_first(pid: int) -> None:
-    """Where memory ends, the kernel is to end this process rather than the bench that would tell of it."""
-    with suppress(OSError):  # of Linux alone
-        Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
 
 
 @contextmanager
 def start(system: System, work: Path) -> Iterator[Peer]:
-    """A peer's process; what it says beside its answers goes to a log in `work`.
+    """Start a peer's process; its standard error goes to a log in `work`.
 
-    Its temporary files are in `work` too, and gone with it: one that crashes leaves a copy of all weights.
+    Its temporary files are in `work` too, and are removed with it: a peer that crashes leaves a copy of all weights.
     """
     try:
         python = make_python(system.kind, HERE) if system.is_foreign else Path(sys.executable)
     except EnvironmentFault as error:
         raise PeerFault(str(error)) from error
-    command = [str(python), str(HERE / "serve.py"), str(HERE / system.kind / "peer.py")]
+    command = [str(python), "-P", "-m", "bench.peers.serve", system.kind]
     with TemporaryDirectory(dir=work) as temporary, (work / "log").open("a") as log:
-        environment = os.environ | {"TMPDIR": temporary}
-        pipe = subprocess.PIPE
-        with subprocess.Popen(
-            command, cwd=work, env=environment, stdin=pipe, stdout=pipe, stderr=log, text=True
-        ) as process:
-            offer_first(process.pid)
-            try:
-                yield Peer(process, work)
-            finally:
-                process.kill()
+        environment = os.environ | {"TMPDIR": temporary, "PYTHONPATH": str(ROOT)}
+        with Child(command, cwd=work, env=environment, stderr=log) as child:
+            with suppress(OSError):  # on Linux, the kernel kills this process first, and not the bench, without memory
+                Path(f"/proc/{child.process.pid}/oom_score_adj").write_text("1000")
+            yield Peer(child, work)

@@ -1,4 +1,4 @@
-"""Peers that are asked for one step after the other: tokens go in, on top of all before them, logits come out."""
+"""Peers that run one step after the other: tokens go in, on top of all before them, and logits come out."""
 
 import time
 from pathlib import Path
@@ -10,19 +10,24 @@ Array = np.ndarray[Any, Any]
 
 
 class Stepwise:
-    """Writes the likeliest token, one after the other; what inherits says how a step is done."""
+    """A system that writes the likeliest token, one after the other; a subclass runs the steps.
+
+    `read_bytes` are the bytes of the weights that one token has to read.
+    """
+
+    read_bytes: int
 
     def begin(self, batch: int, capacity: int) -> None:
-        """Forget what was, and make room for `batch` texts of `capacity` tokens."""
+        """Forget all earlier tokens, and make room for `batch` texts of `capacity` tokens."""
         raise NotImplementedError
 
     def forward(self, ids: Array) -> Array:
-        """The logits (B, V) behind the tokens (B, S)."""
+        """Return the logits (B, V) behind the tokens (B, S)."""
         raise NotImplementedError
 
     def write(self, prompts: list[list[int]], new: int) -> tuple[list[list[int]], list[float]]:
-        """The likeliest tokens (B, new), and the milliseconds of each step; the first is the prompts'."""
-        ids, steps, times = np.array(prompts), [], []
+        """Return the likeliest tokens (B, new), and the milliseconds of each step; the first reads the prompts."""
+        ids, steps, times = np.array(prompts), list[Array](), list[float]()
         self.begin(len(prompts), len(prompts[0]) + new)
         while len(steps) < new:
             began = time.perf_counter()
@@ -33,5 +38,5 @@ class Stepwise:
 
 
 def count_files(folder: Path, *endings: str) -> int:
-    """Bytes of the files with these endings."""
+    """Return the bytes of the files with these endings."""
     return sum(path.stat().st_size for path in folder.iterdir() if path.name.endswith(endings))

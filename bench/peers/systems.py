@@ -1,4 +1,4 @@
-"""Which systems stand beside each other, and how each is run."""
+"""The systems that are compared, and how each is run."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,9 +13,11 @@ REFERENCE = "PyTorch fp32"
 
 @dataclass(frozen=True)
 class System:
-    """`kind` is the folder here that says how it is run; `scheme` the form of its weights, or a variant of ours;
-    `after` another system whose preparation is the first part of its own; `models` those that it is measured on;
-    `room` how many times its own files' bytes of memory must be free to open it."""
+    """One system. `kind` is the folder here with its code, `scheme` the form of its weights, or a variant of ours.
+
+    `after`: another system whose preparation is the first part of its own. `models`: those that it is measured on.
+    `room`: how many times the bytes of its own files must be free in memory to open it.
+    """
 
     kind: str
     scheme: str
@@ -25,15 +27,15 @@ class System:
 
     @property
     def is_foreign(self) -> bool:
-        """Whether it needs an environment of its own."""
+        """Return whether it needs an environment of its own."""
         return self.kind not in (OURS, PYTORCH)
 
     def read_sources(self) -> list[str]:
-        """The text that decides what it is prepared to."""
+        """Return the texts that decide what its preparation makes."""
         return [path.read_text() for path in sorted((HERE / self.kind).glob("*")) if path.is_file()]
 
     def words(self, plan: Plan) -> str:
-        """What it is told to prepare: ours also what the recipe's variant is published as."""
+        """Return what `prepare` takes as its scheme: of ours, the published name and the changes, a line each."""
         if self.kind != OURS:
             return self.scheme
         return "\n".join([plan.name(self.scheme), *plan.changes(self.scheme)])
@@ -46,15 +48,13 @@ SYSTEMS = {
     "Optimum int8 per channel": System("optimum", "int8", after="Optimum fp32"),
     "transformers' exporter, fp32": System("exporter", "fp32", models=("nano", "124m")),
     "CTranslate2 int8": System("ctranslate2", "int8"),
-    "llama.cpp Q8_0": System("llamacpp", "Q8_0"),
-    "llama.cpp Q4_0": System("llamacpp", "Q4_0"),
-    "llama.cpp Q4_K_M": System("llamacpp", "Q4_K_M"),
+    **{f"llama.cpp {scheme}": System("llamacpp", scheme) for scheme in ("Q8_0", "Q4_0", "Q4_K_M")},
     **{f"ours, {name}": System(OURS, name, models=variant.models) for name, variant in VARIANTS.items()},
 }
 
 
 def choose_systems(plan: Plan) -> dict[str, System]:
-    """Those that the plan names, or all that are for its model."""
+    """Return the systems that the plan names, or all that are for its model."""
     return {
         name: system
         for name, system in SYSTEMS.items()

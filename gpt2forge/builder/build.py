@@ -1,4 +1,4 @@
-"""Orders: recipes that are built in one run, each published, reported and noted as soon as it is finished."""
+"""Builds recipes in one run; publishes and reports each as soon as it is finished."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -6,22 +6,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gpt2forge.builder.build_events import Emit, RunFinished
 from gpt2forge.builder.limits import check_context, check_limits
 from gpt2forge.builder.lockfile import Lock, name_lock, read_lock
 from gpt2forge.builder.outputs import BUILD
 from gpt2forge.builder.publish import publish
-from gpt2forge.builder.report import list_keys, make_report, read_report, write_report
-from gpt2forge.builder.space import prepare
-from gpt2forge.builder.warnings import warn_of_few, warn_of_text
+from gpt2forge.builder.report import Report, make_report, read_accuracy, read_report, write_report
+from gpt2forge.builder.space import check_space
+from gpt2forge.builder.warnings import list_warnings
 from gpt2forge.errors import UserError
-from gpt2forge.executor.events import Emit, RunFinished
-from gpt2forge.executor.job_run import Track
+from gpt2forge.executor.events import Meter
+from gpt2forge.executor.job_run import JobRun
 from gpt2forge.executor.outcome import Outcome
-from gpt2forge.executor.resources import Means, count_processors, find_memory
-from gpt2forge.executor.run import Options, check_names, run_tracks
-from gpt2forge.executor.step import Step
-from gpt2forge.plan.from_recipe import TEXTS, make_job
+from gpt2forge.executor.resources import Resources, count_processors, find_memory
+from gpt2forge.executor.run import Options, check_names, run_jobs
+from gpt2forge.plan.from_recipe import make_job
 from gpt2forge.plan.job import Job
+from gpt2forge.plan.plan import PlannedStep, make_plan
 from gpt2forge.recipe.load import LoadedRecipe
 from gpt2forge.settings import load_settings
 from gpt2forge.stages.stage import PACKAGE
@@ -29,188 +30,194 @@ from gpt2forge.store.roots import register
 from gpt2forge.store.store import Store
 
 
-@dataclass(frozen=True)
-class Order:
-    """A recipe, the job that it asks for, and what it must come to, where that is locked."""
+@dataclass
+class Build:
+    """A recipe on its way to a package: what it asks for, its run once that has begun, and its report at the end.
+
+    `lock` holds the keys and digests that its steps must have. `error` is what ended it before its run began.
+    """
 
     loaded: LoadedRecipe
     job: Job
     lock: Lock | None = None
+    job_run: JobRun | None = None
+    report: Report | None = None
+    error: BaseException | None = None
+    is_published: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.job.name
+
+    @property
+    def output(self) -> Path:
+        return BUILD / self.name
 
     @property
     def values(self) -> dict[str, Any]:
         """The whole recipe, as JSON."""
         return self.loaded.recipe.model_dump(mode="json")
 
-    def admit(self, step: Step) -> None:
-        """Raises RecipeError when a step that is to be made is another than its lock says."""
-        if self.lock:
-            self.lock.admit(step)
+    @property
+    def outcomes(self) -> list[Outcome]:
+        return self.job_run.outcomes if self.job_run else []
 
-    def judge(self, outcome: Outcome) -> None:
-        """Raises RecipeError when a step found what the recipe does not allow, or came out other than it is locked."""
-        if self.lock:
-            self.lock.check(outcome)
-        if "context" in outcome.metrics and any(stage.section == "benchmark" for stage in self.job.stages):
-            check_context(self.loaded, outcome.metrics["context"])
-        if "verify" in outcome.metrics:
-            check_limits(self.loaded, outcome.metrics["verify"])
-
-
-def make_order(
-    loaded: LoadedRecipe, skip: Sequence[str] = (), locked: bool = False, assumed: Sequence[str] = ()
-) -> Order:
-    return Order(loaded, make_job(loaded, skip, assumed), read_lock(name_lock(loaded)) if locked else None)
-
-
-@dataclass
-class Run:
-    """An order on its way; `report` is there once it has ended, well or badly, or the run has ended before it."""
-
-    order: Order
-    track: Track
-    report: dict[str, Any] | None = None
-    is_published: bool = False
+    @property
+    def failure(self) -> BaseException | None:
+        """The error that ended this recipe; None where it ended well, or another recipe's failure ended the run."""
+        return self.error or (self.job_run.error if self.job_run else None)
 
     @property
     def ended_well(self) -> bool:
-        return self.track.is_whole and self.track.error is None
+        return self.error is None and self.job_run is not None and self.job_run.ended_well
 
 
-def choose_means(jobs: int | None = None) -> Means:
-    """What `jobs` says, else the settings, else the machine."""
+@dataclass(frozen=True)
+class BuildChecks:
+    """What a recipe demands of the steps of its run. See `Checks`."""
+
+    build: Build
+    store: Store
+    emit: Emit
+
+    def check_step(self, step: PlannedStep) -> None:
+        """Raise RecipeError when a step is another than its lock says."""
+        if self.build.lock:
+            self.build.lock.check_step(step, self.store)
+
+    def check_outcome(self, outcome: Outcome) -> None:
+        """Raise RecipeError when an outcome is beyond a limit of the recipe, or another than its lock says."""
+        build = self.build
+        if build.lock:
+            build.lock.check_outcome(outcome)
+        if "context" in outcome.metrics and any(stage.section == "benchmark" for stage in build.job.stages):
+            check_context(build.loaded, outcome.metrics["context"])
+        accuracy = read_accuracy(outcome)
+        if accuracy:
+            check_limits(build.loaded, accuracy)
+
+    def finish(self, job_run: JobRun) -> None:
+        self.build.report = report_success(self.build, job_run, self.store)
+        self.emit(RunFinished(self.build.report))
+
+
+def make_build(
+    loaded: LoadedRecipe, *, skip: Sequence[str] = (), locked: bool = False, assumed: Sequence[str] = ()
+) -> Build:
+    return Build(loaded, make_job(loaded, skip, assumed), read_lock(name_lock(loaded)) if locked else None)
+
+
+def choose_resources(jobs: int | None = None) -> Resources:
+    """Return what `jobs` says, else the settings, else the machine."""
     settings = load_settings().build
-    return Means(jobs or settings.jobs or count_processors(), settings.grant(find_memory()))
+    return Resources(jobs or settings.jobs or count_processors(), settings.grant(find_memory()))
 
 
-def build_one(order: Order, store: Store, emit: Emit, options: Options, until: str | None = None) -> dict[str, Any]:
-    """Build one recipe, and write its report whatever comes of it; gives the report, or raises what ended it."""
-    (run,) = build_orders([order], store, emit, options, until)
-    if run.track.error is not None:
-        raise run.track.error
-    assert run.report is not None
-    return run.report
+def run_build(build: Build, store: Store, emit: Emit, options: Options, until: str | None = None) -> Report:
+    """Build one recipe, write its report in any case, and return it. Raises the error that ended the build."""
+    run_builds([build], store, emit, options, until)
+    if build.failure is not None:
+        raise build.failure
+    assert build.report is not None
+    return build.report
 
 
-def build_orders(
-    orders: Sequence[Order], store: Store, emit: Emit, options: Options, until: str | None = None
-) -> list[Run]:
-    """Build recipes in one run. What ended one stands in its track; raises what ended all of them."""
-    check_outputs(orders)
-    for order in orders:
-        check_names(order.job, options.rerun, until)
-    runs = [begin(order, store, emit, until) for order in orders]
+def run_builds(builds: Sequence[Build], store: Store, emit: Emit, options: Options, until: str | None = None) -> None:
+    """Build recipes in one run. The error that ended one stands in its Build; raises what ended all of them."""
+    check_outputs(builds)
+    for build in builds:
+        check_names(build.job, options.rerun, until)
     try:
         with store.hold():
-            prepare([run.track for run in runs], store, emit, options.rerun)
-            run_tracks([run.track for run in runs], store, emit, options)
+            begin(builds, store, emit, options.rerun, until)
+            run_jobs([build.job_run for build in builds if build.job_run], store, emit, options)
     except BaseException as error:
-        for run in runs:
-            run.track.error = error if run.track.is_open else run.track.error
+        for build in builds:
+            if build.job_run is None or build.job_run.is_open:
+                build.error = error
         raise
     finally:
-        for run in runs:
-            if run.report is None or run.track.error is not None:
-                run.report = report_failure(run)
-                emit(RunFinished(run.report))
-    return runs
+        for build in builds:
+            if build.report is None or build.failure is not None:
+                build.report = report_failure(build)
+                emit(RunFinished(build.report))
 
 
-def check_outputs(orders: Sequence[Order]) -> None:
-    """Raises UserError where two recipes would be published as one."""
+def begin(builds: Sequence[Build], store: Store, emit: Emit, rerun: str | None, until: str | None) -> None:
+    """Plan every recipe once. Raises UserError where the steps that will run leave more than there is space for."""
+    for build in builds:
+        plan = make_plan(build.job, store, Meter("checkpoint", emit, build.name).advance, rerun)
+        build.job_run = JobRun(plan, BuildChecks(build, store, emit), until)
+    check_space(store, [build.job_run for build in builds if build.job_run])
+
+
+def check_outputs(builds: Sequence[Build]) -> None:
+    """Raise UserError where two recipes would be published as one."""
     places: dict[str, Path] = {}
-    for order in orders:
-        other = places.setdefault(order.job.name, order.loaded.path)
-        if other != order.loaded.path:
-            raise UserError(f"{order.loaded.path}: is published as `{order.job.name}`, and so is {other}; build one")
+    for build in builds:
+        other = places.setdefault(build.name, build.loaded.path)
+        if other != build.loaded.path:
+            raise UserError(f"{build.loaded.path}: is published as `{build.name}`, and so is {other}; build one")
 
 
-def begin(order: Order, store: Store, emit: Emit, until: str | None) -> Run:
-    def finish(track: Track) -> None:
-        run.report = report_success(run, store)
-        emit(RunFinished(run.report))
-
-    run = Run(order, Track(order.job, order.judge, order.admit, finish, until))
-    return run
-
-
-def report_success(run: Run, store: Store) -> dict[str, Any]:
-    """Publish what came out, unless the run ends before that; write the report if it tells anything new."""
-    order, outcomes = run.order, run.track.outcomes
-    output = BUILD / order.job.name
-    warnings = list_warnings(order, run.track)
-    if run.track.until is not None:
-        return make_report(order.values, None, outcomes, warnings, None)
+def report_success(build: Build, job_run: JobRun, store: Store) -> Report:
+    """Publish the package, unless the run ends before that; write the report if it holds anything new."""
+    outcomes, output = job_run.outcomes, build.output
+    warnings = list_warnings(build.loaded, job_run.stages, outcomes)
+    if job_run.until is not None:
+        return make_report(build.values, None, outcomes, warnings, None)
     warnings += keep(store, output, outcomes)
-    report = make_report(order.values, output, outcomes, warnings, None)
+    report = make_report(build.values, output, outcomes, warnings, None)
 
-    def put_out() -> None:
-        publish(output, store.folder(find_package(order.job, outcomes)))
-        run.is_published = True
+    def publish_package() -> None:
+        publish(output, store.artifacts.folder(find_package(build.job, outcomes)))
+        build.is_published = True
 
     if is_unchanged(report):
-        put_out()
+        publish_package()
     else:
-        save(report, put_out)
+        save(report, publish_package)
     return report
 
 
-def report_failure(run: Run) -> dict[str, Any]:
-    outcomes, output = run.track.outcomes, BUILD / run.order.job.name
-    said = say_end(run.track.error)
-    warnings = list_warnings(run.order, run.track)
-    if output.is_symlink() and not run.is_published:
-        warnings.append(f"{output}: still is what an earlier build published")
-    report = make_report(run.order.values, None, outcomes, warnings, said)
-    with suppress(OSError):  # what ended the build says more than a disk that has no room for the report
+def report_failure(build: Build) -> Report:
+    stages = build.job_run.stages if build.job_run else ()
+    warnings = list_warnings(build.loaded, stages, build.outcomes)
+    if build.output.is_symlink() and not build.is_published:
+        warnings.append(f"{build.output}: still points to an earlier build's result")
+    report = make_report(build.values, None, build.outcomes, warnings, describe_end(build.failure))
+    with suppress(OSError):  # the error that ended the build says more than a disk that has no space for the report
         save(report)
     return report
 
 
-def say_end(error: BaseException | None) -> str:
-    """What ended a recipe's build; None: another recipe's failure did."""
+def describe_end(error: BaseException | None) -> str:
+    """Describe what ended a recipe's build; None: another recipe's failure did."""
     if error is None:
-        return "not built after another recipe had failed; `--keep-going` does"
+        return "not built after another recipe had failed; `--keep-going` builds it"
     return "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
 
 
 def keep(store: Store, output: Path, outcomes: Sequence[Outcome]) -> list[str]:
-    """Note in the store what an output uses; gives a warning where that cannot be."""
+    """Note in the store what an output uses; return a warning where that is not possible."""
     try:
         register(store, output, output.name, {each.stage: each.digest for each in outcomes if each.digest})
     except OSError as error:
-        return [f"{store.root}: {error.strerror}: `gpt2forge store gc` will not know that {output} needs what is there"]
+        return [f"{store.root}: {error.strerror}: `gpt2forge store gc` will not know that {output} needs its artifacts"]
     return []
 
 
-def list_warnings(order: Order, track: Track) -> list[str]:
-    """What makes the numbers say little, where any are measured, or a fit gain little."""
-    read = {kind for stage in track.stages for kind in stage.reads}
-    used = [section for kind, section in TEXTS.items() if kind in read]
-    measured = [outcome.metrics["verify"]["positions"] for outcome in track.outcomes if "verify" in outcome.metrics]
-    return [
-        *(warning for section in used for warning in warn_of_text(order.loaded, section)),
-        *(warning for count in measured for warning in warn_of_few(order.loaded, count)),
-    ]
-
-
 def find_package(job: Job, outcomes: Sequence[Outcome]) -> str:
-    """The digest of what is published."""
+    """Return the digest of the package."""
     stage = next(stage.name for stage in job.stages if stage.writes == PACKAGE)
     return str(next(outcome.digest for outcome in outcomes if outcome.stage == stage))
 
 
-def save(report: dict[str, Any], publish: Callable[[], None] | None = None) -> None:
-    write_report(BUILD / f"{report['recipe']}.json", report, publish)
+def save(report: Report, publish: Callable[[], None] | None = None) -> None:
+    write_report(BUILD / f"{report.recipe}.json", report, publish)
 
 
-def is_unchanged(report: dict[str, Any]) -> bool:
-    """Whether nothing was made, and the report on disk tells all that this one does; it may tell of skipped steps."""
-    saved = read_report(BUILD / f"{report['recipe']}.json")
-    if saved is None or any(saved.get(part) != report[part] for part in ("error", "values")):
-        return False
-    if any(step["outcome"] not in ("reused", "skipped") for step in report["steps"]):
-        return False
-    measured = ("bytes", "verify", "benchmark")
-    is_told = all(report[part] is None or saved.get(part) == report[part] for part in measured)
-    return is_told and list_keys(report).items() <= list_keys(saved).items()
+def is_unchanged(report: Report) -> bool:
+    """Return whether nothing was made and the report on disk holds all of this one."""
+    saved = read_report(BUILD / f"{report.recipe}.json")
+    return saved is not None and report.repeats(saved)

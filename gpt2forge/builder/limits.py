@@ -1,43 +1,78 @@
-"""Judges what a build found: a recipe that does not fit the model ends it, and beyond a limit nothing is published.
+"""The limits of a recipe, checked against the model and the measured numbers.
 
-Measuring knows no limits, so that editing one measures nothing again.
+A result beyond a limit is not published. The measuring steps do not read the limits, so that editing a limit measures
+nothing again.
 """
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
+from gpt2forge.builder.measurements import Accuracy, Prompt
 from gpt2forge.errors import Fault, RecipeError
 from gpt2forge.recipe.load import LoadedRecipe
-
-Say = Callable[[float], str]
+from gpt2forge.stages.verify import Verify
 
 EXACT = 1e-4
-TOLERANCES: Mapping[str, Mapping[str, float]] = {
-    "none": {},
-    "float16": dict.fromkeys(("steps_equal_pass", "padded_equals_alone", "batch_equals_single"), 5e-3),
-    # A value that lies on the edge of two steps is rounded either way.
-    "channel": {"steps_equal_pass": 0.01, "padded_equals_alone": 0.01, "batch_equals_single": 0.01},
-    # The kernels of MatMulNBits for one row and for many round the activations differently.
-    "int8": {"steps_equal_pass": 0.03, "padded_equals_alone": 0.03, "batch_equals_single": 0.03},
-    "int4": {"steps_equal_pass": 0.03, "padded_equals_alone": 0.03, "batch_equals_single": 0.03},
-}
-"""How far a scheme's rows may differ by its nature, as a part of the logits' spread; EXACT where nothing stands."""
-
-# A key or value that lies on the edge of two steps is kept either way, and all later tokens read it.
-INT8_CACHE: Mapping[str, float] = {"steps_equal_pass": 0.02, "padded_equals_alone": 0.02, "batch_equals_single": 0.02}
-"""The same of an int8 cache; of it and the scheme the larger one counts."""
+"""The largest difference, as a part of the logits' spread, of a property that the scheme gives no tolerance."""
 
 
-def percent(value: float) -> str:
+def format_share(value: float) -> str:
     return f"{value:.3%}".replace("%", " %")
 
 
-def number(value: float) -> str:
+def format_number(value: float) -> str:
     return f"{value:.3g}"
 
 
+@dataclass(frozen=True)
+class Limit:
+    """A limit of `verify:`, and the number that it limits.
+
+    `key` is the name in the recipe, `name` the name in the report. A number may be at most the limit, or at least the
+    limit if `is_floor`.
+    """
+
+    key: str
+    name: str
+    read_limit: Callable[[Verify], float | None]
+    read_number: Callable[[Accuracy], float]
+    form: Callable[[float], str]
+    is_floor: bool = False
+
+    def describe_fault(self, limits: Verify, measured: Accuracy) -> str | None:
+        """Return a message if the number is beyond the limit, else None."""
+        limit, number = self.read_limit(limits), self.read_number(measured)
+        if limit is None or (number >= limit if self.is_floor else number <= limit):
+            return None
+        side = "below" if self.is_floor else "above"
+        return (
+            f"`{self.name}` is {self.form(number)}, {side} `{self.key}: {self.form(limit)}`; not published: allow "
+            "more, or quantize less"
+        )
+
+
+LIMITS = (
+    Limit(
+        "max_perplexity_increase",
+        "perplexity_increase",
+        lambda limits: limits.max_perplexity_increase,
+        lambda measured: measured.perplexity_increase,
+        format_share,
+    ),
+    Limit("max_kl", "kl_mean", lambda limits: limits.max_kl, lambda measured: measured.kl_mean, format_number),
+    Limit(
+        "min_top1_agreement",
+        "top1_agreement",
+        lambda limits: limits.min_top1_agreement,
+        lambda measured: measured.top1_agreement,
+        format_share,
+        is_floor=True,
+    ),
+)
+
+
 def check_context(loaded: LoadedRecipe, context: int) -> None:
-    """Raises RecipeError when what `benchmark` is to read and write is longer than the model's context."""
+    """Raise RecipeError if `benchmark` reads and writes more tokens than the model's context holds."""
     asked = loaded.recipe.benchmark
     if asked and asked.prompt_tokens + asked.new_tokens > context:
         longer = "prompt_tokens" if asked.prompt_tokens > asked.new_tokens else "new_tokens"
@@ -48,52 +83,46 @@ def check_context(loaded: LoadedRecipe, context: int) -> None:
         raise RecipeError([Fault(loaded.place("benchmark", longer), message)])
 
 
-def check_limits(loaded: LoadedRecipe, verify: Mapping[str, Any]) -> None:
-    """Raises RecipeError with every number that is beyond its limit, at the limit's place in the recipe."""
-    faults = [*judge_numbers(loaded, verify), *judge_properties(loaded, verify)]
+def check_limits(loaded: LoadedRecipe, measured: Accuracy) -> None:
+    """Raise RecipeError with every number that is beyond its limit, each at the place of the limit in the recipe."""
+    faults = [*check_numbers(loaded, measured), *check_properties(loaded, measured)]
     if faults:
         raise RecipeError(faults)
 
 
-def judge_numbers(loaded: LoadedRecipe, verify: Mapping[str, Any]) -> Iterator[Fault]:
+def check_numbers(loaded: LoadedRecipe, measured: Accuracy) -> Iterator[Fault]:
+    """Yield a fault for each number that is beyond its limit."""
     limits = loaded.recipe.verify
     assert limits is not None
-    rules: list[tuple[str, str, float | None, int, Say]] = [
-        ("max_perplexity_increase", "perplexity_increase", limits.max_perplexity_increase, 1, percent),
-        ("max_kl", "kl_mean", limits.max_kl, 1, number),
-        ("min_top1_agreement", "top1_agreement", limits.min_top1_agreement, -1, percent),
-    ]
-    for key, name, limit, sign, say in rules:
-        value = verify[name]
-        if limit is not None and not sign * value <= sign * limit:  # so that what is no number is beyond any limit
-            side = "above" if sign > 0 else "below"
-            message = (
-                f"`{name}` is {say(value)}, {side} `{key}: {say(limit)}`; not published: allow more, or quantize less"
-            )
-            yield Fault(loaded.place("verify", key), message)
+    for limit in LIMITS:
+        message = limit.describe_fault(limits, measured)
+        if message:
+            yield Fault(loaded.place("verify", limit.key), message)
 
 
-def judge_properties(loaded: LoadedRecipe, verify: Mapping[str, Any]) -> Iterator[Fault]:
+def check_properties(loaded: LoadedRecipe, measured: Accuracy) -> Iterator[Fault]:
+    """Yield a fault for each property whose largest difference is above its tolerance."""
+    worst, prompts = dict(measured.properties), dict(measured.prompts)
     for name, limit in find_tolerances(loaded).items():
-        value = verify["properties"][name]
-        if value is not None and not value <= limit:
-            prompt = next(grown for grown in verify["prompts"][name] if not grown["difference"] <= limit)
-            tokens = " ".join(str(token) for token in prompt["tokens"])
+        value = worst[name]
+        if value is not None and value > limit:
             message = (
-                f"`{name}` is {number(value)} of the logits' spread, above its tolerance {number(limit)}; not "
-                f"published; the shortest prompt that shows it has the tokens {tokens}"
+                f"`{name}` is {format_number(value)} of the logits' spread, above its tolerance "
+                f"{format_number(limit)}; not published; the shortest prompt that shows it has the tokens "
+                f"{find_shortest(prompts[name], limit)}"
             )
             yield Fault(loaded.place("verify", "tolerances", name), message)
 
 
+def find_shortest(prompts: Sequence[Prompt], limit: float) -> str:
+    """Return the token ids of the shortest prompt whose difference is above the limit; shorter prompts come first."""
+    prompt = next(prompt for prompt in prompts if prompt.difference > limit)
+    return " ".join(str(token) for token in prompt.tokens)
+
+
 def find_tolerances(loaded: LoadedRecipe) -> dict[str, float]:
-    """The largest difference that is allowed of each property: the recipe's, else the scheme's."""
+    """Return the largest allowed difference of each property: the recipe's, else the scheme's."""
     recipe = loaded.recipe
     assert recipe.verify is not None
-    scheme = "channel" if recipe.quantization.granularities == {"channel"} else recipe.quantization.scheme
-    allowed = [TOLERANCES[scheme], INT8_CACHE if recipe.quantization.kv_cache == "int8" else {}]
-    given = recipe.verify.tolerances.model_dump()
-    return {
-        name: max(each.get(name, EXACT) for each in allowed) if value is None else value
-        for name, value in given.items()
-    }
+    natural, given = recipe.quantization.tolerances, recipe.verify.tolerances.model_dump()
+    return {name: natural.get(name, EXACT) if value is None else value for name, value in given.items()}

@@ -4,18 +4,19 @@ Steps that measure are left out: what they find holds for one machine.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from gpt2forge.builder.report import StepReport
 from gpt2forge.errors import Fault, Place, RecipeError, UserError
 from gpt2forge.executor.outcome import Outcome
-from gpt2forge.executor.step import Step
+from gpt2forge.plan.plan import PlannedStep
 from gpt2forge.plan.reason import Nearest, compare, explain
 from gpt2forge.recipe.load import LoadedRecipe
 from gpt2forge.stages.all_stages import MEASURING
 from gpt2forge.store.atomic import write_whole
+from gpt2forge.store.store import Store
 
 SHORT = 12  # digits of a key or digest that are shown
 LINE = re.compile(r"([a-z_]+) ([0-9a-f]{64}) ([0-9a-f]{64})")
@@ -28,22 +29,24 @@ class Lock:
     path: Path
     steps: dict[str, tuple[int, str, str]]
 
-    def admit(self, step: Step) -> None:
-        """Raises RecipeError, with the line and what changed, when a step is another than the locked one."""
+    def check_step(self, step: PlannedStep, store: Store) -> None:
+        """Raise RecipeError, with the line and what changed, when a step is another than the locked one."""
         name = step.stage.name
         line, key, _ = self.steps.get(name, (1, "", ""))
         if name in MEASURING or key == step.key:
             return
         if not key:
             raise self.refuse(line, f"`{name}` is not in it")
-        record = step.store.read_made(name, key)
+        record = store.records.find(name, key)
         if record is None:
-            raise self.refuse(line, f"`{name}` has another key, {step.key[:SHORT]}.., than the locked {key[:SHORT]}..")
+            raise self.refuse(
+                line, f"`{name}` has another key, {str(step.key)[:SHORT]}.., than the locked {key[:SHORT]}.."
+            )
         nearest = Nearest(record, tuple(compare(record.pre_image, step.pre_image)))
-        raise self.refuse(line, f"`{name}` is not as it was locked: {explain(step.stage, nearest, step.store.memo)}")
+        raise self.refuse(line, f"`{name}` is not as it was locked: {explain(step.stage, nearest, store.stat_cache)}")
 
-    def check(self, outcome: Outcome) -> None:
-        """Raises RecipeError, with the line, when a step that was admitted came to something else."""
+    def check_outcome(self, outcome: Outcome) -> None:
+        """Raise RecipeError, with the line, when the digest of a step is another than the locked one."""
         line, _, digest = self.steps.get(outcome.stage, (1, "", ""))
         if outcome.stage not in MEASURING and digest != outcome.digest:
             came = str(outcome.digest)[:SHORT]
@@ -78,9 +81,7 @@ def read_lock(path: Path) -> Lock:
     return Lock(path, steps)
 
 
-def write_lock(path: Path, steps: Iterable[Mapping[str, Any]]) -> None:
-    """Write what these steps came to, as a report has them."""
-    lines = sorted(
-        f"{step['stage']} {step['key']} {step['digest']}\n" for step in steps if step["stage"] not in MEASURING
-    )
+def write_lock(path: Path, steps: Iterable[StepReport]) -> None:
+    """Write the keys and digests of these steps."""
+    lines = sorted(f"{step.stage} {step.key} {step.digest}\n" for step in steps if step.stage not in MEASURING)
     write_whole(path, "".join(lines).encode())

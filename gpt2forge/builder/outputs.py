@@ -12,10 +12,10 @@ BUILD = Path("build")
 def check_whole(output: Path, reference: str) -> None:
     """Raises UserError when a published directory no longer holds what was built."""
     artifact = output.resolve()
-    store = Store(artifact.parent.parent)
-    is_ours = store.folder(artifact.name) == artifact and artifact.with_suffix(".json").is_file()
-    if is_ours and not store.is_whole(artifact.name):
-        raise UserError(f"{output}: its files were changed or lost; build `{reference}` again to mend them")
+    store = Store(artifact.parent.parent, is_read_only=True)
+    is_ours = store.artifacts.folder(artifact.name) == artifact and artifact.with_suffix(".json").is_file()
+    if is_ours and not store.artifacts.is_whole(artifact.name):
+        raise UserError(f"{output}: its files were changed or lost; build `{reference}` again to fix them")
 
 
 def find_output(reference: str) -> Path:

@@ -1,31 +1,22 @@
-"""What is known of a build before it begins: what it need not make again, and whether it fits on the disk."""
+"""The disk space that a build needs, checked before it begins."""
 
 import shutil
 from collections.abc import Sequence
 
 from gpt2forge.errors import UserError
-from gpt2forge.executor.events import Emit, Meter
-from gpt2forge.executor.job_run import Track
-from gpt2forge.plan.plan import PlannedStep, make_plan
+from gpt2forge.executor.job_run import JobRun
+from gpt2forge.plan.plan import PlannedStep
 from gpt2forge.store.store import Store
 from gpt2forge.units import format_size
 
 
-def prepare(tracks: Sequence[Track], store: Store, emit: Emit, rerun: str | None) -> None:
-    """Tell each track which artifacts it can do without.
-
-    Raises UserError where the steps that will run leave more than there is room for.
-    """
+def check_space(store: Store, job_runs: Sequence[JobRun]) -> None:
+    """Raise UserError where the steps that will run, each counted once, leave more bytes than are free."""
     ahead: dict[str, PlannedStep] = {}
-    for track in tracks:
-        steps = make_plan(track.job, store, Meter("checkpoint", emit, track.job.name).advance, rerun)
-        track.evicted = frozenset(step.stage.name for step in steps if step.is_evicted)
-        wanted = [step for step in steps if step.stage in track.stages]
+    for job_run in job_runs:
+        wanted = [step for step in job_run.plan.steps if step.stage in job_run.stages]
         ahead |= {step.identity: step for step in wanted if step.verdict == "will run"}
-    check_room(store, sum(step.estimate.written for step in ahead.values() if step.estimate))
-
-
-def check_room(store: Store, needed: int) -> None:
+    needed = sum(step.estimate.written for step in ahead.values() if step.estimate)
     place = next(folder for folder in (store.root.absolute(), *store.root.absolute().parents) if folder.is_dir())
     free = shutil.disk_usage(place).free
     if needed > free:

@@ -1,144 +1,213 @@
-"""`gpt2forge build`: run what must run, publish, report."""
+"""`gpt2forge build`: builds recipes in one run, and publishes each when it is ready."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from gpt2forge.builder.build import Order, Run, build_orders, choose_means, make_order
+import click
+
+from gpt2forge.builder.build import Build, choose_resources, make_build, run_builds
 from gpt2forge.builder.lockfile import name_lock, write_lock
-from gpt2forge.builder.write_stamp import leave_stamp
+from gpt2forge.builder.report import Report
+from gpt2forge.builder.write_stamp import Seen, leave_stamp, look_at_sources
 from gpt2forge.cli import console
+from gpt2forge.cli.options import STORE, assume_option, json_option, recipe_options, skip_option, store_option
+from gpt2forge.cli.run_view import JsonView, RunView, make_view
 from gpt2forge.cli.store_command import list_outputs, shrink
-from gpt2forge.cli.summary import describe_fidelity, describe_size, describe_speed, describe_unmeasured
-from gpt2forge.errors import UserError, is_mendable, quote, say_refusal
+from gpt2forge.cli.summary import describe_numbers, describe_size
+from gpt2forge.errors import UserError, format_os_error, is_fixable, quote
 from gpt2forge.executor.run import Options
 from gpt2forge.plan.blocked import StepsBlocked, tell_blocked
 from gpt2forge.recipe.load import LoadedRecipe, load_recipes
 from gpt2forge.settings import load_settings
 from gpt2forge.store.store import Store
 
-STORE = Path("cache")
 
+@dataclass(frozen=True, kw_only=True)
+class BuildRequest:
+    """The arguments and options of `gpt2forge build`, each under its own name."""
 
-@dataclass(frozen=True)
-class Request:
-    """What a command line asks for."""
-
-    references: Sequence[str]
-    store: Path = STORE
-    as_json: bool = False
-    changes: Sequence[str] = ()
-    name: str | None = None
-    rerun: str | None = None
-    until: str | None = None
-    skip: Sequence[str] = ()
-    locked: bool = False
-    relock: bool = False
-    keep_going: bool = False
-    jobs: int | None = None
-    assumed: Sequence[str] = ()
+    selectors: Sequence[str]
+    changes: Sequence[str]
+    name: str | None
+    store: Path
+    rerun: str | None
+    until: str | None
+    skip: Sequence[str]
+    assumed: Sequence[str]
+    jobs: int | None
+    keep_going: bool
+    write_lock: bool
+    locked: bool
+    as_json: bool
 
     @property
     def is_plain(self) -> bool:
-        """Whether `gpt2forge build NAME` would ask for the same."""
+        """Return whether `gpt2forge build NAME`, without options, asks for the same results."""
         return self.store == STORE and not (self.changes or self.name or self.skip or self.assumed)
 
     @property
     def options(self) -> Options:
-        return Options(choose_means(self.jobs), self.rerun, self.keep_going)
+        return Options(resources=choose_resources(self.jobs), rerun=self.rerun, keep_going=self.keep_going)
 
     def check(self) -> None:
-        """Raises UserError for options that make no sense together."""
+        """Raise UserError for options that contradict each other."""
         if self.changes and self.name is None:
-            raise UserError("`--set` makes another recipe: say with `--name` what to publish it as")
-        if self.name is not None and len(self.references) > 1:
+            raise UserError("`--set` makes another recipe; name its result with `--name`")
+        if self.name is not None and len(self.selectors) > 1:
             raise UserError("`--name` names one result; give one recipe")
         if self.locked and self.assumed:
-            raise UserError("`--locked` and `--assume-equivalent`: what is assumed has other keys; leave out one")
-        if self.relock and (self.locked or self.until or self.name or self.assumed):
+            raise UserError("`--locked` refuses the keys of steps that `--assume-equivalent` keeps; leave out one")
+        if self.write_lock and (self.locked or self.until or self.name or self.assumed):
             raise UserError(
-                "`--write-lock` locks what a whole recipe comes to as it stands in its file; leave the rest out"
+                "`--write-lock` locks a whole recipe, unchanged; "
+                "leave out `--locked`, `--until`, `--set`, `--name` and `--assume-equivalent`"
             )
 
 
-def build(request: Request) -> None:
-    """Build the recipes in one run: a step that several share is made once, and each is published when it is ready."""
+@click.command("build")
+@click.argument("selectors", metavar="RECIPE...", nargs=-1, required=True)
+@recipe_options
+@click.option("--rerun", metavar="STAGE", help="Run this step again even if its result is there.")
+@click.option("--until", metavar="STAGE", help="Stop after this step, and publish nothing.")
+@skip_option
+@click.option("--keep-going", is_flag=True, help="If a recipe fails, build the others. The exit code is still 1.")
+@click.option(
+    "--jobs",
+    metavar="N",
+    type=click.IntRange(1),
+    help="How many steps may run at once. Default: `build.jobs` of the settings, or one for each processor.",
+)
+@assume_option
+@click.option(
+    "--write-lock", is_flag=True, help="Write the key and digest of each step to `recipes/NAME.lock`, to commit."
+)
+@click.option(
+    "--locked", is_flag=True, help="If a step differs from the recipe's lock, fail and publish nothing of it."
+)
+@store_option
+@json_option
+def build(
+    selectors: tuple[str, ...],
+    changes: tuple[str, ...],
+    name: str | None,
+    rerun: str | None,
+    until: str | None,
+    skip: Sequence[str],
+    keep_going: bool,
+    jobs: int | None,
+    assumed: tuple[str, ...],
+    write_lock: bool,
+    locked: bool,
+    store: Path,
+    as_json: bool,
+) -> None:
+    """Build recipes into build/NAME. Only steps whose inputs or values changed run."""
+    build_recipes(
+        BuildRequest(
+            selectors=selectors,
+            changes=changes,
+            name=name,
+            store=store,
+            rerun=rerun,
+            until=until,
+            skip=skip,
+            assumed=assumed,
+            jobs=jobs,
+            keep_going=keep_going,
+            write_lock=write_lock,
+            locked=locked,
+            as_json=as_json,
+        )
+    )
+
+
+def build_recipes(request: BuildRequest) -> None:
+    """Build all recipes in one run: a step that several share runs once, and each recipe is published when ready."""
     request.check()
-    loaded = load_recipes(request.references, request.changes, request.name)
-    orders, refused = take_orders(loaded, request)
+    loaded = load_recipes(request.selectors, request.changes, request.name)
+    builds, refused = make_builds(loaded, request)
     store = Store(request.store)
-    with make_view(orders, request.as_json) as view:
-        runs = build_orders(orders, store, view.show, request.options, request.until)
-    is_well = not refused and all(run.ended_well for run in runs)
-    shrunk = shrink(store, list_outputs(), load_settings()) if is_well and request.until is None else None
-    if shrunk:
-        console.say(shrunk)
-    for run in runs if request.until is None else ():
-        if run.report and run.ended_well:
-            leave_result(run.order, run.report, store, request)
-    if request.until is not None and any(run.ended_well for run in runs):
-        console.say(f"`--until {request.until}`: nothing was published")
-    say_failures(runs, refused)
+    seen = {each.name: look_at_sources(each.loaded, each.job) for each in builds} if request.is_plain else {}
+    with make_build_view(builds, request.as_json) as view:
+        run_builds(builds, store, view.show, request.options, request.until)
+    if request.until is None:
+        finish(builds, store, request, seen=seen, is_well=not refused and all(each.ended_well for each in builds))
+    elif any(each.ended_well for each in builds):
+        console.inform(f"`--until {request.until}`: nothing was published")
+    report_failures(builds, refused)
 
 
-def take_orders(loaded: Sequence[LoadedRecipe], request: Request) -> tuple[list[Order], dict[str, UserError]]:
-    """The orders, and by name the recipes that cannot begin, for their checkpoint is not there, say.
+def make_builds(loaded: Sequence[LoadedRecipe], request: BuildRequest) -> tuple[list[Build], dict[str, UserError]]:
+    """Return the builds, and by name the errors of recipes that cannot begin, such as a missing checkpoint.
 
-    Raises what is wrong with those, of all at once, unless others can be built and the request is to keep going.
+    Raises UserError with the errors of all these recipes, unless the request is to keep going and others can be built.
     """
-    orders, refused = [], {}
+    builds, refused = [], {}
     for each in loaded:
         try:
-            orders.append(make_order(each, request.skip, request.locked, request.assumed))
+            builds.append(make_build(each, skip=request.skip, locked=request.locked, assumed=request.assumed))
         except UserError as error:
             refused[each.recipe.name] = error
-    if refused and not (orders and request.keep_going):
+    if refused and not (builds and request.keep_going):
         raise UserError("\n".join(list_messages(refused)))
-    return orders, refused
+    return builds, refused
 
 
-def make_view(orders: Sequence[Order], as_json: bool) -> console.RunView | console.JsonView:
-    names = [order.job.name for order in orders]
-    return console.make_view(as_json, names, sum(len(order.job.all_stages) for order in orders))
+def make_build_view(builds: Sequence[Build], as_json: bool) -> RunView | JsonView:
+    return make_view(as_json, [each.name for each in builds], sum(len(each.job.all_stages) for each in builds))
 
 
-def leave_result(order: Order, report: dict[str, Any], store: Store, request: Request) -> None:
-    """Say what came of a recipe, and leave what the next build goes by."""
+def finish(
+    builds: Sequence[Build], store: Store, request: BuildRequest, *, seen: Mapping[str, Seen], is_well: bool
+) -> None:
+    """Shrink the store if the whole run went well; print the result of each recipe that was built."""
+    shrunk = shrink(store, list_outputs(), load_settings()) if is_well else None
+    if shrunk:
+        console.inform(shrunk)
+    for each in builds:
+        if each.report and each.ended_well:
+            finish_recipe(each, each.report, store=store, request=request, seen=seen.get(each.name))
+
+
+def finish_recipe(build: Build, report: Report, *, store: Store, request: BuildRequest, seen: Seen | None) -> None:
+    """Print the result of a recipe; write its lock if asked, and the stamp that answers the next build."""
     printed = describe_result(report)
-    if request.relock:
-        write_lock(name_lock(order.loaded), report["steps"])
-    if request.is_plain:
-        leave_stamp(order.loaded, order.job, store, report["steps"], (report["warnings"], printed))
+    if request.write_lock:
+        write_lock(name_lock(build.loaded), report.steps)
+    if seen is not None:
+        said = (list(report.warnings), printed)
+        leave_stamp(build.loaded, job=build.job, store=store, steps=report.steps, seen=seen, said=said)
     if not request.as_json:
         console.write(printed)
 
 
-def say_failures(runs: Sequence[Run], refused: Mapping[str, UserError]) -> None:
-    """Raise what ended a build; of several recipes tell each failure, and which were not built after it.
+def report_failures(builds: Sequence[Build], refused: Mapping[str, UserError]) -> None:
+    """Raise the error that ended a build. With several recipes, print each error and name the recipes not built.
 
-    Steps whose tools are not installed are told once for all recipes.
+    Steps whose tools are not installed are reported once for all recipes.
     """
-    failed = {**refused, **{run.order.job.name: run.track.error for run in runs if run.track.error is not None}}
-    if failed and len(runs) + len(refused) == 1:
+    failed = {**refused, **{each.name: each.failure for each in builds if each.failure is not None}}
+    count = len(builds) + len(refused)
+    if failed and count == 1:
         raise next(iter(failed.values()))
     blocked = [error for error in failed.values() if isinstance(error, StepsBlocked)]
     if blocked and len(blocked) == len(failed):
         raise UserError(tell_blocked(blocked))
     for message in list_messages(failed):
-        console.say_error(message)
+        console.report_error(message)
     for error in failed.values():
-        if not is_mendable(error):
+        if not is_fixable(error):
             raise error
-    unbuilt = [run.order.job.name for run in runs if run.track.is_open]
+    unbuilt = [each.name for each in builds if each.failure is None and not each.ended_well]
     if unbuilt:
-        raise UserError(f"{quote(unbuilt)}: not built after that; `--keep-going` does")
+        raise UserError(f"{quote(unbuilt)}: not built, because another recipe failed; `--keep-going` builds the rest")
     if failed:
-        raise UserError(f"{quote(list(failed))}: failed, as told above")
+        raise UserError(f"{len(failed)} of {count} recipes failed: {quote(list(failed))} (see above)")
 
 
 def list_messages(failed: Mapping[str, BaseException]) -> list[str]:
-    """Each line of what a user can mend once, though several recipes met it; what names no place names the recipe.
+    """List the lines of all errors that the user can fix, each line once; a line without a place names its recipe.
 
     Steps whose tools are not installed come last.
     """
@@ -149,14 +218,12 @@ def list_messages(failed: Mapping[str, BaseException]) -> list[str]:
             continue
         if isinstance(error, UserError):
             lines |= dict.fromkeys(str(error).splitlines())
-        elif isinstance(error, OSError) and is_mendable(error):
-            lines[f"{name}: {say_refusal(error)}"] = None
+        elif isinstance(error, OSError) and is_fixable(error):
+            lines[f"{name}: {format_os_error(error)}"] = None
     return [*lines, *tell_blocked(blocked).splitlines()]
 
 
-def describe_result(report: dict[str, Any]) -> str:
-    """What was published, and under it what it is worth, as far as that was measured."""
-    share = f"  {describe_size(report)}" if report["bytes"] else ""
-    parts = (describe_fidelity, describe_speed, describe_unmeasured)
-    rows = [row for part in parts for row in part(report)]
-    return f"{report['output']}{share}\n" + console.align(rows)
+def describe_result(report: Report) -> str:
+    """Describe what was published: its size, then the accuracy and speed that were measured."""
+    share = f"  {describe_size(report.bytes)}" if report.bytes else ""
+    return f"{report.output}{share}\n" + console.align(list(describe_numbers(report)))

@@ -1,12 +1,16 @@
-"""`gpt2forge check`: builds a recipe twice, each time from nothing, and compares what came out, step by step."""
+"""`gpt2forge check`: builds a recipe twice, each time from nothing, and compares the results step by step."""
 
 import os
 import tempfile
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+import click
+
 from gpt2forge.cli import console
+from gpt2forge.cli.options import json_option, recipe_options
+from gpt2forge.cli.run_view import RunView
 from gpt2forge.errors import UserError, quote
 from gpt2forge.executor.outcome import Outcome
 from gpt2forge.executor.run import run_job
@@ -18,25 +22,27 @@ from gpt2forge.stages.all_stages import MEASURING
 from gpt2forge.store.atomic import remove_tree
 from gpt2forge.store.store import Store
 
+COLOURS = {"same": "green", "DIFFERENT": "red"}
 
-def check(reference: str, as_json: bool, changes: Sequence[str], name: str | None) -> None:
-    """Write for each step whether its artifact is the same to the byte; measuring steps are left out.
 
-    The second time one processor alone may be used. Nothing is published or kept. Raises UserError where two differ.
-
-    Steps that need a tool that is not installed are left out; that raises StepsBlocked after all others are compared.
-    """
-    job = make_job(load_recipe(reference, changes, name), MEASURING)
-    first = build(job)
+@click.command("check")
+@click.argument("selector", metavar="RECIPE")
+@recipe_options
+@json_option
+def check(selector: str, changes: tuple[str, ...], name: str | None, as_json: bool) -> None:
+    """Build twice from nothing, and compare every byte of every step."""
+    # Steps whose tools are not installed are left out, and reported after all others are compared.
+    job = make_job(load_recipe(selector, changes, name), MEASURING)
+    first = build_from_nothing(job)
     with one_processor():
-        second = build(job)
+        second = build_from_nothing(job)
     pairs = [(one.stage, one.digest, other.digest) for one, other in zip(first, second, strict=True) if one.digest]
     different = [stage for stage, one, other in pairs if one != other]
     if as_json:
         steps = [{"stage": stage, "digests": [one, other]} for stage, one, other in pairs]
         console.write_json({"recipe": job.name, "steps": steps, "different": different})
     else:
-        console.write_rows([(say(one, other), stage, str(one)) for stage, one, other in pairs], {"same": "green"})
+        console.write_rows([(format_verdict(one, other), stage, str(one)) for stage, one, other in pairs], COLOURS)
     if different:
         raise UserError(f"{job.name}: two builds differ in {quote(different)}")
     blocks = list_blocks(job)
@@ -44,25 +50,26 @@ def check(reference: str, as_json: bool, changes: Sequence[str], name: str | Non
         raise StepsBlocked(job, blocks)
 
 
-def say(one: str | None, other: str | None) -> str:
+def format_verdict(one: str | None, other: str | None) -> str:
     return "same" if one == other else "DIFFERENT"
 
 
-def build(job: Job) -> list[Outcome]:
-    """The outcomes of a build from nothing, of every step that can run, in a store that is removed afterwards."""
-    outcomes: list[Outcome] = []
-    folder = Path(tempfile.mkdtemp(prefix=".check-", dir=Path.cwd()))  # where there is room for a store
+def build_from_nothing(job: Job) -> list[Outcome]:
+    """Run every step that can run here, in a new store that is removed afterwards; return the outcomes."""
+    folder = Path(tempfile.mkdtemp(prefix=".check-", dir=Path.cwd()))  # /tmp may be too small for a store
     try:
-        with console.RunView() as view, suppress(StepsBlocked):
-            run_job(job, Store(folder), view.show, outcomes)
+        with RunView() as view:
+            job_run = run_job(job, Store(folder), view.show)
     finally:
         remove_tree(folder)
-    return outcomes
+    if job_run.error is not None and not isinstance(job_run.error, StepsBlocked):
+        raise job_run.error
+    return job_run.outcomes
 
 
 @contextmanager
 def one_processor() -> Iterator[None]:
-    """Leave this process, and those that it starts, a single processor, where the system can do that."""
+    """Limit this process, and those that it starts, to one processor, where the system supports that."""
     if not hasattr(os, "sched_setaffinity"):
         yield
         return

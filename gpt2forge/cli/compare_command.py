@@ -1,229 +1,253 @@
-"""`gpt2forge compare`: what was built side by side; what is missing is built first.
+"""`gpt2forge compare`: put results side by side, and build those that are missing first.
 
-A result that cannot be measured here, because a tool is not installed, is shown as its report was saved.
+A result that cannot be measured here, because a tool is not installed, is shown from its saved report.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
-from typing import Any
 
-from gpt2forge.builder.build import Order, build_one, choose_means, make_order
-from gpt2forge.builder.comparison import Comparison, find
+import click
+
+from gpt2forge.builder.build import Build, choose_resources, make_build, run_build
+from gpt2forge.builder.build_events import BuildEvent, RunFinished
+from gpt2forge.builder.comparison import Comparison
+from gpt2forge.builder.measurements import Accuracy, Interval, Speed
 from gpt2forge.builder.outputs import BUILD
-from gpt2forge.builder.report import list_keys, read_report
+from gpt2forge.builder.report import Report, list_keys, load_report, read_report
 from gpt2forge.cli import console
-from gpt2forge.cli.plan_command import look_up
+from gpt2forge.cli.options import json_option, skip_option, store_option
+from gpt2forge.cli.plan_command import plan_job
+from gpt2forge.cli.run_view import RunView
 from gpt2forge.cli.summary import describe_size
 from gpt2forge.errors import RecipeError, UserError, quote
-from gpt2forge.executor.events import Event, RunFinished, StepFinished
+from gpt2forge.executor.events import StepFinished
 from gpt2forge.executor.run import Options
 from gpt2forge.plan.blocked import StepsBlocked, list_blocks, say_needs, tell_blocked
 from gpt2forge.recipe.load import load_recipes
+from gpt2forge.stages.stage import PACKAGE
+from gpt2forge.store.roots import find_target
 from gpt2forge.store.store import Store
 from gpt2forge.units import format_size
 
-Report = Mapping[str, Any]
-Show = Callable[[Report], str]
-"""Takes a report, gives what stands in the table."""
+Format = Callable[[Report], str]
+"""Returns a cell of the table; NOTHING if the report lacks the number."""
+
+NOTHING = "-"
 
 Take = Callable[[Store], Report]
-"""Gives a report once there is a store."""
+"""Returns a report from a store that is open for reading, or builds it first."""
 
 
-def compare(references: Sequence[str], store: Path, skip: Sequence[str], as_json: bool, as_markdown: bool) -> None:
-    """Write a table with a column for each result: a recipe, or a report that was saved, perhaps on another machine."""
-    # Every fault of a recipe shows before the first build begins.
+@click.command("compare")
+@click.argument("references", metavar="RECIPE...", nargs=-1, required=True)
+@skip_option
+@click.option("--markdown", "as_markdown", is_flag=True, help="Write a Markdown table, for a README.")
+@store_option
+@json_option
+def compare(references: tuple[str, ...], store: Path, skip: Sequence[str], as_json: bool, as_markdown: bool) -> None:
+    """Compare results side by side; the first is the baseline. Missing ones are built. A saved report works too."""
+    # All recipes are checked before the first build begins.
     groups = groupby(references, lambda reference: reference.endswith(".json"))
     takes = [take for is_saved, group in groups for take in prepare(list(group), is_saved, skip)]
     if len(takes) < 2:
-        raise UserError("one result has nothing to stand beside; name two or more")
-    comparison = Comparison([take(Store(store)) for take in takes])
+        raise UserError("`compare` needs two or more results; name another")
+    opened = Store(store, is_read_only=True)
+    comparison = Comparison([take(opened) for take in takes])
     if as_json:
         console.write_json(comparison.to_json())
-        return
-    rows = [["", *title(comparison)], *tabulate(comparison)]
+    else:
+        write_table(comparison, as_markdown)
+
+
+def write_table(comparison: Comparison, as_markdown: bool) -> None:
+    """Write the table on stdout and the remarks on stderr; a Markdown table has the remarks below it too."""
+    rows = [["", *list_titles(comparison)], *tabulate(comparison)]
     if as_markdown:
         remarks = ["", *(f"* {remark}" for remark in comparison.remarks)] if comparison.remarks else []
-        console.write("".join(f"{line}\n" for line in (*write_markdown(rows), *remarks)))
+        console.write("".join(f"{line}\n" for line in (*format_markdown(rows), *remarks)))
     else:
         console.write_rows(rows, {})
     for remark in comparison.remarks:
-        console.say_warning(remark)
+        console.warn(remark)
 
 
 def prepare(references: Sequence[str], is_saved: bool, skip: Sequence[str]) -> list[Take]:
-    """Prepare what gives each report: the saved one, or a build of the recipe, one after the other.
+    """Return a function for each report, which reads the saved report or builds the recipe.
 
-    Raises UserError, for all recipes at once, where one can be neither built to its end nor shown as it was saved.
+    Raises UserError, once for all recipes, if a recipe can neither be built completely nor be shown from its report.
     """
     if is_saved:
         return [prepare_saved(Path(reference)) for reference in references]
     takes: list[Take] = []
     blocked: list[StepsBlocked] = []
-    for order in [make_order(loaded, skip) for loaded in load_recipes(references)]:
-        blocks = list_blocks(order.job)
-        saved = find_saved(order) if blocks else None
+    for build in [make_build(loaded, skip=skip) for loaded in load_recipes(references)]:
+        blocks = list_blocks(build.job)
+        saved = find_saved(build) if blocks else None
         if saved is not None:
-            takes.append(prepare_shown(order, saved))
+            takes.append(prepare_shown(build, saved))
         elif blocks:
-            blocked.append(StepsBlocked(order.job, blocks))
+            blocked.append(StepsBlocked(build.job, blocks))
         else:
-            takes.append(prepare_build(order, skip))
+            takes.append(prepare_build(build, skip))
     if blocked:
         raise UserError(tell_blocked(blocked, "compare again", "compare"))
     return takes
 
 
 def prepare_saved(path: Path) -> Take:
-    saved = read_saved(path)
+    saved = load_report(path)
     return lambda store: saved
 
 
-def prepare_build(order: Order, skip: Sequence[str]) -> Take:
-    last = order.job.stages[-1].name if skip else None  # what is not measured is looked at, not published
-    options = Options(choose_means())
+def prepare_build(build: Build, skip: Sequence[str]) -> Take:
+    # A build that skips a measurement must not publish: `--until` its last step.
+    last = build.job.stages[-1].name if skip else None
+    options = Options(resources=choose_resources())
 
     def take(store: Store) -> Report:
+        done = find_done(build, store)
+        if done is not None:
+            return done
         reports: list[Report] = []
-        with console.RunView() as view, suppress(RecipeError):  # what is beyond a limit is shown, and that it is
-            build_one(order, store, lambda event: follow(event, view.show, reports), options, last)
+        with RunView() as view, suppress(RecipeError):  # a result beyond a limit has a report too
+            run_build(build, Store(store.root), lambda event: follow(event, view.show, reports), options, last)
         return reports[0]
 
     return take
 
 
-def find_saved(order: Order) -> Report | None:
-    """The saved report of a recipe, if it tells of a result of the recipe as it is now; None else."""
-    try:
-        saved = read_saved(name_report(order))
-    except UserError:
+def find_done(build: Build, store: Store) -> Report | None:
+    """Return the saved report of a published result whose steps are all done; None if something must be built."""
+    saved = find_saved(build)
+    if saved is None:
         return None
-    return saved if saved.get("error") is None and saved.get("values") == order.values else None
+    steps = plan_job(build.job, store).steps
+    keys = {step.stage.name: step.key for step in steps if step.verdict == "done"}
+    packages = {step.digest for step in steps if step.stage.writes == PACKAGE}
+    is_done = len(keys) == len(steps) and keys.items() <= list_keys(saved).items()
+    if not is_done or find_target(store, BUILD / build.name) != packages:
+        return None
+    kept = tuple(step for step in saved.steps if step.stage in keys)
+    reused = tuple(step.model_copy(update={"outcome": "reused", "reason": ""}) for step in kept)
+    return saved.model_copy(update={"steps": reused}).leave_out([stage.name for stage in build.job.skipped])
 
 
-def name_report(order: Order) -> Path:
-    return BUILD / f"{order.job.name}.json"
+def find_saved(build: Build) -> Report | None:
+    """Return the saved report of a recipe if it describes a published result of the recipe's present values."""
+    saved = read_report(name_report(build))
+    return saved if saved and saved.error is None and saved.values == build.values else None
 
 
-def prepare_shown(order: Order, saved: Report) -> Take:
-    """Prepare to give a saved report without what is skipped, saying that it is saved and whether it is out of date."""
+def name_report(build: Build) -> Path:
+    return BUILD / f"{build.job.name}.json"
+
+
+def prepare_shown(build: Build, saved: Report) -> Take:
+    """Return a function that returns a saved report without the skipped parts.
+
+    The function tells the user that the report is a saved one, and which steps have changed since.
+    """
 
     def take(store: Store) -> Report:
-        path = name_report(order)
-        console.say(f"{order.job.name}: shown as saved in {path}: {say_needs(list_blocks(order.job))}")
-        keys = list_keys(saved)
-        steps = [step for step in look_up(order.job, store) if step.key is not None]
-        changed = [step.stage.name for step in steps if keys.get(step.stage.name) != step.key]
+        path = name_report(build)
+        console.inform(f"{build.job.name}: shown as saved in {path}: {say_needs(list_blocks(build.job))}")
+        changed = list_changed(build, saved, store)
         if changed:
-            console.say_warning(f"{order.job.name}: out of date: {quote(changed)} changed after {path} was saved")
-        return {**saved, **{stage.name: None for stage in order.job.skipped if stage.name in saved}}
+            console.warn(f"{build.job.name}: out of date: {quote(changed)} changed after {path} was saved")
+        return saved.leave_out([stage.name for stage in build.job.skipped])
 
     return take
 
 
-def read_saved(path: Path) -> Report:
-    """A report from a file, which somebody may have edited; raises UserError unless a table can be made of it."""
-    if not path.is_file():
-        raise UserError(f"{path}: there is no such report")
-    try:
-        report = read_report(path)
-        assert report is not None
-        alone = Comparison([report, report])
-        list(tabulate(alone))
-        alone.to_json()
-    except (AssertionError, AttributeError, KeyError, TypeError, ValueError) as error:
-        raise UserError(f"{path}: is not a report of this version of gpt2forge; `build/NAME.json` is one") from error
-    return report
+def list_changed(build: Build, saved: Report, store: Store) -> list[str]:
+    """Return the names of the steps whose keys differ from those of the saved report."""
+    keys = list_keys(saved)
+    steps = [step for step in plan_job(build.job, store).steps if step.key is not None]
+    return [step.stage.name for step in steps if keys.get(step.stage.name) != step.key]
 
 
-def follow(event: Event, show: Callable[[Event], None], reports: list[Report]) -> None:
-    """Show what is news, which what is there already is not; keep the report."""
+def follow(event: BuildEvent, show: Callable[[BuildEvent], None], reports: list[Report]) -> None:
+    """Show an event unless it is a reused step, and keep the report."""
     if isinstance(event, RunFinished):
         reports.append(event.report)
     if not (isinstance(event, StepFinished) and event.outcome.outcome == "reused"):
         show(event)
 
 
-def title(comparison: Comparison) -> list[str]:
-    return [f"{name} (baseline)" if not index else name for index, name in enumerate(comparison.names)]
+def list_titles(comparison: Comparison) -> list[str]:
+    first, *rest = comparison.names
+    return [f"{first} (baseline)", *rest]
 
 
 def tabulate(comparison: Comparison) -> Iterator[list[str]]:
-    """A row for each quantity that any result has, then for each key that differs."""
-    reports = comparison.reports
-    for name, show in ROWS.items():
-        cells = [show(report) for report in reports]
-        if any(cell != "-" for cell in cells):
+    """Yield a row for each quantity that any result has, then one for each key that differs."""
+    for name, form in ROWS.items():
+        cells = [form(report) for report in comparison.reports]
+        if any(cell != NOTHING for cell in cells):
             yield [name, *cells]
     if comparison.front_quantities:
         front = ["yes" if is_on else "no" for is_on in comparison.front]
         yield [f"on the Pareto front ({', '.join(comparison.front_quantities)})", *front]
     if len(comparison.hosts) > 1:
-        numbers = [find(report, ("benchmark", "host")) for report in reports]
-        yield ["host", *(host["processor"] if host else "-" for host in numbers)]
+        yield ["host", *(format_host(report) for report in comparison.reports)]
     for key, values in comparison.differences.items():
-        yield [f"`{key}`", *("-" if value is None else str(value) for value in values)]
+        yield [f"`{key}`", *(NOTHING if value is None else str(value) for value in values)]
 
 
-def write_markdown(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+def format_markdown(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     head, *body = rows
     for row in (head, ["---"] * len(head), *body):
         yield f"| {' | '.join(row)} |"
 
 
-def say_size(report: Report) -> str:
-    return describe_size(report) if find(report, ("bytes", "package")) is not None else "-"
+def format_host(report: Report) -> str:
+    return report.benchmark.host.processor if report.benchmark else NOTHING
 
 
-def say_memory(report: Report) -> str:
-    benchmark = report.get("benchmark")
-    if not benchmark:
-        return "-"
-    return f"{format_size(benchmark['peak_memory_bytes'])} + {format_size(benchmark['mapped_memory_bytes'])}"
+def format_package(report: Report) -> str:
+    return describe_size(report.bytes) if report.bytes else NOTHING
 
 
-def say_load(report: Report) -> str:
-    seconds = find(report, ("benchmark", "load_s"))
-    return "-" if seconds is None else f"{seconds:.2f} s"
+def of_speed(form: Callable[[Speed], str]) -> Format:
+    """Return a cell of `benchmark`."""
+    return lambda report: form(report.benchmark) if report.benchmark else NOTHING
 
 
-def make_time(name: str) -> Show:
-    """Milliseconds with their spread, and the share of PyTorch's in the same run."""
-
-    def say(report: Report) -> str:
-        benchmark = report.get("benchmark")
-        if not benchmark:
-            return "-"
-        least, largest = benchmark["spread"][name]
-        share = benchmark[name] / benchmark[f"{name}_reference"]
-        return f"{benchmark[name]:.2f} ms [{least:.2f}..{largest:.2f}], {share:.1%} of PyTorch"
-
-    return say
+def of_accuracy(form: Callable[[Accuracy], str]) -> Format:
+    """Return a cell of `verify`."""
+    return lambda report: form(report.verify) if report.verify else NOTHING
 
 
-def say_perplexity(report: Report) -> str:
-    verify = report.get("verify")
-    return f"{verify['perplexity']:.2f}, {verify['perplexity_increase']:+.3%}" if verify else "-"
+def format_memory(speed: Speed) -> str:
+    return f"{format_size(speed.peak_memory_bytes)} + {format_size(speed.mapped_memory_bytes)}"
 
 
-def make_number(path: tuple[str, str], form: str) -> Show:
-    def say(report: Report) -> str:
-        value = find(report, path)
-        return "-" if value is None else f"{value:{form}}"
-
-    return say
+def format_time(ours: float, spread: Interval, theirs: float) -> str:
+    """Return milliseconds, their range in all rounds, and the share of PyTorch's in the same run."""
+    least, largest = spread
+    return f"{ours:.2f} ms [{least:.2f}..{largest:.2f}], {ours / theirs:.1%} of PyTorch"
 
 
-ROWS: Mapping[str, Show] = {
-    "size": say_size,
-    "loads in": say_load,
-    "memory, anonymous + mapped": say_memory,
-    "prompt": make_time("prefill_ms"),
-    "new token": make_time("token_ms"),
-    "perplexity, beside PyTorch": say_perplexity,
-    "KL divergence": make_number(("verify", "kl_mean"), ".2e"),
-    "KL divergence, 99 %": make_number(("verify", "kl_p99"), ".2e"),
-    "same likeliest token": make_number(("verify", "top1_agreement"), ".2%"),
+def format_prompt(speed: Speed) -> str:
+    return format_time(speed.prefill_ms, speed.spread.prefill_ms, speed.prefill_ms_reference)
+
+
+def format_token(speed: Speed) -> str:
+    return format_time(speed.token_ms, speed.spread.token_ms, speed.token_ms_reference)
+
+
+ROWS: Mapping[str, Format] = {
+    "size": format_package,
+    "loads in": of_speed(lambda speed: f"{speed.load_s:.2f} s"),
+    "memory, anonymous + mapped": of_speed(format_memory),
+    "prompt": of_speed(format_prompt),
+    "new token": of_speed(format_token),
+    "perplexity, beside PyTorch": of_accuracy(
+        lambda accuracy: f"{accuracy.perplexity:.2f}, {accuracy.perplexity_increase:+.3%}"
+    ),
+    "KL divergence": of_accuracy(lambda accuracy: f"{accuracy.kl_mean:.2e}"),
+    "KL divergence, 99 %": of_accuracy(lambda accuracy: f"{accuracy.kl_p99:.2e}"),
+    "same likeliest token": of_accuracy(lambda accuracy: f"{accuracy.top1_agreement:.2%}"),
 }

@@ -1,35 +1,77 @@
-"""`gpt2forge generate`: text from a built recipe, as it comes."""
+"""`gpt2forge generate`: streams text from a built recipe."""
 
 import os
 import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+
+import click
 
 from gpt2forge.builder.outputs import find_output
 from gpt2forge.cli import console
+from gpt2forge.cli.options import json_option
 from gpt2forge.errors import UserError
-
-if TYPE_CHECKING:
-    from gpt2forge.runtime.sampling import Sampling
 
 
 @dataclass
 class Count:
-    """How many tokens have come."""
+    """The number of tokens generated so far."""
 
     tokens: int = 0
 
 
+@click.command("generate")
+@click.argument("selector", metavar="RECIPE")
+@click.option("-p", "--prompt", metavar="TEXT", required=True, help="Continue this text; `-` reads standard input.")
+@click.option(
+    "-n",
+    "--max-tokens",
+    metavar="N",
+    type=click.IntRange(1),
+    help="Generate at most N tokens. Default: 128, or as many as the context has room for.",
+)
+@click.option(
+    "-t",
+    "--temperature",
+    metavar="T",
+    type=click.FloatRange(0),
+    default=0.0,
+    help="0 always takes the likeliest token; larger values give less likely tokens a better chance.",
+)
+@click.option(
+    "--top-k", metavar="K", type=click.IntRange(0), default=0, help="Draw from the K likeliest tokens; 0: from all."
+)
+@click.option(
+    "--top-p",
+    metavar="P",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=1.0,
+    help="Draw from the fewest tokens whose probabilities add up to P.",
+)
+@click.option("--seed", metavar="N", type=click.IntRange(0), default=0, help="Equal seeds draw equal texts.")
+@click.option(
+    "--threads", metavar="N", type=click.IntRange(0), default=0, help="Compute with N threads; 0: one for each core."
+)
+@json_option
 def generate(
-    reference: str, prompt: str, max_tokens: int | None, sampling: "Sampling", threads: int, as_json: bool
+    selector: str,
+    prompt: str,
+    max_tokens: int | None,
+    temperature: float,
+    top_k: int,
+    top_p: float,
+    seed: int,
+    threads: int,
+    as_json: bool,
 ) -> None:
-    """Write the prompt and what the model adds to it on stdout, each piece as soon as it is known."""
-    from gpt2forge.runtime.model import open_model
+    """Stream text from a built recipe. Write the prompt, then each piece as it is generated."""
+    from gpt2forge.runtime.model import open_model  # numpy and onnxruntime take longer to import than --help to run
+    from gpt2forge.runtime.sampling import Sampling
 
-    output = find_output(reference)
+    output = find_output(selector)
     text = read_prompt(prompt)
+    sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
     started, count = time.monotonic(), Count()
     model = open_model(output, threads)
     pieces = model.spell(count_tokens(model.continue_tokens(text, max_tokens, sampling), count))
@@ -39,12 +81,12 @@ def generate(
         console.write_json({"prompt": text, "text": added, "tokens": count.tokens, "seconds": seconds})
         return
     for number, piece in enumerate(pieces):
-        console.write(piece if number else text + piece)  # the prompt too only when it is known to fit
+        console.write(piece if number else text + piece)  # only a prompt that fits the context gives a first piece
     console.write("\n")
 
 
 def read_prompt(prompt: str) -> str:
-    """The prompt, from standard input if it is `-`; raises UserError unless it is text."""
+    """Return the prompt, read from standard input if it is `-`; raise UserError unless it is UTF-8."""
     data = sys.stdin.buffer.read() if prompt == "-" else os.fsencode(prompt)
     try:
         return data.decode("utf-8")
@@ -54,6 +96,7 @@ def read_prompt(prompt: str) -> str:
 
 
 def count_tokens(tokens: Iterator[int], count: Count) -> Iterator[int]:
+    """Pass the tokens on, and count them."""
     for token in tokens:
         count.tokens += 1
         yield token

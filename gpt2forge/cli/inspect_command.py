@@ -1,9 +1,12 @@
-"""`gpt2forge inspect`: what a checkpoint is, or of a result how each weight is stored, without loading the weights."""
+"""`gpt2forge inspect`: describes a checkpoint, or how the weights of a result are stored, without loading weights."""
 
 from pathlib import Path
 from typing import Any
 
+import click
+
 from gpt2forge.cli import console
+from gpt2forge.cli.options import json_option
 from gpt2forge.quantize.coverage import Kind, group_tensors
 from gpt2forge.stages.provenance import read_story
 from gpt2forge.units import format_size
@@ -11,9 +14,12 @@ from gpt2forge.units import format_size
 HEAD = ("tensors", "how many", "bits", "weights a scale", "bits a weight", "relative error", "size")
 
 
+@click.command("inspect")
+@click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@json_option
 def inspect(folder: Path, as_json: bool) -> None:
-    """A folder whose forge.json tells of its tensors is a result."""
-    tensors = read_story(folder).get("tensors")
+    """Describe a checkpoint, or how a result stores its weights. No weights are loaded."""
+    tensors = read_story(folder).get("tensors")  # only the forge.json of a result has them
     if tensors is not None:
         write_kinds(group_tensors(tensors), as_json)
     else:
@@ -21,13 +27,14 @@ def inspect(folder: Path, as_json: bool) -> None:
 
 
 def write_kinds(kinds: list[Kind], as_json: bool) -> None:
+    """Write one row for each kind of tensor."""
     if as_json:
         console.write_json({"tensors": [kind.to_json() for kind in kinds]})
     else:
-        console.write_rows([HEAD, *(say_kind(kind) for kind in kinds)], {})
+        console.write_rows([HEAD, *(format_kind(kind) for kind in kinds)], {})
 
 
-def say_kind(kind: Kind) -> tuple[str, ...]:
+def format_kind(kind: Kind) -> tuple[str, ...]:
     is_float = kind.block is None and kind.bits > 8
     block = "-" if is_float else "channel" if kind.block is None else str(kind.block)
     most = f", at most {kind.error_max:.2%}" if kind.count > 1 else ""
@@ -39,23 +46,25 @@ def say_kind(kind: Kind) -> tuple[str, ...]:
 
 
 def write_checkpoint(checkpoint: Path, as_json: bool) -> None:
-    from gpt2forge.checkpoint.describe import describe_checkpoint
+    """Write one row for each property of a checkpoint."""
+    from gpt2forge.checkpoint.describe import describe_checkpoint  # it imports numpy
 
     found = describe_checkpoint(checkpoint)
     if as_json:
         console.write_json(found)
     else:
-        console.write_rows([(name, show(value)) for name, value in flatten(found)], {})
+        console.write_rows([(name, format_property(value)) for name, value in flatten(found)], {})
 
 
 def flatten(found: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
+    """List the values of nested mappings under dotted names."""
     rows = []
     for name, value in found.items():
         rows += flatten(value, f"{prefix}{name}.") if isinstance(value, dict) else [(prefix + name, value)]
     return rows
 
 
-def show(value: Any) -> str:
+def format_property(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(str(item) for item in value) or "-"
     return f"{value:,}".replace(",", " ") if isinstance(value, int) and not isinstance(value, bool) else str(value)

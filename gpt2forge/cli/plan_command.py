@@ -1,105 +1,126 @@
-"""`gpt2forge plan`: what a build would do, and why."""
+"""`gpt2forge plan`: shows what a build would do, and why."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+import click
+
 from gpt2forge.cli import console
+from gpt2forge.cli.options import assume_option, json_option, recipe_options, skip_option, store_option
+from gpt2forge.cli.run_view import RunView
 from gpt2forge.errors import quote
 from gpt2forge.executor.events import Meter
 from gpt2forge.plan.blocked import StepsBlocked, tell_blocked
 from gpt2forge.plan.equivalents import list_tools
 from gpt2forge.plan.from_recipe import make_job
 from gpt2forge.plan.job import Job
-from gpt2forge.plan.plan import PlannedStep, make_plan, unite
+from gpt2forge.plan.plan import Plan, PlannedStep, make_plan, unite
 from gpt2forge.recipe.load import load_recipes
 from gpt2forge.store.store import Store
 from gpt2forge.units import format_size
 
-Plan = tuple[Job, Sequence[PlannedStep]]
+Planned = tuple[Job, Sequence[PlannedStep]]
+
+VERDICTS = {"done": "cyan", "will run": "green", "may run": "yellow", "cannot run": "red"}
+"""The colour of each verdict."""
 
 
+@click.command("plan")
+@click.argument("selectors", metavar="RECIPE...", nargs=-1, required=True)
+@recipe_options
+@skip_option
+@assume_option
+@store_option
+@json_option
 def plan(
-    references: Sequence[str],
-    store: Path,
-    as_json: bool,
-    changes: Sequence[str],
+    selectors: tuple[str, ...],
+    changes: tuple[str, ...],
     name: str | None,
     skip: Sequence[str],
-    assumed: Sequence[str],
+    assumed: tuple[str, ...],
+    store: Path,
+    as_json: bool,
 ) -> None:
-    """Write one line a step on stdout: done, will run, may run or cannot run, and why; as JSON one object a recipe."""
-    jobs = [make_job(loaded, skip, assumed) for loaded in load_recipes(references, changes, name)]
-    plans = list(zip(jobs, unite([look_up(job, Store(store)) for job in jobs]), strict=True))
+    """Show what a build would do, and why."""
+    jobs = [make_job(loaded, skip, assumed) for loaded in load_recipes(selectors, changes, name)]
+    opened = Store(store, is_read_only=True)
+    plans = list(zip(jobs, unite([plan_job(job, opened).steps for job in jobs]), strict=True))
     owners = find_owners(plans)
     if as_json:
         for job, steps in plans:
-            console.write_json({"recipe": job.name, "steps": [describe(job, step, owners) for step in steps]})
+            console.write_json({"recipe": job.name, "steps": [describe_step(job, step, owners) for step in steps]})
         return
-    console.write_rows(
-        [tell(job, step, owners, len(plans)) for job, steps in plans for step in steps], console.VERDICTS
-    )
+    console.write_rows([row for each in plans for row in tabulate(each, owners, len(plans) > 1)], VERDICTS)
     for line in sum_up(plans):
-        console.say(line)
+        console.inform(line)
 
 
-def look_up(job: Job, store: Store) -> tuple[PlannedStep, ...]:
-    """The plan of a job; shows how far it is where a checkpoint must be hashed."""
-    with console.RunView() as view:
+def plan_job(job: Job, store: Store) -> Plan:
+    """Plan a job, and show progress while a checkpoint is hashed."""
+    with RunView() as view:
         return make_plan(job, store, Meter("checkpoint", view.show).advance)
 
 
-def find_owners(plans: Sequence[Plan]) -> dict[str, str]:
-    """The first recipe that each step belongs to, by the step's identity."""
+def find_owners(plans: Sequence[Planned]) -> dict[str, str]:
+    """Return the name of the first recipe that has each step, by the step's identity."""
     return {step.identity: job.name for job, steps in reversed(plans) for step in steps}
 
 
 def find_owner(job: Job, step: PlannedStep, owners: dict[str, str]) -> str | None:
-    """The recipe whose step this one is too; None where it is its own."""
+    """Return the name of the earlier recipe that has the same step, or None."""
     owner = owners[step.identity]
     return None if owner == job.name else owner
 
 
-def describe(job: Job, step: PlannedStep, owners: dict[str, str]) -> dict[str, object]:
+def describe_step(job: Job, step: PlannedStep, owners: dict[str, str]) -> dict[str, object]:
     return {**step.to_json(), "shared_with": find_owner(job, step, owners)}
 
 
-def tell(job: Job, step: PlannedStep, owners: dict[str, str], count: int) -> tuple[str, ...]:
-    owner = find_owner(job, step, owners)
-    is_shared = owner is not None and step.verdict != "done"
-    recipe = (job.name,) if count > 1 else ()
-    cells = ("", f"shared with `{owner}`") if is_shared else (foretell(step), step.reason)
-    return (step.verdict, *recipe, step.stage.name, *cells)
+def tabulate(planned: Planned, owners: dict[str, str], with_recipe: bool) -> Iterator[tuple[str, ...]]:
+    """Yield a row for each step: verdict, recipe if there are several, stage, estimate and reason."""
+    job, steps = planned
+    for step in steps:
+        owner = find_owner(job, step, owners)
+        is_shared = owner is not None and step.verdict != "done"
+        cells = ("", f"shared with `{owner}`") if is_shared else (format_estimate(step), step.reason)
+        yield (step.verdict, *((job.name,) if with_recipe else ()), step.stage.name, *cells)
 
 
-def foretell(step: PlannedStep) -> str:
-    """Describe a step that can run: its time, its bytes on the disk and its memory."""
+def format_estimate(step: PlannedStep) -> str:
+    """Format the time, disk space and memory of a step that will or may run."""
     if step.estimate is None or step.verdict in ("done", "cannot run"):
         return ""
     seconds = "" if step.estimate.seconds is None else f"~{step.estimate.seconds:.1f} s, "
     return f"{seconds}{format_size(step.estimate.written)}, {format_size(step.estimate.memory)} of memory"
 
 
-def sum_up(plans: Sequence[Plan]) -> Iterator[str]:
-    """Sum up the plans: what they take, each step once; what an upgrade makes anew; and what cannot run."""
+def sum_up(plans: Sequence[Planned]) -> Iterator[str]:
+    """Yield what the plans cost together, what `--assume-equivalent` would keep, and which steps cannot run."""
     if all(step.verdict == "done" for _, steps in plans for step in steps):
         yield "nothing to make: every step is done"
     steps = {step.identity: step for _, steps in plans for step in steps if step.verdict == "will run"}.values()
-    expected = [step.estimate for step in steps if step.estimate]
-    if expected:
-        known = [each.seconds for each in expected if each.seconds is not None]
-        about = f"~{sum(known):.1f} s" if known else "time unknown"
-        if known and len(known) < len(expected):
-            about += f" and what {len(expected) - len(known)} of them take that were never made"
-        size = format_size(sum(each.written for each in expected))
-        yield f"{len(expected)} step{'s' * (len(expected) > 1)} will run: {about}, {size} on the disk"
+    yield from sum_up_costs(steps)
     upgraded = find_upgraded(steps)
     if upgraded:
-        yield f"{quote(upgraded)}: only the version changed; `{assume(upgraded)}` keeps what the earlier one made"
+        yield f"{quote(upgraded)}: only the version changed; `{assume(upgraded)}` keeps what the earlier version made"
     yield from sum_up_blocked(plans)
 
 
-def sum_up_blocked(plans: Sequence[Plan]) -> Iterator[str]:
-    """Which steps cannot run, what to do about that, and whether it helps to keep what was made earlier."""
+def sum_up_costs(steps: Iterable[PlannedStep]) -> Iterator[str]:
+    """Yield one line with the time and disk space of all steps that will run, if any."""
+    estimates = [step.estimate for step in steps if step.estimate]
+    if not estimates:
+        return
+    seconds = [each.seconds for each in estimates if each.seconds is not None]
+    about = f"~{sum(seconds):.1f} s" if seconds else "time unknown"
+    if seconds and len(seconds) < len(estimates):
+        about += f" for {len(seconds)} of them (the others never ran)"
+    size = format_size(sum(each.written for each in estimates))
+    yield f"{len(estimates)} step{'s' * (len(estimates) > 1)} will run: {about}, {size} on the disk"
+
+
+def sum_up_blocked(plans: Sequence[Planned]) -> Iterator[str]:
+    """Yield which steps cannot run, how to fix that, and which options keep what was made earlier."""
     blocked = [(job, [step for step in steps if step.block]) for job, steps in plans]
     errors = [StepsBlocked(job, [step.block for step in steps if step.block]) for job, steps in blocked if steps]
     yield from tell_blocked(errors, "build").splitlines()
@@ -109,11 +130,12 @@ def sum_up_blocked(plans: Sequence[Plan]) -> Iterator[str]:
 
 
 def assume(tools: Sequence[str]) -> str:
+    """Format the options that keep what other versions of these tools made."""
     return " ".join(f"--assume-equivalent {tool}" for tool in tools)
 
 
 def find_upgraded(steps: Iterable[PlannedStep]) -> list[str]:
-    """The tools that are the only reason why steps that make something are not reused."""
+    """Return the tools whose new version is the only reason why steps that do not measure are not reused."""
     made = [
         (step.nearest.record.pre_image, step.pre_image) for step in steps if step.nearest and not step.stage.optional
     ]

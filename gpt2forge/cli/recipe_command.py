@@ -1,10 +1,13 @@
-"""`gpt2forge recipe show`: the whole recipe, parents merged and defaults filled in, and where each value was said."""
+"""`gpt2forge recipe show`: writes a recipe with parents merged and defaults filled in, and the place of each value."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import click
+
 from gpt2forge.cli import console
+from gpt2forge.cli.options import json_option, recipe_options
 from gpt2forge.recipe.load import LoadedRecipe, load_recipes
 from gpt2forge.recipe.schema import has_section
 from gpt2forge.recipe.yaml import Node, write_value
@@ -14,12 +17,19 @@ INDENT = "  "
 DEFAULT = "default"
 
 
-def show(reference: str, with_origin: bool, as_json: bool, changes: Sequence[str], name: str | None) -> None:
-    """Write a recipe that stands by itself, as YAML; of one with several variants, which they are.
+@click.group("recipe")
+def recipe() -> None:
+    """Look at a recipe."""
 
-    With `with_origin` a comment behind each value says its place.
-    """
-    found = load_recipes([reference], changes, name)
+
+@recipe.command("show")
+@click.argument("selector", metavar="RECIPE")
+@recipe_options
+@click.option("--origin", "with_origin", is_flag=True, help="Write the place that sets each value behind it.")
+@json_option
+def show(selector: str, changes: tuple[str, ...], name: str | None, with_origin: bool, as_json: bool) -> None:
+    """Write the whole recipe: parents merged, defaults filled in. List the variants if there are several."""
+    found = load_recipes([selector], changes, name)
     if len(found) > 1:
         show_several(found, with_origin, as_json)
     else:
@@ -27,23 +37,23 @@ def show(reference: str, with_origin: bool, as_json: bool, changes: Sequence[str
 
 
 def show_several(found: Sequence[LoadedRecipe], with_origin: bool, as_json: bool) -> None:
-    """Write a line for each variant: its name and what it changes, as `--set` would."""
-    variants = [(each.recipe.name, each.found.variant.changes if each.found.variant else None) for each in found]
+    """Write a line for each variant: its name, and its changes as `--set` takes them."""
+    variants = [(each.recipe.name, each.selected.variant.changes if each.selected.variant else None) for each in found]
     if as_json:
         console.write_json({"recipes": {name: node.plain() if node else {} for name, node in variants}})
         return
     rows = [
-        (name, " ".join(say_changes(node, ())) if node else "", f"# {node.place}" if node and with_origin else "")
+        (name, " ".join(list_changes(node, ())) if node else "", f"# {node.place}" if node and with_origin else "")
         for name, node in variants
     ]
     console.write(console.align(rows))
 
 
-def say_changes(node: Node, path: tuple[str, ...]) -> Iterator[str]:
-    """Each value as the words behind a `--set`."""
-    if isinstance(node.value, dict) and node.value and has_section(path):  # a key of other mappings may have dots
+def list_changes(node: Node, path: tuple[str, ...]) -> Iterator[str]:
+    """Yield each value of a variant as the argument of a `--set`."""
+    if isinstance(node.value, dict) and node.value and has_section(path):  # keys of other mappings may contain dots
         for key, child in node.value.items():
-            yield from say_changes(child, (*path, key))
+            yield from list_changes(child, (*path, key))
     elif node.value is None:
         yield f"~{'.'.join(path)}"
     elif path:
@@ -51,6 +61,7 @@ def say_changes(node: Node, path: tuple[str, ...]) -> Iterator[str]:
 
 
 def show_one(loaded: LoadedRecipe, with_origin: bool, as_json: bool) -> None:
+    """Write a recipe as YAML that needs no parents."""
     values = list(list_values(loaded))
     if as_json:
         origins = {".".join(value.keys): value.origin for value in values}
@@ -62,7 +73,7 @@ def show_one(loaded: LoadedRecipe, with_origin: bool, as_json: bool) -> None:
 
 @dataclass(frozen=True)
 class Value:
-    """One value of a recipe, as it was said, and where."""
+    """One value of a recipe as its file writes it, and the place that sets it."""
 
     keys: tuple[str, ...]
     said: Any
@@ -70,13 +81,14 @@ class Value:
 
 
 def list_values(loaded: LoadedRecipe) -> Iterator[Value]:
-    """Every value that counts, defaults among them, in the order of the schema."""
+    """Yield every value that is set, defaults too, in the order of the schema."""
     for keys, value in flatten(loaded.recipe, ()):
         node = loaded.document.find(keys)
         yield Value(keys, value, DEFAULT) if node is None else Value(keys, node.plain(), str(node.place))
 
 
 def flatten(section: Section, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Yield the path and the value of each key that is not None, through all sections."""
     for key, value in section:
         if isinstance(value, Section):
             yield from flatten(value, (*path, key))
@@ -85,7 +97,7 @@ def flatten(section: Section, path: tuple[str, ...]) -> Iterator[tuple[tuple[str
 
 
 def lay_out(values: Sequence[Value]) -> Iterator[tuple[str, str]]:
-    """A line for each value, with its origin, and before it one for each section that begins, without."""
+    """Yield a line of YAML and its origin for each value; a line that begins a section has no origin."""
     opened: tuple[str, ...] = ()
     for value in values:
         *sections, key = value.keys

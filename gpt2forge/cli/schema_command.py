@@ -1,9 +1,14 @@
-"""`gpt2forge schema`: JSON Schema of a recipe, or of the settings, for editors."""
+"""`gpt2forge schema`: writes the JSON Schema of a recipe, of the settings, or of a report."""
 
 import json
 from typing import Any
 
+import click
+
+from gpt2forge.builder.report import make_report_schema
 from gpt2forge.cli import console
+from gpt2forge.cli.options import json_option
+from gpt2forge.errors import UserError
 from gpt2forge.recipe.schema import Recipe
 from gpt2forge.recipe.variants import NAME
 from gpt2forge.settings import Settings
@@ -13,15 +18,24 @@ DIALECT = "https://json-schema.org/draft/2020-12/schema"
 NULL = {"type": "null"}
 PATH = {"type": "string"}
 EXTENDS = {
-    "description": "another recipe, which this one changes, or several, of which later ones win; "
-    "each path starts at this file's folder",
+    "description": "the recipe that this one changes, or several, of which later ones win; "
+    "a path starts at this file's folder",
     "anyOf": [PATH, {"type": "array", "items": PATH, "minItems": 1}, NULL],
 }
 
 
-def schema(as_json: bool, of_settings: bool) -> None:
-    """Write the schema on stdout, as JSON in any case: on one line with `as_json`."""
-    made = allow_null(Settings.model_json_schema()) if of_settings else make_recipe_schema()
+@click.command("schema")
+@click.option("--settings", "of_settings", is_flag=True, help="Write the schema of gpt2forge.yaml instead.")
+@click.option("--report", "of_report", is_flag=True, help="Write the schema of a report instead.")
+@json_option
+def schema(of_settings: bool, of_report: bool, as_json: bool) -> None:
+    """Write the JSON Schema of a recipe, for editors."""
+    if of_settings and of_report:
+        raise UserError("`--settings` and `--report` ask for different schemas; leave out one")
+    if of_report:
+        made = {"$schema": DIALECT, **make_report_schema()}
+    else:
+        made = allow_null(Settings.model_json_schema()) if of_settings else make_recipe_schema()
     if as_json:
         console.write_json(made)
     else:
@@ -29,10 +43,10 @@ def schema(as_json: bool, of_settings: bool) -> None:
 
 
 def make_recipe_schema() -> dict[str, Any]:
-    """The schema of a recipe file: that of a whole recipe, where a parent or a variant may say what is left out."""
+    """Return the schema of a recipe file, in which a key may be missing because a parent or a variant has it."""
     made = Recipe.model_json_schema()
     for section in (made, *made["$defs"].values()):
-        section.pop("required", None)  # what a file leaves out, its parent may say
+        section.pop("required", None)
     made = allow_null(made)
     changed = {key: value for key, value in made["properties"].items() if key != "name"}
     made["$defs"]["Variant"] = {"type": "object", "properties": changed, "additionalProperties": False}
@@ -41,7 +55,7 @@ def make_recipe_schema() -> dict[str, Any]:
 
 
 def allow_null(made: dict[str, Any]) -> dict[str, Any]:
-    """The schema where every value may be null: that deletes what a parent says, and else means the default."""
+    """Return the schema with null allowed for every value: it deletes the parent's value, or means the default."""
     for section in (made, *made["$defs"].values()):
         for key, value in section["properties"].items():
             section["properties"][key] = {"anyOf": [allow_null_entries(value), NULL]}
@@ -49,7 +63,7 @@ def allow_null(made: dict[str, Any]) -> dict[str, Any]:
 
 
 def allow_null_entries(value: dict[str, Any]) -> dict[str, Any]:
-    """The same of a mapping whose keys are anybody's own."""
+    """Return the schema of a value with null allowed for every entry of a mapping with free keys."""
     choices = [allow_null_entries(choice) for choice in value.get("anyOf", ())]
     entries = value.get("additionalProperties")
     return {
@@ -60,12 +74,12 @@ def allow_null_entries(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def make_matrix() -> dict[str, Any]:
-    """A mapping of variants, in which null deletes one of a parent's, or a list of mappings, in which nothing can."""
+    """Return the schema of `matrix`: a mapping of variants, where null deletes a parent's, or a list of mappings."""
     variant = {"$ref": "#/$defs/Variant"}
     names = {"type": "object", "propertyNames": {"pattern": f"^{NAME.pattern}$"}}
     axis = {**names, "minProperties": 1, "additionalProperties": variant}
     return {
-        "description": "variants by name, each what it changes; of a list of such mappings every combination",
+        "description": "variants by name, each with its changes; a list of such mappings makes every combination",
         "anyOf": [
             {**names, "minProperties": 1, "additionalProperties": {"anyOf": [variant, NULL]}},
             {"type": "array", "items": axis, "minItems": 1},

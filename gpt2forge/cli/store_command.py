@@ -1,65 +1,116 @@
-"""`gpt2forge store`: what lies in the store, whether it is sound, and how to make it smaller."""
+"""`gpt2forge store`: lists, verifies and shrinks the store."""
 
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+import click
+
 from gpt2forge.builder.outputs import BUILD
 from gpt2forge.cli import console
+from gpt2forge.cli.options import json_option, store_option
+from gpt2forge.cli.run_view import RunView
 from gpt2forge.errors import UserError, quote
 from gpt2forge.executor.events import Meter
 from gpt2forge.settings import Settings, load_settings
 from gpt2forge.store.gc import check_known, collect, knows_outputs
-from gpt2forge.store.inventory import Item, list_digests, measure, take_inventory
-from gpt2forge.store.store import Store, StoreBusy
+from gpt2forge.store.inventory import Item, list_digests, measure_store, take_inventory
+from gpt2forge.store.locks import StoreBusy
+from gpt2forge.store.store import Store
 from gpt2forge.units import format_size, parse_size
 
-SHORT = 12  # digits of a key or digest that are shown
+SHORT = 12  # hexadecimal digits that identify a digest to people
 
 
-def choose_limit(text: str | None) -> int | None:
-    """How many bytes may be left: what a command line says, or else the settings. Raises UserError for no size."""
-    if text is None:
-        return load_settings().store.max_size
-    try:
-        return parse_size(text)
-    except ValueError as error:
-        raise UserError(f"`{text}`: a size is written as `20GB` or `500MB`") from error
+@click.group("store")
+def store() -> None:
+    """List, verify and shrink the store."""
 
 
-def list_outputs() -> list[Path]:
-    """What was published here."""
-    return sorted(BUILD.glob("*"))
-
-
-def list_store(root: Path, as_json: bool) -> None:
-    """Write a row for each artifact, the largest first, and the sum beside what it may be."""
-    check_known(Store(root))
-    items, whole = take_inventory(Store(root), list_outputs()), measure(Store(root))
+@store.command("ls")
+@store_option
+@json_option
+def list_artifacts(store: Path, as_json: bool) -> None:
+    """List the artifacts, the largest first: size, time to make again, last use, and recipes."""
+    opened = Store(store, is_read_only=True)
+    check_known(opened)
+    items, whole = take_inventory(opened, list_outputs()), measure_store(opened)
     most = load_settings().store.max_size
     if as_json:
         console.write_json({"bytes": whole, "max_size": most, "artifacts": [item.to_json() for item in items]})
         return
     write_items(items)
-    console.write(f"{format_size(whole)} in {count(len(items), 'artifact')}{describe_budget(whole, most)}\n")
+    console.write(f"{format_size(whole)} in {count(len(items), 'artifact')}{format_budget(whole, most)}\n")
 
 
-def sum_up(items: Sequence[Item]) -> str:
-    return f"{format_size(sum(item.size for item in items))} in {count(len(items), 'artifact')}"
+@store.command("verify")
+@click.option("--repair", is_flag=True, help="Put damaged artifacts aside; the next build makes them again.")
+@store_option
+@json_option
+def verify(repair: bool, store: Path, as_json: bool) -> None:
+    """Read every byte of every artifact, and report the damaged ones."""
+    opened = Store(store, is_read_only=not repair)
+    check_known(opened)
+    with opened.hold(), RunView() as view:  # gc must wait; builds may go on
+        digests = list(list_digests(opened))
+        damaged = find_damaged(opened, digests, Meter("verify", view.show))
+        for digest in damaged if repair else ():
+            opened.artifacts.clear_damaged(digest, every_byte=True)
+    if as_json:
+        console.write_json({"artifacts": len(digests), "damaged": damaged, "repaired": repair})
+    elif not damaged or repair:
+        end = " and put aside" if damaged else ""
+        console.write(f"{count(len(digests), 'artifact')} read, {len(damaged)} damaged{end}\n")
+    if damaged and not repair:
+        names = quote([digest[:SHORT] for digest in damaged])
+        raise UserError(f"{store}: damaged: {names}; put aside with `--repair`, and the next build makes it again")
 
 
-def count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"
+@store.command("gc")
+@click.option(
+    "--max-size",
+    "size",
+    metavar="SIZE",
+    help="Leave at most SIZE, as in `20GB`. Default: `store.max_size` of the settings.",
+)
+@click.option("--keep-recipes", is_flag=True, help="Keep every step of each output's last build, not only its result.")
+@click.option("--dry-run", is_flag=True, help="Show what would be removed, and remove nothing.")
+@store_option
+@json_option
+def collect_garbage(size: str | None, keep_recipes: bool, dry_run: bool, store: Path, as_json: bool) -> None:
+    """Remove leftovers and, above SIZE, the artifacts that are cheapest to make again for their size."""
+    opened, limit = Store(store, is_read_only=dry_run), choose_limit(size)
+    gone, leftovers = collect(opened, list_outputs(), limit=limit, keep_recipes=keep_recipes, is_dry=dry_run)
+    freed = sum(item.size for item in gone)
+    if as_json:
+        removed = [item.to_json() for item in gone]
+        console.write_json({"bytes": freed, "removed": removed, "leftovers": len(leftovers), "dry_run": dry_run})
+        return
+    write_items(gone)
+    verb = "would remove" if dry_run else "removed"
+    console.write(f"{verb} {format_sum(gone)} and {count(len(leftovers), 'leftover')}\n")
+    excess = describe_excess(measure_store(opened) - (freed if dry_run else 0), limit)
+    if excess:
+        console.inform(f"{store}: {excess}")
 
 
-def describe_budget(whole: int, most: int | None) -> str:
-    if most is None:
-        return ""
-    share = f"{whole / most:.1%} of " if most else ""
-    return f", {share}`store.max_size` {format_size(most)}"
+def choose_limit(size: str | None) -> int | None:
+    """Return the limit in bytes: `--max-size`, or the limit of the settings. Raises UserError for a wrong size."""
+    if size is None:
+        return load_settings().store.max_size
+    try:
+        return parse_size(size)
+    except ValueError as error:
+        raise UserError(f"`--max-size {size}` must be a size, as in `20GB` or `500MB`") from error
+
+
+def list_outputs() -> list[Path]:
+    """List what is published in this working directory."""
+    return sorted(BUILD.glob("*"))
 
 
 def write_items(items: Sequence[Item]) -> None:
+    """Write a table of artifacts, unless there are none."""
     if items:
         head = ("artifact", "step", "size", "to make again", "last used", "recipes")
         console.write_rows([head, *(tabulate(item) for item in items)], {})
@@ -73,76 +124,58 @@ def tabulate(item: Item) -> tuple[str, ...]:
     return item.digest[:SHORT], item.stage or "-", format_size(item.size), again, used, shown
 
 
-def verify_store(root: Path, repair: bool, as_json: bool) -> None:
-    """Read every byte; with `repair` put aside what is damaged, so that the next build makes it anew.
-
-    Raises UserError when something is damaged and was not put aside.
-    """
-    store = Store(root)
-    check_known(store)
-    with store.hold(), console.RunView() as view:  # nothing is thrown away meanwhile; builds may go on
-        digests, damaged = list(list_digests(store)), []
-        meter = Meter("verify", view.show)
-        for done, digest in enumerate(digests):
-            meter.advance(done, len(digests), "artifacts")
-            if not store.is_sound(digest):
-                damaged.append(digest)
-        for digest in damaged if repair else ():
-            with store.lock(digest):
-                # A build may have noticed too, and made it anew.
-                if store.folder(digest).is_dir() and not store.is_sound(digest):
-                    store.put_aside(store.folder(digest))
-    if as_json:
-        console.write_json({"artifacts": len(digests), "damaged": damaged, "repaired": repair})
-    elif not damaged or repair:
-        console.write(f"{len(digests)} artifacts read, {len(damaged)} damaged{' and put aside' if damaged else ''}\n")
-    if damaged and not repair:
-        names = quote([digest[:SHORT] for digest in damaged])
-        raise UserError(f"{root}: damaged: {names}; put aside with `--repair`, and the next build makes it anew")
+def format_sum(items: Sequence[Item]) -> str:
+    return f"{format_size(sum(item.size for item in items))} in {count(len(items), 'artifact')}"
 
 
-def collect_store(root: Path, most: str | None, keep_recipes: bool, dry: bool, as_json: bool) -> None:
-    """Throw away leftovers and, beyond a size, what is cheapest to make again for its size."""
-    store, limit = Store(root), choose_limit(most)
-    gone, leftovers = collect(store, list_outputs(), limit, keep_recipes, dry)
-    freed = sum(item.size for item in gone)
-    if as_json:
-        removed = [item.to_json() for item in gone]
-        console.write_json({"bytes": freed, "removed": removed, "leftovers": len(leftovers), "dry_run": dry})
-        return
-    write_items(gone)
-    console.write(f"{sum_up(gone)} and {count(len(leftovers), 'leftover')} {'would go' if dry else 'gone'}\n")
-    excess = describe_excess(measure(store) - (freed if dry else 0), limit)
-    if excess:
-        console.say(f"{root}: {excess}")
+def format_budget(whole: int, most: int | None) -> str:
+    """Format how much of its limit a store uses; empty without a limit."""
+    if most is None:
+        return ""
+    share = f"{whole / most:.1%} of " if most else ""
+    return f", {share}`store.max_size` {format_size(most)}"
+
+
+def count(number: int, word: str) -> str:
+    """Format a number and its noun."""
+    return f"{number} {word}{'' if number == 1 else 's'}"
+
+
+def find_damaged(store: Store, digests: Sequence[str], meter: Meter) -> list[str]:
+    """Return the digests of artifacts whose bytes changed."""
+    damaged = []
+    for done, digest in enumerate(digests):
+        meter.advance(done, len(digests), "artifacts")
+        if not store.artifacts.is_sound(digest):
+            damaged.append(digest)
+    return damaged
 
 
 def describe_excess(left: int, limit: int | None) -> str:
-    """Why a store stays above its limit; empty where it does not."""
+    """Explain why a store is still above its limit; empty if it is not."""
     if limit is None or left <= limit:
         return ""
-    what = f"{format_size(left)} are left, above {format_size(limit)}"
-    return f"{what}: what is published, here or elsewhere, is kept; remove outputs from `{BUILD}/` that nobody needs"
+    what = f"{format_size(left)} is left, above {format_size(limit)}"
+    return f"{what}: published results are kept; remove those you no longer need from `{BUILD}/`, here and elsewhere"
 
 
 def shrink(store: Store, outputs: Sequence[Path], settings: Settings) -> str | None:
-    """Bring a store down to what the settings allow, and say in one line what went; None where nothing did.
+    """Shrink a store to the limit of the settings, and return a line about it, or None if nothing was removed.
 
-    It fails no build that went well: while another one uses the store nothing goes, in silence; and what else is in the
-    way is told in the line.
+    A build that went well does not fail here: an error is the line, and while another build uses the store nothing is
+    removed.
     """
     most = settings.store.max_size
-    if most is None or measure(store) <= most or not knows_outputs(store):
+    if most is None or measure_store(store) <= most or not knows_outputs(store):
         return None
     try:
-        gone, _ = collect(store, outputs, most, keep_recipes=False, dry=False)
+        gone, _ = collect(store, outputs, limit=most, keep_recipes=False, is_dry=False)
     except StoreBusy:
         return None
     except UserError as error:
         return str(error)
     except OSError as error:
         return f"{error.filename or store.root}: {error.strerror}; the store stays above `store.max_size`"
-    excess = describe_excess(measure(store), most)
-    went = f"{sum_up(gone)} gone, for `store.max_size` is {format_size(most)}" if gone else ""
-    said = "; ".join(part for part in (went, excess) if part)
-    return f"{store.root}: {said}" if said else None
+    removed = f"removed {format_sum(gone)}, because `store.max_size` is {format_size(most)}" if gone else ""
+    line = "; ".join(part for part in (removed, describe_excess(measure_store(store), most)) if part)
+    return f"{store.root}: {line}" if line else None

@@ -1,4 +1,4 @@
-"""`gpt2forge why`: of each step, what is different from the nearest one that was made before, and where it was said."""
+"""`gpt2forge why`: shows what differs between each step and the most similar earlier one, and what sets the values."""
 
 import math
 import time
@@ -6,8 +6,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import click
+
 from gpt2forge.cli import console
-from gpt2forge.cli.plan_command import look_up
+from gpt2forge.cli.options import json_option, recipe_options, skip_option, store_option
+from gpt2forge.cli.plan_command import VERDICTS, plan_job
 from gpt2forge.errors import UserError, quote
 from gpt2forge.plan.from_recipe import make_job
 from gpt2forge.plan.plan import PlannedStep
@@ -17,70 +20,87 @@ from gpt2forge.stages.stage import Stage
 from gpt2forge.store.store import Store
 
 Row = tuple[str, str, str]
-"""What, from what to what, and where that was said; each may be empty."""
+"""A value's name, its change, and the place that sets it; each may be empty."""
 
 ORIGINS = {"inputs": "input", "tools": "tool", "host": "host", "version": "version of the step"}
 
 
+@click.command("why")
+@click.argument("selector", metavar="RECIPE")
+@click.argument("stage", metavar="[STAGE]", required=False)
+@recipe_options
+@skip_option
+@store_option
+@json_option
 def why(
-    reference: str,
+    selector: str,
     stage: str | None,
-    store: Path,
-    as_json: bool,
-    changes: Sequence[str],
+    changes: tuple[str, ...],
     name: str | None,
     skip: Sequence[str],
+    store: Path,
+    as_json: bool,
 ) -> None:
-    """Write for each step, or for one, what has changed since the nearest earlier build of it."""
-    loaded = load_recipe(reference, changes, name)
-    job, room = make_job(loaded, skip), Store(store)
-    steps = look_up(job, room)
-    known = [step.stage.name for step in steps]
-    if stage is not None and stage not in known:
-        raise UserError(f"`{stage}`: this recipe has no such step; there are {quote(known)}")
-    chosen = [(step, find_before(step, room)) for step in steps if stage in (None, step.stage.name)]
+    """Show what changed in each step since the most similar earlier one. STAGE chooses one step."""
+    loaded, opened = load_recipe(selector, changes, name), Store(store, is_read_only=True)
+    job = make_job(loaded, skip)
+    steps = choose_steps(plan_job(job, opened).steps, stage)
+    compared = [(step, find_earlier(step, opened)) for step in steps]
     if as_json:
-        found = [describe(step, nearest, loaded, room) for step, nearest in chosen]
+        found = [
+            {**step.to_json(), "differences": describe(step, near, loaded=loaded, store=opened)}
+            for step, near in compared
+        ]
         console.write_json({"recipe": job.name, "steps": found})
         return
-    width = max(8, *(len(step.verdict) for step, _ in chosen))
-    for step, nearest in chosen:
-        head = (f"{step.verdict:<{width}}", f"{step.stage.name:<10}", say_before(step, nearest))
-        console.write_rows([head], console.VERDICTS)
-        rows = list(tabulate(step.stage, nearest, loaded, room)) if nearest else []
+    width = max(8, *(len(step.verdict) for step in steps))
+    for step, nearest in compared:
+        head = (f"{step.verdict:<{width}}", f"{step.stage.name:<10}", introduce(step, nearest))
+        console.write_rows([head], VERDICTS)
+        rows = list(tabulate(step.stage, nearest, loaded=loaded, store=opened)) if nearest else []
         if rows:
             console.write("".join(f"    {line}\n" for line in console.align(rows).splitlines()))
 
 
-def find_before(step: PlannedStep, store: Store) -> Nearest | None:
-    """What the plan speaks of; for a step that is done, the nearest record that is older than its own."""
+def choose_steps(steps: Sequence[PlannedStep], stage: str | None) -> list[PlannedStep]:
+    """Return the step of one stage, or all steps; raise UserError for an unknown stage."""
+    known = [step.stage.name for step in steps]
+    if stage is not None and stage not in known:
+        raise UserError(f"`{stage}`: this recipe has no such step; it has {quote(known)}")
+    return [step for step in steps if stage in (None, step.stage.name)]
+
+
+def find_earlier(step: PlannedStep, store: Store) -> Nearest | None:
+    """Return what the plan compares a step with; for a step that is done, the nearest record older than its own."""
     if step.verdict != "done":
         return step.nearest
-    records = store.records(step.stage.name)
+    records = store.records.list(step.stage.name)
     made = next((record.created for record in records if record.key == step.key), math.inf)
     return find_nearest(step.pre_image, [record for record in records if record.created < made])
 
 
-def say_before(step: PlannedStep, nearest: Nearest | None) -> str:
+def introduce(step: PlannedStep, nearest: Nearest | None) -> str:
+    """Return the end of a step's line, above its differences."""
     if step.verdict == "may run" or step.is_evicted:
         return step.reason
     if nearest is None and not step.block:
-        return "not built before" if step.verdict == "will run" else "made once, and nothing before it"
+        return "not built before" if step.verdict == "will run" else "built once; there is no earlier build"
     if nearest is None:
         return step.reason
     made = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(nearest.record.created))
+    against = f"compared with the build of {made}:"
     if step.block:
-        return f"{step.reason}; beside what was made {made}:" if nearest.differences else step.reason
-    return f"beside what was made {made}:" if nearest.differences else f"as it was made {made}: {step.reason}"
+        return f"{step.reason}; {against}" if nearest.differences else step.reason
+    return against if nearest.differences else f"the same as the build of {made}: {step.reason}"
 
 
 def tabulate(stage: Stage, nearest: Nearest, loaded: LoadedRecipe, store: Store) -> Iterator[Row]:
-    """A row for each value, file, tool and module."""
+    """Yield a row for each value, input, file, tool and module that differs."""
     for difference in nearest.differences:
         if difference.path[0] != "code":
-            yield name_value(stage, difference), *say_change(stage, difference, loaded)
+            yield name_value(stage, difference), *format_change(stage, difference, loaded)
             if difference.path[0] == "inputs":
-                yield from ((f"  {file}", "", "") for file in list_files(difference, store.memo))
+                yield from ((f"  {file}", "", "") for file in list_files(difference, store.stat_cache))
     yield from ((f"gpt2forge's own code: {module}", "", "") for module in list_modules(nearest.differences))
 
 
@@ -92,7 +112,8 @@ def name_value(stage: Stage, difference: Difference) -> str:
     return f"{ORIGINS.get(part, part)} {name}".rstrip()
 
 
-def say_change(stage: Stage, difference: Difference, loaded: LoadedRecipe) -> tuple[str, str]:
+def format_change(stage: Stage, difference: Difference, loaded: LoadedRecipe) -> tuple[str, str]:
+    """Return the change of a value and the place that sets it."""
     part, *rest = difference.path
     if part == "inputs":
         return "changed", ""
@@ -102,13 +123,12 @@ def say_change(stage: Stage, difference: Difference, loaded: LoadedRecipe) -> tu
 
 
 def find_origin(loaded: LoadedRecipe, keys: Sequence[str]) -> str:
-    """Where a value was said; "the default" where no file says it."""
+    """Return the place that sets a value; "the default" if no file does."""
     said = loaded.document.find(keys)
     return "the default" if said is None else str(said.place)
 
 
-def describe(step: PlannedStep, nearest: Nearest | None, loaded: LoadedRecipe, store: Store) -> dict[str, Any]:
-    """A step as JSON."""
-    rows = list(tabulate(step.stage, nearest, loaded, store)) if nearest else []
-    names = ("what", "change", "origin")
-    return {**step.to_json(), "differences": [dict(zip(names, row, strict=True)) for row in rows]}
+def describe(step: PlannedStep, nearest: Nearest | None, loaded: LoadedRecipe, store: Store) -> list[dict[str, Any]]:
+    """Return the differences of a step as JSON objects."""
+    rows = tabulate(step.stage, nearest, loaded=loaded, store=store) if nearest else ()
+    return [dict(zip(("what", "change", "origin"), row, strict=True)) for row in rows]

@@ -1,15 +1,15 @@
-"""What happens in a run, as it happens: the events that an executor emits and a console shows.
+"""The events of the steps of a run, which the executor emits and a console shows.
 
 `recipe` is the name of the recipe whose step it is; a step that several share is made for the first of them.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from gpt2forge.executor.outcome import Outcome
-from gpt2forge.stages.throttle import Pace
+from gpt2forge.stages.throttle import Throttle
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class StepWaiting:
 
 @dataclass(frozen=True)
 class StepAdvanced:
-    """How far a step is: `done` of `total` units; `rate` in units a second, `seconds_left` None while unknown."""
+    """A step has done `done` of `total` units, at `rate` units a second; `seconds_left` is None while unknown."""
 
     stage: str
     done: int
@@ -54,7 +54,7 @@ class StepAdvanced:
 
 @dataclass(frozen=True)
 class StepFinished:
-    """A step has come out."""
+    """A step has its outcome."""
 
     outcome: Outcome
     recipe: str
@@ -63,17 +63,7 @@ class StepFinished:
         return {"event": "step_finished", "recipe": self.recipe, **self.outcome.to_json()}
 
 
-@dataclass(frozen=True)
-class RunFinished:
-    """The last event of a run."""
-
-    report: Mapping[str, Any]
-
-    def to_json(self) -> dict[str, Any]:
-        return {"event": "run_finished", "report": self.report}
-
-
-Event = StepStarted | StepWaiting | StepAdvanced | StepFinished | RunFinished
+Event = StepStarted | StepWaiting | StepAdvanced | StepFinished
 Emit = Callable[[Event], None]
 
 
@@ -85,10 +75,10 @@ class Meter:
     emit: Emit
     recipe: str = ""
     started: float = field(default_factory=time.monotonic)
-    pace: Pace = field(default_factory=lambda: Pace(per_second=10))
+    throttle: Throttle = field(default_factory=lambda: Throttle(per_second=10))
 
     def advance(self, done: int, total: int, unit: str) -> None:
-        if not self.pace.is_due(done, total):
+        if not self.throttle.is_due(done, total):
             return
         taken = time.monotonic() - self.started
         rate = done / taken if taken > 0 else 0.0

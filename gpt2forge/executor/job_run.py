@@ -1,82 +1,104 @@
-"""A job on its way through a run: what has come out of it, and which of its stages could go on."""
+"""One job in a run: its plan, what has come out so far, and which stages could go on."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from gpt2forge.executor.outcome import Outcome
-from gpt2forge.executor.step import Look, Step
 from gpt2forge.plan.blocked import Block
 from gpt2forge.plan.job import Job
+from gpt2forge.plan.plan import Plan, PlannedStep
 from gpt2forge.stages.stage import Stage
 
 
-def allow(what: object) -> None:
-    """Judges nothing."""
+class Checks(Protocol):
+    """The conditions of a job beyond its steps. Each method may end the job by raising an error."""
+
+    def check_step(self, step: PlannedStep) -> None:
+        """Check a step before it runs or is reused."""
+
+    def check_outcome(self, outcome: Outcome) -> None:
+        """Check the outcome of a step."""
+
+    def finish(self, job_run: "JobRun") -> None:
+        """Act on a job of which every step has an outcome."""
+
+
+class NoChecks:
+    """Allows everything."""
+
+    def check_step(self, step: PlannedStep) -> None: ...
+
+    def check_outcome(self, outcome: Outcome) -> None: ...
+
+    def finish(self, job_run: "JobRun") -> None: ...
 
 
 @dataclass
-class Track:
-    """`admit` looks at each step before it is made, `judge` at each outcome, and both may end the job by an error.
-    `finish` is called when every step has come out.
+class JobRun:
+    """A job in a run. `until` names the last stage that is wanted.
 
-    `blocked` are the stages that cannot run here, by name: they end the job by an error when all others have come out.
-    `until` names the last stage that is wanted, `evicted` the stages whose artifacts need not be there. `sources` are
-    the digests of what no step made, by kind, `looks` what it was before it was read.
+    `outcomes_by_stage` and `blocked` fill while the run goes on, by name of stage; `claimed` are the stages that the
+    scheduler has taken up. Blocked stages end the job by an error when all others have come out.
     """
 
-    job: Job
-    judge: Callable[[Outcome], None] = allow
-    admit: Callable[[Step], None] = allow
-    finish: Callable[["Track"], None] = lambda track: None
+    plan: Plan
+    checks: Checks = field(default_factory=NoChecks)
     until: str | None = None
-    evicted: frozenset[str] = frozenset()
-    sources: dict[str, str] = field(default_factory=dict)
-    looks: dict[str, Look] = field(default_factory=dict)
-    found: dict[str, Outcome] = field(default_factory=dict)
-    claimed: set[str] = field(default_factory=set)
+    outcomes_by_stage: dict[str, Outcome] = field(default_factory=dict)
     blocked: dict[str, Block] = field(default_factory=dict)
+    claimed: set[str] = field(default_factory=set)
     error: BaseException | None = None
 
     @property
+    def job(self) -> Job:
+        return self.plan.job
+
+    @property
     def stages(self) -> tuple[Stage, ...]:
-        """Those that this run reaches."""
-        names = [stage.name for stage in self.job.stages]
-        return self.job.stages if self.until is None else self.job.stages[: names.index(self.until) + 1]
+        """The stages that this run reaches."""
+        return self.job.list_until(self.until)
 
     @property
     def is_whole(self) -> bool:
-        """Tell whether every stage has an outcome or is blocked."""
-        return all(stage.name in self.found or stage.name in self.blocked for stage in self.stages)
+        """Return whether every stage has an outcome or is blocked."""
+        return all(stage.name in self.outcomes_by_stage or stage.name in self.blocked for stage in self.stages)
 
     @property
     def is_open(self) -> bool:
-        """Whether there is more to do."""
+        """Return whether there is more to do."""
         return self.error is None and not self.is_whole
 
     @property
+    def ended_well(self) -> bool:
+        return self.error is None and self.is_whole
+
+    @property
     def outcomes(self) -> list[Outcome]:
-        """What has come out so far, in the order of the stages."""
-        return [self.found[stage.name] for stage in self.job.all_stages if stage.name in self.found]
+        """The outcomes so far, in the order of the stages."""
+        found = self.outcomes_by_stage
+        return [found[stage.name] for stage in self.job.all_stages if stage.name in found]
 
     def list_startable(self) -> Iterator[Stage]:
-        """The stages whose inputs are there, or will never be there, and that nobody has taken in hand."""
+        """List the stages whose inputs are made, or never will be, and that the scheduler has not taken up."""
         for stage in self.stages if self.error is None else ():
-            is_ready = all(maker.name in self.found for maker in self.list_makers(stage))
-            if stage.name not in self.claimed and (is_ready or self.is_behind_block(stage)):
+            makers = self.list_makers(stage)
+            is_ready = all(maker.name in self.outcomes_by_stage for maker in makers)
+            is_behind_block = any(maker.name in self.blocked for maker in makers)
+            if stage.name not in self.claimed and (is_ready or is_behind_block):
                 yield stage
 
-    def is_behind_block(self, stage: Stage) -> bool:
-        """Tell whether a stage reads the artifact of a blocked one."""
-        return any(maker.name in self.blocked for maker in self.list_makers(stage))
-
     def list_makers(self, stage: Stage) -> list[Stage]:
-        """The stages that make what a stage reads."""
+        """List the stages that make the inputs of a stage."""
         return [maker for kind in stage.reads if (maker := self.job.find_maker(stage, kind))]
 
     def list_inputs(self, stage: Stage) -> dict[str, str]:
-        """The digests of what a stage reads, by kind."""
-        makers = {kind: self.job.find_maker(stage, kind) for kind in stage.reads}
-        return {
-            kind: self.sources[kind] if maker is None else str(self.found[maker.name].digest)
-            for kind, maker in makers.items()
-        }
+        """Return the digests of a stage's inputs by kind, without those that cannot be made."""
+        inputs: dict[str, str] = {}
+        for kind in stage.reads:
+            maker = self.job.find_maker(stage, kind)
+            if maker is None:
+                inputs[kind] = self.plan.sources[kind]
+            elif maker.name in self.outcomes_by_stage:
+                inputs[kind] = str(self.outcomes_by_stage[maker.name].digest)
+        return inputs

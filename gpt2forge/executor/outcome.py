@@ -1,4 +1,4 @@
-"""What became of one step of a run."""
+"""The outcome of one step of a run."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -9,7 +9,7 @@ Kind = Literal["built", "reused", "failed", "skipped"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """`seconds` and `peak_memory_bytes` are what making the step took, now or (reused) when it was made."""
+    """The outcome of a step. `seconds` and `peak_memory_bytes` are those of making it, now or (reused) earlier."""
 
     stage: str
     outcome: Kind
@@ -21,7 +21,7 @@ class Outcome:
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """The step as a report has it; metrics have their own places there."""
+        """Return the step as a report has it; metrics have their own places there."""
         values = asdict(self)
         del values["metrics"]
         return values

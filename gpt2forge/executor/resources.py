@@ -1,4 +1,4 @@
-"""How much of the machine a run may take."""
+"""The part of the machine that a run may use."""
 
 import os
 from dataclasses import dataclass
@@ -12,10 +12,10 @@ UNBOUND = 1 << 60  # a limit above this is none
 
 
 @dataclass(frozen=True)
-class Means:
-    """Steps that run at once: how many, and bytes of anonymous memory that they take together.
+class Resources:
+    """How many steps may run at once, and how much anonymous memory (bytes) they may use together.
 
-    A step that needs more than that all the same runs, alone.
+    A step that needs more than that runs alone.
     """
 
     jobs: int
@@ -27,7 +27,7 @@ def count_processors() -> int:
 
 
 def find_memory() -> int:
-    """Bytes that this process and its children may have: of the machine, or of the control groups they are in.
+    """Return the bytes that this process and its children may use, by the machine and by its control groups.
 
     https://docs.kernel.org/admin-guide/cgroup-v2.html#memory
     """
@@ -36,7 +36,7 @@ def find_memory() -> int:
 
 
 def list_groups() -> list[Path]:
-    """The folder of this process's control group and those above it."""
+    """List the folder of this process's control group and those above it."""
     try:
         name = GROUP.read_text().partition("0::/")[2].partition("\n")[0]
     except OSError:

@@ -16,207 +16,223 @@
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from gpt2forge.executor.events import Emit, StepFinished
-from gpt2forge.executor.job_run import Track
+from gpt2forge.executor.events import Emit, Event, StepFinished
+from gpt2forge.executor.job_run import JobRun
 from gpt2forge.executor.outcome import Outcome
-from gpt2forge.executor.resources import Means
-from gpt2forge.executor.step import Errand, Step, carry_out, make_errand, make_step, tell
-from gpt2forge.plan.blocked import StepsBlocked, find_block
-from gpt2forge.plan.tools import Versions, find_versions
+from gpt2forge.executor.resources import Resources
+from gpt2forge.executor.step import Task, make_outcome, run_task
+from gpt2forge.plan.blocked import StepsBlocked
+from gpt2forge.plan.plan import PlannedStep
 from gpt2forge.stages.stage import Stage
 from gpt2forge.store.records import Record
 from gpt2forge.store.store import Store
 
 
 @dataclass
-class Task:
-    """A step that is to be made, or is being made, and the jobs that it belongs to."""
+class Entry:
+    """A task, and the jobs whose step it is; the first of them counts as the one that builds it."""
 
-    errand: Errand
-    tracks: list[Track]
+    task: Task
+    job_runs: list[JobRun] = field(default_factory=list)
     is_running: bool = False
 
     @property
     def stage(self) -> Stage:
-        return self.errand.step.stage
+        return self.task.stage
 
     @property
     def is_wanted(self) -> bool:
-        return self.is_running or any(track.is_open for track in self.tracks)
+        return self.is_running or any(job_run.is_open for job_run in self.job_runs)
 
 
-def rank(task: Task) -> tuple[bool, bool]:
-    """The lower goes first, by rule 3."""
-    return task.stage.alone, task.stage.takes_all
+def rank(entry: Entry) -> tuple[bool, bool]:
+    """Order entries by rule 3; the lower goes first."""
+    return entry.stage.alone, entry.stage.takes_all
 
 
-def find_record(track: Track, step: Step) -> Record | None:
-    """What is made already; its artifact may be gone where the plan of the job needs it no more."""
-    return step.find() or (step.find_evicted() if step.stage.name in track.evicted else None)
-
-
-class Schedule:
-    """The state of a run; the lanes that work on it share it under one lock."""
+class Scheduler:
+    """The state of a run. The lanes that work on it share it under one lock."""
 
     def __init__(
-        self, tracks: Sequence[Track], store: Store, emit: Emit, means: Means, rerun: str | None, keep_going: bool
+        self,
+        job_runs: Sequence[JobRun],
+        *,
+        store: Store,
+        emit: Emit,
+        resources: Resources,
+        rerun: str | None,
+        keep_going: bool,
     ) -> None:
-        self.tracks, self.store, self.means = tracks, store, means
-        self.tell, self.rerun, self.keep_going = emit, rerun, keep_going
-        self.tasks: dict[str, Task] = {}
+        self.job_runs, self.store, self.resources = job_runs, store, resources
+        self.listener, self.rerun, self.keep_going = emit, rerun, keep_going
+        self.entries: dict[str, Entry] = {}
         self.made: set[str] = set()
         self.lanes = 0
         self.is_ending = False
         self.stop = threading.Event()
         self.changed = threading.Condition(threading.RLock())
 
-    def emit(self, event: object) -> None:
-        """One event after the other, whichever lane it comes from."""
+    def emit(self, event: Event) -> None:
+        """Pass on one event after the other, whichever lane it comes from."""
         with self.changed:
-            self.tell(event)  # type: ignore[arg-type]
+            self.listener(event)
 
     def work(self) -> None:
-        """A lane: makes one step after the other, until there is none left."""
+        """Run one task after the other, as a lane, until none is left."""
         with self.changed:
             self.lanes += 1
         try:
-            while task := self.take():
-                self.bring_about(task)
+            while entry := self.take():
+                self.run_entry(entry)
         finally:
             with self.changed:
                 self.lanes -= 1
                 self.changed.notify_all()
 
-    def take(self) -> Task | None:
-        """The next step to make; waits until there is one that fits, None when nothing is left."""
+    def take(self) -> Entry | None:
+        """Return the next entry to run, waiting until one fits; None when nothing is left."""
         with self.changed:
-            while not self.is_ending and self.tasks:
-                task = self.choose()
-                if task:
-                    task.is_running = True
-                    return task
+            while not self.is_ending and self.entries:
+                entry = self.choose()
+                if entry:
+                    entry.is_running = True
+                    return entry
                 self.changed.wait()
             return None
 
-    def choose(self) -> Task | None:
-        """By rule 3; else first come, first served."""
-        waiting = [task for task in self.tasks.values() if not task.is_running]
-        return next((task for task in sorted(waiting, key=rank) if self.fits(task)), None)
+    def choose(self) -> Entry | None:
+        """Choose by rule 3; of equals, the first that came."""
+        waiting = [entry for entry in self.entries.values() if not entry.is_running]
+        return next((entry for entry in sorted(waiting, key=rank) if self.fits(entry)), None)
 
-    def fits(self, task: Task) -> bool:
-        running = [other for other in self.tasks.values() if other.is_running]
+    def fits(self, entry: Entry) -> bool:
+        running = [other for other in self.entries.values() if other.is_running]
         if not running:
             return True
-        if any(each.stage.takes_all for each in (task, *running)):
+        if any(each.stage.takes_all for each in (entry, *running)):
             return False
-        return sum(each.errand.estimate.memory for each in (task, *running)) <= self.means.memory
+        return sum(each.task.memory for each in (entry, *running)) <= self.resources.memory
 
-    def bring_about(self, task: Task) -> None:
-        """Make a step, and go on from there; whatever goes wrong is the end of its jobs, not of the lane."""
-        step, began = task.errand.step, time.monotonic()
-        try:
-            outcome, error = carry_out(task.errand, self.emit, self.stop), None
-        except BaseException as caught:
-            seconds = round(time.monotonic() - began, 3)
-            why = "interrupted" if isinstance(caught, KeyboardInterrupt) else task.errand.reason
-            outcome, error = Outcome(step.stage.name, "failed", why, step.key, seconds=seconds), caught
+    def run_entry(self, entry: Entry) -> None:
+        """Run a task and go on from there. An error ends the jobs of the task, not the lane."""
+        outcome, error = self.try_task(entry.task)
         with self.changed:
-            del self.tasks[step.key]
-            self.made.add(step.key)
-            for track in task.tracks:
-                self.come_out(track, outcome, error)
+            del self.entries[entry.task.key]
+            self.made.add(entry.task.key)
+            for job_run in entry.job_runs:
+                self.record_outcome(job_run, outcome, error)
                 if outcome.outcome == "built":
                     outcome = replace(outcome, outcome="reused", reason="")
             self.advance()
             self.changed.notify_all()
 
-    def come_out(self, track: Track, outcome: Outcome, error: BaseException | None = None) -> None:
-        """Note what became of a step in one of its jobs, and judge it."""
-        track.found[outcome.stage] = outcome
-        self.emit(StepFinished(outcome, track.job.name))
-        if track.error is not None:
+    def try_task(self, task: Task) -> tuple[Outcome, BaseException | None]:
+        """Run a task; return its outcome and the error that ended it."""
+        began = time.monotonic()
+        try:
+            return run_task(task, self.emit, self.stop), None
+        except BaseException as error:
+            reason = "interrupted" if isinstance(error, KeyboardInterrupt) else task.reason
+            seconds = round(time.monotonic() - began, 3)
+            return Outcome(stage=task.stage.name, outcome="failed", reason=reason, key=task.key, seconds=seconds), error
+
+    def record_outcome(self, job_run: JobRun, outcome: Outcome, error: BaseException | None = None) -> None:
+        """Note the outcome of a step in one of its jobs, and check it."""
+        job_run.outcomes_by_stage[outcome.stage] = outcome
+        self.emit(StepFinished(outcome, job_run.job.name))
+        if job_run.error is not None:
             return
         try:
             if error is not None:
                 raise error
-            track.judge(outcome)
-            self.finish(track)
+            job_run.checks.check_outcome(outcome)
+            self.finish(job_run)
         except BaseException as caught:
-            self.fail(track, caught)
+            self.fail(job_run, caught)
 
-    def finish(self, track: Track) -> None:
-        """End a job of which every step has come out or is blocked, by rule 5."""
-        if track.error is not None or not track.is_whole:
+    def finish(self, job_run: JobRun) -> None:
+        """End a job of which every step has an outcome or is blocked, by rule 5."""
+        if job_run.error is not None or not job_run.is_whole:
             return
-        blocks = [track.blocked[stage.name] for stage in track.stages if stage.name in track.blocked]
+        blocks = [job_run.blocked[stage.name] for stage in job_run.stages if stage.name in job_run.blocked]
         for block in blocks:
-            self.leave_out(track, block.stage, block.reason)
-        for stage in track.job.skipped if track.until is None else ():
-            self.leave_out(track, stage, "asked for by `--skip`")
+            self.skip(job_run, block.stage, block.reason)
+        for stage in job_run.job.skipped if job_run.until is None else ():
+            self.skip(job_run, stage, "asked for by `--skip`")
         if blocks:
-            can_skip = track.until is None and self.rerun not in track.blocked
-            track.error = StepsBlocked(track.job, blocks, can_skip)
+            can_skip = job_run.until is None and self.rerun not in job_run.blocked
+            job_run.error = StepsBlocked(job_run.job, blocks, can_skip)
         else:
-            track.finish(track)
+            job_run.checks.finish(job_run)
 
-    def leave_out(self, track: Track, stage: Stage, reason: str) -> None:
-        track.found[stage.name] = Outcome(stage.name, "skipped", reason)
-        self.emit(StepFinished(track.found[stage.name], track.job.name))
+    def skip(self, job_run: JobRun, stage: Stage, reason: str) -> None:
+        outcome = Outcome(stage=stage.name, outcome="skipped", reason=reason)
+        job_run.outcomes_by_stage[stage.name] = outcome
+        self.emit(StepFinished(outcome, job_run.job.name))
 
-    def fail(self, track: Track, error: BaseException) -> None:
-        """By rule 4."""
-        track.error = track.error or error
+    def fail(self, job_run: JobRun, error: BaseException) -> None:
+        """End a job by rule 4."""
+        job_run.error = job_run.error or error
         self.is_ending = self.is_ending or not self.keep_going or not isinstance(error, Exception)
-        self.tasks = {key: task for key, task in self.tasks.items() if task.is_wanted}
+        self.entries = {key: entry for key, entry in self.entries.items() if entry.is_wanted}
 
     def advance(self) -> None:
-        """Look up every step that could go on, by rules 1 and 2, until none is left that comes out at once."""
+        """Take up every step that could go on, by rules 1 and 2, until none is left that comes out at once."""
         with self.changed:
-            while found := [(track, stage) for track in self.tracks for stage in track.list_startable()]:
-                for track, stage in found:
-                    self.look_up(track, stage)
+            while found := [(job_run, stage) for job_run in self.job_runs for stage in job_run.list_startable()]:
+                for job_run, stage in found:
+                    self.take_up(job_run, stage)
 
-    def look_up(self, track: Track, stage: Stage) -> None:
-        track.claimed.add(stage.name)
+    def take_up(self, job_run: JobRun, stage: Stage) -> None:
+        """Complete the planned step of a stage; reuse its artifact, or make it a task."""
+        job_run.claimed.add(stage.name)
         try:
-            if track.is_behind_block(stage):
-                self.check_block(track, stage, find_versions(stage))
-                return
             is_rerun = stage.name == self.rerun
-            step = make_step(track.job, stage, self.store, track.list_inputs(stage), track.looks, is_rerun)
-            if self.check_block(track, stage, step.versions):
+            step = job_run.plan.resolve(
+                stage,
+                made=job_run.list_inputs(stage),
+                blocked=job_run.blocked,
+                store=self.store,
+                is_rerun=is_rerun,
+            )
+            if step.block:
+                job_run.blocked[stage.name] = step.block
+                self.finish(job_run)
                 return
-            track.admit(step)
-            task = self.tasks.get(step.key)
-            again = is_rerun and step.key not in self.made
-            record = None if again or task else find_record(track, step)
-            if record:
-                self.come_out(track, tell(record, "reused", step.kept.reason if step.kept else ""))
-            elif task:
-                task.tracks.append(track)
-            else:
-                self.tasks[step.key] = Task(make_errand(step, again), [track])
+            job_run.checks.check_step(step)
+            self.reuse_or_add(job_run, step, is_rerun)
         except Exception as error:
-            self.fail(track, error)
+            self.fail(job_run, error)
 
-    def check_block(self, track: Track, stage: Stage, versions: Versions) -> bool:
-        """Note a stage that cannot run, by rule 5; return whether it is one."""
-        block = find_block(track.job, stage, versions, track.blocked)
-        if block:
-            track.blocked[stage.name] = block
-            self.finish(track)
-        return block is not None
+    def reuse_or_add(self, job_run: JobRun, step: PlannedStep, is_rerun: bool) -> None:
+        key = str(step.key)
+        entry = self.entries.get(key)
+        is_forced = is_rerun and key not in self.made
+        record = None if is_forced or entry else self.find_record(step)
+        if record:
+            reason = step.kept.reason if step.kept else ""
+            self.record_outcome(job_run, make_outcome(record, "reused", reason))
+        elif entry:
+            entry.job_runs.append(job_run)
+        else:
+            task = Task(step, job_run.plan, self.store, is_rerun=is_forced)
+            self.entries[key] = Entry(task, [job_run])
+
+    def find_record(self, step: PlannedStep) -> Record | None:
+        """Return the record of a step that is made. Its artifact may be removed where the plan reads it no more."""
+        name, key = step.stage.name, str(step.key)
+        return self.store.find(name, key) or (self.store.find_evicted(name, key) if step.is_evicted else None)
 
     def give_up(self, error: BaseException) -> None:
-        """End what runs, wait until it has, and leave no job open."""
+        """Stop what runs, wait until it has ended, and leave no job open."""
         self.stop.set()
         with self.changed:
             self.is_ending = True
             self.changed.notify_all()
             while self.lanes:
                 self.changed.wait()
-            for track in self.tracks:
-                if track.is_open:
-                    self.fail(track, error)
+            for job_run in self.job_runs:
+                if job_run.is_open:
+                    self.fail(job_run, error)

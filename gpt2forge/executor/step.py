@@ -1,4 +1,4 @@
-"""One step of a run: how it is looked up, and how it is made, checked in and recorded."""
+"""Runs one step: the stage in its worker process, the artifact into the store, the record last."""
 
 import shutil
 import time
@@ -13,221 +13,205 @@ from gpt2forge.errors import UserError
 from gpt2forge.executor.events import Emit, Meter, StepStarted, StepWaiting
 from gpt2forge.executor.machine_lock import hold_machine
 from gpt2forge.executor.outcome import Outcome
-from gpt2forge.executor.worker_process import Ended, run_worker
-from gpt2forge.plan.equivalents import Kept, find_kept, revise
-from gpt2forge.plan.estimate import Estimate, estimate, measure_inputs
+from gpt2forge.executor.worker_process import WorkerResult, run_worker
+from gpt2forge.plan.equivalents import Kept
 from gpt2forge.plan.job import Job
-from gpt2forge.plan.key import make_key, make_pre_image
-from gpt2forge.plan.reason import THROWN_AWAY, Nearest, explain, find_nearest
-from gpt2forge.plan.tools import Versions
+from gpt2forge.plan.key import make_basis
+from gpt2forge.plan.plan import Plan, PlannedStep, measure_input
 from gpt2forge.stages.provenance import add_story
 from gpt2forge.stages.stage import Stage
 from gpt2forge.store.atomic import remove_tree
 from gpt2forge.store.records import Record
-from gpt2forge.store.stat_cache import Identity
 from gpt2forge.store.store import Store
 
-Look = Mapping[Path, Identity]
-
 
 @dataclass(frozen=True)
-class Step:
-    """A stage in a run, with all that decides what it makes; `inputs` are digests by kind.
+class Task:
+    """A step that must run, of a plan, with the store that takes its artifact.
 
-    `looks` are what the sources among them were before their digests were made.
-    `kept` is what an earlier version made, and stands for what this one would make.
+    `is_rerun`: it runs even if its artifact is there.
     """
 
-    job: Job
-    stage: Stage
+    step: PlannedStep
+    plan: Plan
     store: Store
-    inputs: Mapping[str, str]
-    pre_image: Mapping[str, Any]
-    key: str
-    looks: Mapping[str, Look]
-    kept: Kept | None = None
+    is_rerun: bool = False
 
     @property
-    def versions(self) -> Versions:
-        """The tools that it needs; none where it keeps what an earlier version made."""
-        return {} if self.kept else dict(self.pre_image["tools"])
+    def stage(self) -> Stage:
+        return self.step.stage
 
-    def find(self) -> Record | None:
-        """What it made earlier, if that is there and whole."""
-        return self.store.find(self.stage.name, self.key)
+    @property
+    def job(self) -> Job:
+        return self.plan.job
 
-    def find_evicted(self) -> Record | None:
-        """What it made earlier, if that was thrown away to make room."""
-        return self.store.find_evicted(self.stage.name, self.key)
+    @property
+    def key(self) -> str:
+        assert self.step.key is not None, f"{self.stage.name} runs before its inputs are made"
+        return self.step.key
 
+    @property
+    def inputs(self) -> Mapping[str, str]:
+        """Digests by kind."""
+        return {kind: str(digest) for kind, digest in self.step.inputs.items()}
 
-@dataclass(frozen=True)
-class Errand:
-    """A step that must be made: why, and what that will take. `again`: even if it is there."""
+    @property
+    def reason(self) -> str:
+        return "asked for by `--rerun`" if self.is_rerun else self.step.reason
 
-    step: Step
-    reason: str
-    estimate: Estimate
-    again: bool = False
-
-
-def make_step(
-    job: Job, stage: Stage, store: Store, inputs: Mapping[str, str], looks: Mapping[str, Look], is_rerun: bool = False
-) -> Step:
-    """Look up what a stage would make. A step that is rerun keeps nothing that an earlier version made."""
-    pre_image: Mapping[str, Any] = make_pre_image(job, stage, inputs, store.memo)
-    kept = None if is_rerun else find_kept(job, stage, pre_image, store)
-    if kept:
-        pre_image = revise(stage, pre_image, kept)
-    return Step(job, stage, store, inputs, pre_image, make_key(pre_image), looks, kept)
+    @property
+    def memory(self) -> int:
+        """Bytes of anonymous memory that the step is expected to use."""
+        return self.step.estimate.memory if self.step.estimate else 0
 
 
-def make_errand(step: Step, again: bool) -> Errand:
-    """Raises what reading the store raises."""
-    nearest = find_nearest(step.pre_image, step.store.records(step.stage.name))
-    reason = explain_step(step, nearest, again)
-    read = measure_inputs(step.job, step.store, step.inputs)
-    return Errand(step, reason, estimate(step.job, step.stage, nearest, read), again)
+def run_task(task: Task, emit: Emit, stop: Event) -> Outcome:
+    """Run a step, unless another build has run it meanwhile.
 
-
-def explain_step(step: Step, nearest: Nearest | None, again: bool) -> str:
-    if again:
-        return "asked for by `--rerun`"
-    if step.find_evicted():
-        return THROWN_AWAY
-    return step.kept.reason if step.kept else explain(step.stage, nearest, step.store.memo)
-
-
-def check_inputs(step: Step) -> None:
-    """Raises UserError where something to read is not there: it went after the plan was made."""
-    for kind, digest in step.inputs.items():
-        if kind not in step.job.sources and not step.store.folder(digest).is_dir():
-            raise UserError(f"{step.store.folder(digest)}: is gone, and `{step.stage.name}` reads it; build again")
-
-
-def carry_out(errand: Errand, emit: Emit, stop: Event) -> Outcome:
-    """Make a step, unless another build has made it meanwhile. Raises what ended it; KeyboardInterrupt on `stop`."""
-    step = errand.step
-    name = step.stage.name
-    check_inputs(step)
-    waits = Waiting(lambda: emit(StepWaiting(name, "another build that is making it", step.job.name)), stop)
-    with step.store.lock(step.key, waits) as lock:
-        record = None if errand.again else step.find()
+    Raises the error that ended it; KeyboardInterrupt when `stop` is set.
+    """
+    check_inputs(task)
+    name = task.stage.name
+    waiting = Waiting(lambda: emit(StepWaiting(name, "another build that is making it", task.job.name)), stop)
+    with task.store.lock(task.key, waiting) as lock:
+        record = None if task.is_rerun else task.store.find(name, task.key)
         if record:
-            return tell(record, "reused", "")
-        with take_machine(step, emit, stop) as machine:
-            emit(StepStarted(name, errand.reason, step.job.name))
-            return tell(make(step, (lock, *machine), emit, stop), "built", errand.reason)
+            return make_outcome(record, "reused", "")
+        with take_machine(task, emit, stop) as machine:
+            emit(StepStarted(name, task.reason, task.job.name))
+            task.store.clear_damaged(name, task.key)
+            return make_outcome(make_artifact(task, (lock, *machine), emit, stop), "built", task.reason)
+
+
+def check_inputs(task: Task) -> None:
+    """Raise UserError where an artifact to read was removed after the plan was made."""
+    for kind, digest in task.inputs.items():
+        folder = task.store.artifacts.folder(digest)
+        if kind not in task.job.sources and not folder.is_dir():
+            raise UserError(f"{folder}: is gone, and `{task.stage.name}` reads it; build again")
 
 
 @dataclass
 class Waiting:
-    """Called again and again while something is waited for: says so once, and ends it when the run is given up."""
+    """Called again and again while the executor waits: reports it once, and raises when the run is given up."""
 
-    say: Callable[[], None]
+    report: Callable[[], None]
     stop: Event
-    has_said: bool = False
+    has_reported: bool = False
 
     def __call__(self) -> None:
         if self.stop.is_set():
             raise KeyboardInterrupt
-        if not self.has_said:
-            self.has_said = True
-            self.say()
+        if not self.has_reported:
+            self.has_reported = True
+            self.report()
 
 
 @contextmanager
-def take_machine(step: Step, emit: Emit, stop: Event) -> Iterator[tuple[int, ...]]:
-    """Wait until nothing else here runs that must be alone, if this must be; gives what holds the machine."""
-    if not step.stage.alone:
+def take_machine(task: Task, emit: Emit, stop: Event) -> Iterator[tuple[int, ...]]:
+    """Wait until no other measurement runs on this machine, where the stage must be alone; yield what holds it."""
+    if not task.stage.alone:
         yield ()
         return
-    said = StepWaiting(step.stage.name, "another measurement on this machine", step.job.name)
-    with hold_machine(Waiting(lambda: emit(said), stop)) as descriptor:
+    event = StepWaiting(task.stage.name, "another measurement on this machine", task.job.name)
+    with hold_machine(Waiting(lambda: emit(event), stop)) as descriptor:
         yield (descriptor,)
 
 
-def tell(record: Record, outcome: Literal["built", "reused"], reason: str) -> Outcome:
+def make_outcome(record: Record, outcome: Literal["built", "reused"], reason: str) -> Outcome:
     return Outcome(
-        record.stage,
-        outcome,
-        reason,
-        record.key,
-        record.digest,
-        record.seconds,
-        record.peak_memory_bytes,
-        record.metrics,
+        stage=record.stage,
+        outcome=outcome,
+        reason=reason,
+        key=record.key,
+        digest=record.digest,
+        seconds=record.seconds,
+        peak_memory_bytes=record.peak_memory_bytes,
+        metrics=record.metrics,
     )
 
 
-def make(step: Step, locks: tuple[int, ...], emit: Emit, stop: Event) -> Record:
-    """Run the stage in its own process, take its folder into the store, write the record last."""
-    started = time.monotonic()
-    out = step.store.make_room(step.key)
+def make_artifact(task: Task, locks: tuple[int, ...], emit: Emit, stop: Event) -> Record:
+    """Run the stage in its own process, move its folder into the store, write the record last."""
+    store, step, started = task.store, task.step, time.monotonic()
+    out = store.make_workspace(task.key)
     try:
-        ended = copy_kept(step, step.kept, out) if step.kept else run(step, locks, out, emit, stop)
-        check_sources(step)
-        digest = step.store.commit(out, ended.written)
+        result = copy_kept(task, step.kept, out) if step.kept else run_stage(task, locks, out, emit, stop)
+        check_sources(task)
+        check_code(task)
+        digest = store.artifacts.commit(out, result.written)
     finally:
         with suppress(OSError):
             remove_tree(out)
     record = Record(
-        step.key,
-        step.stage.name,
-        step.pre_image,
-        digest,
-        ended.metrics,
-        round(time.monotonic() - started, 3),
-        ended.peak_memory_bytes,
-        time.time(),
-        measure_inputs(step.job, step.store, step.inputs),
-        step.store.measure(digest),
+        key=task.key,
+        stage=task.stage.name,
+        pre_image=step.pre_image,
+        digest=digest,
+        metrics=result.metrics,
+        seconds=round(time.monotonic() - started, 3),
+        peak_memory_bytes=result.peak_memory_bytes,
+        created=time.time(),
+        bytes_read=sum(measure_input(task.job, store, kind, digest) for kind, digest in task.inputs.items()),
+        bytes_written=store.artifacts.measure(digest),
     )
-    step.store.write_record(record)
+    store.records.write(record)
     return record
 
 
-def run(step: Step, locks: tuple[int, ...], out: Path, emit: Emit, stop: Event) -> Ended:
-    log = step.store.log(step.stage.name, step.key)
-    advance = Meter(step.stage.name, emit, step.job.name).advance
-    return run_worker(step.stage.name, make_order(step, out), log, locks, advance, stop)
+def run_stage(task: Task, locks: tuple[int, ...], out: Path, emit: Emit, stop: Event) -> WorkerResult:
+    return run_worker(
+        task.stage.name,
+        request=make_request(task, out),
+        log=task.store.log(task.stage.name, task.key),
+        locks=locks,
+        advance=Meter(task.stage.name, emit, task.job.name).advance,
+        stop=stop,
+    )
 
 
-def copy_kept(step: Step, kept: Kept, out: Path) -> Ended:
-    """What an earlier version made, and in it that it was kept."""
-    shutil.copytree(step.store.folder(kept.record.digest), out, dirs_exist_ok=True)
+def copy_kept(task: Task, kept: Kept, out: Path) -> WorkerResult:
+    """Copy what an earlier version made, and note in forge.json that it was kept."""
+    shutil.copytree(task.store.artifacts.folder(kept.record.digest), out, dirs_exist_ok=True)
     for path in (out, *out.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
-    add_story(out, {"assumed": step.pre_image["assumed"]})
-    return Ended(dict(kept.record.metrics), kept.record.seconds, kept.record.peak_memory_bytes)
+    add_story(out, {"assumed": task.step.pre_image["assumed"]})
+    return WorkerResult(dict(kept.record.metrics), kept.record.seconds, kept.record.peak_memory_bytes)
 
 
-def make_order(step: Step, out: Path) -> dict[str, Any]:
-    """What the worker is told, as JSON."""
+def make_request(task: Task, out: Path) -> dict[str, Any]:
+    """Describe the work for the worker, as JSON."""
     inputs = {
-        kind: {"path": str(locate(step, kind, digest)), "digest": digest, "made": kind not in step.job.sources}
-        for kind, digest in step.inputs.items()
+        kind: {"path": str(locate(task, kind, digest)), "digest": digest, "made": kind not in task.job.sources}
+        for kind, digest in task.inputs.items()
     }
-    section = step.job.section_values(step.stage)
-    target = step.job.target.model_dump(mode="json")
     return {
-        "name": step.stage.name,
-        "module": step.stage.module,
-        "section": section,
-        "target": target,
+        "name": task.stage.name,
+        "module": task.stage.module,
+        "section": task.job.section_values(task.stage),
+        "target": task.job.target.model_dump(mode="json"),
         "inputs": inputs,
         "out": str(out),
     }
 
 
-def locate(step: Step, kind: str, digest: str) -> Path:
-    source = step.job.sources.get(kind)
-    return source.path if source else step.store.folder(digest)
+def locate(task: Task, kind: str, digest: str) -> Path:
+    source = task.job.sources.get(kind)
+    return source.path if source else task.store.artifacts.folder(digest)
 
 
-def check_sources(step: Step) -> None:
-    """A source that changed while a stage read it, though it be back now, has given bytes that no digest names."""
-    for kind in step.inputs:
-        source = step.job.sources.get(kind)
-        if source and source.look() != step.looks[kind]:
+def check_sources(task: Task) -> None:
+    """Raise UserError where a source changed since its digest was made, even if it has changed back."""
+    for kind in task.inputs:
+        source = task.job.sources.get(kind)
+        if source and source.look() != task.plan.stats[kind]:
             raise UserError(f"{source.path}: changed while it was being read; build again when nothing writes to it")
+
+
+def check_code(task: Task) -> None:
+    """Raise UserError where gpt2forge's own code or a tool changed since the plan was made: the key is of the old."""
+    if (
+        task.step.kept is None
+        and make_basis(task.job, task.stage, task.store.stat_cache) != task.plan.bases[task.stage.name]
+    ):
+        raise UserError(f"`{task.stage.name}`: gpt2forge or a tool changed while the build ran; build again")

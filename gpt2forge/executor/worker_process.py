@@ -29,10 +29,11 @@ class StageCrash(Exception):
 
 
 @dataclass(frozen=True)
-class Ended:
-    """What a worker that came to its end gave back.
+class WorkerResult:
+    """The result of a worker that ended well.
 
-    `peak_memory_bytes` is anonymous memory of its process tree; `written` are the files that it vouches for, by name.
+    `peak_memory_bytes` is anonymous memory of its process tree. `written` are the files that it hashed while it wrote
+    them, by name.
     """
 
     metrics: dict[str, Any]
@@ -43,16 +44,17 @@ class Ended:
 
 def run_worker(
     stage: str,
-    order: dict[str, Any],
+    *,
+    request: dict[str, Any],
     log: Path,
     locks: tuple[int, ...],
     advance: Callable[[int, int, str], None],
     stop: Event,
-) -> Ended:
+) -> WorkerResult:
     """Run one stage in a process of its own.
 
     The worker inherits the descriptors `locks`, so that the step stays locked until the worker has really gone, even
-    when this process is killed. Raises UserError for what the stage says a user can mend and when something killed the
+    when this process is killed. Raises UserError where the stage reports a fault of the user, when something killed the
     worker, StageCrash for anything else, KeyboardInterrupt when `stop` is set.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
@@ -64,13 +66,13 @@ def run_worker(
         finally:
             os.close(theirs)
         try:
-            give_order(worker, {**order, "events": theirs})
+            send_request(worker, {**request, "events": theirs})
             messages, peak = listen(worker.pid, events, advance, stop)
             code = worker.wait()
         finally:
             worker.kill()
             worker.wait()
-    return judge(stage, messages, code, log, Ended({}, time.monotonic() - started, peak))
+    return interpret_end(stage, messages, code, log, WorkerResult({}, time.monotonic() - started, peak))
 
 
 def start(output: int, descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
@@ -88,16 +90,16 @@ def start(output: int, descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
     )
 
 
-def give_order(worker: subprocess.Popen[bytes], order: dict[str, Any]) -> None:
-    """Tell the worker what to do, and leave the pipe open: the worker ends when it closes."""
+def send_request(worker: subprocess.Popen[bytes], request: dict[str, Any]) -> None:
+    """Send the worker its request, and leave the pipe open: the worker ends when it closes."""
     assert worker.stdin is not None
     with suppress(BrokenPipeError):  # it died at once: its end says more than a broken pipe
-        worker.stdin.write(json.dumps(order).encode() + b"\n")
+        worker.stdin.write(json.dumps(request).encode() + b"\n")
         worker.stdin.flush()
 
 
 def listen(pid: int, events: Any, advance: Callable[[int, int, str], None], stop: Event) -> tuple[dict[str, Any], int]:
-    """Take messages until the worker closes its end; gives the last of each kind, and the peak of its memory."""
+    """Read messages until the worker closes its end; return the last of each kind, and the peak of its memory."""
     messages: dict[str, Any] = {}
     peak, pending = 0, b""
     with selectors.DefaultSelector() as selector:
@@ -120,8 +122,8 @@ def listen(pid: int, events: Any, advance: Callable[[int, int, str], None], stop
                     advance(*message["advance"])
 
 
-def judge(stage: str, messages: dict[str, Any], code: int, log: Path, ended: Ended) -> Ended:
-    """Say what the worker's end means."""
+def interpret_end(stage: str, messages: dict[str, Any], code: int, log: Path, result: WorkerResult) -> WorkerResult:
+    """Turn the end of a worker into its result. Raises the errors that `run_worker` lists."""
     if "fault" in messages:
         raise UserError(messages["fault"])
     if -code in (signal.SIGKILL, signal.SIGTERM):
@@ -132,4 +134,4 @@ def judge(stage: str, messages: dict[str, Any], code: int, log: Path, ended: End
     if code or "metrics" not in messages:
         raise StageCrash(stage, log, messages.get("crash", f"exit code {code}"))
     written = {name: Written(**file) for name, file in messages.get("written", {}).items()}
-    return replace(ended, metrics=messages["metrics"], written=written)
+    return replace(result, metrics=messages["metrics"], written=written)

@@ -1,1 +1,5 @@
-"""GPT-2 as an ONNX graph: built node by node, and rewritten by passes."""
+"""Builds GPT-2 as an ONNX graph, node by node, and rewrites it by passes."""
+
+from gpt2forge.graph import lazy_sympy
+
+lazy_sympy.install()

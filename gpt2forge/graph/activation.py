@@ -1,6 +1,6 @@
-"""The activation between the two linear layers of an MLP, in standard operators, by its name in `config.json`.
+"""Writes the activation between the two linear layers of an MLP in standard operators, by its name in `config.json`.
 
-GELU has two forms: with tanh, as GPT-2 was trained (`gelu_new`), and with erf (`gelu`).
+GELU has two forms: with tanh, as GPT-2 was trained (`gelu_new`), and with erf (`gelu`). See
 Gaussian Error Linear Units, section 2, https://arxiv.org/abs/1606.08415.
 """
 
@@ -36,7 +36,7 @@ def write_erf_gelu(graph: Builder, name: str, x: ir.Value) -> ir.Value:
 
 
 def write_gate(graph: Builder, name: str, x: ir.Value, share: ir.Value) -> ir.Value:
-    """0.5 x (1 + share)."""
+    """Write the last nodes of a GELU: 0.5 x (1 + share)."""
     gate = graph.op(f"{name}.gate", "Add", [share, graph.floats("gelu.one", 1.0)])
     doubled = graph.op(f"{name}.doubled", "Mul", [x, gate])
     return graph.op(f"{name}.gelu", "Mul", [doubled, graph.floats("gelu.half", 0.5)])
@@ -70,5 +70,5 @@ WRITERS: Mapping[str, Callable[[Builder, str, ir.Value], ir.Value]] = MappingPro
 
 
 def write_activation(graph: Builder, function: str, name: str, x: ir.Value) -> ir.Value:
-    """Write the nodes `name` or `{name}.*` of an activation, of any shape."""
+    """Write the nodes `name` or `{name}.*` of the activation `function` for x of any shape."""
     return WRITERS[function](graph, name, x)

@@ -1,4 +1,4 @@
-"""Attention over the tokens so far in standard operators: what lies between c_attn and c_proj."""
+"""Writes the attention between c_attn and c_proj in standard operators."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,34 +13,34 @@ from gpt2forge.graph.interface import present_names
 
 @dataclass(frozen=True)
 class Heads:
-    """How many heads of which width share a row of the hidden state."""
+    """The number and the width of the heads that share a row of the hidden state."""
 
     count: int
     width: int
 
 
 def choose_scale(config: Dimensions, layer: int) -> float:
-    """What a layer's scores are multiplied with, so that their spread does not depend on the width.
+    """Return the factor of a layer's scores, which keeps their spread independent of the head width.
 
-    `scale_attn_weights: false` leaves that out; `scale_attn_by_inverse_layer_idx` divides by the layer, counted from 1.
+    `scale_attn_weights: false` omits it; `scale_attn_by_inverse_layer_idx` divides by the layer, counted from 1.
     """
     scale = 1 / sqrt(config.head_width) if config.scale_attn_weights else 1.0
     return scale / (layer + 1) if config.scale_attn_by_inverse_layer_idx else scale
 
 
 def name_scale(layer: int) -> str:
-    """The constant that holds a layer's scale."""
+    """Return the name of the constant that holds a layer's scale."""
     return f"h.{layer}.attn.core.scale"
 
 
 def write_attention(
     graph: Builder, layer: int, heads: Heads, scale: float, packed: ir.Value, past: Sequence[ir.Value], bias: ir.Value
 ) -> tuple[ir.Value, ir.Value, ir.Value]:
-    """Write the nodes `h.{layer}.attn.core.*`; give the mixed rows (B, S, H*D) and all keys and values (B, H, T, D).
+    """Write the nodes `h.{layer}.attn.core.*`; return the mixed rows (B, S, H*D) and all keys and values (B, H, T, D).
 
-    `packed` holds query, key and value side by side, (B, S, 3*H*D); `past` the keys and values so far, (B, H, P, D);
-    the scores are multiplied with `scale`, by way of the query, and `bias` is added, (B, 1, S, T).
-    Attention Is All You Need, section 3.2, https://arxiv.org/abs/1706.03762.
+    `packed` (B, S, 3*H*D) holds query, key and value side by side; `past` holds earlier keys and values, (B, H, P, D).
+    The query is multiplied by `scale`, and `bias` (B, 1, S, T) is added to the scores.
+    See Attention Is All You Need, section 3.2, https://arxiv.org/abs/1706.03762.
     """
     core = f"h.{layer}.attn.core"
     parts = [f"{core}.{part}_rows" for part in ("query", "key", "value")]
@@ -63,7 +63,7 @@ def write_attention(
 
 
 def write_heads(graph: Builder, name: str, heads: Heads, rows: ir.Value) -> ir.Value:
-    """Give each head its part of the rows: (B, S, H*D) becomes (B, H, S, D)."""
+    """Split the rows (B, S, H*D) into heads (B, H, S, D)."""
     shape = graph.integers("attn.heads_shape", [0, 0, heads.count, heads.width])
     split = graph.op(f"{name}_heads", "Reshape", [rows, shape])  # (B, S, H, D)
     return graph.op(name, "Transpose", [split], {"perm": (0, 2, 1, 3)})  # (B, H, S, D)

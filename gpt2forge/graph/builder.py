@@ -1,4 +1,4 @@
-"""Collects the nodes, constants and weights of a graph by name, so that what writes a graph reads like the model."""
+"""Collects nodes, constants and weights by name, so that the code that writes a graph reads like the model."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -30,7 +30,7 @@ class Builder:
         outputs: Sequence[str] | None = None,
         domain: str = "",
     ) -> tuple[ir.Value, ...]:
-        """Add a node and give its outputs, which are named like the node unless `outputs` says otherwise."""
+        """Add a node and return its outputs; the default `outputs` is one with the node's name."""
         values = [ir.Value(name=output) for output in outputs or (name,)]
         attrs = ir.convenience.convert_attributes(attributes)
         self.nodes.append(ir.Node(domain, operator, inputs, attrs, outputs=values, name=name))
@@ -39,23 +39,23 @@ class Builder:
     def op(
         self, name: str, operator: str, inputs: Sequence[ir.Value | None], attributes: Mapping[str, Attribute] = NONE
     ) -> ir.Value:
-        """Add a standard node with one output, which has the node's name."""
+        """Add a standard node and return its one output, which has the node's name."""
         return self.node(name, operator, inputs, attributes)[0]
 
     def floats(self, name: str, value: float) -> ir.Value:
-        """A float32 scalar under this name, made once."""
+        """Return the float32 scalar of this name, made the first time."""
         return self.constant(name, np.array(value, np.float32))
 
     def integers(self, name: str, values: int | Sequence[int]) -> ir.Value:
-        """An int64 scalar or list under this name, made once."""
+        """Return the int64 scalar or list of this name, made the first time."""
         return self.constant(name, np.array(values, np.int64))
 
     def constant(self, name: str, array: np.ndarray[Any, Any]) -> ir.Value:
-        """A small initializer that stands in the graph file itself."""
+        """Return the initializer of this name whose value is in the graph file itself, made the first time."""
         return self.initializer(ir.Tensor(array, name=name))
 
     def initializer(self, tensor: ir.TensorProtocol) -> ir.Value:
-        """The initializer of this name; made from `tensor` the first time."""
+        """Return the initializer of this name, made from `tensor` the first time."""
         assert tensor.name is not None
         if tensor.name not in self.initializers:
             self.initializers[tensor.name] = ir.Value(

@@ -1,11 +1,11 @@
-"""What a graph has to be told of a model: its numbers, the variants of its computation, and where each weight lies."""
+"""Types of the model facts that a graph depends on: dimensions, variants of the computation, places of the weights."""
 
 from collections.abc import Mapping
 from typing import Protocol
 
 
 class Dimensions(Protocol):
-    """What decides the shapes of a GPT-2 and what it computes, by the names of `config.json`."""
+    """The values that decide the shapes and the computation of a GPT-2, by their names in `config.json`."""
 
     @property
     def vocab_size(self) -> int: ...
@@ -34,7 +34,7 @@ class Dimensions(Protocol):
 
 
 class StoredTensor(Protocol):
-    """Where a tensor lies: `offset` and `nbytes` in bytes from the start of its file."""
+    """The type, shape and place of a tensor; `offset` and `nbytes` are in bytes, from the start of its file."""
 
     @property
     def dtype(self) -> str: ...

@@ -1,6 +1,7 @@
-"""What every graph takes and gives: the names and dimensions that onnxruntime, Optimum and transformers.js feed."""
+"""Declares the inputs and outputs of every graph, by the names that onnxruntime, Optimum and transformers.js feed."""
 
 from collections.abc import Iterable
+from typing import Protocol
 
 import numpy as np
 import onnx_ir as ir
@@ -18,24 +19,31 @@ ATTENTION_MASK = "attention_mask"
 POSITION_IDS = "position_ids"
 LOGITS_TO_KEEP = "logits_to_keep"
 LOGITS = "logits"
-IN_PLACE = "GroupQueryAttention"  # the operator that can extend keys and values where they lie
+IN_PLACE = "GroupQueryAttention"  # the operator that can extend keys and values in their own memory
 KEPT_RESIDUAL = "logits_to_keep.residual"
-"""The rows of the last layer that are still worked on behind its attention."""
+"""The value that holds the kept rows of the last layer, after its attention."""
+
+
+class Named(Protocol):
+    """An input of a graph or of a session."""
+
+    @property
+    def name(self) -> str | None: ...
 
 
 def past_names(layer: int) -> tuple[str, str]:
-    """The inputs that hold the keys and values of the tokens so far."""
+    """Return the names of the inputs that hold the keys and values of the earlier tokens."""
     return f"past_key_values.{layer}.key", f"past_key_values.{layer}.value"
 
 
 def present_names(layer: int) -> tuple[str, str]:
-    """The outputs that hold the keys and values of all tokens."""
+    """Return the names of the outputs that hold the keys and values of all tokens."""
     return f"present.{layer}.key", f"present.{layer}.value"
 
 
-def count_layers(names: Iterable[str | None]) -> int:
-    """How many layers a graph with these inputs has; `names` may hold others too."""
-    known = set(names)
+def count_layers(inputs: Iterable[Named]) -> int:
+    """Count the layers of a graph or session with these inputs."""
+    known = {value.name for value in inputs}
     layer = 0
     while past_names(layer)[0] in known:
         layer += 1
@@ -43,12 +51,12 @@ def count_layers(names: Iterable[str | None]) -> int:
 
 
 def declare(name: str, dtype: ir.DataType, dimensions: tuple[int | str, ...]) -> ir.Value:
-    """An input or output of a graph; a dimension that is a word is symbolic."""
+    """Return an input or output of a graph; a dimension that is a word is symbolic."""
     return ir.Value(name=name, type=ir.TensorType(dtype), shape=ir.Shape(dimensions))
 
 
 def declare_tokens() -> tuple[ir.Value, ir.Value, ir.Value]:
-    """`input_ids` (B, S), `attention_mask` (B, T) and `position_ids` (B, S)."""
+    """Return the inputs `input_ids` (B, S), `attention_mask` (B, T) and `position_ids` (B, S)."""
     return (
         declare(INPUT_IDS, ir.DataType.INT64, (BATCH, NEW)),
         declare(ATTENTION_MASK, ir.DataType.INT64, (BATCH, TOTAL)),
@@ -57,21 +65,21 @@ def declare_tokens() -> tuple[ir.Value, ir.Value, ir.Value]:
 
 
 def declare_past(config: Dimensions, layer: int) -> tuple[ir.Value, ir.Value]:
-    """The keys and values of one layer so far, (B, H, P, D) each."""
+    """Return the inputs for the earlier keys and values of one layer, (B, H, P, D) each."""
     key, value = past_names(layer)
     dimensions = (BATCH, config.n_head, PAST, config.head_width)
     return declare(key, ir.DataType.FLOAT, dimensions), declare(value, ir.DataType.FLOAT, dimensions)
 
 
 def declare_logits_to_keep() -> ir.Value:
-    """An input (1,) that need not be fed: its initializer 0 keeps the logits of all positions."""
+    """Return an input (1,) that need not be fed: its initializer 0 keeps the logits of all positions."""
     value = declare(LOGITS_TO_KEEP, ir.DataType.INT64, (1,))
     value.const_value = ir.Tensor(np.zeros(1, np.int64), name=LOGITS_TO_KEEP)
     return value
 
 
 def type_outputs(config: Dimensions, logits: ir.Value, presents: Iterable[ir.Value]) -> None:
-    """Say what the outputs are: logits (B, K, V), and keys and values (B, H, T, D)."""
+    """Set the types and shapes of the outputs: logits (B, K, V), and keys and values (B, H, T, D)."""
     logits.type, logits.shape = ir.TensorType(ir.DataType.FLOAT), ir.Shape((BATCH, KEPT, config.vocab_size))
     for present in presents:
         present.type = ir.TensorType(ir.DataType.FLOAT)
@@ -79,5 +87,5 @@ def type_outputs(config: Dimensions, logits: ir.Value, presents: Iterable[ir.Val
 
 
 def extends_in_place(graph: ir.Graph) -> bool:
-    """True when the same memory may be bound as past and present; else the present is new memory each time."""
+    """Return whether the same memory may be bound as past and present; otherwise each run returns new memory."""
     return any(node.op_type == IN_PLACE for node in graph)

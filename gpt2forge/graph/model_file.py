@@ -1,4 +1,4 @@
-"""A graph artifact on disk: `model.onnx`, without any weights."""
+"""Reads and writes `model.onnx`, a graph without its weights."""
 
 from pathlib import Path
 
@@ -7,18 +7,18 @@ import onnx_ir as ir
 
 GRAPH_FILE = "model.onnx"
 PASSES_APPLIED = "gpt2forge.passes"
-"""The key in a model's metadata under which the names of its passes stand, with commas between them."""
+"""The metadata key of the names of the passes that were applied, separated by commas."""
 
 
 def read_graph(folder: Path) -> ir.Model:
-    """Read `folder/model.onnx`; weights stay where they are."""
+    """Read `folder/model.onnx` without its weights."""
     return ir.from_proto(onnx.load(folder / GRAPH_FILE, load_external_data=False))
 
 
 def write_graph(model: ir.Model, folder: Path) -> None:
-    """Write `folder/model.onnx`, the same bytes for the same graph.
+    """Write `folder/model.onnx`, with the same bytes for the same graph.
 
-    The shapes of values inside are left out: runtimes infer them, and a rewrite need not keep them true.
+    The shapes of inner values are left out: runtimes infer them, and rewrites need not keep them correct.
     """
     proto = ir.to_proto(model)
     del proto.graph.value_info[:]

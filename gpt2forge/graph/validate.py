@@ -1,7 +1,7 @@
-"""Holds a graph against the ONNX standard, without touching its weights.
+"""Checks a graph against the ONNX standard without reading its weights.
 
-onnx looks for the files of external data, and is no longer strict once it meets an operator that it does not know.
-So weights, and what ONNX Runtime's own operators give, are declared as inputs here: that says as much of their shapes.
+onnx looks for the files of external data, and stops being strict at an operator that it does not know. So this module
+declares weights and the outputs of ONNX Runtime's own operators as inputs, which give the same shapes.
 """
 
 import onnx
@@ -11,9 +11,9 @@ from gpt2forge.graph.builder import MICROSOFT
 
 
 def annotate_shapes(model: ir.Model) -> None:
-    """Infer the shape of every value of a graph of standard operators; raises ValueError where shapes do not agree.
+    """Infer the shape of every value of a graph of standard operators. Raises ValueError if shapes do not agree.
 
-    A rewrite hands the shapes of what it replaces on, so that `check_graph` knows them.
+    Rewrites give the shapes of replaced values to their successors, so that `check_graph` knows them.
     """
     inferred = {info.name: info for info in infer_shapes(declare_unknown(model)).graph.value_info}
     for value in (value for node in model.graph for value in node.outputs):
@@ -22,7 +22,7 @@ def annotate_shapes(model: ir.Model) -> None:
 
 
 def check_graph(model: ir.Model) -> None:
-    """Check every standard operator against its schema, and that all shapes agree; raises ValueError if not.
+    """Check every standard operator against its schema, and that all shapes agree. Raises ValueError if not.
 
     The outputs of other operators need shapes, see `annotate_shapes`.
     """
@@ -35,7 +35,7 @@ def check_graph(model: ir.Model) -> None:
 
 
 def infer_shapes(proto: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy that says the shape of every value; raises ValueError where shapes do not agree."""
+    """Return a copy with the shape of every value. Raises ValueError if shapes do not agree."""
     try:
         return onnx.shape_inference.infer_shapes(proto, check_type=True, strict_mode=True, data_prop=True)
     except onnx.shape_inference.InferenceError as error:
@@ -43,7 +43,7 @@ def infer_shapes(proto: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def declare_unknown(model: ir.Model) -> onnx.ModelProto:
-    """The model with an input in the place of each weight and of what each operator gives that onnx does not know."""
+    """Return the model with inputs in place of weights and of the outputs of operators that onnx does not know."""
     proto = ir.to_proto(model)
     graph = proto.graph
     foreign = [node for node in graph.node if node.domain == MICROSOFT]

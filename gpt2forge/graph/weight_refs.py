@@ -1,4 +1,4 @@
-"""Initializers that refer to the weights artifact: no weight is read or copied."""
+"""Makes initializers that refer to the weights artifact; no weight is read or copied."""
 
 from dataclasses import dataclass
 from math import prod
@@ -14,15 +14,15 @@ WEIGHTS_FILE = "model.safetensors"
 
 @dataclass(frozen=True)
 class Weights:
-    """The tensors of the weights file, put into `builder` as they are asked for."""
+    """The tensors of the weights file, added to `builder` on first use."""
 
     builder: Builder
     tensors: StoredTensors
 
     def __call__(self, name: str, *shape: int) -> ir.Value:
-        """The float32 weight `name` (without `transformer.`) as an initializer.
+        """Return the float32 weight `name` (without `transformer.`) as an initializer.
 
-        Raises UserError when it is missing or has not this shape.
+        Raises UserError if it is missing or does not have this shape.
         """
         stored = name if name in self.tensors else f"transformer.{name}"
         if stored not in self.tensors:

@@ -1,4 +1,4 @@
-"""What of a machine decides measured numbers: its processor, the vector instructions that it has, the threads used."""
+"""The facts of a machine that decide measured numbers: processor, vector instructions and threads."""
 
 import os
 import platform
@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 CPUINFO = Path("/proc/cpuinfo")
-VECTOR = ("sse4", "avx", "fma", "f16c", "amx", "asimd", "sve", "i8mm", "bf16")  # how the names of vector flags begin
+VECTOR = ("sse4", "avx", "fma", "f16c", "amx", "asimd", "sve", "i8mm", "bf16")  # prefixes of vector flags
 
 
 def describe_host() -> dict[str, Any]:
-    """The facts as JSON, equal on equal machines."""
+    """Return the facts as JSON; they are equal on equal machines."""
     facts = read_cpuinfo()
     flags = facts.get("flags", facts.get("Features", "")).split()
     return {
@@ -22,12 +22,12 @@ def describe_host() -> dict[str, Any]:
 
 
 def count_threads() -> int:
-    """The cores that this process may use."""
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def read_cpuinfo() -> dict[str, str]:
-    """What Linux says of its first processor; empty elsewhere."""
+    """Return what Linux reports about its first processor; empty elsewhere."""
     try:
         first = CPUINFO.read_text().partition("\n\n")[0]
     except OSError:

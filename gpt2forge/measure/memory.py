@@ -1,6 +1,6 @@
-"""The memory of a process and its children: anonymous, what they really hold, and mapped, what they see of files.
+"""The memory of a process and its children: anonymous, which they alone hold, and mapped from files.
 
-Linux says it in /proc (proc_pid_status(5), proc_pid_tid_children(5)); elsewhere psutil's unique set size comes nearest.
+Linux lists both in /proc (proc_pid_status(5), proc_pid_tid_children(5)); elsewhere psutil's unique set size is nearest.
 """
 
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ IS_LINUX = (PROC / "self/status").exists()
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes."""
+    """Memory of a process, in bytes."""
 
     anonymous: int
     mapped: int
 
 
 def measure_anonymous(pid: int) -> int:
-    """Bytes of anonymous memory of a process tree now; a process that has gone counts nothing."""
+    """Return the anonymous memory (bytes) of a process tree now; a process that has ended counts as 0."""
     if IS_LINUX:
         return sum(read_memory(member).anonymous for member in list_tree(pid))
     with suppress(psutil.Error):
@@ -33,7 +33,10 @@ def measure_anonymous(pid: int) -> int:
 
 
 def list_tree(pid: int) -> Iterator[int]:
-    """A process and all its descendants. Asked every few milliseconds, so it does not go through all processes."""
+    """Yield a process and all its descendants.
+
+    This runs every few milliseconds, so it does not walk through all processes of the machine as psutil does.
+    """
     yield pid
     with suppress(OSError):
         for thread in (PROC / str(pid) / "task").iterdir():
@@ -43,7 +46,7 @@ def list_tree(pid: int) -> Iterator[int]:
 
 
 def read_own(pid: int) -> Memory:
-    """What one process holds now; where Linux does not say it, its unique set and the rest of what is resident."""
+    """Return the memory of one process now; outside Linux, its unique set and the rest of its resident set."""
     if IS_LINUX:
         return read_memory(pid)
     with suppress(psutil.Error):
@@ -53,7 +56,7 @@ def read_own(pid: int) -> Memory:
 
 
 def read_memory(pid: int) -> Memory:
-    """What one process holds now, as Linux counts it."""
+    """Return the memory of one process now, as Linux counts it."""
     kilobytes = {"RssAnon": 0, "RssFile": 0}
     with suppress(OSError):
         for line in (PROC / str(pid) / "status").read_text().splitlines():

@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from gpt2forge.measure.bandwidth import Bandwidth
-from gpt2forge.measure.contestant import serve
+from gpt2forge.measure.contestant import serve_turns
 from gpt2forge.pytorch.oracle import Oracle
 
 
@@ -18,4 +18,4 @@ def make_bandwidth(rows: int) -> Bandwidth:
 
 
 if __name__ == "__main__":
-    serve(open_oracle, lambda rows: make_bandwidth(rows).sample())
+    serve_turns(open_oracle, lambda rows: make_bandwidth(rows).sample())

@@ -13,7 +13,7 @@ from gpt2forge.measure import package_contestant, pytorch_contestant
 from gpt2forge.measure.host import count_threads, describe_host
 from gpt2forge.measure.noise import OtherPrograms, find_noise
 from gpt2forge.measure.spread import Spread, summarize
-from gpt2forge.measure.turns import Contestant, Order
+from gpt2forge.measure.turns import Contestant
 
 PAUSE = 0.2  # seconds, in which the waiting threads of the previous system go to sleep
 POSITIONS, TOKENS, HEAD = "wpe.weight", "wte.weight", "lm_head.weight"
@@ -38,14 +38,14 @@ def measure(
     prompt = np.random.default_rng(0).integers(0, read_config(weights).vocab_size, prompt_tokens).tolist()
     threads = count_threads()
     with (
-        Contestant(Order(pytorch_contestant.__name__, str(weights), threads, capacity)) as pytorch,
-        Contestant(Order(package_contestant.__name__, str(package), threads, capacity)) as ours,
+        Contestant(pytorch_contestant.__name__, weights, threads=threads, capacity=capacity) as pytorch,
+        Contestant(package_contestant.__name__, package, threads=threads, capacity=capacity) as ours,
     ):
         systems = {"": ours, "_reference": pytorch}
         for system in systems.values():  # the first run allocates memory
             system.warm_up(prompt, 2)
         pytorch.measure_bandwidth(BANDWIDTH_ROWS)
-        others = OtherPrograms([system.process.pid for system in systems.values()])
+        others = OtherPrograms([system.pid for system in systems.values()])
         samples: dict[str, list[float]] = {}
         for number in range(rounds):
             advance(number, rounds, "rounds")

@@ -13,21 +13,21 @@ from gpt2forge.runtime.decoder import open_decoder
 from gpt2forge.runtime.likelihood import Array
 
 SHORT = 50  # milliseconds: a prompt that is read faster is read several times in a turn
-MOST = 9  # times
+MOST = 9  # times that a prompt is read in a turn
 
 
 class System(Protocol):
-    """Something that runs a GPT-2."""
+    """A program that runs a GPT-2."""
 
     def start(self, prompt: Array) -> int:
-        """Forget what was, read the prompt (S,), give the likeliest next token."""
+        """Forget all earlier tokens, read the prompt (S,) and return the likeliest next token."""
 
     def step(self, token: int) -> int:
-        """Read one token on top of all before it, give the likeliest next."""
+        """Read one more token and return the likeliest next one."""
 
 
 class Package:
-    """A built directory as `gpt2forge generate` runs it; `capacity` tokens at most."""
+    """A built directory as `gpt2forge generate` runs it, with room for `capacity` tokens."""
 
     def __init__(self, folder: Path, threads: int, capacity: int) -> None:
         self.decoder = open_decoder(folder, threads)
@@ -44,7 +44,7 @@ class Package:
 
 @dataclass(frozen=True)
 class Round:
-    """Medians of one turn in milliseconds, the prompt's and the single tokens'; and what was written."""
+    """The times of one turn in milliseconds, medians for the prompt and for a token, and the tokens that it wrote."""
 
     prefill_ms: float
     token_ms: float
@@ -52,9 +52,9 @@ class Round:
 
 
 def run_round(system: System, prompt: Array, new: int) -> Round:
-    """Read the prompt (S,), then write `new` tokens; the first of them comes with the prompt."""
+    """Read the prompt (S,), then write `new` tokens; reading the prompt gives the first of them."""
     reads: list[float] = []
-    while sum(reads) < SHORT and len(reads) < MOST:  # one short read says more of the scheduler than of the system
+    while sum(reads) < SHORT and len(reads) < MOST:  # one short read measures the scheduler, not the system
         milliseconds, token = take_time(lambda: system.start(prompt))
         reads.append(milliseconds)
     steps: list[float] = []
@@ -67,7 +67,7 @@ def run_round(system: System, prompt: Array, new: int) -> Round:
 
 
 def take_time(act: Callable[[], int]) -> tuple[float, int]:
-    """Milliseconds, and what came of it."""
+    """Return the milliseconds of a call, and its result."""
     began = time.perf_counter()
     found = act()
     return 1e3 * (time.perf_counter() - began), found

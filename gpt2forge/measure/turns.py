@@ -1,86 +1,78 @@
-"""Starts a contestant, gives it its turns, and watches its memory while it opens and takes its first."""
+"""Starts a contestant, gives it its turns, and watches its memory while it opens and takes its first turn."""
 
-import json
-import select
 import signal
-import subprocess
 import sys
-from contextlib import AbstractContextManager, suppress
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from gpt2forge.errors import UserError
+from gpt2forge.measure.child import Child, ChildEnded, ChildError
 from gpt2forge.measure.memory import Memory, read_own
-
-SAMPLE = 0.02  # seconds between two looks at the memory
-
-
-@dataclass(frozen=True)
-class Order:
-    """What a contestant is to open: see `contestant`; `module` is the program of its process."""
-
-    module: str
-    folder: str
-    threads: int
-    capacity: int
 
 
 class Contestant(AbstractContextManager["Contestant"]):
-    """A system in a process of its own; `peak` is what it held at most."""
+    """A system in a process of its own. `peak` is the most memory that the process held, `load_s` the seconds to open.
 
-    def __init__(self, order: Order) -> None:
-        command = [sys.executable, "-P", "-m", order.module]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    `module` is the program of the process; `contestant` lists the requests that it answers.
+    """
+
+    def __init__(self, module: str, folder: Path, *, threads: int, capacity: int) -> None:
+        self.child = Child([sys.executable, "-P", "-m", module])
         self.peak = Memory(0, 0)
         try:
-            self.load_s = float(self.ask(vars(order), watched=True)["load_s"])
+            opened = self.ask({"folder": str(folder), "threads": threads, "capacity": capacity}, watched=True)
         except BaseException:
             self.__exit__(None, None, None)
             raise
+        self.load_s = float(opened["load_s"])
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.process.kill()
-        self.process.communicate()
+        self.child.__exit__(kind, error, trace)
+
+    @property
+    def pid(self) -> int:
+        return self.child.process.pid
 
     def warm_up(self, prompt: list[int], new: int) -> None:
-        """A turn that does not count: memory is laid out, and watched."""
+        """Take a turn that does not count: it lays out memory, which is watched."""
         self.ask({"prompt": prompt, "new": new}, watched=True)
 
     def take_turn(self, prompt: list[int], new: int) -> dict[str, Any]:
-        """Milliseconds of one round."""
+        """Return the milliseconds of one round, and what was written."""
         return self.ask({"prompt": prompt, "new": new}, watched=False)
 
     def measure_bandwidth(self, rows: int) -> float:
-        """GB/s at which this machine reads memory now."""
+        """Return the speed, in GB/s, at which this machine reads memory now."""
         return float(self.ask({"bandwidth": rows}, watched=False)["gb_s"])
 
-    def ask(self, message: dict[str, Any], watched: bool) -> dict[str, Any]:
-        """Give a line and take one. Watching costs a little time, so it is not done in a round that counts."""
-        assert self.process.stdin and self.process.stdout
-        with suppress(BrokenPipeError):  # it died: its end says more than a broken pipe
-            self.process.stdin.write(json.dumps(message).encode() + b"\n")
-            self.process.stdin.flush()
-        while watched and not select.select([self.process.stdout], [], [], SAMPLE)[0]:
-            self.look()
-        answer: dict[str, Any] = json.loads(self.process.stdout.readline() or "null")
-        if answer is None:
-            raise describe_end(self.process.wait())
-        return answer
+    def ask(self, request: dict[str, Any], watched: bool) -> dict[str, Any]:
+        """Return the result of a request. Watching costs a little time, so a round that counts is not watched.
 
-    def look(self) -> None:
-        now = read_own(self.process.pid)
+        Raises UserError when the process was killed, RuntimeError when it failed in another way.
+        """
+        try:
+            result: dict[str, Any] = self.child.ask(request, self.watch if watched else None)
+        except ChildEnded as end:
+            raise describe_end(end.code) from end
+        except ChildError as error:
+            raise RuntimeError(f"a process of `benchmark` failed: {error}") from error
+        return result
+
+    def watch(self) -> None:
+        now = read_own(self.pid)
         self.peak = Memory(max(self.peak.anonymous, now.anonymous), max(self.peak.mapped, now.mapped))
 
 
 def describe_end(code: int) -> Exception:
-    """What the end of a contestant in the middle of things means."""
+    """Return the error for a contestant that ended during a request."""
     if -code in (signal.SIGKILL, signal.SIGTERM):
         name = signal.Signals(-code).name
         return UserError(
-            f"a process of `benchmark` was killed by {name}; PyTorch needs 4 bytes a parameter and more: free some "
-            "memory, or build with `--skip benchmark`"
+            f"a process of `benchmark` was killed by {name}; PyTorch needs at least 4 bytes of memory for each "
+            "parameter: free some memory, or build with `--skip benchmark`"
         )
-    return RuntimeError(f"the process of a system ended with code {code}")
+    return RuntimeError(f"a process of `benchmark` ended with exit code {code}")

@@ -1,9 +1,10 @@
 """The digests of the code that decides what a step makes: all that its stage and the worker reach inside gpt2forge.
 
 1. A module is reached when it is imported, at its top or inside a function, by one that is reached; so are the packages
-   it lies in.
+   it lies in. UNDECIDING are left out: no result depends on them.
 2. Its code enters as tokens, without comments, docstrings and layout, so that only what can change a result
    changes a key.
+3. What a `raise` passes to the exception is left out too: where an error is raised, nothing is made.
 """
 
 import ast
@@ -16,11 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpt2forge.digest import digest_bytes, digest_value
-from gpt2forge.store.stat_cache import Memo
+from gpt2forge.store.stat_cache import StatCache
 
 PACKAGE = Path(__file__).parents[1]
+UNDECIDING = {"gpt2forge.errors", "gpt2forge.units", "gpt2forge.stages.failure", "gpt2forge.stages.throttle"}
+"""Modules that write messages and pace progress."""
+
 LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.ENCODING}
-SUMMARY = re.compile(r"[0-9a-f]{64}( [\w.]+)*")  # of a module, as the memo keeps it
+SUMMARY = re.compile(r"[0-9a-f]{64}( [\w.]+)*")  # of a module, as the stat_cache keeps it
 FSTRING_START = getattr(token, "FSTRING_START", None)
 FSTRING_END = getattr(token, "FSTRING_END", None)
 BLOCKS = {tokenize.NEWLINE: "\n", tokenize.INDENT: "\t+", tokenize.DEDENT: "\t-"}
@@ -34,32 +38,33 @@ class Module:
     imports: tuple[str, ...]
 
 
-def digest_code(modules: Sequence[Path], memo: Memo) -> dict[str, str]:
-    """The digest of each module that those in these files reach, by name."""
-    return {name: module.tokens for name, module in sorted(find_reach(modules, memo).items())}
+def digest_code(modules: Sequence[Path], stat_cache: StatCache) -> dict[str, str]:
+    """Return the digest of each module that those in these files reach, by name."""
+    return {name: module.tokens for name, module in sorted(find_reach(modules, stat_cache).items())}
 
 
-def find_reach(modules: Sequence[Path], memo: Memo) -> dict[str, Module]:
-    """The modules that those in these files reach, themselves included, by name (rule 1)."""
+def find_reach(modules: Sequence[Path], stat_cache: StatCache) -> dict[str, Module]:
+    """Find the modules that those in these files reach, themselves included, by name (rule 1)."""
     pending = {name_module(module): module for module in modules}
     reached: dict[str, Module] = {}
     while pending:
         name, path = pending.popitem()
-        reached[name] = read_module(path, memo)
+        reached[name] = read_module(path, stat_cache)
         for found in (*name_packages(name), *reached[name].imports):
-            if found not in reached and found not in pending and (place := find_file(found)):
+            is_new = found not in reached and found not in pending and found not in UNDECIDING
+            if is_new and (place := find_file(found)):
                 pending[found] = place
     return reached
 
 
 def name_packages(name: str) -> list[str]:
-    """A module's name and those of the packages that it lies in."""
+    """List a module's name and those of the packages that it lies in."""
     parts = name.split(".")
     return [".".join(parts[: end + 1]) for end in range(len(parts))]
 
 
 def name_module(path: Path) -> str:
-    """A module's dotted name; one that is not ours is a toy, and goes by its file's name."""
+    """Return a module's dotted name; a toy stage of a test goes by its file's name."""
     if PACKAGE not in path.parents:
         return path.stem
     parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
@@ -67,7 +72,7 @@ def name_module(path: Path) -> str:
 
 
 def find_file(name: str) -> Path | None:
-    """The file of a module of ours; None for a name that stands for something in a module."""
+    """Return the file of a module of ours; None for a name that stands for something in a module."""
     path = PACKAGE.parent.joinpath(*name.split("."))
     for file in (path.with_suffix(".py"), path / "__init__.py"):
         if file.is_file():
@@ -75,21 +80,21 @@ def find_file(name: str) -> Path | None:
     return None
 
 
-def read_module(path: Path, memo: Memo) -> Module:
-    """Take in a file, remembered by its content."""
-    name = digest_bytes(b"module " + memo.digest(path).encode())
-    known = memo.recall(name)
+def read_module(path: Path, stat_cache: StatCache) -> Module:
+    """Read a file, or recall what was read of the same content."""
+    name = digest_bytes(b"module " + stat_cache.digest(path).encode())
+    known = stat_cache.recall(name)
     if known is not None and SUMMARY.fullmatch(known):
         tokens, *imports = known.split()
         return Module(tokens, tuple(imports))
     source = path.read_text(encoding="utf-8")
     module = Module(digest_value(list(list_tokens(source))), tuple(sorted(set(list_imports(ast.parse(source))))))
-    memo.remember(name, " ".join((module.tokens, *module.imports)))
+    stat_cache.remember(name, " ".join((module.tokens, *module.imports)))
     return module
 
 
 def list_imports(tree: ast.AST) -> Iterator[str]:
-    """Every name that may be a module of ours, with the packages on the way."""
+    """List every name that may be a module of ours, with the packages on the way."""
     for node in ast.walk(tree):
         names: list[str] = []
         if isinstance(node, ast.Import):
@@ -102,20 +107,22 @@ def list_imports(tree: ast.AST) -> Iterator[str]:
 
 
 def list_tokens(source: str) -> Iterator[str]:
-    """The tokens of a file by rule 2."""
-    docstrings = set(find_docstrings(ast.parse(source)))
+    """List the tokens of a file by rules 2 and 3."""
+    tree = ast.parse(source)
+    docstrings = set(find_docstrings(tree))
+    spans = find_raised(tree, source.splitlines(keepends=True))
     in_docstring = False
     for found in list_whole_tokens(source):
         if found.start in docstrings:
             in_docstring = True
         elif in_docstring and found.type == tokenize.NEWLINE:
             in_docstring = False
-        elif found.type not in LAYOUT:
+        elif found.type not in LAYOUT and not any(start <= found.start < end for start, end in spans):
             yield BLOCKS.get(found.type, found.string)
 
 
 def list_whole_tokens(source: str) -> Iterator[tokenize.TokenInfo]:
-    """The tokens of a file, an f-string as one: from Python 3.12 on tokenize takes it apart, and keys would differ."""
+    """List the tokens of a file, an f-string as one: tokenize splits it from Python 3.12 on, and keys would differ."""
     lines = source.splitlines(keepends=True)
     opened: list[tokenize.TokenInfo] = []
     for found in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -130,13 +137,31 @@ def list_whole_tokens(source: str) -> Iterator[tokenize.TokenInfo]:
 
 
 def cut(lines: Sequence[str], start: tuple[int, int], end: tuple[int, int]) -> str:
-    """The text between two places, each a row that counts from 1 and a column."""
+    """Return the text between two places, each a row that counts from 1 and a column."""
     text = "".join(lines[start[0] - 1 : end[0]])
     return text[start[1] : len(text) - len(lines[end[0] - 1]) + end[1]]
 
 
+def find_raised(tree: ast.AST, lines: Sequence[str]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
+    """Find the parentheses behind the name of each exception that is raised: start and end, as tokenize counts."""
+    calls = (node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call))
+    return [
+        (
+            count_characters(lines, call.func.end_lineno, call.func.end_col_offset),
+            count_characters(lines, call.end_lineno, call.end_col_offset),
+        )
+        for call in calls
+    ]
+
+
+def count_characters(lines: Sequence[str], row: int | None, offset: int | None) -> tuple[int, int]:
+    """Turn a position of ast, whose columns are bytes of UTF-8, into one of tokenize."""
+    assert row is not None and offset is not None
+    return row, len(lines[row - 1].encode()[:offset].decode())
+
+
 def find_docstrings(tree: ast.AST) -> Iterator[tuple[int, int]]:
-    """Where each docstring starts, as tokenize counts; strings that stand alone count as one."""
+    """Find the starts of docstrings, as tokenize counts; a string that stands alone counts as one."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             yield node.lineno, node.col_offset

@@ -36,7 +36,7 @@ def find_kept(job: Job, stage: Stage, pre_image: Mapping[str, Any], store: Store
     """What may be kept of a step that this very version has not made; None where nothing is, or nothing is assumed."""
     if stage.optional or not set(stage.tools) & set(job.assumed) or store.find(stage.name, make_key(pre_image)):
         return None
-    for record in store.records(stage.name):
+    for record in store.records.list(stage.name):
         tools = list_tools(record.pre_image, pre_image)
         if tools and set(tools) <= set(job.assumed) and store.find(stage.name, record.key):
             return Kept(record, tools)

@@ -46,4 +46,4 @@ def estimate(job: Job, stage: Stage, nearest: Nearest | None, read: int) -> Esti
 def measure_inputs(job: Job, store: Store, inputs: Mapping[str, str]) -> int:
     """Bytes of what a step reads, given by kind and digest."""
     sources = job.sources
-    return sum(sources[kind].size if kind in sources else store.measure(inputs[kind]) for kind in inputs)
+    return sum(sources[kind].size if kind in sources else store.artifacts.measure(inputs[kind]) for kind in inputs)

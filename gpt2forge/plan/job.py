@@ -9,7 +9,7 @@ from typing import Any
 from gpt2forge.digest import digest_bytes
 from gpt2forge.stages.stage import Advance, Section, Stage, Target
 from gpt2forge.store.manifest import Manifest, make_manifest
-from gpt2forge.store.stat_cache import Identity, Memo, identify
+from gpt2forge.store.stat_cache import StatCache, StatEntry, read_stat
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,14 @@ class Source:
         """Bytes."""
         return sum(file.stat().st_size for file in self.files)
 
-    def look(self) -> dict[Path, Identity]:
+    def look(self) -> dict[Path, StatEntry]:
         """What changes when anything is written there, even what was there before."""
-        return {file: identify(file) for file in self.files}
+        return {file: read_stat(file) for file in self.files}
 
-    def digest(self, memo: Memo, advance: Advance) -> str:
+    def digest(self, stat_cache: StatCache, advance: Advance) -> str:
         """Names the content of what is there now; tells how far it is in bytes, where files must be read."""
         if self.find is None:
-            return memo.digest(self.path)
+            return stat_cache.digest(self.path)
         files = self.find(self.path)
         total, done = self.size, 0
 
@@ -44,22 +44,22 @@ class Source:
             done += count
             advance(done, total, "B")
 
-        manifest = make_manifest(self.path, list(files), lambda path: memo.digest(path, tell))
-        remember_files(memo, manifest)
+        manifest = make_manifest(self.path, list(files), lambda path: stat_cache.digest(path, tell))
+        remember_files(stat_cache, manifest)
         return manifest.digest
 
 
-def remember_files(memo: Memo, manifest: Manifest) -> None:
+def remember_files(stat_cache: StatCache, manifest: Manifest) -> None:
     """So that it can be told later which file of a source is another."""
     name = name_files(manifest.digest)
-    if memo.recall(name) is None:
-        memo.remember(name, json.dumps({path: file.digest for path, file in manifest.files.items()}))
+    if stat_cache.recall(name) is None:
+        stat_cache.remember(name, json.dumps({path: file.digest for path, file in manifest.files.items()}))
 
 
-def recall_files(memo: Memo, digest: str) -> dict[str, str]:
+def recall_files(stat_cache: StatCache, digest: str) -> dict[str, str]:
     """The digests of the files of a source that was looked at once; empty where that is not known."""
     try:
-        found = json.loads(memo.recall(name_files(digest)) or "{}")
+        found = json.loads(stat_cache.recall(name_files(digest)) or "{}")
     except ValueError:
         return {}
     return found if isinstance(found, dict) else {}
@@ -88,6 +88,11 @@ class Job:
     @property
     def all_stages(self) -> tuple[Stage, ...]:
         return (*self.stages, *self.skipped)
+
+    def list_until(self, until: str | None) -> tuple[Stage, ...]:
+        """List the stages up to the one that `until` names; all where that is None."""
+        names = [stage.name for stage in self.stages]
+        return self.stages if until is None else self.stages[: names.index(until) + 1]
 
     def find_maker(self, stage: Stage, kind: str) -> Stage | None:
         """The stage whose artifact of a kind another one reads: the last before it; None where that is a source."""

@@ -3,7 +3,8 @@
 {stage, version, code: {module it reaches: digest}, section: its values, target: the values it reads,
  inputs: {kind: digest of the content}, tools: {distribution: version; null where it is not installed}}
 
-A step has no key while one of its tools is not installed.
+All but the inputs is known before any step runs: the basis of the pre-image. A step has no key while one of its tools
+is not installed, or one of its inputs is not made.
 """
 
 import sys
@@ -18,25 +19,29 @@ from gpt2forge.plan.job import Job
 from gpt2forge.plan.tools import find_versions
 from gpt2forge.stages import worker
 from gpt2forge.stages.stage import Stage
-from gpt2forge.store.stat_cache import Memo
+from gpt2forge.store.stat_cache import StatCache
+
+Basis = Mapping[str, Any]
+"""A pre-image without its inputs."""
 
 
-def make_pre_image(job: Job, stage: Stage, digests: Mapping[str, str | None], memo: Memo) -> dict[str, Any]:
-    """Say all that decides what a stage makes in a job.
-
-    `digests` holds, by kind, the digest of the newest artifact; None where it is not made yet.
-    """
+def make_basis(job: Job, stage: Stage, stat_cache: StatCache) -> Basis:
+    """Collect all that decides what a stage makes in a job, but for its inputs."""
     host = {"host": describe_host()} if stage.on_host else {}
     return {
         "stage": stage.name,
         "version": stage.version,
-        "code": digest_code(find_modules(stage), memo),
+        "code": digest_code(find_modules(stage), stat_cache),
         "section": job.section_values(stage),
         "target": {field: getattr(job.target, field) for field in stage.target},
-        "inputs": {kind: digests[kind] for kind in stage.reads},
         "tools": find_versions(stage),
         **host,
     }
+
+
+def add_inputs(basis: Basis, inputs: Mapping[str, str | None]) -> dict[str, Any]:
+    """Complete a pre-image. `inputs` are digests by kind; None for an artifact that is not made yet."""
+    return {**basis, "inputs": dict(inputs)}
 
 
 def make_key(pre_image: Mapping[str, Any]) -> str:
@@ -44,7 +49,7 @@ def make_key(pre_image: Mapping[str, Any]) -> str:
 
 
 def find_modules(stage: Stage) -> tuple[Path, Path]:
-    """The files that decide what a stage makes: its own, and the worker's, which runs it and adds forge.json."""
+    """Return the files that decide what a stage makes: its own, and the worker's, which runs it and adds forge.json."""
     file = sys.modules[stage.module].__file__
     assert file is not None, f"{stage.module} has no file"
     return Path(file), Path(worker.__file__)

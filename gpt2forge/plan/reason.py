@@ -8,7 +8,7 @@ from typing import Any
 from gpt2forge.plan.job import recall_files
 from gpt2forge.stages.stage import Stage
 from gpt2forge.store.records import Record
-from gpt2forge.store.stat_cache import Memo
+from gpt2forge.store.stat_cache import StatCache
 
 THROWN_AWAY = "its artifact was thrown away"
 FEW = 3  # names in a sentence; the rest is counted
@@ -37,14 +37,14 @@ def find_nearest(pre_image: Mapping[str, Any], earlier: Sequence[Record]) -> Nea
     return min(found, key=lambda nearest: len(nearest.differences), default=None)
 
 
-def explain(stage: Stage, nearest: Nearest | None, memo: Memo) -> str:
+def explain(stage: Stage, nearest: Nearest | None, stat_cache: StatCache) -> str:
     """One sentence."""
     if nearest is None:
         return "not built before"
     if not nearest.differences:
         return "its artifact is gone or damaged"
     changes = (difference for difference in nearest.differences if difference.path[0] != "code")
-    sentences = [say(stage, difference, memo) for difference in changes]
+    sentences = [say(stage, difference, stat_cache) for difference in changes]
     modules = list_modules(nearest.differences)
     if modules:
         sentences.append("gpt2forge's own code changed" + ("" if modules == ["all"] else f": {enumerate_few(modules)}"))
@@ -60,13 +60,13 @@ def compare(old: Any, new: Any, path: tuple[str, ...] = ()) -> Iterator[Differen
         yield Difference(path, old, new)
 
 
-def say(stage: Stage, difference: Difference, memo: Memo) -> str:
+def say(stage: Stage, difference: Difference, stat_cache: StatCache) -> str:
     """One difference, but of code: there it takes a list."""
     part, *rest = difference.path
     name = ".".join(rest)
     change = show_change(difference)
     if part == "inputs":
-        files = list_files(difference, memo)
+        files = list_files(difference, stat_cache)
         return f"{name} changed" + (f": {enumerate_few(files)}" if files else "")
     if part == "tools":
         return f"{name} {change}"
@@ -83,9 +83,9 @@ def list_modules(differences: Sequence[Difference]) -> list[str]:
     return [".".join(path[1:]) or "all" for path in paths]
 
 
-def list_files(difference: Difference, memo: Memo) -> list[str]:
+def list_files(difference: Difference, stat_cache: StatCache) -> list[str]:
     """The files of a source that are others than they were, as far as both are known."""
-    old, new = (recall_files(memo, str(digest)) for digest in (difference.old, difference.new))
+    old, new = (recall_files(stat_cache, str(digest)) for digest in (difference.old, difference.new))
     return sorted(name for name in {**old, **new} if old.get(name) != new.get(name)) if old and new else []
 
 

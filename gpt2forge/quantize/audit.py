@@ -1,11 +1,10 @@
-"""Reads a finished package back and says what is wrong with it.
+"""Checks a finished package by reading it back.
 
-1. Every weight lies inside `model.onnx_data`, with the length that its shape and type ask for.
-2. No two weights overlap, unless they lie at the very same place.
-3. No bytes are stored twice: two places of at least SMALL bytes that hold the same values. Weights whose values are
-   all the same (gains of one, a table of zeros) may, and those that the checkpoint itself holds twice (layers that are
-   equal).
-4. Nothing is left float32 that was to be quantized.
+1. Every weight is inside `model.onnx_data`, with the length that its shape and type imply.
+2. No two weights overlap, unless their regions are equal.
+3. No two regions of at least SMALL bytes hold the same values. Exceptions are weights of one repeated value (gains of
+   1, a table of zeros) and weights that are equal in the checkpoint (equal layers).
+4. No weight that was to be quantized is still float32.
 """
 
 from collections.abc import Callable, Mapping
@@ -24,13 +23,13 @@ from gpt2forge.quantize.embeddings import POSITIONS, TABLES
 from gpt2forge.quantize.linear import LINEAR
 from gpt2forge.quantize.scheme import Scheme
 
-SMALL = 4096  # bytes; below this, repetition is no waste
-GLANCE = 4096  # bytes at each end that tell different weights apart
+SMALL = 4096  # bytes; repeating fewer wastes nothing
+SAMPLE = 4096  # bytes at each end, which usually tell different weights apart
 
 
 @dataclass(frozen=True)
-class Stored:
-    """A weight and its place in `model.onnx_data`."""
+class PlacedWeight:
+    """The name, region and type of a weight in `model.onnx_data`."""
 
     name: str
     region: Region
@@ -38,44 +37,46 @@ class Stored:
 
 
 def audit_package(folder: Path, scheme: Scheme, sources: Mapping[str, ir.ExternalTensor], weights: Path) -> None:
-    """Check a package by rules 1 to 4; raises UserError that names the first weight that breaks one.
+    """Check a package by rules 1 to 4. Raises UserError that names the first weight that breaks one.
 
-    `sources` are the float32 weights that it was made from, by name, which lie in the folder `weights`.
+    `sources` are the float32 weights of the package by name; their files are in the folder `weights`.
     """
     tensors = find_weights(read_graph(folder).graph)
     size = (folder / DATA_FILE).stat().st_size
     for name, tensor in tensors.items():
         check_place(folder, name, tensor, size)
-    stored = [Stored(name, find_region(tensor), tensor.dtype) for name, tensor in tensors.items()]
-    check_overlap(folder, stored)
-    check_repetition(folder, stored, lambda one, other: are_equal(one, other, sources, weights))
-    for weight in stored:
+    placed = [PlacedWeight(name, find_region(tensor), tensor.dtype) for name, tensor in tensors.items()]
+    check_overlap(folder, placed)
+    check_repetition(folder, placed, lambda one, other: are_equal(one, other, sources, weights))
+    for weight in placed:
         check_quantized(folder, weight, scheme)
 
 
 def check_place(folder: Path, name: str, tensor: ir.ExternalTensor, size: int) -> None:
-    """Rule 1."""
+    """Raise UserError if a weight breaks rule 1."""
     region, location = find_region(tensor), str(tensor.location)
     if location != DATA_FILE or region.length != tensor.nbytes or region.end > size:
-        wrong = f"`{name}` is {tensor.nbytes} bytes, and `{location}` does not hold them at {region.offset}"
+        wrong = f"`{name}` has {tensor.nbytes} bytes, and `{location}` does not hold them at byte {region.offset}"
         raise UserError(f"{folder / GRAPH_FILE}: {wrong}")
 
 
-def check_overlap(folder: Path, stored: list[Stored]) -> None:
-    """Rule 2."""
-    ordered = sorted(stored, key=lambda weight: (weight.region.offset, weight.region.end))
+def check_overlap(folder: Path, placed: list[PlacedWeight]) -> None:
+    """Raise UserError if two weights break rule 2."""
+    ordered = sorted(placed, key=lambda weight: (weight.region.offset, weight.region.end))
     for first, second in pairwise(ordered):
         if second.region.offset < first.region.end and second.region != first.region:
             raise UserError(f"{folder / DATA_FILE}: `{first.name}` and `{second.name}` overlap")
 
 
-def check_repetition(folder: Path, stored: list[Stored], may_repeat: Callable[[Stored, Stored], bool]) -> None:
-    """Rule 3."""
+def check_repetition(
+    folder: Path, placed: list[PlacedWeight], may_repeat: Callable[[PlacedWeight, PlacedWeight], bool]
+) -> None:
+    """Raise UserError if two weights break rule 3; `may_repeat` decides whether two may be equal."""
     data = np.memmap(folder / DATA_FILE, np.uint8, "r")
-    seen: dict[tuple[int, bytes, bytes], list[Stored]] = {}
-    for weight in {weight.region: weight for weight in stored if weight.region.length >= SMALL}.values():
+    seen: dict[tuple[int, bytes, bytes], list[PlacedWeight]] = {}
+    for weight in {weight.region: weight for weight in placed if weight.region.length >= SMALL}.values():
         values = view(data, weight)
-        alike = seen.setdefault((len(values), values[:GLANCE].tobytes(), values[-GLANCE:].tobytes()), [])
+        alike = seen.setdefault((len(values), values[:SAMPLE].tobytes(), values[-SAMPLE:].tobytes()), [])
         for earlier in alike:
             same = np.array_equal(view(data, earlier), values) and varies(values.view(weight.dtype.numpy()))
             if same and not may_repeat(earlier, weight):
@@ -84,7 +85,7 @@ def check_repetition(folder: Path, stored: list[Stored], may_repeat: Callable[[S
         alike.append(weight)
 
 
-def view(data: np.ndarray[Any, Any], weight: Stored) -> np.ndarray[Any, Any]:
+def view(data: np.ndarray[Any, Any], weight: PlacedWeight) -> np.ndarray[Any, Any]:
     return data[weight.region.offset : weight.region.end]
 
 
@@ -92,21 +93,21 @@ def varies(values: np.ndarray[Any, Any]) -> bool:
     return bool((values != values[0]).any())
 
 
-def are_equal(one: Stored, other: Stored, sources: Mapping[str, ir.ExternalTensor], weights: Path) -> bool:
-    """Whether two stored weights come from two of the checkpoint that hold the same values."""
-    first, second = (find_source(stored.name, sources) for stored in (one, other))
+def are_equal(one: PlacedWeight, other: PlacedWeight, sources: Mapping[str, ir.ExternalTensor], weights: Path) -> bool:
+    """Return whether two weights come from two different weights of the checkpoint with equal values."""
+    first, second = (find_source(placed.name, sources) for placed in (one, other))
     if first is None or second is None or find_region(first) == find_region(second):
         return False
     return np.array_equal(map_weight(first, weights), map_weight(second, weights))
 
 
 def find_source(name: str, sources: Mapping[str, ir.ExternalTensor]) -> ir.ExternalTensor | None:
-    """The weight that `name` was made from: itself, or what stands before the last dot, as in `wte.weight.scales`."""
+    """Return the source of this name, or of its part before the last dot, as in `wte.weight.scales`."""
     return sources.get(name) or sources.get(name.rpartition(".")[0])
 
 
-def check_quantized(folder: Path, weight: Stored, scheme: Scheme) -> None:
-    """Rule 4."""
+def check_quantized(folder: Path, weight: PlacedWeight, scheme: Scheme) -> None:
+    """Raise UserError if a weight breaks rule 4."""
     linear = LINEAR.fullmatch(weight.name)
     wanted = (
         scheme.is_half

@@ -1,4 +1,4 @@
-"""8-bit integers with one scale for each output channel, in the layout that MatMulInteger reads: the numbers.
+"""Quantizes weights to 8-bit integers with one scale for each output channel, in the layout of MatMulInteger.
 
 scale = max|column| / 127, q = round(x / scale); |x - q * scale| <= scale * (1/2 + 2^-16), as for blocks of 8 bits.
 """
@@ -16,7 +16,7 @@ from gpt2forge.quantize.scratch import Scratch
 
 @dataclass(frozen=True)
 class Rows:
-    """Quantized rows: `data` (R, N) int8, and sums of squares for the error."""
+    """Quantized rows: int8 `data` (R, N), and two sums of squares."""
 
     data: np.ndarray[Any, np.dtype[np.int8]]
     square_error: float
@@ -24,13 +24,13 @@ class Rows:
 
 
 def find_magnitudes(rows: Floats) -> Floats:
-    """The largest magnitude (N,) in each column of `rows` (R, N)."""
+    """Return the largest magnitude (N,) in each column of `rows` (R, N)."""
     magnitudes: Floats = np.maximum(rows.max(axis=0), -rows.min(axis=0))
     return magnitudes
 
 
 def scale_channels(magnitudes: Floats) -> Floats:
-    """The scale (N,) of each column; raises ValueError where a magnitude (N,) is not finite."""
+    """Return the scale (N,) of each column. Raises ValueError if a magnitude (N,) is not finite."""
     if not np.isfinite(magnitudes).all():
         raise ValueError("a value is not finite")
     scales: Floats = magnitudes / LARGEST[8]
@@ -38,9 +38,9 @@ def scale_channels(magnitudes: Floats) -> Floats:
 
 
 def quantize_rows(rows: Floats, scales: Floats, scratch: Scratch) -> Rows:
-    """Quantize `rows` (R, N) by the scales (N,) of the columns that they are part of.
+    """Quantize `rows` (R, N) by the scales (N,) of their columns.
 
-    The result's data is good until `scratch` is used again.
+    The data of the result is valid until the next use of `scratch`.
     """
     steps = np.divide(rows, scales, out=scratch.array("steps", rows.shape, np.float32))  # (R, N)
     np.rint(steps, out=steps)
@@ -48,14 +48,14 @@ def quantize_rows(rows: Floats, scales: Floats, scratch: Scratch) -> Rows:
 
 
 def fit_columns(columns: Floats, scales: Floats, feedback: Feedback, scratch: Scratch) -> Rows:
-    """The same of whole columns (K, N), with the feedback of errors."""
-    steps = round_columns(columns, scales[None], 8, feedback)
-    descend_rows(columns, steps, scales, 8, feedback.hessian)
+    """Quantize whole columns (K, N) by their scales (N,), with the feedback of errors."""
+    steps = round_columns(columns, scales[None], bits=8, feedback=feedback)
+    descend_rows(columns, steps, scales, bits=8, hessian=feedback.hessian)
     return finish_rows(columns, steps, scales, scratch)
 
 
 def finish_rows(rows: Floats, steps: Floats, scales: Floats, scratch: Scratch) -> Rows:
-    """Store the steps (R, N) that rows of the same shape became, and sum up what is lost; the steps are used up."""
+    """Convert the steps of `rows`, (R, N) each, to int8, and sum the squared errors; overwrites the steps."""
     data = scratch.array("rows", rows.shape, np.int8)
     np.copyto(data, steps, casting="unsafe")
     steps *= scales

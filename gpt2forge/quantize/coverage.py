@@ -1,4 +1,4 @@
-"""The coverage table of a package: bits, bytes and error of each tensor, and the same grouped by kind of tensor."""
+"""Builds the coverage table of a package: bits, bytes and error of each weight, and of each kind of weights."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,12 +15,12 @@ Tensor = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
-class Row:
+class CoverageRow:
     """One weight of the model.
 
-    `bits` of each stored number, `block` how many share a scale (None: a channel, or no scale), `bytes` with scales
-    and padding, each byte counted once; `error` = ||weight - stored|| / ||weight||, to four digits: beyond them sums
-    differ between processors.
+    `bits` are those of each stored number, `block` is how many share a scale (None: a channel, or no scale). `bytes`
+    include scales and padding. `error` is ||weight - stored|| / ||weight||, to four digits, because more of them differ
+    between processors.
     """
 
     name: str
@@ -41,16 +41,16 @@ class Row:
         }
 
 
-def relate(square_error: float, square: float) -> float:
-    """The relative error that two sums of squares make, to four digits."""
+def compute_relative_error(square_error: float, square: float) -> float:
+    """Return the relative error of two sums of squares, to four digits."""
     return float(f"{sqrt(square_error / square):.4g}") if square else 0.0
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Tensors of all layers that have one role and are stored alike.
+    """The tensors of all layers that have the same role and are stored in the same way.
 
-    `bits`, `block`, `bytes` and `bits_per_weight` as in the table; the errors are the mean and the largest `error`.
+    `bits`, `block`, `bytes` and `bits_per_weight` are as in a row; the errors are the mean and the largest `error`.
     """
 
     name: str
@@ -67,7 +67,7 @@ class Kind:
 
 
 def group_tensors(tensors: Iterable[Tensor]) -> list[Kind]:
-    """The kinds in the order of the names that come first, vectors last."""
+    """Group tensors into kinds, in the order of their first names, with vectors last."""
     groups: dict[tuple[str, int, int | None], list[Tensor]] = {}
     for tensor in tensors:
         key = (name_kind(tensor["name"]), tensor["bits"], tensor["block"])
@@ -77,7 +77,7 @@ def group_tensors(tensors: Iterable[Tensor]) -> list[Kind]:
 
 
 def name_kind(name: str) -> str:
-    """`h.*.mlp.c_proj` of `h.3.mlp.c_proj.weight`; all vectors are one kind."""
+    """Return the name of a tensor's kind: `h.*.mlp.c_proj` for `h.3.mlp.c_proj.weight`; all vectors are one kind."""
     return LAYER.sub("h.*.", name).removesuffix(".weight") if MATRICES.search(name) else VECTORS
 
 
@@ -85,4 +85,13 @@ def make_kind(name: str, bits: int, block: int | None, group: Sequence[Tensor]) 
     size = sum(tensor["bytes"] for tensor in group)
     weights = sum(8 * tensor["bytes"] / tensor["bits_per_weight"] for tensor in group)
     errors = [tensor["error"] for tensor in group]
-    return Kind(name, len(group), bits, block, round(8 * size / weights, 3), mean(errors), max(errors), size)
+    return Kind(
+        name,
+        count=len(group),
+        bits=bits,
+        block=block,
+        bits_per_weight=round(8 * size / weights, 3),
+        error_mean=mean(errors),
+        error_max=max(errors),
+        bytes=size,
+    )

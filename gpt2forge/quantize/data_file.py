@@ -1,7 +1,7 @@
-"""The weights of a package, `model.onnx_data`: where each lies, and a file that threads write into.
+"""Lays out and writes the weights of a package, `model.onnx_data`.
 
-Offsets are known before a byte is written, so each piece is written where it belongs as soon as it is ready. onnx's own
-writer of external data is not used: it appends to a file that is there, and wants every tensor in memory.
+All offsets are known before the first byte is written, so threads write each piece as soon as it is ready. onnx's own
+writer of external data is not used, because it appends to an existing file and needs every tensor in memory.
 """
 
 import os
@@ -20,12 +20,12 @@ from gpt2forge.errors import UserError
 DATA_FILE = "model.onnx_data"  # the name that transformers.js looks for beside model.onnx
 PAGE = 4096
 LINE = 64
-LARGE = 1 << 16  # bytes; from here on a tensor starts on a page, so that a runtime can map it
+LARGE = 1 << 16  # bytes; a tensor of at least this size starts on a page, so that a runtime can map it
 
 
 @dataclass(frozen=True)
 class Region:
-    """A part of a file; `offset` and `length` in bytes."""
+    """A part of a file; `offset` and `length` are in bytes."""
 
     offset: int
     length: int
@@ -36,12 +36,13 @@ class Region:
 
 
 class Layout:
-    """Gives every tensor its place in `model.onnx_data`, one behind the other."""
+    """The layout of `model.onnx_data`: one aligned region after the other."""
 
     def __init__(self) -> None:
         self.size = 0
 
     def reserve(self, length: int) -> Region:
+        """Return a new region of `length` bytes at the end of the layout."""
         step = PAGE if length >= LARGE else LINE
         region = Region(-(-self.size // step) * step, length)
         self.size = region.end
@@ -49,7 +50,7 @@ class Layout:
 
 
 class DataFile:
-    """A fresh `model.onnx_data` of a known size; any thread writes any piece, at its place."""
+    """A new `model.onnx_data` of a known size, into which any thread can write any piece."""
 
     def __init__(self, folder: Path, size: int) -> None:
         self.descriptor = os.open(folder / DATA_FILE, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644)
@@ -64,7 +65,7 @@ class DataFile:
         os.close(self.descriptor)
 
     def write(self, region: Region, start: int, values: np.ndarray[Any, Any]) -> None:
-        """Write an array `start` bytes behind the start of its region; raises ValueError where it does not fit."""
+        """Write an array `start` bytes after the start of its region. Raises ValueError if it does not fit."""
         data = np.ascontiguousarray(values).reshape(-1).view(np.uint8)
         if start < 0 or start + len(data) > region.length:
             raise ValueError(f"{len(data)} bytes at {start} do not fit into {region}")
@@ -74,26 +75,26 @@ class DataFile:
 
 
 def refer(name: str, dtype: ir.DataType, shape: Sequence[int], region: Region) -> ir.Value:
-    """An initializer whose bytes lie in `model.onnx_data`."""
+    """Return an initializer whose bytes are a region of `model.onnx_data`."""
     tensor = ir.ExternalTensor(DATA_FILE, region.offset, region.length, dtype, shape=ir.Shape(shape), name=name)
     return ir.Value(name=name, type=ir.TensorType(dtype), shape=ir.Shape(shape), const_value=tensor)
 
 
 def find_region(tensor: ir.ExternalTensor) -> Region:
-    """Where an external initializer lies in the file that it names."""
+    """Return the region of an external initializer in the file that it names."""
     return Region(tensor.offset or 0, tensor.length or 0)
 
 
 def find_weights(graph: ir.Graph) -> dict[str, ir.ExternalTensor]:
-    """The initializers whose bytes lie in another file, by name, in the graph's order."""
+    """Return the initializers whose bytes are in another file, by name, in the graph's order."""
     tensors = {name: value.const_value for name, value in graph.initializers.items()}
     return {name: tensor for name, tensor in tensors.items() if isinstance(tensor, ir.ExternalTensor)}
 
 
 def map_weight(tensor: ir.ExternalTensor, folder: Path) -> np.ndarray[Any, np.dtype[np.float32]]:
-    """A float32 weight of a graph artifact, backed by the file in `folder` that holds it: no anonymous memory.
+    """Map a float32 weight of a graph artifact from its file in `folder`, without anonymous memory.
 
-    Raises UserError when the file does not hold it.
+    Raises UserError if the file does not hold it.
     """
     location, region, shape = str(tensor.location), find_region(tensor), tensor.shape.numpy()
     path = folder / location

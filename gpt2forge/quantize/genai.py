@@ -1,4 +1,4 @@
-"""What onnxruntime-genai has to be told of a package: `genai_config.json`.
+"""Describes a package for onnxruntime-genai: `genai_config.json`.
 
 https://onnxruntime.ai/docs/genai/reference/config.html
 """
@@ -13,9 +13,9 @@ from gpt2forge.graph.model_file import GRAPH_FILE
 def make_genai_config(
     config: Dimensions, begin_token: int, end_token: int, in_place: bool, device: str
 ) -> dict[str, Any]:
-    """The content of `genai_config.json`: greedy search, up to the length of the context.
+    """Return the content of `genai_config.json`: greedy search, up to the length of the context.
 
-    `in_place`: the graph may extend its cache where it lies. `device`: `cpu`, or `cuda`.
+    `in_place`: the graph can extend its cache in its own memory. `device`: `cpu` or `cuda`.
     """
     providers: list[dict[str, Any]] = [] if device == "cpu" else [{device: {}}]
     return {

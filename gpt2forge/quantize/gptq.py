@@ -1,14 +1,14 @@
-"""Rounds the weights of a linear layer so that their errors cancel on a calibration text: the numbers.
+"""Rounds the weights of a linear layer so that their errors cancel on a calibration text.
 
-With H the mean of x xᵀ over the layer's inputs, an error e of a column of weights costs eᵀ H e on average. Let
+With H the mean of x xᵀ over the layer's inputs, the mean cost of the errors e of a column of weights is eᵀ H e. Let
 H = Tᵀ T, T upper triangular: the cost is the sum over i of (T_ii e_i + sum over j > i of T_ij e_j)². So weights are
-rounded from the last to the first, each after it was moved by what the ones before it have cost: T_ij / T_ii of their
-errors. The inputs are ordered by their mean square: the ones that weigh most are rounded first, and the others make up
-for them.
+rounded from the last to the first. Before its rounding each weight i is moved by T_ij / T_ii times the errors e_j of
+the weights rounded before it. The inputs are ordered by their mean square, so that the largest are rounded first and
+the others compensate for them.
 
-GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers, https://arxiv.org/abs/2210.17323;
-that this back substitution does the same as its inverse Hessian: The Geometry of LLM Quantization,
-https://arxiv.org/abs/2507.18553.
+See GPTQ: Accurate Post-Training Quantization for Generative Pre-trained Transformers,
+https://arxiv.org/abs/2210.17323. The Geometry of LLM Quantization, https://arxiv.org/abs/2507.18553, shows that this
+back substitution is equivalent to the inverse Hessian of GPTQ.
 """
 
 from dataclasses import dataclass
@@ -31,18 +31,19 @@ from gpt2forge.quantize.scratch import Scratch
 
 Doubles = np.ndarray[Any, np.dtype[np.float64]]
 
-DAMPING = 0.01  # of the mean of H's diagonal, added to all of it: what the text says little of is not trusted
-PANEL = 128  # rows of T that are made between two products with all the rows before
-TILE = 64  # columns that are mirrored at once: what a cache holds of them is used up before it is replaced
+DAMPING = 0.01  # of the mean of H's diagonal, added to all of it, because the text covers some inputs too little
+PANEL = 128  # rows of T that are computed between two products with all earlier rows
+TILE = 64  # columns that are mirrored at once, few enough for a cache
 TRIES = {4: np.linspace(0.75, 1.0, 6, dtype=np.float32), 8: np.ones(1, np.float32)}
-"""Parts of the scale that leaves nothing cut off; of 8 bits a step is so small that cutting off never pays."""
+"""Fractions of the scale that clips nothing; with 8 bits a step is so small that clipping never pays."""
 
 
 @dataclass(frozen=True)
 class Feedback:
-    """How errors move weights: `order` (K,) of the inputs, least first; `factors` (K, K), T with each row over T_ii.
+    """The rule by which errors move other weights.
 
-    `hessian` (K, K) is H with its damping, in the order of the inputs.
+    `order` (K,) sorts the inputs by their mean square, smallest first. `factors` (K, K) is T, each row divided by T_ii.
+    `hessian` (K, K) is the damped H, in the original order of the inputs.
     """
 
     order: np.ndarray[Any, np.dtype[np.int64]]
@@ -51,20 +52,22 @@ class Feedback:
 
 
 def make_feedback(hessian: Floats) -> Feedback:
-    """From H (K, K), which gets its damping; raises ValueError where a value is not finite."""
+    """Make the feedback from H (K, K), which is damped in place. Raises ValueError if a value is not finite."""
     if not np.isfinite(hessian).all():
         raise ValueError("the statistics of its inputs are not finite")
     diagonal = hessian.diagonal().copy()
     order = np.argsort(diagonal, kind="stable")
     hessian[np.diag_indices_from(hessian)] += np.float32(DAMPING) * diagonal.mean() + SMALLEST
-    damped = hessian[order].take(order, axis=1).astype(np.float64)  # float32 may lose what the damping leaves positive
+    damped = (
+        hessian[order].take(order, axis=1).astype(np.float64)
+    )  # float32 could make it indefinite in spite of the damping
     return Feedback(order, find_factors(damped), hessian)
 
 
 def find_factors(matrix: Doubles) -> Floats:
-    """T of a positive definite `matrix` (K, K), each row over T_ii; the matrix is used up.
+    """Return T of a positive definite `matrix` (K, K), each row divided by T_ii; overwrites the matrix.
 
-    Rows of T take the place of the matrix's; np.linalg.cholesky of all of it copies it twice and takes twice as long.
+    np.linalg.cholesky of the whole matrix would copy it twice and take twice as long.
     """
     factors = np.zeros(matrix.shape, np.float32)
     for start in range(0, len(matrix), PANEL):
@@ -76,10 +79,10 @@ def find_factors(matrix: Doubles) -> Floats:
     return factors
 
 
-def unpack(packed: Floats) -> Floats:
-    """The symmetric matrix (K, K) of its lower triangle (K * (K + 1) / 2,), which lies there row by row."""
+def unpack_triangle(packed: Floats) -> Floats:
+    """Return the symmetric matrix (K, K) of a lower triangle (K * (K + 1) / 2,) that is stored row by row."""
     width = int((2 * len(packed)) ** 0.5)
-    packed = np.asarray(packed)  # a part of a memmap takes ten times as long to cut out
+    packed = np.asarray(packed)  # slicing a memmap takes ten times as long
     matrix = np.zeros((width, width), np.float32)
     for row in range(width):
         first = row * (row + 1) // 2
@@ -92,7 +95,7 @@ def unpack(packed: Floats) -> Floats:
 
 
 def quantize_columns(columns: Floats, bits: int, block: int, feedback: Feedback | None, scratch: Scratch) -> Blocks:
-    """What `quantize_blocks` does, with the feedback of errors where there is any."""
+    """Quantize columns as `quantize_blocks` does, with the feedback of errors if it is given."""
     if feedback is None:
         return quantize_blocks(columns, bits, block, scratch)
     values = cut_blocks(columns, block, scratch)  # (blocks, block, N)
@@ -100,25 +103,26 @@ def quantize_columns(columns: Floats, bits: int, block: int, feedback: Feedback 
     steps = scratch.array("steps", values.shape, np.float32)
     flat = steps.reshape(-1, values.shape[2])
     flat[: len(columns)] = round_columns(columns, scales.repeat(block, axis=0)[: len(columns)], bits, feedback)
-    descend(columns, flat[: len(columns)], scales, bits, block, feedback.hessian)
+    descend(columns, flat[: len(columns)], scales, bits=bits, block=block, hessian=feedback.hessian)
     flat[len(columns) :] = 0
-    return finish_blocks(values, steps, scales, bits, scratch)
+    return finish_blocks(values, steps, scales, bits=bits, scratch=scratch)
 
 
 def round_columns(columns: Floats, scales: Floats, bits: int, feedback: Feedback) -> Floats:
-    """The steps (K, N), whole numbers, of `columns` (K, N) by the scales of each weight, (K, N) or (1, N)."""
-    columns, scales = np.asarray(columns), np.broadcast_to(scales, columns.shape)  # as in `unpack`
-    rounding = Rounding(columns, scales, bits, feedback, columns[feedback.order], np.empty_like(columns))
+    """Return the integer steps (K, N) of `columns` (K, N) by the scale of each weight, (K, N) or (1, N)."""
+    columns, scales = np.asarray(columns), np.broadcast_to(scales, columns.shape)  # as in `unpack_triangle`
+    moved, steps = columns[feedback.order], np.empty_like(columns)
+    rounding = Rounding(columns, scales, bits=bits, feedback=feedback, moved=moved, steps=steps)
     rounding.round_rows(0, len(columns))
     return rounding.steps
 
 
 @dataclass(frozen=True)
 class Rounding:
-    """Columns (K, N) that are being rounded by their scales (K, N); `steps` (K, N) is what comes out.
+    """Columns (K, N) that are being rounded by their scales (K, N); `steps` (K, N) is the result.
 
-    Rows of `moved` (K, N) are in the order of the feedback: weights, moved by the errors so far, and behind them those
-    errors, each in the place of its weight.
+    The rows of `moved` (K, N) are in the order of the feedback: first weights, moved by the errors so far, then the
+    errors of the weights that are already rounded.
     """
 
     columns: Floats
@@ -129,9 +133,9 @@ class Rounding:
     steps: Floats
 
     def round_rows(self, start: int, stop: int) -> None:
-        """Round these rows, the last first; the errors of all that are behind `stop` have moved them.
+        """Round rows from the last to the first; the errors of all rows from `stop` on have already moved them.
 
-        By halves: nearly all of the work is in products of large matrices.
+        It goes by halves, so that nearly all work is in products of large matrices.
         """
         if stop - start == 1:
             return self.round_row(start)
@@ -154,23 +158,23 @@ def to_steps(values: Floats, scales: Floats, bits: int) -> Floats:
 
 
 def search_scales(values: Floats, bits: int) -> Floats:
-    """The scale (blocks, N) of each block of (blocks, block, N), among TRIES the one with the least square error."""
+    """Return the scale (blocks, N) with the least square error among TRIES, for each block of (blocks, block, N)."""
     widest = choose_scales(values, bits)  # (blocks, N)
     if len(TRIES[bits]) == 1:
         return widest
-    pairs = zip(values, widest, strict=True)  # one block after the other: a core's cache holds it through all tries
+    pairs = zip(values, widest, strict=True)  # block by block, so that a core's cache holds it for all tries
     return np.stack([search_scale(block, TRIES[bits][:, None] * scales, bits) for block, scales in pairs])
 
 
 def search_scale(block: Floats, tried: Floats, bits: int) -> Floats:
-    """The scale (N,) of each column of a block (block, N), among (tries, N) the first with the least square error."""
-    least = np.argmin([find_error(block, scales, bits) for scales in tried], axis=0)  # (N,)
+    """Return the first scale (N,) with the least square error among `tried` (tries, N), for a block (block, N)."""
+    least = np.argmin([compute_square_error(block, scales, bits) for scales in tried], axis=0)  # (N,)
     best: Floats = np.take_along_axis(tried, least[None], axis=0)[0]
     return best
 
 
-def find_error(block: Floats, scales: Floats, bits: int) -> Floats:
-    """The square error (N,) of a block (block, N) that is rounded to the nearest step."""
+def compute_square_error(block: Floats, scales: Floats, bits: int) -> Floats:
+    """Return the square error (N,) of a block (block, N) that is rounded to the nearest step."""
     errors = to_steps(block, scales, bits)
     errors *= scales
     errors -= block

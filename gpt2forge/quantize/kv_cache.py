@@ -1,8 +1,8 @@
-"""The keys and values of the tokens so far as int8: a quarter of the memory that each new token reads.
+"""Stores the KV cache as int8, a quarter of the bytes that each new token reads.
 
-stored = round(x / scale), cut to -128 ... 127, with a scale for each channel of each head, fixed when the package is
-made; GroupQueryAttention stores what is new and reads what is stored, in a pass of many tokens as in one of a single.
-The graph takes and gives int8 in the place of float32, which is another interface.
+stored = round(x / scale), cut to -128 ... 127. Each channel of each head has a scale, which is fixed when the package
+is built. GroupQueryAttention writes new keys and values and reads stored ones, for one token as for many. The cache
+inputs and outputs of the graph become int8, which changes its interface.
 
 https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.GroupQueryAttention
 """
@@ -15,18 +15,18 @@ import onnx_ir as ir
 
 from gpt2forge.errors import UserError
 from gpt2forge.graph.builder import Attribute, Builder
+from gpt2forge.graph.edit import index_nodes, start_edit
 from gpt2forge.graph.interface import IN_PLACE, count_layers
 from gpt2forge.quantize.blocks import Floats
 from gpt2forge.quantize.channel import scale_channels
-from gpt2forge.quantize.edit import start_edit
 
-ROOM = np.float32(1.1)
-"""How much larger than what calibration saw a key or value may be before it is cut, which costs far more than a longer
-step: nano's KL by the cache alone rose from 2.0e-4 to 2.2e-4 where 8192 tokens were seen, and fell from 4.0e-4 to
-2.7e-4 where 2048 were, from 1.4e-3 to 5.5e-4 where 512 were."""
+HEADROOM = np.float32(1.1)
+"""The range of a channel as a multiple of the magnitude that calibration saw. Cutting costs far more than longer steps:
+on nano the KL by the cache alone rose from 2.0e-4 to 2.2e-4 with 8192 calibration tokens, and fell from 4.0e-4 to
+2.7e-4 with 2048 tokens and from 1.4e-3 to 5.5e-4 with 512 tokens."""
 
-PAST, SCALES = slice(3, 5), slice(12, 14)  # of the operator's inputs, those of keys and of values
-PRESENT = slice(1, 3)  # of its outputs
+PAST, SCALES = slice(3, 5), slice(12, 14)  # the operator's inputs for keys and values
+PRESENT = slice(1, 3)  # its outputs for keys and values
 ATTRIBUTES: dict[str, Attribute] = {
     "k_quant_type": "PER_CHANNEL",
     "v_quant_type": "PER_CHANNEL",
@@ -36,22 +36,22 @@ ATTRIBUTES: dict[str, Attribute] = {
 
 @dataclass(frozen=True)
 class Magnitudes:
-    """The largest magnitudes that calibration saw in one layer's keys and values, (H, D) each."""
+    """The largest magnitudes that calibration saw in the keys and values of a layer, (H, D) each."""
 
     key: Floats
     value: Floats
 
 
 def quantize_cache(model: ir.Model, magnitudes: Sequence[Magnitudes]) -> None:
-    """Let every layer keep its keys and values as int8; those beyond its magnitudes and ROOM are cut.
+    """Make every layer store its keys and values as int8; values beyond the magnitudes times HEADROOM are cut.
 
-    Raises UserError when the attention is not fused, or when the magnitudes are not this model's, or not finite.
+    Raises UserError if the attention is not fused, or the magnitudes are not finite or not those of this model.
     """
     graph = model.graph
-    layers = count_layers(value.name for value in graph.inputs)
+    layers = count_layers(graph.inputs)
     if len(magnitudes) != layers:
         raise UserError(
-            f"statistics of {len(magnitudes)} layers are not this model's, which has {layers}; calibrate it"
+            f"the statistics are of {len(magnitudes)} layers, but this model has {layers}; calibrate this model"
         )
     builder = start_edit(graph)
     for layer, found in enumerate(magnitudes):
@@ -60,10 +60,10 @@ def quantize_cache(model: ir.Model, magnitudes: Sequence[Magnitudes]) -> None:
 
 
 def quantize_layer(graph: ir.Graph, layer: int, magnitudes: Magnitudes, builder: Builder) -> None:
-    """Tell the attention node of a layer its scales, and say what it takes and gives."""
+    """Add the scales of a layer to its attention node, and make the node's cache inputs and outputs int8."""
     name = f"h.{layer}.attn"
-    node = next((node for node in graph if node.name == f"{name}.core" and node.op_type == IN_PLACE), None)
-    if node is None:
+    node = index_nodes(graph).get(f"{name}.core")
+    if node is None or node.op_type != IN_PLACE:
         raise UserError("`quantization.kv_cache: int8` needs `fusion.attention: true`")
     cache = [*node.inputs[PAST], *node.outputs[PRESENT]]
     assert cache[0] is not None and cache[0].shape is not None
@@ -71,8 +71,8 @@ def quantize_layer(graph: ir.Graph, layer: int, magnitudes: Magnitudes, builder:
     node.resize_inputs(SCALES.stop)
     for place, (part, largest) in zip(range(SCALES.stop)[SCALES], vars(magnitudes).items(), strict=True):
         if largest.shape != (heads, width):
-            wrong = f"is {list(largest.shape)} and the model's heads are {[heads, width]}"
-            raise UserError(f"`{name}.{part}.largest` {wrong}; calibrate the model again")
+            wrong = f"is {list(largest.shape)}, but this model's heads are {[heads, width]}"
+            raise UserError(f"`{name}.{part}.largest` {wrong}; calibrate this model")
         node.replace_input_with(place, write_scales(builder, f"{name}.{part}", largest))
     node.attributes.update((each.name, each) for each in ir.convenience.convert_attributes(ATTRIBUTES))
     for value in cache:
@@ -81,10 +81,10 @@ def quantize_layer(graph: ir.Graph, layer: int, magnitudes: Magnitudes, builder:
 
 
 def write_scales(builder: Builder, name: str, largest: Floats) -> ir.Value:
-    """The scales (1, H, 1, D) of a layer's keys or values, from their largest magnitudes (H, D)."""
+    """Return the scales (1, H, 1, D) of a layer's keys or values, from their largest magnitudes (H, D)."""
     try:
-        scales = scale_channels(largest * ROOM)
+        scales = scale_channels(largest * HEADROOM)
     except ValueError as fault:
-        mend = "start from an earlier checkpoint, or use `kv_cache: float32`"
-        raise UserError(f"`{name}.largest`: {fault}; {mend}") from fault
+        fix = "start from an earlier checkpoint, or use `kv_cache: float32`"
+        raise UserError(f"`{name}.largest`: {fault}; {fix}") from fault
     return builder.constant(f"{name}.scales", scales[None, :, None, :])

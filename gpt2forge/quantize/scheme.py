@@ -8,9 +8,13 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from itertools import combinations
 
+from gpt2forge.quantize.scheme_table import SCHEMES, find_integers
+
 FLOAT16_BITS = 16
+FLOAT32, FLOAT16 = "float32", "float16"
+CHANNEL = "channel"
 KINDS = ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")
-MOST = 1000  # layers that a model may have, as far as a pattern is judged without one
+MOST = 1000  # layers that a model may have, as far as a pattern is checked without one
 
 
 @dataclass(frozen=True)
@@ -33,9 +37,9 @@ HALF = Storage(FLOAT16_BITS, None)
 
 @dataclass(frozen=True)
 class Scheme:
-    """What becomes of the linear layers, the embedding tables and the positions; None: they stay float32.
+    """The storage of the linear layers, the embedding tables and the positions; None: they stay float32.
 
-    `overrides` say by a pattern of names what a linear layer gets instead, `skip` which of them stay float32.
+    `overrides` give the linear layers that a pattern matches another storage; those that `skip` matches stay float32.
     """
 
     linear: Storage | None
@@ -46,34 +50,27 @@ class Scheme:
 
     @property
     def is_half(self) -> bool:
-        """Whether everything becomes float16, what is computed too."""
+        """Return whether everything becomes float16, arithmetic too."""
         return self.linear == HALF
 
     def choose(self, name: str) -> Storage | None:
-        """How the linear layer `name` is to be stored."""
+        """Return the storage of the linear layer `name`."""
         if any(fnmatchcase(name, pattern) for pattern in self.skip):
             return None
         return next((own for pattern, own in self.overrides.items() if fnmatchcase(name, pattern)), self.linear)
 
 
-DEFAULT_BLOCK = {8: 128, 4: 32}
-BITS: dict[str, int] = {"int8": 8, "int4": 4}
-CHANNEL = "channel"
-FLOAT16 = "float16"
-
-
-def choose_granularity(bits: int, scheme: str, granularity: int | str | None) -> int | str:
-    """How many weights of `bits` bits share a scale where nobody says: as in the scheme where it has as many bits."""
-    shared = granularity if BITS.get(scheme) == bits else None
-    return DEFAULT_BLOCK[bits] if shared is None else shared
+def choose_granularity(bits: int, scheme: str, granularity: int | str | None) -> int | str | None:
+    """Return how weights of `bits` bits share scales by default: like the scheme's, if these have as many bits."""
+    shared = granularity if SCHEMES[scheme].bits == bits else None
+    return find_integers(bits).block if shared is None else shared
 
 
 def choose_table_block(embeddings: str, scheme: str, granularity: int | str | None) -> int | None:
-    """The same of the embeddings, which always have blocks; None where they stay float32."""
-    if embeddings not in BITS:
-        return None
-    filled = choose_granularity(BITS[embeddings], scheme, granularity)
-    return filled if isinstance(filled, int) else DEFAULT_BLOCK[BITS[embeddings]]
+    """Return the default block of the embeddings, which never have one scale per channel; None if they are floats."""
+    spec = SCHEMES[embeddings]
+    is_shared = isinstance(granularity, int) and SCHEMES[scheme].bits == spec.bits
+    return granularity if is_shared and isinstance(granularity, int) else spec.block
 
 
 def make_storage(bits: int, granularity: int | str | None) -> Storage:
@@ -85,17 +82,18 @@ def make_scheme(
     granularity: int | str | None,
     embeddings: str,
     embeddings_granularity: int | None = None,
-    positions: str = "float32",
+    positions: str = FLOAT32,
     overrides: Mapping[str, tuple[int, int | str | None]] | None = None,
     skip: Sequence[str] = (),
 ) -> Scheme:
-    """The scheme that the words of a recipe mean; `overrides` are (bits, granularity) by pattern."""
-    if scheme == FLOAT16:
+    """Return the scheme that the words of a recipe mean; `overrides` are (bits, granularity) by pattern."""
+    linear, table = SCHEMES[scheme], SCHEMES[embeddings]
+    if linear.is_whole:
         return Scheme(HALF, HALF, HALF)
-    table = embeddings_granularity or choose_table_block(embeddings, scheme, granularity)
+    block = embeddings_granularity or choose_table_block(embeddings, scheme, granularity)
     return Scheme(
-        make_storage(BITS[scheme], granularity) if scheme in BITS else None,
-        Storage(BITS[embeddings], table) if embeddings in BITS else None,
+        make_storage(linear.bits, granularity) if linear.has_scales else None,
+        Storage(table.bits, block) if table.has_scales else None,
         HALF if positions == FLOAT16 else None,
         {pattern: make_storage(*own) for pattern, own in (overrides or {}).items()},
         tuple(skip),
@@ -107,14 +105,14 @@ def list_linears(layers: Iterable[int]) -> Iterator[str]:
 
 
 def can_match(pattern: str) -> bool:
-    """Whether this pattern matches a linear layer of any model."""
+    """Return whether this pattern matches a linear layer of any model."""
     return any(fnmatchcase(name, pattern) for name in list_linears(range(MOST)))
 
 
 def find_conflict(names: Iterable[str], overrides: Iterable[str], skip: Iterable[str]) -> str | None:
-    """Say of the first of these layers that is asked for in two ways which patterns do; None where none is.
+    """Describe the first of these layers that two patterns match; None if there is no such layer.
 
-    Two patterns of `skip` ask for the same.
+    Two patterns of `skip` are no conflict: they ask for the same.
     """
     skipped = list(skip)
     pairs = [*combinations(overrides, 2), *((one, other) for one in overrides for other in skipped)]
@@ -126,5 +124,5 @@ def find_conflict(names: Iterable[str], overrides: Iterable[str], skip: Iterable
 
 
 def find_unmatched(names: Sequence[str], patterns: Iterable[str]) -> str | None:
-    """The first pattern that matches none of these layers."""
+    """Return the first pattern that matches none of these layers."""
     return next((pattern for pattern in patterns if not any(fnmatchcase(name, pattern) for name in names)), None)

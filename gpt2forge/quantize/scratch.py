@@ -1,6 +1,6 @@
-"""Arrays that one thread uses again and again.
+"""Keeps arrays that one thread uses again and again.
 
-Fresh ones of a megabyte would be new pages each time: the system then works as long as the arithmetic does.
+New arrays of a megabyte would need new pages each time, and the kernel would take as long as the arithmetic.
 """
 
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ import numpy as np
 
 
 class Scratch:
-    """Hands out arrays by name; what an array held is gone when its name is asked for again."""
+    """Arrays by name; the content of an array is valid until the next request for its name."""
 
     def __init__(self) -> None:
         self.arrays: dict[str, np.ndarray[Any, Any]] = {}
 
     def array(self, name: str, shape: Sequence[int], dtype: type[np.generic]) -> np.ndarray[Any, Any]:
-        """An array of this shape with any content."""
+        """Return an array of this shape with arbitrary content."""
         size = prod(shape)
         held = self.arrays.get(name)
         if held is None or held.size < size:

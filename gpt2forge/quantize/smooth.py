@@ -1,13 +1,13 @@
-"""Moves what is hard to quantize out of the activations: an offset into biases, a scale into weights.
+"""Smooths activations: moves the means of channels into biases and their scales into weights.
 
-A norm gives x = n * gain + shift, and one linear layer reads it: x @ weight + bias. With the mean and a factor of each
-channel the same is
+A norm returns x = n * gain + shift, and one linear layer reads it: x @ weight + bias. With a mean and a factor for each
+channel this equals
 
     ((x - mean) / factors) @ (factors * weight) + (bias + mean @ weight)
 
-where mean and factors go into gain and shift. Rows then have smaller magnitudes for the same spread, so their 8 bits
-are finer. SmoothQuant, section 4, https://arxiv.org/abs/2211.10438, has no means and goes by the largest values: on
-nano that took 3 % of KL away, and means with deviations 9 %.
+where mean and factors become part of gain and shift. Rows then have smaller magnitudes for the same spread, so their
+8-bit steps are finer. SmoothQuant, section 4, https://arxiv.org/abs/2211.10438, moves no means and chooses factors by
+the largest values: on nano that reduced KL by 3 %, and means with standard deviations reduced it by 9 %.
 """
 
 from dataclasses import dataclass
@@ -16,48 +16,48 @@ import numpy as np
 
 from gpt2forge.quantize.blocks import SMALLEST, Floats
 
-STRENGTH = 0.3  # of the deviations and of the weights: 0 would leave the scales where they are
-FLOOR = 0.01  # of the largest one: a channel that was still in the calibration text may move in another
+STRENGTH = 0.3  # the exponent of deviations and weight norms in the factors; 0 would change no scale
+FLOOR = 0.01  # of the largest deviation, because a channel that is constant in one text may vary in another
 
 
 @dataclass(frozen=True)
-class Migration:
-    """The `mean` (K,) that leaves a norm's output, and the `factors` (K,) that it is divided by."""
+class Smoothing:
+    """The `mean` (K,) that is subtracted from a norm's output, and the `factors` (K,) that then divide it."""
 
     mean: Floats
     factors: Floats
 
-    def move_gain(self, gain: Floats) -> Floats:
-        """(K,)."""
+    def smooth_gain(self, gain: Floats) -> Floats:
+        """Return the smoothed gain (K,)."""
         return gain / self.factors
 
-    def move_shift(self, shift: Floats) -> Floats:
-        """(K,)."""
+    def smooth_shift(self, shift: Floats) -> Floats:
+        """Return the smoothed shift (K,)."""
         return (shift - self.mean) / self.factors
 
-    def move_weight(self, weight: Floats) -> Floats:
-        """(K, N)."""
+    def smooth_weight(self, weight: Floats) -> Floats:
+        """Return the smoothed weight (K, N)."""
         return weight * self.factors[:, None]
 
-    def move_bias(self, bias: Floats, weight: Floats) -> Floats:
-        """(N,), given the weight (K, N) as it was."""
-        moved: Floats = bias + self.mean @ weight
-        return moved
+    def smooth_bias(self, bias: Floats, weight: Floats) -> Floats:
+        """Return the smoothed bias (N,), given the original weight (K, N)."""
+        smoothed: Floats = bias + self.mean @ weight
+        return smoothed
 
-    def move_hessian(self, hessian: Floats) -> Floats:
-        """The mean products of channels (K, K)."""
-        moved: Floats = (hessian - np.outer(self.mean, self.mean)) / np.outer(self.factors, self.factors)
-        return moved
+    def smooth_hessian(self, hessian: Floats) -> Floats:
+        """Return the mean products (K, K) of the smoothed channels."""
+        smoothed: Floats = (hessian - np.outer(self.mean, self.mean)) / np.outer(self.factors, self.factors)
+        return smoothed
 
 
-def choose_migration(mean: Floats, squares: Floats, weight: Floats) -> Migration:
-    """From the mean (K,) and the mean square (K,) of each channel, and what they are multiplied with, (K, N)."""
+def choose_smoothing(mean: Floats, squares: Floats, weight: Floats) -> Smoothing:
+    """Choose the smoothing for channels of this mean (K,) and mean square (K,), which a weight (K, N) reads."""
     deviations = np.sqrt(np.maximum(squares - mean * mean, 0.0))
-    return Migration(mean, choose_factors(deviations, weight))
+    return Smoothing(mean, choose_factors(deviations, weight))
 
 
 def choose_factors(deviations: Floats, weight: Floats) -> Floats:
-    """A factor (K,) for each channel from its standard deviation (K,) and its weights (K, N), around 1."""
+    """Return a factor (K,) near 1 for each channel, from its standard deviation (K,) and its weights (K, N)."""
     norms = np.linalg.norm(weight, axis=1)
     logarithms = STRENGTH * (take_logarithm(deviations) - take_logarithm(norms))
     factors: Floats = np.exp(logarithms - logarithms.mean()).astype(np.float32)

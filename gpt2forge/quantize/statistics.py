@@ -1,4 +1,4 @@
-"""Reads what calibrate wrote, see `calibration`, without PyTorch and without taking memory for it."""
+"""Reads the statistics that the stage `calibrate` wrote, mapped from their files and without PyTorch."""
 
 from collections.abc import Mapping
 from itertools import count, takewhile
@@ -14,7 +14,7 @@ Array = np.ndarray[Any, np.dtype[np.float32]]
 
 
 def open_statistics(folder: Path) -> dict[str, Array]:
-    """Every array of the files in `folder` by its name, backed by its file."""
+    """Map every array of the files in `folder`, by name."""
     return {
         name: np.memmap(path, DTYPES[tensor.dtype], "r", tensor.offset, tensor.shape)
         for path in sorted(folder.glob("*.safetensors"))
@@ -23,7 +23,7 @@ def open_statistics(folder: Path) -> dict[str, Array]:
 
 
 def list_cache_magnitudes(statistics: Mapping[str, Array]) -> list[tuple[Array, Array]]:
-    """The largest magnitudes (H, D) of each layer's keys and values."""
+    """Return the largest magnitudes (H, D) of each layer's keys and values."""
     pairs = ([f"h.{layer}.attn.{part}.largest" for part in ("key", "value")] for layer in count())
     known = takewhile(lambda names: statistics.keys() >= set(names), pairs)
     return [(statistics[key], statistics[value]) for key, value in known]

@@ -1,11 +1,11 @@
-"""Writes the faults that pydantic finds in a recipe's words, each with its place in the file."""
+"""Words for what is wrong with a value, and the fault that it makes at its place in the file."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from gpt2forge.errors import Fault, Place, quote, suggest, suggest_close
-from gpt2forge.recipe.schema import Loc, section_fields
+from gpt2forge.errors import Fault, Place, quote, suggest_close
+from gpt2forge.recipe.schema import Loc
 from gpt2forge.recipe.yaml import Node, is_text
 
 LONGEST = 60  # characters of a value in a message
@@ -22,36 +22,34 @@ EXPECTATIONS = {
     "string_pattern_mismatch": "must be made of letters, digits, `.`, `_`, `@` and `-`",
 }
 
+Finding = tuple[Loc, str]
+"""The path of what is wrong in a recipe, and the message."""
 
-def explain(
-    detail: dict[str, Any], document: Node, path: Path, keys: Callable[[Loc], Sequence[str]] | None = None
-) -> Fault:
-    """Say one of pydantic's findings in a recipe's words, at its place in the file.
 
-    `keys`: what the mapping at a path may have, where that is no recipe.
-    """
+def refuse(loc: Loc, value: Any, problem: str) -> Finding:
+    """Return the finding that a value at a path has this problem."""
+    return loc, f"{show_entry(loc, value)} {problem}"
+
+
+def explain(detail: dict[str, Any], document: Node, path: Path) -> Fault:
+    """Return one of pydantic's findings as a fault, in a recipe's words."""
     # pydantic adds its own steps (`int`, `literal[...]`) behind the path where a value may be of several types.
     loc = known_part(detail["loc"], document)
     node = document.nearest(loc)
-    dotted = ".".join(str(part) for part in loc)
-    if detail["type"] == "extra_forbidden":
-        known = list((keys or section_fields)(loc[:-1]))
-        return Fault(node.place, f"unknown key `{dotted}`{suggest(str(loc[-1]), known)}")
     if detail["type"] == "missing":
-        dotted = ".".join(str(part) for part in detail["loc"])
         place = node.place if loc else Place(str(path), 1, 1)
-        return Fault(place, f"the key `{dotted}` is missing")
-    return Fault(node.place, f"`{dotted}: {show(node.plain())}` {say_expectation(detail, node.plain())}")
+        return Fault(place, f"the key `{join_keys(detail['loc'])}` is missing")
+    return Fault(node.place, f"{show_entry(loc, node.plain())} {describe_expectation(detail, node.plain())}")
 
 
 def known_part(loc: Loc, document: Node) -> Loc:
-    """The longest beginning of `loc` that stands in the document."""
+    """Return the longest beginning of `loc` that stands in the document."""
     while loc and document.nearest(loc) is document.nearest(loc[:-1]):
         loc = loc[:-1]
     return loc
 
 
-def say_expectation(detail: dict[str, Any], value: Any) -> str:
+def describe_expectation(detail: dict[str, Any], value: Any) -> str:
     message: str = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if detail["type"] == "literal_error":
         choices = [part.strip("'") for part in detail["ctx"]["expected"].replace(" or ", ", ").split(", ")]
@@ -62,8 +60,22 @@ def say_expectation(detail: dict[str, Any], value: Any) -> str:
     return message[0].lower() + message[1:].replace("'", "`")
 
 
+def join_keys(loc: Loc) -> str:
+    return ".".join(map(str, loc))
+
+
+def show_entry(loc: Loc, value: Any) -> str:
+    """Return a key with its value, as in "`quantization.granularity: 32`"."""
+    return f"`{join_keys(loc)}: {show(value)}`"
+
+
+def join_choices(key: str, values: Iterable[str]) -> str:
+    """Return a key with each of its values that would do."""
+    return " or ".join(f"`{key}: {value}`" for value in values)
+
+
 def show(value: Any) -> str:
-    """A value as YAML writes it, on one line that is not too long."""
+    """Return a value as YAML writes it, on one line of limited length."""
     if isinstance(value, bool):
         return str(value).lower()
     text = "{...}" if isinstance(value, dict) else " ".join(str(value).split())

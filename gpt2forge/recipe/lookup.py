@@ -1,9 +1,10 @@
-"""What a reference on the command line means: recipe files, or variants of them.
+"""Selectors: the words on a command line that name recipes, or variants of them.
 
-1. What has a `/` or ends in `.yaml` is a path; `some/where/x.yaml@VARIANT` is a variant of it, or those of a pattern.
-2. Else it is a name under recipes/, or `NAME@VARIANT`. A file of that whole name comes before a variant.
-3. `nano-*` and `*@int8` are patterns of names (fnmatch). A file that a pattern cannot mean is not read.
-4. A recipe with a matrix means all its variants, in the order of the file.
+1. A selector with a `/`, or that ends in `.yaml`, is a path. `some/where/x.yaml@VARIANT` selects a variant of the file;
+   VARIANT may be a pattern.
+2. Every other selector is a name under recipes/, or `NAME@VARIANT`. A file of that whole name wins over a variant.
+3. `nano-*` and `*@int8` are patterns of names (fnmatch). Files whose names cannot match are not read.
+4. A recipe with a matrix stands for all its variants, in the order of the file.
 """
 
 import re
@@ -22,8 +23,8 @@ MOST = 24  # names in a message
 
 
 @dataclass(frozen=True)
-class Found:
-    """A recipe that was found: its file, read with all that it extends, and the variant that is meant."""
+class SelectedRecipe:
+    """A recipe file, read with all that it extends, and the selected variant."""
 
     path: Path
     document: Node
@@ -31,74 +32,75 @@ class Found:
 
     @property
     def name(self) -> str:
-        """What it is published as."""
+        """The name that it is published as."""
         return f"{self.path.stem}@{self.variant.name}" if self.variant else self.path.stem
 
     @property
     def whole(self) -> Node:
-        """The document with what the variant changes."""
+        """The document with the changes of the variant."""
         return merge(self.document, self.variant.changes) if self.variant else self.document
 
 
-def find_recipes(references: Sequence[str], faults: list[Fault]) -> list[Found]:
-    """All recipes that are meant, each once; what is wrong in their files is added to `faults`.
+def find_recipes(selectors: Sequence[str], faults: list[Fault]) -> list[SelectedRecipe]:
+    """Return the selected recipes, each once; the faults of their files are added to `faults`.
 
-    Raises UserError for a reference that means nothing.
+    Raises UserError for a selector that matches nothing.
     """
-    found = [each for reference in references for each in expand(reference, faults)]
+    found = [each for selector in selectors for each in expand(selector, faults)]
     return list({(each.path.parent.resolve(), each.path.name, each.name): each for each in found}.values())
 
 
-def find_one(reference: str) -> Found:
-    """The one recipe that is meant; raises UserError with their names where there are several."""
+def find_one(selector: str) -> SelectedRecipe:
+    """Return the one selected recipe. Raises UserError, with the names, if several are selected."""
     faults: list[Fault] = []
-    found = find_recipes([reference], faults)
+    found = find_recipes([selector], faults)
     if faults:
         raise RecipeError(faults)
-    refuse_several(reference, found)
+    refuse_several(selector, found)
     return found[0]
 
 
-def refuse_several(reference: str, found: Sequence[Found]) -> None:
+def refuse_several(selector: str, found: Sequence[SelectedRecipe]) -> None:
+    """Raise UserError if several recipes are selected."""
     if len(found) > 1:
         names = list_names([each.name for each in found])
-        raise UserError(f"`{reference}`: means several recipes, and one is needed{names}")
+        raise UserError(f"`{selector}`: selects several recipes, and one is needed{names}")
 
 
-def expand(reference: str, faults: list[Fault]) -> list[Found]:
-    if "/" in reference or re.search(r"\.ya?ml(@|$)", reference):
-        return expand_path(reference, faults)
-    if locate(reference).is_file():
-        return read_named(reference, faults)
-    if set("*?[") & set(reference):
-        return expand_pattern(reference, faults)
-    stem, _, variant = reference.rpartition("@")
+def expand(selector: str, faults: list[Fault]) -> list[SelectedRecipe]:
+    """Return the recipes of one selector."""
+    if "/" in selector or re.search(r"\.ya?ml(@|$)", selector):
+        return expand_path(selector, faults)
+    if locate(selector).is_file():
+        return read_named(selector, faults)
+    if set("*?[") & set(selector):
+        return expand_pattern(selector, faults)
+    stem, _, variant = selector.rpartition("@")
     if stem and locate(stem).is_file():
         return choose(locate(stem), variant, faults)
     known = list_recipes()
     if not known:
-        raise UserError(
-            f"`{reference}`: there is no folder `{RECIPES}/` with recipes here; start where it is, or give a path"
-        )
-    raise UserError(f"`{reference}`: there is no `{locate(stem or reference)}`{suggest(stem or reference, known)}")
+        fix = "change to its parent folder, or give a path"
+        raise UserError(f"`{selector}`: there is no folder `{RECIPES}/` with recipes here; {fix}")
+    raise UserError(f"`{selector}`: there is no `{locate(stem or selector)}`{suggest(stem or selector, known)}")
 
 
-def expand_path(reference: str, faults: list[Fault]) -> list[Found]:
-    """Rule 1."""
-    file, _, variant = reference.rpartition("@")
-    if Path(reference).is_file():
-        return read_recipe(Path(reference), faults)
+def expand_path(selector: str, faults: list[Fault]) -> list[SelectedRecipe]:
+    """Return the recipes of a path (rule 1)."""
+    file, _, variant = selector.rpartition("@")
+    if Path(selector).is_file():
+        return read_recipe(Path(selector), faults)
     if file and "/" not in variant and Path(file).is_file():
         return choose(Path(file), variant, faults)
-    raise UserError(f"{Path(reference)}: there is no such recipe{suggest_close(Path(reference).stem, list_recipes())}")
+    raise UserError(f"{Path(selector)}: there is no such recipe{suggest_close(Path(selector).stem, list_recipes())}")
 
 
-def expand_pattern(pattern: str, faults: list[Fault]) -> list[Found]:
-    """Rule 3; a pattern that matches a file's name means all its variants."""
+def expand_pattern(pattern: str, faults: list[Fault]) -> list[SelectedRecipe]:
+    """Return the recipes of a pattern (rule 3). A pattern that matches a file's name selects all its variants."""
     seen: list[str] = []
-    chosen: list[Found] = []
+    chosen: list[SelectedRecipe] = []
     for stem in list_recipes():
-        if can_mean(pattern, stem):
+        if can_match(pattern, stem):
             found = read_named(stem, faults)
             seen += [each.name for each in found]
             chosen += [each for each in found if any(fnmatchcase(name, pattern) for name in (stem, each.name))]
@@ -107,14 +109,17 @@ def expand_pattern(pattern: str, faults: list[Fault]) -> list[Found]:
     return chosen
 
 
-def can_mean(pattern: str, stem: str) -> bool:
-    """Whether a pattern matches a name, or the beginning of it the name with `@`: then it may match some variant."""
+def can_match(pattern: str, stem: str) -> bool:
+    """Return whether a pattern matches a file's name, or may match a variant of it.
+
+    It may match a variant if some beginning of the pattern matches the name with `@`.
+    """
     beginnings = (pattern[:end] for end in range(1, len(pattern) + 1))
     return fnmatchcase(stem, pattern) or any(fnmatchcase(f"{stem}@", beginning) for beginning in beginnings)
 
 
-def choose(path: Path, variant: str, faults: list[Fault]) -> list[Found]:
-    """A variant of a file, or those of a pattern; raises UserError for none, unless something is wrong in the file."""
+def choose(path: Path, variant: str, faults: list[Fault]) -> list[SelectedRecipe]:
+    """Return the variants of a file that match. Raises UserError for none, unless the file has faults."""
     found: list[Fault] = []
     read = read_recipe(path, found)
     faults += found
@@ -122,21 +127,21 @@ def choose(path: Path, variant: str, faults: list[Fault]) -> list[Found]:
     if chosen or found:
         return chosen
     known = [each.variant.name for each in read if each.variant]
-    mend = suggest_close(variant, known) or list_names(known) or "; it has no `matrix`"
-    raise UserError(f"`{path.stem}@{variant}`: `{path}` has no variant `{variant}`{mend}")
+    fix = suggest_close(variant, known) or list_names(known) or "; it has no `matrix`"
+    raise UserError(f"`{path.stem}@{variant}`: `{path}` has no variant `{variant}`{fix}")
 
 
-def read_named(name: str, faults: list[Fault]) -> list[Found]:
-    """The recipe of a name under recipes/, or its variants, of which each gives way to a file of its own name."""
-    named: list[Found] = []
+def read_named(name: str, faults: list[Fault]) -> list[SelectedRecipe]:
+    """Return the recipe of a name under recipes/, or its variants; a file named like a variant replaces it."""
+    named: list[SelectedRecipe] = []
     for found in read_recipe(locate(name), faults):
-        gives_way = found.variant is not None and locate(found.name).is_file()
-        named += read_named(found.name, faults) if gives_way else [found]
+        is_replaced = found.variant is not None and locate(found.name).is_file()
+        named += read_named(found.name, faults) if is_replaced else [found]
     return named
 
 
-def read_recipe(path: Path, faults: list[Fault]) -> list[Found]:
-    """The recipe of a file, or its variants where it has a matrix."""
+def read_recipe(path: Path, faults: list[Fault]) -> list[SelectedRecipe]:
+    """Return the recipe of a file, or its variants if it has a matrix."""
     try:
         whole = compose_document(path)
     except RecipeError as error:
@@ -145,12 +150,12 @@ def read_recipe(path: Path, faults: list[Fault]) -> list[Found]:
     matrix = whole.value.get("matrix")
     document = Node({key: node for key, node in whole.value.items() if key != "matrix"}, whole.place)
     if matrix is None or matrix.value is None:
-        return [Found(path, document)]
-    return [Found(path, document, variant) for variant in list_variants(matrix, faults)]
+        return [SelectedRecipe(path, document)]
+    return [SelectedRecipe(path, document, variant) for variant in list_variants(matrix, faults)]
 
 
 def find_owner(name: str) -> Path | None:
-    """The file under recipes/ of which something is published under this name."""
+    """Return the file under recipes/ that is published under this name, itself or in a variant."""
     if locate(name).is_file():
         return locate(name)
     path = locate(name.rpartition("@")[0])
@@ -162,11 +167,11 @@ def locate(name: str) -> Path:
 
 
 def list_recipes() -> list[str]:
-    """The names of the recipes here."""
+    """Return the names of the recipes under recipes/."""
     return sorted(file.stem for file in RECIPES.glob("*.yaml"))
 
 
 def list_names(names: Sequence[str]) -> str:
-    """The end of a message: what there is."""
+    """Return the end of a message: the names that exist."""
     more = f" and {len(names) - MOST} more" if len(names) > MOST else ""
     return f"; there {'are' if len(names) > 1 else 'is'} {quote(names[:MOST])}{more}" if names else ""

@@ -1,10 +1,10 @@
-"""One document out of several: a file, the parents it extends, and changes from the command line.
+"""Merges documents: a file, the parents that it extends, and changes from the command line.
 
-1. Mappings merge key by key, the extending file wins, lists replace.
-2. `null` deletes what a parent said.
-3. `extends` is a path, or a list of paths of which later ones win; each starts at the folder of the file it stands in.
-   A file that is reached in several ways counts once, before the first that extends it. A cycle is an error.
-4. A change `a.b=c` comes last; its value is YAML. `~a.b` deletes.
+1. Mappings merge key by key, and the extending file wins. Lists are replaced whole.
+2. `null` deletes the value of a parent.
+3. `extends` is a path, or a list of paths of which later ones win. Each starts at the folder of the file that names it.
+   A file that is reached in several ways counts once, below the first file that extends it. A cycle is an error.
+4. Changes come last: `a.b=c`, whose value is YAML, or `~a.b`, which deletes.
 """
 
 from collections.abc import Sequence
@@ -15,19 +15,19 @@ from gpt2forge.errors import Fault, Place, RecipeError, UserError, suggest
 from gpt2forge.recipe.yaml import DEEPEST, Node, parse, read_document
 
 DECIDED = {
-    "extends": "what a recipe extends is decided in its file; set single values instead",
-    "matrix": "which variants a recipe has is decided in its file; set single values instead",
+    "extends": "only a recipe's file can say what it extends; set single values instead",
+    "matrix": "only a recipe's file can say which variants it has; set single values instead",
 }
 
 
 def compose_document(path: Path) -> Node:
-    """Read a recipe file with all it extends; what is deleted is still there as a null."""
+    """Read a recipe file with all that it extends; deleted values are still there, as nulls."""
     documents = (document for _, document in reversed(read_chain(path)))
     return reduce(extend, documents, Node({}, Place(str(path), 1, 1)))
 
 
 def change_document(document: Node, changes: Sequence[str]) -> Node:
-    """Apply the changes in order; what is deleted is still there as a null."""
+    """Apply the changes in order; deleted values are still there, as nulls."""
     for change in changes:
         addition = parse_change(change)
         check_deletion(document, addition)
@@ -36,27 +36,27 @@ def change_document(document: Node, changes: Sequence[str]) -> Node:
 
 
 def check_deletion(document: Node, addition: Node) -> None:
-    """Raises UserError when a change deletes what is not there: a slip of the pen that would else pass in silence."""
+    """Raise UserError if a change deletes a value that does not exist: a typing error would pass in silence."""
     known = document.value if isinstance(document.value, dict) else {}
     for key, node in addition.value.items():
         below = known.get(key, Node(None, document.place))
         if node.value is None and below.value is None:
             there = [name for name, child in known.items() if child.value is not None]
-            mend = suggest(key, there) if addition.place.file.startswith("--set ~") else "; give a value"
-            raise UserError(f"{addition.place}: there is nothing to delete{mend}")
+            fix = suggest(key, there) if addition.place.file.startswith("--set ~") else "; give a value"
+            raise UserError(f"{addition.place}: there is nothing to delete{fix}")
         if isinstance(node.value, dict):
             check_deletion(below, node)
 
 
 def read_chain(path: Path) -> list[tuple[Path, Node]]:
-    """A file and what it says itself, then the same of all that it extends; of two files the one that wins is first."""
+    """Return a file and all that it extends, each with its own document; of two files, the one that wins is first."""
     read: dict[Path, tuple[Path, Node]] = {}
     read_below(path, [], read)
     return list(reversed(read.values()))
 
 
 def read_below(path: Path, children: Sequence[Path], read: dict[Path, tuple[Path, Node]]) -> None:
-    """Read a file after all that it extends, unless it was read already."""
+    """Read a file after all that it extends, unless it is already in `read`."""
     if path.resolve() in read:
         return
     document = read_document(path)
@@ -67,7 +67,7 @@ def read_below(path: Path, children: Sequence[Path], read: dict[Path, tuple[Path
 
 
 def list_entries(extends: Node | None) -> list[Node]:
-    """The paths that `extends` names; raises RecipeError with all that are none."""
+    """Return the paths that `extends` names. Raises RecipeError with every entry that is no path."""
     if extends is None or extends.value is None:
         return []
     entries: list[Node] = extends.value if isinstance(extends.value, list) else [extends]
@@ -79,21 +79,20 @@ def list_entries(extends: Node | None) -> list[Node]:
 
 
 def find_parent(path: Path, entry: Node, children: Sequence[Path]) -> Path:
-    """The file that an entry names; raises RecipeError when there is none, or it is among those that extend it."""
+    """Return the file that an entry of `extends` names. Raises RecipeError if there is none, or for a cycle."""
     parent = path.parent / str(entry.value)
     if not parent.is_file():
         raise RecipeError([Fault(entry.place, f"`extends: {entry.value}`: there is no file `{parent}`")])
     if parent.resolve() in [child.resolve() for child in children]:
-        raise RecipeError(
-            [Fault(entry.place, f"`extends: {entry.value}` leads back to this file; a cycle has no result")]
-        )
+        problem = "leads back to this file; remove one of the `extends` of this cycle"
+        raise RecipeError([Fault(entry.place, f"`extends: {entry.value}` {problem}")])
     if len(children) > DEEPEST:
         raise RecipeError([Fault(entry.place, f"`extends: {entry.value}`: a chain of more than {DEEPEST} files")])
     return parent
 
 
 def extend(below: Node, above: Node) -> Node:
-    """Merge, but raise RecipeError for a variant without a value, where that deletes nothing."""
+    """Merge two files. Raises RecipeError for a variant without a value that deletes nothing."""
     variants, known = above.find(("matrix",)), below.find(("matrix",))
     if variants and isinstance(variants.value, dict):
         there = known.value if known and isinstance(known.value, dict) else {}
@@ -105,7 +104,7 @@ def extend(below: Node, above: Node) -> Node:
 
 
 def merge(below: Node, above: Node) -> Node:
-    """Rules 1 and 2; nulls stay in the result, so that they delete further down a chain too."""
+    """Merge two documents by rules 1 and 2; nulls stay, so that they also delete further down a chain."""
     if not (isinstance(below.value, dict) and isinstance(above.value, dict)):
         return above
     merged = dict(below.value)
@@ -115,13 +114,14 @@ def merge(below: Node, above: Node) -> Node:
 
 
 def drop_nulls(node: Node) -> Node:
+    """Return the document without its nulls."""
     if not isinstance(node.value, dict):
         return node
     return Node({key: drop_nulls(child) for key, child in node.value.items() if child.value is not None}, node.place)
 
 
 def parse_change(change: str) -> Node:
-    """Turn `a.b=c` into the document `{a: {b: c}}`, and `~a.b` into the same with a null."""
+    """Return `a.b=c` as the document `{a: {b: c}}`, and `~a.b` as `{a: {b: null}}`."""
     place = Place(f"--set {' '.join(change.split())}")
     is_deletion = change.startswith("~")
     path, equals, text = change.removeprefix("~").partition("=")

@@ -1,4 +1,4 @@
-"""A whole recipe as one pydantic model, and lookups in it by path."""
+"""A whole recipe as one pydantic model, and look-ups in it by path."""
 
 import re
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ Loc = tuple[str | int, ...]
 
 
 class Recipe(Section):
-    """What to build: a checkpoint, the machine it is for, and how it gets there. Equal recipes build the same."""
+    """What to build: a checkpoint, the machine that it is for, and each step between. Equal recipes build the same."""
 
     name: Annotated[str, StringConstraints(pattern=NAME.pattern, max_length=200)] = Field(
         description="what the result is published as: the name of the file without `.yaml`"
@@ -27,19 +27,23 @@ class Recipe(Section):
     source: SourceSection = Field(description="the checkpoint to start from")
     target: Target = Field(description="the machine that the result is for")
     fusion: Fusion = Field(default=Fusion(), description="which parts of the graph are fused")
-    quantization: Quantization = Field(default=Quantization(scheme="none"), description="how the weights are stored")
+    quantization: Quantization = Field(default=Quantization().normalize(), description="how the weights are stored")
     calibration: Calibration | None = Field(
-        default=None, description="the text that the quantized weights are fitted to, where `quantization` asks for it"
+        default=None, description="the text that the quantized weights are fitted to, if `quantization` asks for it"
     )
     verify: Verify | None = Field(
-        default=None, description="what the result is compared with, and how far off it may be"
+        default=None, description="the text that the result is measured on, and how far it may differ from PyTorch"
     )
     benchmark: Benchmark | None = Field(default=None, description="how speed and memory are measured")
 
+    def normalize(self) -> "Recipe":
+        """Return the recipe with all defaults filled in, those too that depend on other values."""
+        return self.model_copy(update={"quantization": self.quantization.normalize()})
 
-def locate_section(loc: Loc) -> Any:
-    """What stands at this path of a recipe: a section class, or the type of a value."""
-    fields: Any = Recipe
+
+def locate_section(loc: Loc, model: type[Section] = Recipe) -> Any:
+    """Return what stands at this path of a file that `model` describes: a section class, or the type of a value."""
+    fields: Any = model
     for part in loc:
         fields = (
             get_args(fields)[1] if get_origin(fields) is dict else find_section(fields.model_fields[part].annotation)
@@ -47,21 +51,22 @@ def locate_section(loc: Loc) -> Any:
     return fields
 
 
-def has_section(loc: Loc) -> bool:
-    return hasattr(locate_section(loc), "model_fields")
+def has_section(loc: Loc, model: type[Section] = Recipe) -> bool:
+    return hasattr(locate_section(loc, model), "model_fields")
 
 
-def has_patterns(loc: Loc) -> bool:
-    return get_origin(locate_section(loc)) is dict
+def has_patterns(loc: Loc, model: type[Section] = Recipe) -> bool:
+    """Return whether the keys of the mapping at this path are patterns, which a user makes up."""
+    return get_origin(locate_section(loc, model)) is dict
 
 
-def section_fields(loc: Loc) -> Sequence[str]:
-    """The keys that the mapping at this path may have."""
-    fields = locate_section(loc)
-    return [*fields.model_fields, *(() if loc else ("extends", "matrix"))]
+def section_fields(loc: Loc, model: type[Section] = Recipe) -> Sequence[str]:
+    """Return the keys that the mapping at this path may have."""
+    is_whole_recipe = not loc and model is Recipe
+    return [*locate_section(loc, model).model_fields, *(("extends", "matrix") if is_whole_recipe else ())]
 
 
 def find_section(annotation: Any) -> Any:
-    """The section class that a field holds, also where it may be left out."""
+    """Return the section class that a field holds, whether the field is optional or not."""
     parts = [part for part in get_args(annotation) if part is not type(None)]
     return parts[0] if parts else annotation

@@ -1,8 +1,8 @@
-"""The variants of a recipe, as its `matrix` makes them.
+"""The variants of a recipe, which its `matrix` makes.
 
-1. A mapping names each variant and says what it changes.
-2. A list of such mappings makes every combination of one from each; the names are joined by `-`, and later ones win.
-3. What a variant changes is merged over the whole recipe, and `null` deletes there too.
+1. A mapping holds the changes of each variant by its name.
+2. A list of such mappings makes every combination of one from each. Names are joined by `-`; later changes win.
+3. The changes of a variant are merged over the whole recipe, where `null` deletes too.
 """
 
 import re
@@ -23,21 +23,21 @@ FORM = "`int8: {quantization: {scheme: int8}}`"
 NONE = f"`matrix` is a mapping with at least one variant, as in {FORM}, or a list of such mappings"
 REFUSED = {
     "name": "a variant is published as `RECIPE@VARIANT`, so leave `name` out",
-    "extends": "all variants extend the same, so `extends` stands at the top of the file",
+    "extends": "all variants extend the same files, so move `extends` to the top of the file",
     "matrix": "a variant has no variants; for combinations make `matrix` a list of mappings",
 }
 
 
 @dataclass(frozen=True)
 class Variant:
-    """What one variant changes; its nulls delete."""
+    """A variant's name and its changes, whose nulls delete."""
 
     name: str
     changes: Node
 
 
 def list_variants(matrix: Node, faults: list[Fault]) -> list[Variant]:
-    """The variants in the order of the file; those with a fault, which is added to `faults`, are left out."""
+    """Return the variants in the order of the file, without those that have faults, which are added to `faults`."""
     axes = matrix.value if isinstance(matrix.value, list) else [drop_deleted(matrix)]
     made = [list(list_axis(axis, faults)) for axis in axes]
     if not axes:
@@ -45,7 +45,7 @@ def list_variants(matrix: Node, faults: list[Fault]) -> list[Variant]:
         return []
     count = prod(len(variants) for variants in made)
     if count > MOST:
-        faults.append(Fault(matrix.place, f"`matrix` makes {count} variants; {MOST} are the most, so split the recipe"))
+        faults.append(Fault(matrix.place, f"`matrix` makes {count} variants; {MOST} are allowed, so split the recipe"))
         return []
     variants: dict[str, Variant] = {}
     for parts in product(*made):
@@ -59,7 +59,7 @@ def list_variants(matrix: Node, faults: list[Fault]) -> list[Variant]:
 
 
 def list_axis(axis: Node, faults: list[Fault]) -> Iterator[Variant]:
-    """The variants of one mapping."""
+    """Yield the variants of one mapping."""
     known = axis.value if isinstance(axis.value, dict) else {}
     if not known:
         faults.append(Fault(axis.place, NONE))
@@ -71,17 +71,18 @@ def list_axis(axis: Node, faults: list[Fault]) -> Iterator[Variant]:
 
 
 def drop_deleted(matrix: Node) -> Node:
-    """Leave out what a null deletes; deeper ones are kept, for they delete in the recipe."""
+    """Remove the variants that a null deletes; deeper nulls are kept, because they delete in the recipe."""
     if not isinstance(matrix.value, dict):
         return matrix
     return Node({name: node for name, node in matrix.value.items() if node.value is not None}, matrix.place)
 
 
 def list_faults(name: str, changes: Node) -> Iterator[Fault]:
+    """Yield what is wrong with one variant."""
     if not NAME.fullmatch(name):
         yield Fault(changes.place, NAMED)
     if not isinstance(changes.value, dict):
-        yield Fault(changes.place, f"a variant is a mapping of what it changes, as in {FORM}")
+        yield Fault(changes.place, f"a variant is a mapping of its changes, as in {FORM}")
         return
     for key, message in REFUSED.items():
         if key in changes.value:
@@ -89,5 +90,5 @@ def list_faults(name: str, changes: Node) -> Iterator[Fault]:
 
 
 def combine(parts: Sequence[Variant]) -> Variant:
-    """Rule 2."""
+    """Return the combination of variants (rule 2)."""
     return Variant("-".join(part.name for part in parts), reduce(merge, (part.changes for part in parts)))

@@ -1,9 +1,9 @@
 """A YAML document in which every value knows the place it came from. The only module that knows YAML.
 
 Stricter than YAML 1.1, so that a recipe means what it seems to mean:
-1. only `true` and `false` are booleans (`yes`, `no`, `on` stay strings), and `1e-5` is a float;
-2. a key that stands twice in one mapping is an error;
-3. no tags, no anchors and aliases (a few bytes of which can stand for gigabytes), one document a file.
+1. Only `true` and `false` are booleans (`yes`, `no`, `on` stay strings), and `1e-5` is a float.
+2. A key that stands twice in one mapping is an error.
+3. A file has one document, without tags, anchors and aliases: a few bytes of aliases can stand for gigabytes.
 """
 
 import re
@@ -36,13 +36,13 @@ PATTERNS = (
 
 @dataclass(frozen=True)
 class Node:
-    """A value and where it stands: a scalar, a dict of nodes or a list of nodes."""
+    """A value (a scalar, a dict of nodes or a list of nodes) and its place."""
 
     value: Any
     place: Place
 
     def plain(self) -> Any:
-        """The value without places."""
+        """Return the value without places."""
         if isinstance(self.value, dict):
             return {key: node.plain() for key, node in self.value.items()}
         if isinstance(self.value, list):
@@ -50,7 +50,7 @@ class Node:
         return self.value
 
     def nearest(self, path: tuple[str | int, ...]) -> "Node":
-        """The node at this path, or the last one on the way that exists."""
+        """Return the node at this path, or the last one on the way that exists."""
         node = self
         for part in path:
             known = isinstance(node.value, dict) and part in node.value
@@ -60,7 +60,7 @@ class Node:
         return node
 
     def find(self, path: Sequence[str]) -> "Node | None":
-        """The node at this path of keys; None where nothing is said of it."""
+        """Return the node at this path of keys; None if the document has none."""
         node = self
         for key in path:
             if not isinstance(node.value, dict) or key not in node.value:
@@ -90,13 +90,13 @@ for tag, pattern, first in PATTERNS:
 
 
 def read_document(path: Path, what: str = "a recipe", like: str = "`name: ...`, `source: ...`, `target: ...`") -> Node:
-    """Read a YAML file whose top is a mapping; `what` and `like` say in errors what it should be.
+    """Read a YAML file that is a mapping. Messages call it `what`, and give `like` as an example.
 
-    Raises UserError when it can't be read, RecipeError when it isn't such a document.
+    Raises UserError if the file cannot be read, RecipeError if it is not such a document.
     """
     try:
         with path.open("rb") as file:
-            data = file.read(LARGEST + 1)  # and no more: a file may be larger than the memory
+            data = file.read(LARGEST + 1)  # not all: a file may be larger than the memory
         if len(data) > LARGEST:
             raise UserError(f"{path}: more than {LARGEST} bytes are too many for {what}")
         text = data.decode("utf-8")
@@ -109,7 +109,7 @@ def read_document(path: Path, what: str = "a recipe", like: str = "`name: ...`, 
 
 
 def parse(text: str, file: str) -> Node:
-    """Parse one YAML value; `file` is named in errors."""
+    """Parse one YAML value; messages name `file`."""
     try:
         root = yaml.compose(text, Loader=StrictLoader)
     except yaml.MarkedYAMLError as error:
@@ -127,7 +127,7 @@ def parse(text: str, file: str) -> Node:
 
 
 def convert(node: yaml.Node, file: str, faults: list[Fault], depth: int) -> Node:
-    """Turn a YAML node into ours, collecting faults."""
+    """Convert a YAML node to ours, and add what is wrong to `faults`."""
     place = Place(file, node.start_mark.line + 1, node.start_mark.column + 1)
     if depth > DEEPEST:
         faults.append(Fault(place, f"nested deeper than {DEEPEST}"))
@@ -140,7 +140,7 @@ def convert(node: yaml.Node, file: str, faults: list[Fault], depth: int) -> Node
 
 
 def convert_pairs(node: yaml.MappingNode, file: str, faults: list[Fault], depth: int) -> Iterator[tuple[str, Node]]:
-    """The entries of a mapping. An entry's place is its key's: that is what a person looks for."""
+    """Yield the entries of a mapping. The place of an entry is its key's, which a person looks for."""
     seen: dict[str, Place] = {}
     for key_node, value_node in node.value:
         place = Place(file, key_node.start_mark.line + 1, key_node.start_mark.column + 1)
@@ -149,20 +149,20 @@ def convert_pairs(node: yaml.MappingNode, file: str, faults: list[Fault], depth:
             continue
         if key_node.value in seen:
             faults.append(
-                Fault(place, f"the key `{key_node.value}` stands already in line {seen[key_node.value].line}")
+                Fault(place, f"the key `{key_node.value}` is already in line {seen[key_node.value].line}; remove one")
             )
         seen[key_node.value] = place
         yield key_node.value, Node(convert(value_node, file, faults, depth + 1).value, place)
 
 
 def write_value(value: Any) -> str:
-    """A scalar as YAML writes it."""
+    """Return a scalar as YAML writes it."""
     text: str = yaml.safe_dump(value, default_flow_style=True, width=1 << 20)
     return text.removesuffix("...\n").strip()
 
 
 def is_text(word: str) -> bool:
-    """Whether a word without quotes is text in YAML, and no number, boolean or null."""
+    """Return whether YAML reads this word, without quotes, as text and not as a number, boolean or null."""
     return not any(re.fullmatch(pattern, word) for _, pattern, _ in PATTERNS)
 
 
@@ -174,4 +174,4 @@ def convert_scalar(tag: str, text: str) -> Any:
     if tag == INT and len(text) < LONGEST:
         return int(text.replace("_", ""))
     number = float(text.replace("_", "")) if tag == FLOAT else nan
-    return number if isfinite(number) else text  # 1e999 is no number that could be meant
+    return number if isfinite(number) else text  # nobody means the infinity of 1e999

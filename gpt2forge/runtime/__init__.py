@@ -1,1 +1,3 @@
-"""Opens a package in ONNX Runtime: runs, scores and generates text."""
+"""Opens a package in ONNX Runtime: computes logits, scores text and generates it."""
+
+from gpt2forge.graph import lazy_sympy as lazy_sympy  # before anything imports onnx_ir

@@ -1,6 +1,6 @@
-"""Runs a package token by token."""
+"""Runs a package token by token. It computes logits and chooses no token: see `generate`."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 
-from gpt2forge.errors import UserError
 from gpt2forge.graph.interface import (
     ATTENTION_MASK,
     INPUT_IDS,
@@ -21,80 +20,56 @@ from gpt2forge.graph.interface import (
 )
 from gpt2forge.graph.model_file import read_graph
 from gpt2forge.runtime.feeds import CacheShape, make_feeds, read_cache_shape, run
-from gpt2forge.runtime.sampling import Sampler
 from gpt2forge.runtime.session import open_package
 
 Array = np.ndarray[Any, Any]
 Step = Callable[[Array], Array]
-"""Takes the next tokens (B, S) and gives the logits (B, V) of the last ones; it remembers the tokens before."""
+"""Takes the next tokens (B, S) and returns the logits (B, V) after the last one; it remembers all earlier tokens."""
 
 
 @dataclass(frozen=True)
 class Decoder:
-    """An open package. `context` tokens at most; `in_place`: its attention extends the cache where it lies."""
+    """An open package with its context length in tokens and its vocabulary size.
+
+    `in_place`: its attention extends the cache in the memory that holds it.
+    """
 
     session: ort.InferenceSession
     context: int
     vocabulary: int
     in_place: bool
 
-    def generate(
-        self, tokens: Sequence[int], max_tokens: int, sample: Sampler, stop_token: int | None = None
-    ) -> Iterator[int]:
-        """Give up to `max_tokens` new tokens after `tokens`, each as soon as it is known; `stop_token` ends it unseen.
-
-        Raises UserError, before anything runs, when the prompt is empty, unknown to the model or too long.
-        """
-        self.check(tokens, max_tokens)
-        return self.continue_text(np.array(tokens, np.int64), max_tokens, sample, stop_token)
-
-    def check(self, tokens: Sequence[int], max_tokens: int) -> None:
-        if not tokens:
-            raise UserError("the prompt is empty; give at least one token")
-        if not all(0 <= token < self.vocabulary for token in tokens):
-            raise UserError(f"the prompt holds a token that is not among this model's {self.vocabulary}")
-        if len(tokens) + max_tokens > self.context:
-            room = self.context - len(tokens)
-            mend = f"ask for at most {room} new ones" if room > 0 else "shorten the prompt"
-            wanted = f"the prompt's {len(tokens)} tokens and {max_tokens} new ones"
-            raise UserError(f"{wanted} are more than this model's {self.context}; {mend}")
-
-    def continue_text(self, prompt: Array, max_tokens: int, sample: Sampler, stop_token: int | None) -> Iterator[int]:
-        step = self.start(len(prompt) + max_tokens)
-        following = prompt[None]
-        for _ in range(max_tokens):
-            token = sample(step(following)[0])
-            if token == stop_token:
-                return
-            yield token
-            following = np.array([[token]], np.int64)
-
     def read(self, tokens: Array, attention_mask: Array | None = None) -> Array:
-        """The logits (B, S, V) of tokens (B, S) that follow nothing; the mask (B, S) is all ones unless given."""
+        """Return the logits (B, S, V) of tokens (B, S) without a past; the default mask (B, S) is all ones."""
         past = read_cache_shape(self.session).empty(len(tokens))
         return run(self.session, make_feeds(tokens, past, attention_mask))[0]
 
     def start(self, capacity: int, batch: int = 1) -> Step:
-        """A step with an empty cache for at most `capacity` tokens of `batch` texts of one length."""
+        """Return a step with an empty cache for at most `capacity` tokens of `batch` texts of equal length."""
         shape = read_cache_shape(self.session)
         if self.in_place:
-            return InPlaceStep(self.session, shape, capacity, self.vocabulary, batch)
+            return InPlaceStep(self.session, shape, capacity, vocabulary=self.vocabulary, batch=batch)
         return GrowingStep(self.session, shape, batch)
 
 
 def open_decoder(folder: Path, threads: int = 0) -> Decoder:
-    """Open the package in `folder`; 0 threads: one for each core."""
+    """Open the package in `folder`; 0 threads means one per core."""
     graph = read_graph(folder).graph
     positions = graph.initializers["wpe.weight"].shape
     logits = next(output.shape for output in graph.outputs if output.name == LOGITS)
     assert positions is not None and logits is not None and isinstance(logits[-1], int)
-    return Decoder(open_package(folder, threads), positions.numpy()[0], logits[-1], extends_in_place(graph))
+    return Decoder(
+        open_package(folder, threads),
+        context=positions.numpy()[0],
+        vocabulary=logits[-1],
+        in_place=extends_in_place(graph),
+    )
 
 
 class InPlaceStep:
-    """Keeps keys and values in arrays of a fixed capacity, bound as past and present at once, so that none is copied.
+    """A step that keeps keys and values in arrays of a fixed capacity, each bound both as past and as present.
 
-    What a step binds is small: one token costs some microseconds besides the run.
+    So nothing is copied. Binding the small inputs of a step costs a few microseconds beside the run itself.
     """
 
     def __init__(
@@ -113,17 +88,17 @@ class InPlaceStep:
             pair for layer in range(shape.layers) for pair in zip(past_names(layer), present_names(layer), strict=True)
         ]
         for (past, present), array in zip(names, self.cache, strict=True):
-            self.read(past, array)
-            self.write(present, array)
-        self.write(LOGITS, self.logits)
-        self.read(LOGITS_TO_KEEP, self.keep)
+            self.bind_input(past, array)
+            self.bind_output(present, array)
+        self.bind_output(LOGITS, self.logits)
+        self.bind_input(LOGITS_TO_KEEP, self.keep)
 
-    def read(self, name: str, array: Array) -> None:
-        """Let an input be this memory, which must live as long as the binding."""
+    def bind_input(self, name: str, array: Array) -> None:
+        """Bind an input to the memory of an array, which must live as long as the binding."""
         self.binding.bind_input(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
 
-    def write(self, name: str, array: Array) -> None:
-        """Let an output go to this memory."""
+    def bind_output(self, name: str, array: Array) -> None:
+        """Bind an output to the memory of an array, which must live as long as the binding."""
         self.binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
 
     def __call__(self, tokens: Array) -> Array:
@@ -134,14 +109,14 @@ class InPlaceStep:
             POSITION_IDS: np.ascontiguousarray(self.positions[:, start : self.length]),
         }
         for name, array in feeds.items():
-            self.read(name, array)
+            self.bind_input(name, array)
         self.session.run_with_iobinding(self.binding)
         last: Array = self.logits[:, 0]
         return last
 
 
 class GrowingStep:
-    """Feeds keys and values back as they come out, for graphs whose attention makes new ones each time."""
+    """A step that feeds the keys and values of one run to the next, for graphs whose attention returns new arrays."""
 
     def __init__(self, session: ort.InferenceSession, shape: CacheShape, batch: int = 1) -> None:
         self.session = session

@@ -1,4 +1,4 @@
-"""What is fed to a session: tokens, their positions, and the keys and values so far."""
+"""Builds what a session is fed: tokens, their positions, and the keys and values of the tokens before them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ import onnxruntime as ort
 from gpt2forge.graph.interface import (
     ATTENTION_MASK,
     INPUT_IDS,
+    LOGITS,
     LOGITS_TO_KEEP,
     POSITION_IDS,
     count_layers,
@@ -30,7 +31,7 @@ CACHE_TYPES: Mapping[str, type[np.generic]] = {
 
 @dataclass(frozen=True)
 class CacheShape:
-    """How many layers, heads and numbers a head a session's keys and values have, and of which type they are."""
+    """The layers, the heads per layer, the width of a head and the number type of a session's keys and values."""
 
     layers: int
     heads: int
@@ -38,25 +39,25 @@ class CacheShape:
     dtype: type[np.generic] = np.float32
 
     def empty(self, batch: int) -> Cache:
-        """The cache before the first token, P = 0."""
+        """Return the cache before the first token, with P = 0."""
         names = [name for layer in range(self.layers) for name in past_names(layer)]
         return {name: np.zeros((batch, self.heads, 0, self.width), self.dtype) for name in names}
 
 
 def read_cache_shape(session: ort.InferenceSession) -> CacheShape:
-    """Ask a session for the shape and type of its cache."""
+    """Read the shape and type of a session's cache from its inputs."""
     inputs = {value.name: value for value in session.get_inputs()}
     cache = inputs[past_names(0)[0]]
     _, heads, _, width = cache.shape
-    return CacheShape(count_layers(inputs), heads, width, CACHE_TYPES[cache.type])
+    return CacheShape(count_layers(inputs.values()), heads, width, CACHE_TYPES[cache.type])
 
 
 def make_feeds(
     input_ids: Array, past: Mapping[str, Array], attention_mask: Array | None = None, logits_to_keep: int = 0
 ) -> dict[str, Array]:
-    """Everything a session takes: `input_ids` (B, S), `attention_mask` (B, T; default all ones), `past` by input name.
+    """Return all inputs of a session, from `input_ids` (B, S), `attention_mask` (B, T) and `past` by input name.
 
-    A token's position counts the tokens before it that the mask does not leave out.
+    The default mask is all ones. The position of a token is the number of unmasked tokens before it.
     """
     batch, new = input_ids.shape
     if attention_mask is None:
@@ -73,9 +74,9 @@ def make_feeds(
 
 
 def run(session: ort.InferenceSession, feeds: Mapping[str, Array]) -> tuple[Array, Cache]:
-    """Run a session; give the logits (B, K, V) and the cache to feed with the next tokens."""
+    """Run a session; return the logits (B, K, V) and the cache to feed with the next tokens."""
     shape = read_cache_shape(session)
     names = [name for layer in range(shape.layers) for name in present_names(layer)]
-    logits, *presents = session.run(["logits", *names], dict(feeds))
+    logits, *presents = session.run([LOGITS, *names], dict(feeds))
     pasts = [name for layer in range(shape.layers) for name in past_names(layer)]
     return logits, dict(zip(pasts, presents, strict=True))

@@ -1,4 +1,4 @@
-"""A built directory, open: text in, text out. What `gpt2forge generate` and `gpt2forge.load` share."""
+"""An open package with text on both sides, as `gpt2forge generate` and `gpt2forge.load` use it."""
 
 import json
 import os
@@ -11,17 +11,18 @@ from tokenizers import Tokenizer
 
 from gpt2forge.errors import UserError, check_argument
 from gpt2forge.runtime.decoder import Decoder, open_decoder
+from gpt2forge.runtime.generate import generate_tokens
 from gpt2forge.runtime.sampling import Sampling, make_sampler
 from gpt2forge.runtime.score import Score, score_tokens
 from gpt2forge.runtime.text import TextStream, encode_text, read_tokenizer
 
-CROWD = 4  # threads a core, which is more than ever helps
-USUAL = 128  # new tokens, where the context has room for them and the user did not say
+MOST_THREADS = 4  # per core; more never help
+DEFAULT_NEW_TOKENS = 128  # if the context has room for them
 
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A model and its tokenizer. `end` is its end-of-text token. Several threads may use one at the same time."""
+    """A model with its tokenizer; `end` is its end-of-text token. Several threads may use one model at once."""
 
     decoder: Decoder = field(repr=False)
     tokenizer: Tokenizer = field(repr=False)
@@ -29,20 +30,23 @@ class Model:
 
     @property
     def context(self) -> int:
-        """How many tokens it takes at most, the new ones among them."""
+        """Return how many tokens the model takes at most, prompt and new tokens together."""
         return self.decoder.context
 
     def encode(self, text: str) -> list[int]:
-        """The ids of a text; `<|endoftext|>` in it is one token. Raises UserError where it is not Unicode text."""
+        """Return the ids of a text; `<|endoftext|>` in it is one token. Raises UserError if it is not Unicode text."""
         return encode_text(self.tokenizer, text)
 
     def decode(self, tokens: Sequence[int]) -> str:
-        """The text of these ids; bytes that make no character become U+FFFD. Raises UserError for an unknown id."""
+        """Return the text of ids; bytes that form no character become U+FFFD. Raises UserError for an unknown id."""
         for token in tokens:
             check_argument("tokens", token, Integral)
         unknown = [token for token in tokens if not 0 <= token < self.decoder.vocabulary]
         if unknown:
-            raise UserError(f"the token {unknown[0]} is not among this model's {self.decoder.vocabulary}")
+            raise UserError(
+                f"the token {unknown[0]} is outside this model's vocabulary; "
+                f"give tokens from 0 to {self.decoder.vocabulary - 1}"
+            )
         return "".join(self.spell(tokens))
 
     def generate(
@@ -54,8 +58,8 @@ class Model:
         top_p: float = 1.0,
         seed: int = 0,
     ) -> str:
-        """The text that the model adds to the prompt; what `stream` gives, in one piece."""
-        return "".join(self.stream(prompt, max_tokens, temperature, top_k, top_p, seed))
+        """Return the text that the model adds to the prompt: the pieces of `stream` in one string."""
+        return "".join(self.stream(prompt, max_tokens, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed))
 
     def stream(
         self,
@@ -66,63 +70,67 @@ class Model:
         top_p: float = 1.0,
         seed: int = 0,
     ) -> Iterator[str]:
-        """The text that the model adds to the prompt, each piece as soon as it is whole characters.
+        """Yield the text that the model adds to the prompt, in pieces of whole characters, as it is generated.
 
-        At most `max_tokens` tokens, 128 if the context has room unless told; the end-of-text token ends it unseen.
-        `temperature` 0: always the likeliest token. Else drawn from the `top_k` likeliest (0: all), and of those from
-        the likeliest that together have the share `top_p`; equal seeds draw equal texts.
-        Raises UserError, before anything runs, where a value is out of its range or the prompt does not fit.
+        The text ends before the end-of-text token or after `max_tokens` tokens, by default 128 or what the context
+        has room for. `temperature` 0 always chooses the likeliest token. Otherwise each token is drawn from the
+        `top_k` likeliest (0: all), and of those from the likeliest whose probabilities sum to `top_p`. Equal seeds
+        draw equal texts.
+        Raises UserError, before anything runs, if a value is out of range or the prompt does not fit.
         """
-        tokens = self.continue_tokens(prompt, max_tokens, Sampling(temperature, top_k, top_p, seed))
+        sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
+        tokens = self.continue_tokens(prompt, max_tokens, sampling)
         return (piece for piece in self.spell(tokens) if piece)
 
     def score(self, text: str) -> Score:
-        """How likely the model finds a text.
+        """Return how likely the model finds a text.
 
-        A text that is longer than the context is cut into windows of the whole context, one after the other (the
-        stride is the context): of each, every token but the first is predicted from those before it in the window.
-        Raises UserError for a text of fewer than two tokens.
+        A text longer than the context is cut into consecutive windows of the whole context. The model predicts each
+        token of a window, except the first, from the tokens before it in the window.
+        Raises UserError if the text has fewer than two tokens.
         """
         return score_tokens(self.decoder.read, self.encode(text), self.context)
 
     def continue_tokens(self, prompt: str, max_tokens: int | None, sampling: Sampling) -> Iterator[int]:
-        """The tokens that follow a prompt; an empty one begins as a text of its own does."""
+        """Yield the tokens that follow a prompt; an empty prompt starts a new text."""
         if max_tokens is not None:
             check_argument("max_tokens", max_tokens, Integral)
             if max_tokens < 1:
                 raise UserError(f"{max_tokens} new tokens were asked for; ask for 1 or more")
         tokens = self.encode(prompt) or [self.end]
-        room = self.context - len(tokens)
-        if room < 1:
-            raise UserError(f"the prompt's {len(tokens)} tokens leave no room in its {self.context}; shorten it")
-        wanted = min(USUAL, room) if max_tokens is None else max_tokens
-        return self.decoder.generate(tokens, wanted, make_sampler(sampling), self.end)
+        free = self.context - len(tokens)
+        if free < 1:
+            raise UserError(
+                f"the prompt's {len(tokens)} tokens fill this model's context of {self.context}; shorten the prompt"
+            )
+        wanted = min(DEFAULT_NEW_TOKENS, free) if max_tokens is None else max_tokens
+        return generate_tokens(self.decoder, tokens, wanted, sample=make_sampler(sampling), stop_token=self.end)
 
     def spell(self, tokens: Iterable[int]) -> Iterator[str]:
-        """The text of tokens as they come: a piece for each, which may be empty, and one for what is left."""
-        words = TextStream(self.tokenizer)
+        """Yield a piece of text for each token, which may be empty, and one for the bytes that are left at the end."""
+        stream = TextStream(self.tokenizer)
         for token in tokens:
-            yield words.push(token)
-        yield words.finish()
+            yield stream.push(token)
+        yield stream.finish()
 
 
 def open_model(folder: Path, threads: int = 0) -> Model:
-    """Open a built directory; 0 threads: one for each core. Raises UserError where it is not whole."""
+    """Open the package in `folder`; 0 threads means one per core. Raises UserError if the package is not complete."""
     check_threads(threads)
     try:
         tokenizer, decoder = read_tokenizer(folder), open_decoder(folder, threads)
         end = json.loads((folder / "config.json").read_text())["eos_token_id"]
     except UserError:
         raise
-    except Exception as error:  # each library has its own kinds for a file that is cut off or edited
+    except Exception as error:  # each library raises its own kinds of errors for a cut or edited file
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{folder}: cannot be opened: {reason}; is it complete? build or copy it again") from error
     return Model(decoder, tokenizer, end)
 
 
 def check_threads(threads: int) -> None:
-    """Raises UserError for more threads than any machine of this size has use for: starting them takes minutes."""
+    """Raise UserError for more threads than this machine can use; starting those would take minutes."""
     check_argument("threads", threads, Integral)
-    most = CROWD * (os.cpu_count() or 1)
+    most = MOST_THREADS * (os.cpu_count() or 1)
     if not 0 <= threads <= most:
-        raise UserError(f"{threads} threads were asked for; here it may be 0 (one for each core) to {most}")
+        raise UserError(f"{threads} threads were asked for; here it may be 0 (one per core) to {most}")

@@ -11,18 +11,18 @@ from gpt2forge.errors import UserError, check_argument
 
 Array = np.ndarray[Any, Any]
 Sampler = Callable[[Array], int]
-"""Takes the logits (V,) of one position and gives a token."""
+"""Takes the logits (V,) of one position and returns a token."""
 
-FIRST_LOOK = 1024  # likeliest tokens, which nearly always hold the share that top-p asks for; sorting all takes longer
-CHUNK = 32  # logits that are looked at together first
+FIRST_TRY = 1024  # likeliest tokens; they nearly always reach `top_p`, and sorting all tokens takes longer
+CHUNK = 32  # logits in each group of the first, coarse search
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """How to choose; equal seeds give equal choices.
+    """Settings that choose the next token; equal seeds make equal choices.
 
-    `temperature` 0: always the likeliest. Else only the `top_k` likeliest count (0: all), and of those the likeliest
-    that together have the share `top_p`.
+    `temperature` 0 always chooses the likeliest token. Otherwise a token is drawn from the `top_k` likeliest (0: all),
+    and of those from the likeliest whose probabilities sum to `top_p`.
     """
 
     temperature: float = 0.0
@@ -44,14 +44,14 @@ class Sampling:
 
 
 def make_sampler(sampling: Sampling) -> Sampler:
-    """A sampler that starts from the seed."""
+    """Return a sampler whose random numbers start from the seed."""
     if sampling.temperature == 0:
         return choose_likeliest
     generator = np.random.default_rng(sampling.seed)
 
     def choose(logits: Array) -> int:
-        tokens, shares = weigh(logits, sampling)
-        return int(tokens[find_place(shares, generator.random())])
+        tokens, weights = weigh_tokens(logits, sampling)
+        return int(tokens[find_quantile(weights, generator.random())])
 
     return choose
 
@@ -60,35 +60,38 @@ def choose_likeliest(logits: Array) -> int:
     return int(logits.argmax())
 
 
-def weigh(logits: Array, sampling: Sampling) -> tuple[Array, Array]:
-    """The tokens that may be chosen and their shares, which need not add up to 1.
+def weigh_tokens(logits: Array, sampling: Sampling) -> tuple[Array, Array]:
+    """Return the tokens that may be chosen and their weights, proportional to their probabilities.
 
-    Temperature, then top-k, then top-p, as transformers does: The Curious Case of Neural Text Degeneration,
+    Applies temperature, then top-k, then top-p, as transformers does. See The Curious Case of Neural Text Degeneration,
     https://arxiv.org/abs/1904.09751, section 3.
     """
     scaled = (logits - logits.max()).astype(np.float64) / sampling.temperature  # (V,)
     tokens = find_top(scaled, sampling.top_k) if sampling.top_k else np.arange(len(scaled))
-    shares = np.exp(scaled[tokens])
+    weights = np.exp(scaled[tokens])
     if sampling.top_p < 1:
-        return cut_tail(tokens, shares, sampling.top_p)
-    return tokens, shares
+        return cut_tail(tokens, weights, sampling.top_p)
+    return tokens, weights
 
 
-def find_place(shares: Array, part: float) -> int:
-    """The index where the running sum of `shares` passes this part of the whole; by chunks first, which is faster."""
-    starts = np.arange(0, len(shares), CHUNK)
-    sums = np.cumsum(np.add.reduceat(shares, starts))
-    target = part * sums[-1]
+def find_quantile(weights: Array, fraction: float) -> int:
+    """Return the index where the running sum of `weights` exceeds this fraction of their total.
+
+    The search goes by chunks first, which is faster than one running sum over all weights.
+    """
+    starts = np.arange(0, len(weights), CHUNK)
+    sums = np.cumsum(np.add.reduceat(weights, starts))
+    target = fraction * sums[-1]
     chunk = min(int(np.searchsorted(sums, target, side="right")), len(starts) - 1)
-    inside = np.cumsum(shares[starts[chunk] : starts[chunk] + CHUNK])
+    inside = np.cumsum(weights[starts[chunk] : starts[chunk] + CHUNK])
     place = np.searchsorted(inside, target - (sums[chunk - 1] if chunk else 0.0), side="right")
     return int(starts[chunk]) + min(int(place), len(inside) - 1)
 
 
 def find_top(values: Array, count: int) -> Array:
-    """The indices of the `count` largest values, in ascending order.
+    """Return the indices of the `count` largest values, in ascending order.
 
-    Only those count that reach the `count`-th largest of the chunks' maxima: few are left to look at.
+    Only values that reach the `count`-th largest of the chunks' maxima can be among them, which leaves few to search.
     """
     if count >= len(values):
         return np.arange(len(values))
@@ -99,14 +102,14 @@ def find_top(values: Array, count: int) -> Array:
     return near[np.sort(np.argpartition(values[near], len(near) - count)[len(near) - count :])]
 
 
-def cut_tail(tokens: Array, shares: Array, top_p: float) -> tuple[Array, Array]:
-    """The fewest tokens whose shares together reach `top_p` of the whole, likeliest first."""
-    wanted = top_p * shares.sum()
-    for count in (FIRST_LOOK, len(tokens)):
-        top = find_top(shares, count)
-        order = top[np.argsort(-shares[top], kind="stable")]
-        reached = np.cumsum(shares[order])
+def cut_tail(tokens: Array, weights: Array, top_p: float) -> tuple[Array, Array]:
+    """Return the fewest tokens whose weights sum to `top_p` of the total, likeliest first, and their weights."""
+    wanted = top_p * weights.sum()
+    for count in (FIRST_TRY, len(tokens)):
+        top = find_top(weights, count)
+        order = top[np.argsort(-weights[top], kind="stable")]
+        reached = np.cumsum(weights[order])
         if reached[-1] >= wanted or len(order) == len(tokens):
             break
     kept = order[: int(np.searchsorted(reached, wanted)) + 1]
-    return tokens[kept], shares[kept]
+    return tokens[kept], weights[kept]

@@ -1,9 +1,9 @@
-"""Opens a graph in ONNX Runtime: a graph artifact beside its weights, or a built package.
+"""Opens a graph in ONNX Runtime: a graph artifact with its weights artifact, or a package.
 
-Some processors multiply uint8 with int8 wrongly: x86 without VNNI adds two products at a time in 16 bits, and
-255 * 127 * 2 is more than they hold. ONNX Runtime uses that instruction unless it is told to make the weights uint8,
-which is exact everywhere and slow where VNNI is: a prompt of 64 tokens took 1.3 to 1.9 times as long. So one such
-product is tried: that is sure where a list of processors is not.
+x86 processors without VNNI multiply uint8 by int8 wrongly: they add two products in 16 bits, and 255 * 127 * 2 does
+not fit. ONNX Runtime uses that instruction unless an option makes the weights uint8. The option is exact everywhere
+but slow on processors with VNNI: a prompt of 64 tokens took 1.3 to 1.9 times as long. So the session options depend
+on one trial product, which is more reliable than a list of processors.
 """
 
 from functools import cache
@@ -17,17 +17,18 @@ from gpt2forge.graph.builder import Builder
 from gpt2forge.graph.model_file import GRAPH_FILE
 
 QUIET = 3  # errors only
-EXACT_PRODUCTS = "session.x64quantprecision"  # int8 weights become uint8
-ROWS = (1, 4)  # one row and several have kernels of their own
+EXACT_PRODUCTS = "session.x64quantprecision"  # the option that makes int8 weights uint8
+ROWS = (1, 4)  # one row and several rows use different kernels
 DEPTH, COLUMNS = 64, 32
 LARGEST_UINT8, LARGEST_INT8 = 255, 127
 OPSET, IR_VERSION = 17, 8
 
 
 def open_graph(graph: Path, weights: Path, threads: int = 0) -> ort.InferenceSession:
-    """Open `graph/model.onnx`, whose weights lie in the folder `weights`; 0 threads: one for each core.
+    """Open `graph/model.onnx`, whose weights are in the folder `weights`; 0 threads means one per core.
 
-    ONNX Runtime refuses weights outside the model's folder, unless the model comes as bytes and an option names theirs.
+    ONNX Runtime refuses weights outside the model's folder. It accepts them if the model is given as bytes and an
+    option names the folder of the weights.
     """
     options = make_options(threads)
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", str(weights))
@@ -35,12 +36,12 @@ def open_graph(graph: Path, weights: Path, threads: int = 0) -> ort.InferenceSes
 
 
 def open_package(folder: Path, threads: int = 0) -> ort.InferenceSession:
-    """Open a built directory: `model.onnx`, its weights beside it; 0 threads: one for each core."""
+    """Open a package: `model.onnx` with its weights beside it; 0 threads means one per core."""
     return ort.InferenceSession(folder / GRAPH_FILE, make_options(threads), providers=["CPUExecutionProvider"])
 
 
 def make_options(threads: int) -> ort.SessionOptions:
-    """Options that every session has: this many threads, no warnings, and integer products that are right."""
+    """Return the options of every session: this many threads, no warnings, and exact integer products."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = QUIET
@@ -51,14 +52,14 @@ def make_options(threads: int) -> ort.SessionOptions:
 
 @cache
 def saturates() -> bool:
-    """Whether MatMulInteger gives a wrong product here; tried once in a process, in a few milliseconds."""
+    """Return whether MatMulInteger overflows on this processor; one trial per process takes a few milliseconds."""
     session = ort.InferenceSession(make_product(), providers=["CPUExecutionProvider"])
     products = (session.run(None, {"rows": np.full((rows, DEPTH), LARGEST_UINT8, np.uint8)})[0] for rows in ROWS)
     return any(bool((product != DEPTH * LARGEST_UINT8 * LARGEST_INT8).any()) for product in products)
 
 
 def make_product() -> bytes:
-    """A model that multiplies its input `rows` (M, DEPTH) of uint8 with weights of the largest int8."""
+    """Return a model that multiplies its uint8 input `rows` (M, DEPTH) by weights that are all the largest int8."""
     graph = Builder()
     rows = ir.Value(name="rows", type=ir.TensorType(ir.DataType.UINT8), shape=ir.Shape(("M", DEPTH)))
     weights = graph.constant("weights", np.full((DEPTH, COLUMNS), LARGEST_INT8, np.int8))

@@ -1,8 +1,8 @@
-"""Text to tokens and back, and how the tokens of a text are cut into windows.
+"""Converts text to tokens and back, and cuts the tokens of a text into windows.
 
-1. Windows are as long as the model's context, and so is the stride: no token is read twice.
-2. The first token of a window is read and not predicted. Each other one is predicted from all before it in its window.
-3. The last window may be shorter. One token alone predicts nothing and is left out.
+1. The length of a window and the stride are the model's context, so no token is read twice.
+2. The first token of a window is not predicted. Each other token is predicted from all tokens before it in its window.
+3. The last window may be shorter. A last window of one token predicts nothing and is left out.
 """
 
 import codecs
@@ -14,12 +14,12 @@ from tokenizers import Tokenizer
 from gpt2forge.errors import UserError, check_argument
 
 TOKENIZER_FILE = "tokenizer.json"
-EAGER = 8  # characters for each token that is wanted, at first
+FIRST_TRY = 8  # characters to encode for each token that is wanted
 MARGIN = 256  # tokens
 
 
 def read_tokenizer(folder: Path) -> Tokenizer:
-    """Read the tokenizer of a package; raises UserError when it has none."""
+    """Read the tokenizer of a package. Raises UserError if it has none."""
     path = folder / TOKENIZER_FILE
     if not path.is_file():
         raise UserError(
@@ -29,7 +29,7 @@ def read_tokenizer(folder: Path) -> Tokenizer:
 
 
 def encode_text(tokenizer: Tokenizer, text: str) -> list[int]:
-    """The ids of a text; raises UserError where it holds half of a surrogate pair, which is no character."""
+    """Return the ids of a text. Raises UserError if it holds half of a surrogate pair, which is not a character."""
     check_argument("text", text, str)
     try:
         text.encode()
@@ -43,12 +43,12 @@ def encode_text(tokenizer: Tokenizer, text: str) -> list[int]:
 
 
 def encode_beginning(tokenizer: Tokenizer, text: str, most: int) -> list[int]:
-    """The first `most` tokens of a text, however long it is.
+    """Return the first `most` tokens of a text.
 
-    No more of it is encoded than is needed, which for a large text would take minutes and gigabytes. What is cut off
-    may change the tokens at the cut, so some more than needed are made.
+    Only the beginning is encoded, because a large text would take minutes and gigabytes. The cut may change the tokens
+    near it, so a margin of tokens is encoded too.
     """
-    characters = EAGER * most
+    characters = FIRST_TRY * most
     while True:
         tokens: list[int] = tokenizer.encode(text[:characters], add_special_tokens=False).ids
         if len(tokens) >= most + MARGIN or characters >= len(text):
@@ -57,7 +57,7 @@ def encode_beginning(tokenizer: Tokenizer, text: str, most: int) -> list[int]:
 
 
 class TextStream:
-    """Collects the bytes of byte-level tokens; what is not yet a whole character waits for the next token."""
+    """Decodes byte-level tokens one by one; the bytes of an incomplete character wait for the next token."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
@@ -65,11 +65,11 @@ class TextStream:
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
     def push(self, token: int) -> str:
-        """The text that this token completes."""
+        """Return the text that this token completes."""
         return self.decoder.decode(self.find_bytes(token))
 
     def finish(self) -> str:
-        """What was left waiting, as replacement characters."""
+        """Return replacement characters for the bytes that still wait."""
         return self.decoder.decode(b"", final=True)
 
     def find_bytes(self, token: int) -> bytes:
@@ -79,7 +79,7 @@ class TextStream:
 
 
 def list_bytes() -> dict[str, int]:
-    """Which byte each character of GPT-2's vocabulary stands for: itself if printable, else from U+0100 on.
+    """Return the byte for each character of GPT-2's vocabulary; unprintable bytes have characters from U+0100 on.
 
     https://github.com/openai/gpt-2/blob/master/src/encoder.py, bytes_to_unicode.
     """
@@ -92,7 +92,7 @@ BYTES = list_bytes()
 
 
 def cut_windows(tokens: Sequence[int], context: int, most: int | None = None) -> list[list[int]]:
-    """The windows of the first `most` tokens (all, unless given); each holds 2 to `context` of them."""
+    """Return the windows of the first `most` tokens (default: all); each holds 2 to `context` tokens."""
     used = tokens[:most]
     windows = [list(used[start : start + context]) for start in range(0, len(used), context)]
     return [window for window in windows if len(window) > 1]

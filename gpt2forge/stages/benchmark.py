@@ -12,11 +12,13 @@ Count = Annotated[int, Field(ge=1)]
 
 
 class Benchmark(Section):
-    """`benchmark:`, the number of rounds, and the tokens that each system reads and writes in a round."""
+    """The work of each system in a round, and the number of rounds."""
 
-    prompt_tokens: Count = Field(default=64, description="how long the prompt is")
-    new_tokens: Annotated[int, Field(ge=2)] = Field(default=64, description="how many tokens are written after it")
-    rounds: Annotated[int, Field(ge=3)] = Field(default=5, description="how often each system takes its turn")
+    prompt_tokens: Count = Field(default=64, description="length of the prompt in tokens")
+    new_tokens: Annotated[int, Field(ge=2)] = Field(
+        default=64, description="how many tokens to generate after the prompt"
+    )
+    rounds: Annotated[int, Field(ge=3)] = Field(default=5, description="how often each system is measured")
 
 
 def run(inputs: Inputs, section: Benchmark, target: Target, out: Path) -> Metrics:

@@ -10,10 +10,10 @@ from gpt2forge.stages.stage import Inputs, Metrics, Section, Stage, Target
 
 
 class Calibration(Section):
-    """`calibration:`, the text that quantization is fitted to."""
+    """The text that the quantized model is fitted to."""
 
     text: str = Field(description="a file of UTF-8 text like what the model is for, other than `verify.text`")
-    tokens: Annotated[int, Field(ge=2)] = Field(default=16384, description="how many tokens of the text at most")
+    tokens: Annotated[int, Field(ge=2)] = Field(default=16384, description="how many tokens of the text to use at most")
 
 
 def run(inputs: Inputs, section: TextLimit, target: Target, out: Path) -> Metrics:

@@ -1,20 +1,22 @@
-"""convert: read a checkpoint of any format, write one float32 safetensors file with config and tokenizer."""
+"""convert: reads a checkpoint of any format and writes one float32 safetensors file, its config and its tokenizer."""
 
 from pathlib import Path
+
+from pydantic import Field
 
 from gpt2forge.stages.stage import Inputs, Metrics, Section, Stage, Target
 
 
 class SourceSection(Section):
-    """`source:`, the path of the checkpoint. Keys cover the content of the checkpoint, not its path."""
+    """The checkpoint to start from. Its content is part of the keys, its path is not."""
 
-    checkpoint: str
+    checkpoint: str = Field(description="the folder of the checkpoint; the path starts at the working directory")
 
 
 def run(inputs: Inputs, section: None, target: Target, out: Path) -> Metrics:
     """Write `model.safetensors` and the other files that transformers needs to load it.
 
-    Raises UserError if the checkpoint is incomplete, damaged, or not a supported GPT-2.
+    Raises UserError if the checkpoint is incomplete, damaged, or not a GPT-2 that can be built.
     """
     from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint
 

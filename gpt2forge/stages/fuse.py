@@ -1,17 +1,24 @@
-"""fuse: rewrite the graph with ONNX Runtime's fused operators, one pass for each field of `fusion:`."""
+"""fuse: rewrites the graph with ONNX Runtime's fused operators, one pass for each key of `fusion:`."""
 
 from pathlib import Path
+
+from pydantic import Field
 
 from gpt2forge.stages.stage import Inputs, Metrics, Section, Stage, Target
 
 
 class Fusion(Section):
-    """`fusion:`, the passes. Each can be turned off on its own."""
+    """The passes over the graph; each can be turned off on its own."""
 
-    attention: bool = True
-    skip_layer_norm: bool = False  # it makes prompts slower: docs/performance.md
-    gelu: bool = True
-    bias: bool = True
+    attention: bool = Field(
+        default=True, description="fuse attention into GroupQueryAttention, whose KV cache is extended in place"
+    )
+    skip_layer_norm: bool = Field(
+        default=False,
+        description="fuse a residual and the normalization behind it: fewer nodes, but prompts take longer",
+    )
+    gelu: bool = Field(default=True, description="fuse the activation into FastGelu or Gelu if it is one of them")
+    bias: bool = Field(default=True, description="move biases into the operators that take one")
 
 
 def run(inputs: Inputs, section: Fusion, target: Target, out: Path) -> Metrics:

@@ -1,16 +1,12 @@
-"""quantize: store the weights in 32, 8 or 4 bits, keys and values in 32 or 8, and write the published directory."""
+"""quantize: store the weights in 32, 16, 8 or 4 bits, keys and values in 32 or 8, and write the published directory."""
 
 import json
 import os
 from pathlib import Path
 
-from gpt2forge.errors import UserError
-from gpt2forge.quantize.scheme import CHANNEL
-from gpt2forge.stages.quantization import SATURATION, Quantization, reads_statistics
+from gpt2forge.quantize.scheme_table import SCHEMES
+from gpt2forge.stages.quantization import Quantization, reads_statistics
 from gpt2forge.stages.stage import Inputs, Metrics, Stage, Target
-
-SHARES = {"none": 1.0, "int8": 0.26, "int4": 0.15, "float16": 0.5}
-"""About how many bytes are left of one, scales among them."""
 
 COPIED = (
     "config.json",
@@ -26,12 +22,11 @@ COPIED = (
 def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Metrics:
     """Write the package of `weights` and `graph`: the model, the tokenizer's files, genai_config.json and forge.json.
 
-    An int8 cache has scales from `statistics`. Raises UserError when a weight was to be quantized and was not, when
-    bytes are stored twice, when attention that is not fused is to have an int8 cache, or when `granularity: channel` is
-    asked for a machine that may lack VNNI.
+    The scales of an int8 cache come from `statistics`. Raises UserError when a weight that should be quantized is not,
+    when bytes are stored twice, or when an int8 cache is asked of attention that is not fused.
     """
-    # Before numpy is loaded: slices keep the processors busy, and beside other programs OpenBLAS's own threads mostly
-    # wait for each other: GPTQ took five to nine times as long.
+    # Set before numpy is loaded. Slices of weights already keep all processors busy, and beside other programs
+    # OpenBLAS's own threads mostly wait for each other: GPTQ took five to nine times as long.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
     from gpt2forge.graph.interface import extends_in_place
@@ -41,16 +36,9 @@ def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Met
     from gpt2forge.quantize.fit import Fit
     from gpt2forge.quantize.kv_cache import Magnitudes, quantize_cache
     from gpt2forge.quantize.quantize_model import quantize_model
-    from gpt2forge.quantize.scheme import make_scheme
     from gpt2forge.quantize.statistics import list_cache_magnitudes, open_statistics
 
-    if CHANNEL in section.granularities and target.cpu != "vnni":
-        raise UserError(f"`quantization.granularity: channel` needs `target.cpu: vnni`: {SATURATION}")
-    overrides = {pattern: (own.bits, own.granularity) for pattern, own in (section.overrides or {}).items()}
-    scheme = make_scheme(
-        *(section.scheme, section.granularity, section.embeddings or "none", section.embeddings_granularity),
-        *(section.positions or "float32", overrides, section.skip or ()),
-    )
+    scheme = section.resolve()
     weights = inputs["weights"]
     model = read_graph(inputs["graph"])
     sources = find_weights(model.graph)
@@ -67,7 +55,7 @@ def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Met
 
 
 def write_texts(weights: Path, out: Path, in_place: bool, device: str) -> None:
-    """Copy what other tools read beside the model, and write what onnxruntime-genai reads."""
+    """Copy the files that other tools read beside the model, and write the one that onnxruntime-genai reads."""
     from gpt2forge.checkpoint.config import read_config
     from gpt2forge.quantize.genai import make_genai_config
 
@@ -93,6 +81,6 @@ STAGE = Stage(
     tools=("numpy", "onnx", "onnx-ir"),
     version=1,
     run=run,
-    guess=lambda section, read: SHARES[section.scheme] * read,
+    guess=lambda section, read: SCHEMES[section.scheme].share * read,
     holds=0.5,
 )

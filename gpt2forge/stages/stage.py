@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from gpt2forge.digest import Written
 
@@ -27,10 +27,14 @@ class Section(BaseModel):
 
 
 class Target(Section):
-    """`target:`, the machine that the result is for."""
+    """The machine that the result is for."""
 
-    device: Literal["cpu", "cuda"]
-    cpu: Literal["any", "vnni"] = "any"
+    device: Literal["cpu", "cuda"] = Field(description="the device that runs the result")
+    cpu: Literal["any", "vnni"] = Field(
+        default="any",
+        description="the processors that run the result; `vnni`: those whose int8 products do not saturate "
+        "(Intel since 2019, AMD since Zen 4)",
+    )
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""How often progress is told: not every piece, and always the end."""
+"""Limits how often progress is reported: not for every piece, and always at the end."""
 
 import math
 import time
@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 
 @dataclass
-class Pace:
-    """Says when it is time to tell again: at most `per_second` times, and when all is done."""
+class Throttle:
+    """Decides when a report is due: at most `per_second` times a second, and when all is done."""
 
     per_second: float
     last: float = -math.inf

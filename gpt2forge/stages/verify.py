@@ -26,23 +26,35 @@ Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Tolerances(Section):
-    """`verify.tolerances:`, the largest allowed difference of each property, as a share of the logits' spread."""
+    """The largest difference that each property may have, as a part of the logits' spread."""
 
-    steps_equal_pass: Amount | None = Field(default=None, description="one pass beside token by token")
-    shared_equals_copied: Amount | None = Field(default=None, description="a cache in place beside one that is copied")
-    padded_equals_alone: Amount | None = Field(default=None, description="a left-padded batch beside its rows alone")
-    batch_equals_single: Amount | None = Field(default=None, description="a batch beside its rows alone")
+    steps_equal_pass: Amount | None = Field(
+        default=None, description="largest difference between a prompt read at once and token by token"
+    )
+    shared_equals_copied: Amount | None = Field(
+        default=None, description="largest difference between a cache extended in place and one that is fed back"
+    )
+    padded_equals_alone: Amount | None = Field(
+        default=None, description="largest difference between a left-padded batch and its rows alone"
+    )
+    batch_equals_single: Amount | None = Field(
+        default=None, description="largest difference between a batch and its rows alone"
+    )
 
 
 class Verify(Section):
-    """`verify:`, the text to measure on, and the limits. No step runs again when only a limit changes."""
+    """The text to measure on, and the limits. Editing a limit measures nothing again."""
 
     text: str = Field(description="a file of UTF-8 text like what the model is for, which it was not trained on")
-    tokens: Annotated[int, Field(ge=2)] = Field(default=8192, description="how many tokens of the text at most")
-    max_perplexity_increase: Share | None = Field(default=None, description="beside PyTorch in float32, as in `0.5%`")
-    max_kl: Amount | None = Field(default=None, description="mean Kullback-Leibler divergence, in nats a token")
+    tokens: Annotated[int, Field(ge=2)] = Field(default=8192, description="how many tokens of the text to use at most")
+    max_perplexity_increase: Share | None = Field(
+        default=None, description="perplexity increase over PyTorch in float32, as in `0.5%`"
+    )
+    max_kl: Amount | None = Field(
+        default=None, description="mean Kullback-Leibler divergence from PyTorch, in nats a token"
+    )
     min_top1_agreement: Share | None = Field(
-        default=None, description="the share of positions with the same likeliest token, as in `97%`"
+        default=None, description="share of positions with the same likeliest token as PyTorch, as in `97%`"
     )
     tolerances: Tolerances = Field(default=Tolerances(), description="limits of the four properties")
 

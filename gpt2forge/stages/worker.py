@@ -1,8 +1,8 @@
-"""The process that runs one stage: `python -m gpt2forge.stages.worker`, told on standard input what to do.
+"""The process that runs one stage, `python -m gpt2forge.stages.worker`, as standard input requests.
 
 It reads one line of JSON, imports the stage's module and nothing else of the program, and writes lines of JSON to the
-descriptor it was given: {"advance": [done, total, unit]} and at most once {"written": {file: {...}}}, then one of
-{"metrics": {...}}, {"fault": what a user can mend} and {"crash": a bug}.
+descriptor that it was given: {"advance": [done, total, unit]} and at most once {"written": {file: {...}}}, then one of
+{"metrics": {...}}, {"fault": what a user can fix} and {"crash": a bug}.
 """
 
 import importlib
@@ -16,78 +16,58 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, TextIO
 
-from gpt2forge.errors import MENDABLE, UserError, say_refusal
+from gpt2forge.stages.failure import describe_failure
 from gpt2forge.stages.provenance import write_provenance
 from gpt2forge.stages.stage import Inputs, Section, Stage, Target
-from gpt2forge.stages.throttle import Pace
+from gpt2forge.stages.throttle import Throttle
 
 
 def main() -> int:
-    order = json.loads(sys.stdin.buffer.readline())
+    request = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=leave_with_parent, daemon=True).start()
-    with os.fdopen(order["events"], "w", buffering=1) as events:
+    with os.fdopen(request["events"], "w", buffering=1) as events:
         try:
-            tell(events, {"metrics": run_stage(order, events)})
-        except UserError as error:
-            tell(events, {"fault": str(error)})
-        except OSError as error:
-            if error.errno not in MENDABLE:
-                tell(events, {"crash": name_error(error)})
-                raise
-            tell(events, {"fault": say_refusal(error)})
-        except ImportError as error:
-            if (error.name or "").partition(".")[0] == "gpt2forge":
-                tell(events, {"crash": name_error(error)})
-                raise
-            tell(
-                events,
-                {"fault": f"`{order['name']}` cannot import what it needs: {name_error(error)}; install it anew"},
-            )
-        except MemoryError:
-            tell(events, {"fault": f"`{order['name']}` needs more memory than there is; free some and build again"})
+            send(events, {"metrics": run_stage(request, events)})
         except Exception as error:
-            tell(events, {"crash": name_error(error)})
-            raise
+            failure = describe_failure(request["name"], error)
+            send(events, failure)
+            if "crash" in failure:
+                raise
     return 0
 
 
-def name_error(error: Exception) -> str:
-    """An error's kind and message on one line; the traceback goes to the log."""
-    return " ".join(f"{type(error).__name__}: {error}".split())
-
-
 def leave_with_parent() -> None:
-    """The parent never writes again: its end of the pipe closes when it dies, however it dies."""
+    """End when the parent does: it never writes again, and its end of the pipe closes however it dies."""
     # Not through sys.stdin: a thread that waits inside a buffered reader makes the interpreter abort at its end.
     os.read(0, 1)
     os._exit(1)
 
 
-def run_stage(order: dict[str, Any], events: TextIO) -> dict[str, Any]:
-    stage: Stage = importlib.import_module(order["module"]).STAGE
-    section = parse_section(stage, order["section"])
-    paths = {kind: Path(source["path"]) for kind, source in order["inputs"].items()}
-    pace = Pace(per_second=20)  # every line wakes the reader
+def run_stage(request: dict[str, Any], events: TextIO) -> dict[str, Any]:
+    stage: Stage = importlib.import_module(request["module"]).STAGE
+    section = parse_section(stage, request["section"])
+    paths = {kind: Path(source["path"]) for kind, source in request["inputs"].items()}
+    throttle = Throttle(per_second=20)  # every line wakes the reader
 
     def advance(done: int, total: int, unit: str) -> None:
-        if pace.is_due(done, total):
-            tell(events, {"advance": [done, total, unit]})
+        if throttle.is_due(done, total):
+            send(events, {"advance": [done, total, unit]})
 
     inputs = Inputs(
         paths,
         advance,
-        vouch=lambda written: tell(events, {"written": {name: asdict(file) for name, file in written.items()}}),
+        vouch=lambda written: send(events, {"written": {name: asdict(file) for name, file in written.items()}}),
     )
-    out = Path(order["out"])
+    out = Path(request["out"])
     # Only what the key covers: a stage that reads another field of the target fails here, not by a stale artifact.
-    target = {field: order["target"][field] for field in stage.target}
+    target = {field: request["target"][field] for field in stage.target}
     metrics = stage.run(inputs, section, typing.cast(Target, SimpleNamespace(**target)), out)
-    write_provenance(out, stage, order["section"], target, order["inputs"])
+    write_provenance(out, stage, request["section"], target, request["inputs"])
     return dict(metrics)
 
 
 def parse_section(stage: Stage, values: dict[str, Any]) -> Section | None:
-    """The section as the class that the stage's run function asks for; None where the stage reads none.
+    """Return the section as the class that the stage's run function takes; None where the stage reads none.
 
     A stage that reads some fields gets these and no others, as with the target.
     """
@@ -99,7 +79,7 @@ def parse_section(stage: Stage, values: dict[str, Any]) -> Section | None:
     return section
 
 
-def tell(events: TextIO, message: dict[str, Any]) -> None:
+def send(events: TextIO, message: dict[str, Any]) -> None:
     events.write(json.dumps(message) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""Writing that survives a crash: aside, to the disk, then into place."""
+"""Writes that survive a crash: the new file is written aside, reaches the disk, and then takes its place."""
 
 import os
 import shutil
@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-ASIDE = ".aside-"  # how the name of a file begins that is not yet in its place
+ASIDE = ".aside-"  # prefix of files that are not yet in their place
 READ_ONLY_FILE = 0o444
 READ_ONLY_FOLDER = 0o555
 
@@ -19,38 +19,38 @@ def write_whole(path: Path, data: bytes, meanwhile: Callable[[], None] = lambda:
     `meanwhile` is called when the bytes are on the disk, before they take their place.
     """
 
-    def settle(descriptor: int) -> None:
+    def sync_file(descriptor: int) -> None:
         os.fsync(descriptor)
         meanwhile()
 
-    replace(path, data, settle)
+    replace(path, data, sync_file)
     sync(path.parent)
 
 
 def replace_text(path: Path, text: str) -> None:
-    """Make the file hold this text in one step; for what may be lost in a crash, so nothing waits for the disk."""
+    """Make the file hold this text in one step, without waiting for the disk. A crash may lose it."""
     replace(path, text.encode(), lambda descriptor: None)
 
 
-def replace(path: Path, data: bytes, settle: Callable[[int], None]) -> None:
-    """Write aside, then into place; `settle` is given the open file before that. A kill leaves the file aside.
+def replace(path: Path, data: bytes, finish: Callable[[int], None]) -> None:
+    """Write aside, call `finish` with the open file, then move the file into place. A kill leaves the file aside.
 
-    Raises OSError that names `path`, for nobody knows the file aside.
+    Raises OSError that names `path`, because users do not know the file aside.
     """
     try:
-        write_aside(path, data, settle)
+        write_aside(path, data, finish)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
-def write_aside(path: Path, data: bytes, settle: Callable[[int], None]) -> None:
+def write_aside(path: Path, data: bytes, finish: Callable[[int], None]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=ASIDE, delete=False) as file:
         aside = Path(file.name)
         try:
             file.write(data)
             file.flush()
-            settle(file.fileno())
+            finish(file.fileno())
             aside.chmod(0o644)
             aside.replace(path)
         except BaseException:
@@ -76,12 +76,23 @@ def protect_folders(folder: Path) -> None:
 
 
 def is_folder(path: Path) -> bool:
-    """Whether there is a folder, and not a link to one."""
+    """Return whether the path is a folder itself, not a link to one."""
     return path.is_dir() and not path.is_symlink()
 
 
+def put_aside(path: Path, folder: Path) -> Path:
+    """Move a file or folder into `folder` in one step and return its new path. It replaces what has its name there."""
+    aside = folder / path.name
+    remove_tree(aside)
+    aside.parent.mkdir(parents=True, exist_ok=True)
+    if is_folder(path):
+        path.chmod(0o755)  # a folder can move to another parent only while it is writable
+    path.rename(aside)
+    return aside
+
+
 def remove_tree(folder: Path) -> None:
-    """Remove a tree, read-only folders included; nothing there is fine."""
+    """Remove a tree, including read-only folders. A missing tree is no error."""
     if not is_folder(folder):
         folder.unlink(missing_ok=True)
         return

@@ -1,4 +1,4 @@
-"""What lies in a store: each artifact with what it costs to make again, and who uses it."""
+"""The inventory of a store: each artifact with its size, what it costs to make again, and the recipes that use it."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -13,11 +13,12 @@ from gpt2forge.store.stat_cache import DIGEST
 from gpt2forge.store.store import Store
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Item:
-    """An artifact. `seconds`: what making it took; None where no record speaks of it. Times since 1970.
+    """An artifact, `size` in bytes; `seconds` is how long it took to make, None without a record of it.
 
-    `recipes` are those whose last build used it, `published` whether an output leads to it.
+    `made` and `used` are seconds since 1970. `recipes` are those whose last build used it; `published` tells whether an
+    output links to it.
     """
 
     digest: str
@@ -30,8 +31,8 @@ class Item:
     published: bool
 
     @property
-    def worth(self) -> float:
-        """Seconds that a byte of it saves."""
+    def seconds_per_byte(self) -> float:
+        """Return how much time a later build saves for each byte that is kept."""
         return (self.seconds or 0.0) / max(1, self.size)
 
     def to_json(self) -> dict[str, Any]:
@@ -39,31 +40,34 @@ class Item:
 
 
 def take_inventory(store: Store, outputs: Sequence[Path] = ()) -> list[Item]:
-    """Every artifact, the largest first. `outputs` may be in use too, though no build has noted them."""
+    """Describe every artifact, the largest first. `outputs` may use some too, although no build has noted them."""
     roots = [root for root in list_roots(store).values() if not root.is_gone]
     makers: dict[str, list[Record]] = {}
     for record in list_records(store):
         makers.setdefault(record.digest, []).append(record)
-    held = set().union(*(root.list_held(store) for root in roots), *(find_target(store, output) for output in outputs))
-    items = (describe(store, digest, makers.get(digest, []), roots, digest in held) for digest in list_digests(store))
+    kept = set().union(*(root.list_kept(store) for root in roots), *(find_target(store, output) for output in outputs))
+    items = (
+        describe(store, digest, makers.get(digest, []), roots, published=digest in kept)
+        for digest in list_digests(store)
+    )
     return sorted(items, key=lambda item: -item.size)
 
 
 def list_digests(store: Store) -> Iterator[str]:
-    """The digests of all artifacts; whatever else lies there is none of ours."""
+    """List the digests of all artifacts, and skip whatever else is in their folder."""
     for folder in sorted((store.root / "artifacts").glob("*/")):
         if DIGEST.fullmatch(folder.name) and not folder.is_symlink():
             yield folder.name
 
 
-def measure(store: Store) -> int:
-    """Bytes that all artifacts take; a file that two of them share counts once."""
-    found = [found for digest in list_digests(store) for found in stat_files(store.folder(digest))]
+def measure_store(store: Store) -> int:
+    """Return the bytes of all artifacts on the disk; a file that two artifacts share counts once."""
+    found = [found for digest in list_digests(store) for found in stat_files(store.artifacts.folder(digest))]
     return sum({(each.st_dev, each.st_ino): each.st_size for each in found}.values())
 
 
 def stat_files(folder: Path) -> Iterator[os.stat_result]:
-    """The stat of each file, however deep; of what is thrown away meanwhile nothing is said."""
+    """Yield the stat of each file at any depth, and skip files that another process removes meanwhile."""
     for parent, _, names in os.walk(folder):
         for name in names:
             with suppress(FileNotFoundError):
@@ -72,18 +76,18 @@ def stat_files(folder: Path) -> Iterator[os.stat_result]:
 
 def list_records(store: Store) -> Iterator[Record]:
     for folder in sorted((store.root / "records").glob("*/")):
-        yield from store.records(folder.name)
+        yield from store.records.list(folder.name)
 
 
-def describe(store: Store, digest: str, makers: Sequence[Record], roots: Sequence[Root], published: bool) -> Item:
+def describe(store: Store, digest: str, makers: Sequence[Record], roots: Sequence[Root], *, published: bool) -> Item:
     users = [root for root in roots if digest in root.steps.values()]
     return Item(
-        digest,
-        makers[0].stage if makers else None,
-        sum(found.st_size for found in stat_files(store.folder(digest))),
-        min((record.seconds for record in makers), default=None),
-        min((record.created for record in makers), default=None),
-        max((root.time for root in users), default=None),
-        tuple(sorted({root.recipe for root in users})),
-        published,
+        digest=digest,
+        stage=makers[0].stage if makers else None,
+        size=sum(found.st_size for found in stat_files(store.artifacts.folder(digest))),
+        seconds=min((record.seconds for record in makers), default=None),
+        made=min((record.created for record in makers), default=None),
+        used=max((root.time for root in users), default=None),
+        recipes=tuple(sorted({root.recipe for root in users})),
+        published=published,
     )

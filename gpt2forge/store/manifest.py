@@ -1,4 +1,4 @@
-"""What an artifact is: a folder of files, named by a manifest {relative path: sha256, size}."""
+"""The manifest of an artifact, {relative path: sha256, size}, which names the files of its folder."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ class File:
 
 @dataclass(frozen=True)
 class Manifest:
-    """Which files an artifact holds, by relative path with `/`."""
+    """The files of an artifact, by relative path with `/`."""
 
     files: Mapping[str, File]
 
     @property
     def digest(self) -> str:
-        """Names the whole content: equal digests mean equal artifacts."""
+        """Return the digest of the whole content: artifacts with equal digests are equal."""
         return digest_value(self.to_json())
 
     @property
@@ -36,12 +36,12 @@ class Manifest:
 
 
 def make_manifest(folder: Path, names: list[str], digest: Callable[[Path], str]) -> Manifest:
-    """Describe these files of a folder; `digest` gives a file's sha256."""
+    """Describe these files of a folder; `digest` returns a file's sha256."""
     return Manifest({name: File(digest(folder / name), (folder / name).stat().st_size) for name in sorted(names)})
 
 
 def list_files(folder: Path) -> list[str]:
-    """The relative paths of all files below a folder; raises ValueError where one is not an ordinary file."""
+    """List the relative paths of all files below a folder. Raises ValueError if one is not an ordinary file."""
     names = []
     for path in sorted(folder.rglob("*")):
         if path.is_symlink() or not (path.is_file() or path.is_dir()):
@@ -52,7 +52,7 @@ def list_files(folder: Path) -> list[str]:
 
 
 def parse_manifest(value: Any) -> Manifest:
-    """Take a manifest that was read from disk; raises ValueError unless every path stays inside its folder."""
+    """Check a manifest that was read from disk. Raises ValueError unless every path stays inside its folder."""
     if not isinstance(value, dict):
         raise ValueError("a manifest is an object")
     files = {}

@@ -1,23 +1,25 @@
-"""What is known of a step that was made: its key's pre-image, what came out, what it took."""
+"""Records: from a step's key to the digest of its artifact, with the key's pre-image and what the step took."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 
 from gpt2forge.digest import digest_value
+from gpt2forge.store.atomic import is_folder, put_aside, write_whole
 from gpt2forge.store.stat_cache import DIGEST
 
 PreImage = Mapping[str, Any]
-"""Everything that decides what a step makes, as JSON: see gpt2forge.plan.key."""
+"""Everything that decides the result of a step, as JSON: see gpt2forge.plan.key."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Record:
     """One step that was made. It is written last, and makes its artifact exist.
 
-    `seconds` is wall-clock time, `peak_memory_bytes` anonymous memory, `created` seconds since 1970. What the step read
-    and wrote is None in a record of an earlier version.
+    `seconds` is wall-clock time, `peak_memory_bytes` anonymous memory, `created` seconds since 1970. `bytes_read` and
+    `bytes_written` are None in a record of an earlier version.
     """
 
     key: str
@@ -32,13 +34,58 @@ class Record:
     bytes_written: int | None = None
 
     def to_bytes(self) -> bytes:
-        """JSON that carries its own digest, so that a damaged record is no record."""
+        """Return JSON that carries its own digest, so that a damaged record counts as none."""
         body = asdict(self)
         return json.dumps({"sha256": digest_value(body), "record": body}, indent=1, sort_keys=True).encode()
 
 
+class Records(Protocol):
+    """The records of a store. They outlive the artifacts that they name."""
+
+    def find(self, stage: str, key: str) -> Record | None:
+        """Return the record of a step, whether its artifact still exists or not."""
+
+    def list(self, stage: str) -> Sequence[Record]:
+        """Return all records of a stage, newest first."""
+
+    def write(self, record: Record) -> None:
+        """Keep a record, in place of any earlier one of its key."""
+
+
+@dataclass(frozen=True)
+class LocalRecords:
+    """Records in the folder of a store, a file each: records/<stage>/<key>.json."""
+
+    root: Path
+
+    def find(self, stage: str, key: str) -> Record | None:
+        record = read_record(self.place(stage, key))
+        return record if record and record.key == key else None
+
+    def list(self, stage: str) -> Sequence[Record]:
+        found = [read_record(path) for path in (self.root / "records" / stage).glob("*.json")]
+        return sorted((record for record in found if record), key=lambda record: -record.created)
+
+    def write(self, record: Record) -> None:
+        """Write a record; a folder that stands in its place is put aside."""
+        path = self.place(record.stage, record.key)
+        if is_folder(path):
+            put_aside(path, self.root / "damaged")
+        write_whole(path, record.to_bytes())
+
+    def place(self, stage: str, key: str) -> Path:
+        return self.root / "records" / stage / f"{key}.json"
+
+
+def read_record(path: Path) -> Record | None:
+    try:
+        return parse_record(path.read_bytes())
+    except OSError:
+        return None
+
+
 def parse_record(data: bytes) -> Record | None:
-    """Take a record that was read from disk; None when it is damaged."""
+    """Check a record that was read from disk; return None if it is damaged."""
     try:
         value = json.loads(data)
         body = value["record"]

@@ -1,4 +1,4 @@
-"""What the outputs of all working directories hold in a store: so that nothing in use is thrown away.
+"""Roots: notes of which artifacts the outputs of all working directories use, so that none in use is evicted.
 
 roots/<digest of the output's path>.json    {"output", "recipe", "steps": {stage: digest}, "time"}
 """
@@ -18,7 +18,7 @@ from gpt2forge.store.store import Store
 
 @dataclass(frozen=True)
 class Root:
-    """An output with the artifacts of its last build, by stage; `time` is that of the build, in seconds since 1970."""
+    """An output with the artifacts of its last build, by stage; `time` of that build is in seconds since 1970."""
 
     output: str
     recipe: str
@@ -27,29 +27,29 @@ class Root:
 
     @property
     def is_gone(self) -> bool:
-        """Whether somebody removed the output. One whose folder cannot be seen from here may be there all the same."""
+        """Return whether the output was removed. One in a folder that this process cannot see may still exist."""
         return can_see(Path(self.output).parent) and not Path(self.output).is_symlink()
 
-    def list_held(self, store: Store) -> set[str]:
-        """What must stay: what the output leads to; where that cannot be seen, all that the last build used."""
+    def list_kept(self, store: Store) -> set[str]:
+        """List the artifacts that must stay: the published one, or all of the last build if the link cannot be read."""
         if not can_see(Path(self.output).parent):
             return set(self.steps.values())
         return find_target(store, Path(self.output))
 
 
 def can_see(folder: Path) -> bool:
-    """Whether there is a folder whose links can be read; that of another user may be closed to this one."""
+    """Return whether this process can read the links in a folder, which may belong to another user."""
     return os.access(folder, os.X_OK) and folder.is_dir()
 
 
 def find_target(store: Store, output: Path) -> set[str]:
-    """The artifact of this store that an output leads to; none where it leads elsewhere."""
-    place = Path(os.path.realpath(output))  # unlike Path.resolve, it takes a link that leads to itself
-    return {place.name} if output.is_symlink() and place == store.folder(place.name).resolve() else set()
+    """Return the artifact of this store that an output links to; the empty set if it links elsewhere."""
+    place = Path(os.path.realpath(output))  # unlike Path.resolve, it accepts a link to itself
+    return {place.name} if output.is_symlink() and place == store.artifacts.folder(place.name).resolve() else set()
 
 
 def find_whole(output: Path) -> Path:
-    """The path from the root of the file system, the output itself being a link."""
+    """Return the absolute path of an output without following the output itself, which is a link."""
     return output.parent.resolve() / output.name
 
 
@@ -58,13 +58,13 @@ def name_root(store: Store, output: Path) -> Path:
 
 
 def register(store: Store, output: Path, recipe: str, steps: Mapping[str, str]) -> None:
-    """Note an output, before it is published. Raises OSError where the store cannot be written."""
+    """Note an output before it is published. Raises OSError if the store cannot be written."""
     root = Root(str(find_whole(output)), recipe, steps, time.time())
     replace_text(name_root(store, output), json.dumps(asdict(root)))
 
 
 def list_roots(store: Store) -> dict[Path, Root]:
-    """Every output that was noted, by its file; raises UserError where one cannot be read, for it may be in use."""
+    """Read every note, by its path. Raises UserError if one cannot be read, because its output may be in use."""
     return {path: read_root(path) for path in sorted((store.root / "roots").glob("*.json"))}
 
 
@@ -72,7 +72,7 @@ def read_root(path: Path) -> Root:
     try:
         root = Root(**json.loads(path.read_bytes()))
         if not all(isinstance(word, str) for word in (root.output, root.recipe, *root.steps.values())):
-            raise TypeError("a root is made of words")
+            raise TypeError("a root holds strings only")
         float(root.time)
     except (OSError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise UserError(f"{path}: is damaged; remove it, and build again what is to be kept") from error

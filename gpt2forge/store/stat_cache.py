@@ -1,15 +1,16 @@
-"""What was computed from a file's bytes, remembered by the file's stat.
+"""The stat cache: results that were computed from a file's bytes, remembered by the file's stat.
 
-An entry is named by (dev, inode, size, mtime_ns, ctime_ns), so any change of these means computing again, and no entry
-is ever wrong about another file. A file that changed so recently that a further change might leave its stat as it is
-(a clock tick is coarse) is not remembered: git's racy-timestamp guard, https://git-scm.com/docs/racy-git.
+The stat of a file, (dev, inode, size, mtime_ns, ctime_ns), names its entry. So any change of the stat means computing
+again, and no entry is ever wrong about another file. A clock tick is coarse: a file that changed within the last tick
+might change again without a change of its stat, and is not remembered. This is git's racy-timestamp guard,
+https://git-scm.com/docs/racy-git.
 """
 
 import re
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from gpt2forge.digest import Written, digest_bytes, digest_file, digest_value
@@ -17,13 +18,13 @@ from gpt2forge.errors import UserError
 from gpt2forge.store.atomic import replace_text
 
 TICK = 20_000_000  # ns; two ticks of a kernel clock that runs at 100 Hz
+COARSE_TICK = 2_000_000_000  # ns; for file systems that keep whole seconds
 DIGEST = re.compile("[0-9a-f]{64}")
-COARSE_TICK = 2_000_000_000  # ns; file systems that keep whole seconds
 
 
 @dataclass(frozen=True)
-class Identity:
-    """The stat of a file, as far as a change of its content shows in it."""
+class StatEntry:
+    """The part of a file's stat that shows a change of its content."""
 
     dev: int
     inode: int
@@ -32,61 +33,74 @@ class Identity:
     ctime_ns: int
 
     def settles_in(self, now_ns: int) -> int:
-        """How many ns after `now_ns` any write is sure to change this stat; 0 when that is so already."""
+        """Return in how many ns after `now_ns` every further write is sure to change this stat; 0 if it is already."""
         tick = TICK if self.mtime_ns % 1_000_000_000 else COARSE_TICK
         return max(0, max(self.mtime_ns, self.ctime_ns) + tick - now_ns)
 
 
-def identify(path: Path) -> Identity:
+def read_stat(path: Path) -> StatEntry:
     found = path.stat()
-    return Identity(found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+    return StatEntry(
+        dev=found.st_dev,
+        inode=found.st_ino,
+        size=found.st_size,
+        mtime_ns=found.st_mtime_ns,
+        ctime_ns=found.st_ctime_ns,
+    )
 
 
-def settle(identity: Identity) -> bool:
-    """Wait until any write is sure to change this stat; False, at once, where that would take too long."""
-    wait = identity.settles_in(time.time_ns())
+def settle(entry: StatEntry) -> bool:
+    """Wait until every further write is sure to change this stat; return False at once if that takes over a tick."""
+    wait = entry.settles_in(time.time_ns())
     if wait > TICK:
         return False
     time.sleep(wait / 1e9)
     return True
 
 
-def name_file(identity: Identity) -> str:
-    return digest_value(asdict(identity))
+def name_file(entry: StatEntry) -> str:
+    return digest_value(asdict(entry))
 
 
 @dataclass(frozen=True)
-class Memo:
-    """A folder of small files, each named by a digest of what it speaks of."""
+class StatCache:
+    """A folder of small files, each named by a digest of its subject.
+
+    If `is_read_only`, the folder is left as it is: new entries are kept in memory, and end with this object.
+    """
 
     folder: Path
+    is_read_only: bool = False
+    in_memory: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
-    def digest(self, path: Path, tell: Callable[[int], None] | None = None) -> str:
-        """The sha256 of a file's content, read only if its stat is new; `tell` hears of the bytes that are read.
+    def digest(self, path: Path, advance: Callable[[int], None] | None = None) -> str:
+        """Return the sha256 of a file, which is read only if its stat is new; `advance` takes the bytes of each read.
 
-        Raises UserError when the file changes while it is being read.
+        Raises UserError if the file changes while it is being read.
         """
-        before = identify(path)
+        before = read_stat(path)
         name = name_file(before)
         known = self.recall(name)
         if known is not None and DIGEST.fullmatch(known):
             return known
         is_settled = settle(before)
-        digest = digest_file(path, tell)
-        if identify(path) != before:
+        digest = digest_file(path, advance)
+        if read_stat(path) != before:
             raise UserError(f"{path}: changed while it was being read; build again when nothing writes to it")
         if is_settled:
             self.remember(name, digest)
         return digest
 
     def vouch(self, path: Path, written: Written) -> None:
-        """Take a file's sha256 from whoever wrote it, if nobody wrote into it since."""
-        identity = identify(path)
-        if (identity.size, identity.mtime_ns) == (written.size, written.mtime_ns) and settle(identity):
-            self.remember(name_file(identity), written.digest)
+        """Remember the sha256 that the writer of a file computed, unless the file was written to since."""
+        entry = read_stat(path)
+        if (entry.size, entry.mtime_ns) == (written.size, written.mtime_ns) and settle(entry):
+            self.remember(name_file(entry), written.digest)
 
     def recall(self, name: str) -> str | None:
-        """What was remembered under a name; None where that is not known, or the entry is not as it was written."""
+        """Return the text that was remembered under a name; None if there is none, or the entry is damaged."""
+        if name in self.in_memory:
+            return self.in_memory[name]
         try:
             seal, _, text = self.place(name).read_text().partition("\n")
         except (OSError, UnicodeDecodeError):
@@ -94,7 +108,10 @@ class Memo:
         return text if seal == make_seal(name, text) else None
 
     def remember(self, name: str, text: str) -> None:
-        """A memo saves time and no more: losing an entry in a crash, or on a full disk, is fine."""
+        """Keep a text under a name. An entry only saves time, so a crash or a full disk may lose it."""
+        if self.is_read_only:
+            self.in_memory[name] = text
+            return
         with suppress(OSError):
             replace_text(self.place(name), f"{make_seal(name, text)}\n{text}")
 
@@ -102,10 +119,10 @@ class Memo:
         return self.folder / name[:2] / name[2:]
 
     def place_of(self, path: Path) -> Path:
-        """Where the entry of a file is, if it has one."""
-        return self.place(name_file(identify(path)))
+        """Return the path of a file's entry, whether it has one or not."""
+        return self.place(name_file(read_stat(path)))
 
 
 def make_seal(name: str, text: str) -> str:
-    """What an entry begins with: a digit that flips would else name other bytes than those that were read."""
+    """Return the digest that an entry begins with: without it, a flipped digit would name other bytes."""
     return digest_bytes(f"{name} {text}".encode())

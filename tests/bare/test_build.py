@@ -138,7 +138,7 @@ def test_other_failures_are_told_first(shop: Workshop, built: FirstBuild) -> Non
     first, second, last = list_errors(done)
     assert first.startswith("lost.yaml:3:3: no checkpoint at `lost`")
     assert second == f"nano-cpu-int8: {INT8}, {SKIP}"
-    assert last == "`lost`, `nano-cpu-int8`: failed, as told above"
+    assert last == "2 of 2 recipes failed: `lost`, `nano-cpu-int8` (see above)"
 
 
 def test_result_that_nothing_measures_is_built_and_current_afterwards(shop: Workshop, built: FirstBuild) -> None:

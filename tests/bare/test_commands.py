@@ -86,7 +86,7 @@ def test_why_says_that_a_step_cannot_run(published: Workshop) -> None:
     lines = published.run("why", "nano-cpu-int4-gptq").stdout.splitlines()
     assert lines[3] == "cannot run  calibrate   needs `torch` and `transformers`, which are not installed"
     assert lines[4].startswith(
-        "cannot run  quantize    needs `statistics`, which cannot be made; beside what was made 20"
+        "cannot run  quantize    needs `statistics`, which cannot be made; compared with the build of 20"
     )
     assert {"quantization.method", "quantization.smooth"} <= {line.split()[0] for line in lines[5:-3]}
 

@@ -76,7 +76,7 @@ def test_step_that_was_made_with_the_tool_is_not_done_and_why_shows_its_version(
     assert [step["verdict"] for step in steps] == ["done"] * 4 + ["cannot run"] * 2
     head, *rows = left.run("why", "mine", "reference").stdout.splitlines()
     assert head.startswith(
-        "cannot run  reference   needs `torch` and `transformers`, which are not installed; beside what was made 20"
+        "cannot run  reference   needs `torch` and `transformers`, which are not installed; compared with the build of 20"
     )
     assert [row.split() for row in rows] == [
         ["tool", "torch", version("torch"), "->", "not", "installed"],

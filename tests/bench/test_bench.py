@@ -12,11 +12,10 @@ from rich.console import Console
 pytest.importorskip("torch")
 
 from bench.__main__ import measure
-from bench.markdown import write_markdown
+from bench.document import compose_readme, print_results
 from bench.plan import SHIPPED, Plan, Run
 from bench.prepare import name_command
 from bench.shapes import LARGE, NANO, Shape
-from bench.show import print_results
 from interop.tensorflow_process import NO_WHEEL, read_checkpoints
 
 pytestmark = pytest.mark.slow
@@ -41,10 +40,28 @@ def peers(plan: Plan) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def results(plan: Plan, peers: dict[str, Any]) -> dict[str, Any]:
-    small = replace(plan, work=plan.work / "small", rounds=1)
-    rest = measure({SHIPPED: plan, "nano": small}, ["builds", "fidelity", "variants"], bandwidth_rows=256)
+def interrupted(plan: Plan) -> dict[str, Any]:
+    """Return what a run has measured whose cold builds fail, because their model has no checkpoint."""
+    kept: list[dict[str, Any]] = []
+    lost = replace(plan, model="none", work=plan.work / "lost", checkpoint=plan.work / "none")
+    measure({SHIPPED: lost, "nano": shrink(plan)}, ["builds", "variants"], 256, kept.append)
+    assert len(kept) == 2
+    return kept[-1]
+
+
+@pytest.fixture(scope="module")
+def results(plan: Plan, peers: dict[str, Any], interrupted: dict[str, Any]) -> dict[str, Any]:
+    """Return the results of a run that goes on where the other was interrupted."""
+    earlier = {name: value for name, value in interrupted.items() if name != "failed"}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("bench.builds.IDLE_ROUNDS", 1)
+        plans, parts = {SHIPPED: plan, "nano": shrink(plan)}, ["builds", "fidelity", "variants"]
+        rest = measure(plans, parts, bandwidth_rows=256, earlier=earlier)
     return {"command": "python -m bench", **rest, "peers": peers["peers"]}
+
+
+def shrink(plan: Plan) -> Plan:
+    return replace(plan, work=plan.work / "small", rounds=1)
 
 
 def test_every_system_is_timed_by_length_and_float32_writes_what_pytorch_writes(peers: dict[str, Any]) -> None:
@@ -63,17 +80,16 @@ def test_every_system_is_timed_by_length_and_float32_writes_what_pytorch_writes(
             assert all(0 < spread["least"] <= spread["median"] <= spread["largest"] for spread in spreads.values())
 
 
-def test_a_part_that_fails_costs_no_other(plan: Plan) -> None:
-    lost, kept = replace(plan, work=plan.work / "lost", checkpoint=plan.work / "none", systems=(), rounds=1), []
-    lost = replace(lost, variants=("fp32",))
-    found = measure({SHIPPED: replace(lost, model="none"), "nano": lost}, ["builds", "variants"], 256, kept.append)
-    assert list(found["failed"]) == ["builds from an empty store"]
-    assert "none" in found["failed"]["builds from an empty store"]
-    assert list(found["seconds"]) == ["variants"]
-    assert len(kept) == 2
-    again = measure({SHIPPED: lost, "nano": lost}, ["builds", "variants"], 256, earlier=found)
-    assert again["variants"] is found["variants"]
-    assert list(again["seconds"]) == ["variants", "builds"]
+def test_a_part_that_fails_costs_no_other(interrupted: dict[str, Any]) -> None:
+    assert list(interrupted["failed"]) == ["builds from an empty store"]
+    assert "none" in interrupted["failed"]["builds from an empty store"]
+    assert list(interrupted["seconds"]) == ["variants"]
+
+
+def test_an_interrupted_run_goes_on_with_what_it_lacks(results: dict[str, Any], interrupted: dict[str, Any]) -> None:
+    assert results["variants"] is interrupted["variants"]
+    assert list(results["seconds"]) == ["variants", "builds", "fidelity"]
+    assert "failed" not in results
 
 
 def test_every_system_is_made_held_and_read(peers: dict[str, Any]) -> None:
@@ -116,7 +132,7 @@ def test_results_are_json_and_print_as_tables(results: dict[str, Any]) -> None:
 
 def test_table_of_the_readme_has_a_row_for_every_system(results: dict[str, Any]) -> None:
     shipped = {**results, "peers": {SHIPPED: results["peers"]["nano"]}}
-    lines, fidelity = (table.splitlines() for table in write_markdown(shipped).split("\n\n"))
+    lines, fidelity = (table.splitlines() for table in compose_readme(shipped).split("\n\n"))
     assert len(fidelity) == 2 + len(VARIANTS)
     assert fidelity[2].startswith("| `nano-cpu-fp32` | fp32 | 5.7 | ")
     assert len(lines) == 2 + 1 + 2

@@ -3,7 +3,7 @@
 from typing import Any
 
 from bench import goals
-from bench.goals import BLOCKS, CTRANSLATE2, FITTED_BLOCKS, OPTIMUM, PYTORCH, Verdict, judge
+from bench.goals import BLOCKS, CTRANSLATE2, FITTED_BLOCKS, OPTIMUM, PYTORCH, Verdict, check_goals
 from bench.page import TAKEN, name_origin
 from bench.peers.systems import SYSTEMS
 
@@ -19,9 +19,9 @@ def time_system(token: float, far: float, prefill: float, batch: float) -> dict[
     }
 
 
-def judge_peers(systems: dict[str, Any]) -> dict[tuple[str, str], Verdict]:
+def check_peers(systems: dict[str, Any]) -> dict[tuple[str, str], Verdict]:
     peers = {"float32_bytes": 100, "systems": systems}
-    return {(verdict.what, verdict.unit): verdict for verdict in judge({"peers": {"774m": peers}})}
+    return {(verdict.what, verdict.unit): verdict for verdict in check_goals({"peers": {"774m": peers}})}
 
 
 def test_a_number_at_its_goal_reaches_it() -> None:
@@ -41,7 +41,7 @@ def test_ours_are_held_against_each_peer_that_was_measured() -> None:
         BLOCKS: time_system(1.0, 1.6, 20.0, 160.0),
         OPTIMUM: {"error": "killed"},
     }
-    verdicts = judge_peers(systems)
+    verdicts = check_peers(systems)
     token = verdicts[f"a token, {BLOCKS}", "of PyTorch fp32"]
     assert (token.value, token.goal, token.reached) == (0.1, 0.15, True)
     assert verdicts[f"a token, {BLOCKS}", "of CTranslate2 int8"].value == 0.25
@@ -58,18 +58,20 @@ def test_goals_are_about_systems_that_there_are() -> None:
     assert named <= set(SYSTEMS)
 
 
-def test_minutes_are_judged_where_all_of_them_were_taken() -> None:
+def test_minutes_are_checked_where_all_of_them_were_taken() -> None:
     one = {"date": "2026-11-26", "host": {"processor": "EPYC"}}
     run = {**one, "seconds": dict.fromkeys(TAKEN, 240.0), "origins": dict.fromkeys(TAKEN, name_origin(one))}
-    assert [verdict.value for verdict in judge(run)] == [24.0]
-    assert not list(judge({**run, "origins": {**run["origins"], "idle": {"date": "2026-11-27", "processor": "EPYC"}}}))
-    assert not list(judge({**run, "origins": {}}))
+    assert [verdict.value for verdict in check_goals(run)] == [24.0]
+    assert not list(
+        check_goals({**run, "origins": {**run["origins"], "idle": {"date": "2026-11-27", "processor": "EPYC"}}})
+    )
+    assert not list(check_goals({**run, "origins": {}}))
 
 
-def test_divergence_is_judged_on_the_trained_model() -> None:
+def test_divergence_is_checked_on_the_trained_model() -> None:
     systems = {
         OPTIMUM: {"bytes": 1, "fidelity": {"kl_mean": 1e-2, "perplexity_increase": 0.009}},
         FITTED_BLOCKS: {"bytes": 1, "fidelity": {"kl_mean": 1e-3, "perplexity_increase": -0.0004}},
     }
-    found = {verdict.what: verdict.reached for verdict in judge({"peers": {"nano": {"systems": systems}}})}
+    found = {verdict.what: verdict.reached for verdict in check_goals({"peers": {"nano": {"systems": systems}}})}
     assert found == {f"KL divergence, {FITTED_BLOCKS}": False, f"perplexity, {FITTED_BLOCKS}": True}

@@ -9,7 +9,7 @@ pytest.importorskip("torch")
 from bench.__main__ import merge_page
 from bench.document import compose_page, read_results
 from bench.goals import add_goals
-from bench.page import PEERS, TAKEN, merge, name_origin, tell_origin
+from bench.page import PEERS, TAKEN, describe_origin, merge, name_origin
 
 LATER = {"date": "2099-01-01", "host": {"processor": "a later one", "versions": read_results()["host"]["versions"]}}
 OF_NANO = PEERS.format("nano")
@@ -33,8 +33,8 @@ def test_a_part_takes_the_place_of_what_the_page_has_of_it(written: dict[str, An
     assert {name: page[name] for name in ("host", "command", "date")} == {
         name: written[name] for name in ("host", "command", "date")
     }
-    assert tell_origin(page, "idle") == "Measured apart, on 2099-01-01 on a later one."
-    assert not tell_origin(page, "builds")
+    assert describe_origin(page, "idle") == "Measured apart, on 2099-01-01 on a later one."
+    assert not describe_origin(page, "builds")
     assert page["origins"] == {**written["origins"], "idle": name_origin(LATER)}
 
 
@@ -55,8 +55,8 @@ def test_a_whole_run_stands_on_top_and_keeps_what_it_did_not_measure(written: di
     peers = {model: written["peers"][model] for model in ("774m", "nano")}
     page = merge(written, measure(*TAKEN, peers=peers, idle=written["idle"]))
     assert (page["date"], page["command"]) == ("2099-01-01", "a later one")
-    assert not any(tell_origin(page, part) for part in TAKEN)
-    assert tell_origin(page, PEERS.format("124m")) and page["peers"].keys() == written["peers"].keys()
+    assert not any(describe_origin(page, part) for part in TAKEN)
+    assert describe_origin(page, PEERS.format("124m")) and page["peers"].keys() == written["peers"].keys()
 
 
 def test_a_page_is_of_one_version_of_every_tool(written: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""What is kept of a system's runs, and what is said of one that is no more."""
+"""The runs of a system that are kept, and the end of its process."""
 
 import os
 import signal
@@ -11,7 +11,7 @@ pytest.importorskip("torch")
 
 from bench.goals import BLOCKS
 from bench.peers.measure import READS, Samples
-from bench.peers.process import name_end, read_faults, start
+from bench.peers.process import describe_end, read_faults, start
 from bench.peers.systems import SYSTEMS
 from bench.plan import SHORT, Run
 
@@ -42,11 +42,11 @@ def find_temporary_folder(pid: int) -> Path:
 
 def test_temporary_files_end_with_the_system_that_left_them(tmp_path: Path) -> None:
     with start(SYSTEMS[BLOCKS], tmp_path) as peer:
-        place = find_temporary_folder(peer.process.pid)
+        place = find_temporary_folder(peer.pid)
         (place / "weights").write_text("left behind")
     assert place.parent == tmp_path and not place.exists()
 
 
 def test_end_is_named() -> None:
-    assert "more memory than the machine has" in name_end(-signal.SIGKILL)
-    assert name_end(-signal.SIGSEGV) == "ended with code -11"
+    assert "more memory than the machine has" in describe_end(-signal.SIGKILL)
+    assert describe_end(-signal.SIGSEGV) == "ended with code -11"

@@ -1,26 +1,27 @@
-"""What is said of reports that stand side by side."""
-
-from typing import Any
+"""The remarks, the differences and the Pareto front of reports side by side."""
 
 from gpt2forge.builder.comparison import Comparison, beats
+from gpt2forge.builder.report import Report
+from tests.reports import make_report
 
 
-def make_report(name: str, size: int, token: float, kl: float, host: str = "a", text: str = "t") -> dict[str, Any]:
-    return {
-        "recipe": name,
-        "error": None,
-        "steps": [],
-        "values": {"name": name, "quantization": {"scheme": name[:4], "embeddings": "int8"}},
-        "bytes": {"package": size, "float32": 100},
-        "verify": {"kl_mean": kl, "text_digest": text, "host": {"processor": host}},
-        "benchmark": {"token_ms": token, "host": {"processor": host}, "noise": []},
-    }
+def make_result(name: str, size: int, token: float, kl: float, host: str = "a", text: str = "t") -> Report:
+    return make_report(
+        recipe=name,
+        values={"name": name, "quantization": {"scheme": name[:4], "embeddings": "int8"}},
+        bytes={"package": size, "float32": 100},
+        benchmark__token_ms=token,
+        benchmark__host__processor=host,
+        verify__kl_mean=kl,
+        verify__text_digest=text,
+        verify__host__processor=host,
+    )
 
 
-FINE = make_report("none", 100, 3.0, 0.0)
-SMALL = make_report("int4", 20, 1.0, 0.03)
-MIDDLE = make_report("int8", 30, 2.0, 0.01)
-WORSE = make_report("int8-old", 40, 2.0, 0.02)
+FINE = make_result("none", 100, 3.0, 0.0)
+SMALL = make_result("int4", 20, 1.0, 0.03)
+MIDDLE = make_result("int8", 30, 2.0, 0.01)
+WORSE = make_result("int8-old", 40, 2.0, 0.02)
 
 
 def test_result_that_is_nowhere_better_than_another_is_not_on_the_front() -> None:
@@ -35,8 +36,8 @@ def test_equal_results_do_not_beat_each_other() -> None:
     assert Comparison([MIDDLE, MIDDLE]).front == [True, True]
 
 
-def test_times_of_different_hosts_are_said_and_do_not_count() -> None:
-    comparison = Comparison([FINE, make_report("int8", 30, 0.1, 0.01, host="b")])
+def test_times_of_different_hosts_have_a_remark_and_do_not_count() -> None:
+    comparison = Comparison([FINE, make_result("int8", 30, 0.1, 0.01, host="b")])
     assert comparison.remarks == [
         "times were taken on different hosts and cannot be compared",
         "accuracy was measured on different hosts, whose processors may round differently",
@@ -44,8 +45,8 @@ def test_times_of_different_hosts_are_said_and_do_not_count() -> None:
     assert list(comparison.front_quantities) == ["size", "KL divergence"]
 
 
-def test_accuracy_on_different_texts_is_said_and_does_not_count() -> None:
-    comparison = Comparison([FINE, make_report("int8", 30, 0.1, 0.01, text="u")])
+def test_accuracy_on_different_texts_has_a_remark_and_does_not_count() -> None:
+    comparison = Comparison([FINE, make_result("int8", 30, 0.1, 0.01, text="u")])
     assert comparison.remarks == ["accuracy was measured on different texts and cannot be compared"]
     assert list(comparison.front_quantities) == ["size", "a token's time"]
 
@@ -54,24 +55,34 @@ def test_keys_that_differ_are_listed_and_names_are_not() -> None:
     assert Comparison([FINE, MIDDLE]).differences == {"quantization.scheme": ["none", "int8"]}
 
 
-def test_noise_of_a_measurement_is_remembered() -> None:
-    noisy = {**MIDDLE, "benchmark": {**MIDDLE["benchmark"], "noise": ["a dog barked"]}}
+def test_key_that_one_recipe_lacks_is_a_difference() -> None:
+    bare = MIDDLE.model_copy(update={"values": {"name": "int8", "quantization": {"scheme": "int8"}}})
+    assert Comparison([MIDDLE, bare]).differences == {"quantization.embeddings": ["int8", None]}
+
+
+def test_noise_of_a_measurement_is_a_remark() -> None:
+    assert MIDDLE.benchmark is not None
+    noisy = MIDDLE.model_copy(update={"benchmark": MIDDLE.benchmark.model_copy(update={"noise": ("a dog barked",)})})
     assert Comparison([FINE, noisy]).remarks == ["int8: a dog barked"]
 
 
-def test_what_was_not_measured_counts_for_nobody() -> None:
-    bare = {**MIDDLE, "verify": None, "benchmark": None, "bytes": {"package": 10, "float32": 100}}
+def test_quantity_that_one_result_lacks_does_not_count() -> None:
+    bare = make_result("int8", 10, 2.0, 0.01).leave_out(["verify", "benchmark"])
     comparison = Comparison([FINE, bare])
     assert list(comparison.front_quantities) == ["size"]
     assert comparison.front == [False, True]
 
 
-def test_what_was_not_published_is_said_and_beats_nobody() -> None:
-    refused = {**SMALL, "bytes": {"package": 1, "float32": 100}, "error": "too far off"}
+def test_result_that_was_not_published_has_a_remark_and_beats_no_other() -> None:
+    refused = make_result("int4", 1, 1.0, 0.03).model_copy(update={"error": "too far off\nand too slow"})
     comparison = Comparison([FINE, MIDDLE, refused])
     assert comparison.front == [True, True, False]
-    assert comparison.remarks == ["int4: was not published: too far off"]
+    assert comparison.remarks == ["int4: was not published: too far off", "int4: was not published: and too slow"]
 
 
 def test_same_recipe_of_two_reports_can_be_told_apart() -> None:
     assert Comparison([FINE, MIDDLE, FINE]).names == ["none (1)", "int8", "none (2)"]
+
+
+def test_json_holds_the_reports_as_they_are_saved() -> None:
+    assert Comparison([FINE, MIDDLE]).to_json()["reports"] == [FINE.to_json(), MIDDLE.to_json()]

@@ -1,4 +1,4 @@
-"""Limits: beyond one nothing is published, and the error gives number, limit and place."""
+"""Limits: a result beyond a limit is not published, and the error has the number, the limit and its place."""
 
 import json
 from dataclasses import replace
@@ -7,10 +7,24 @@ from typing import Any
 
 import pytest
 
-from gpt2forge.builder.limits import find_tolerances
+from gpt2forge.builder.limits import check_limits, find_tolerances
+from gpt2forge.errors import RecipeError
 from gpt2forge.recipe.load import load_recipe
 from gpt2forge.stages.quantization import Quantization
+from tests.reports import PROMPTS, PROPERTIES, make_report
 from tests.workshop import Workshop
+
+RECIPE = """\
+name: x
+source: {checkpoint: here}
+target: {device: cpu}
+verify:
+  text: there
+  tolerances: {steps_equal_pass: 0.001, padded_equals_alone: 0.001}
+  max_kl: 0.01
+  min_top1_agreement: 95%
+  max_perplexity_increase: 1%
+"""
 
 REFUSED = "not published: allow more, or quantize less"
 
@@ -97,6 +111,42 @@ def test_limit_that_is_no_percentage_is_refused(measured: Workshop, value: str) 
     assert done.stderr.startswith(f"error: --set verify.max_perplexity_increase={value}: `verify.max_perplexity_inc")
     assert done.stderr.endswith(" must be a percentage from `0%` to `100%`, as in `0.5%`\n")
     assert len(done.stderr.splitlines()) == 1
+
+
+def check(folder: Path, text: str, **changes: Any) -> list[str]:
+    """Return the lines that refuse the complete report, changed, by this recipe; none if it may be published."""
+    (folder / "x.yaml").write_text(text)
+    verify = make_report(**changes).verify
+    assert verify is not None
+    try:
+        check_limits(load_recipe(str(folder / "x.yaml")), verify)
+    except RecipeError as error:
+        return str(error).replace(f"{folder}/", "").splitlines()
+    return []
+
+
+def test_every_number_beyond_its_limit_is_a_line_at_the_place_of_the_limit(tmp_path: Path) -> None:
+    assert check(tmp_path, RECIPE) == [
+        "x.yaml:6:16: `steps_equal_pass` is 0.002 of the logits' spread, above its tolerance 0.001; not published; the "
+        "shortest prompt that shows it has the tokens 15 333",
+        f"x.yaml:7:3: `kl_mean` is 0.0154, above `max_kl: 0.01`; {REFUSED}",
+        f"x.yaml:8:3: `top1_agreement` is 90.500 %, below `min_top1_agreement: 95.000 %`; {REFUSED}",
+        f"x.yaml:9:3: `perplexity_increase` is 1.100 %, above `max_perplexity_increase: 1.000 %`; {REFUSED}",
+    ]
+
+
+def test_number_that_equals_its_limit_is_published(tmp_path: Path) -> None:
+    fine = {"verify__properties__steps_equal_pass": 0.001, "verify__properties__padded_equals_alone": 0.0}
+    numbers = {"verify__kl_mean": 0.01, "verify__top1_agreement": 0.95, "verify__perplexity_increase": 0.01}
+    assert check(tmp_path, RECIPE, **fine, **numbers) == []
+    above = {"verify__properties__shared_equals_copied": 6e-4, "verify__prompts__shared_equals_copied": PROMPTS}
+    (line,) = check(tmp_path, RECIPE, **fine, **numbers, **above)
+    assert line.startswith("x.yaml:6:3: `shared_equals_copied` is 0.0006 of the logits' spread")
+
+
+def test_result_may_be_anything_where_a_recipe_has_no_limits(tmp_path: Path) -> None:
+    exact = {f"verify__properties__{name}": 0.0 for name in PROPERTIES}
+    assert check(tmp_path, RECIPE.partition("  tolerances")[0], **exact, verify__kl_mean=5.0) == []
 
 
 def test_int8_cache_may_round_either_way(measured: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""An upgrade of a tool: what the plan says of it, and what `--assume-equivalent` keeps."""
+"""An upgrade of a tool in `gpt2forge plan`, and the results that `--assume-equivalent` keeps."""
 
 import json
 from pathlib import Path
@@ -14,7 +14,7 @@ RECIPE = "nano-cpu-fp32"
 
 @pytest.fixture
 def upgraded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
-    """A folder where RECIPE was built with onnx 1.0.0, as its metadata says; now it is another."""
+    """Return a folder where RECIPE was built with an onnx whose metadata says 1.0.0, unlike the installed one."""
     shop = make_workshop(tmp_path / "here")
     metadata = tmp_path / "older/onnx-1.0.0.dist-info/METADATA"
     metadata.parent.mkdir(parents=True)
@@ -30,7 +30,7 @@ def test_plan_says_what_an_upgrade_makes_anew_and_how_to_keep_it(upgraded: Works
     rows = {words[2]: words for line in done.stdout.splitlines() if (words := line.split())[:2] == ["will", "run"]}
     assert rows["export"][-4:-2] == ["onnx", "1.0.0"]
     assert done.stderr.splitlines()[-1] == (
-        "`onnx`: only the version changed; `--assume-equivalent onnx` keeps what the earlier one made"
+        "`onnx`: only the version changed; `--assume-equivalent onnx` keeps what the earlier version made"
     )
 
 

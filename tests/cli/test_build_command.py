@@ -1,4 +1,4 @@
-"""The real command on the real example: what is made, reused, reported and published."""
+"""`gpt2forge build` on the real example: the steps that run, the report and the published result."""
 
 import json
 import shutil
@@ -12,7 +12,7 @@ import onnxruntime
 import pytest
 
 from gpt2forge.stages.all_stages import STAGES
-from gpt2forge.store.stat_cache import identify
+from gpt2forge.store.stat_cache import read_stat
 from tests.faults.disks import small_disk
 from tests.workshop import ROOT, UNMEASURED, Workshop, make_workshop, own_checkpoint
 
@@ -37,14 +37,14 @@ FILES = [
 
 @pytest.fixture
 def fresh(tmp_path: Path) -> Workshop:
-    """A working directory whose checkpoint can be changed."""
+    """Return a working directory whose checkpoint can be changed."""
     shop = make_workshop(tmp_path)
     own_checkpoint(shop)
     return shop
 
 
 def list_built(shop: Workshop, *words: str) -> list[str]:
-    """The stages that a build really ran."""
+    """Build, and return the stages that ran."""
     steps = shop.report(*words)["steps"]
     assert {step["outcome"] for step in steps} <= {"built", "reused", "skipped"}
     return [step["stage"] for step in steps if step["outcome"] == "built"]
@@ -64,16 +64,16 @@ def test_build_leaves_one_link_to_a_read_only_directory(workshop: Workshop) -> N
 def test_second_build_runs_nothing_and_writes_nothing(workshop: Workshop) -> None:
     workshop.build("nano-cpu-int8")
     path = workshop.folder / "build/nano-cpu-int8.json"
-    before = identify(path)
+    before = read_stat(path)
     report = workshop.report("nano-cpu-int8")
     assert [step["outcome"] for step in report["steps"]] == ["reused"] * len(ALL) + ["skipped"] * len(SKIPPED)
-    assert identify(path) == before
+    assert read_stat(path) == before
     saved = json.loads(path.read_text())
     assert report["bytes"] == saved["bytes"]
     digests = [step["digest"] for step in report["steps"]][: len(ALL)]
     assert (
         digests == [step["digest"] for step in saved["steps"]][: len(ALL)]
-    )  # the rest may tell of an earlier measuring
+    )  # the saved report may have earlier measurements
 
 
 def test_second_recipe_from_the_same_checkpoint_shares_convert_export_and_fuse(built: Workshop) -> None:
@@ -126,7 +126,7 @@ def test_one_changed_byte_of_the_weights_is_noticed(built: Workshop) -> None:
     report = json.loads((built.folder / "build/nano-cpu-int8.json").read_text())
     assert [step["outcome"] for step in report["steps"]] == ["failed"]
     assert f"error: {report['error']}" == message
-    assert (built.folder / "build/nano-cpu-int8/model.onnx").is_file()  # what was published stays
+    assert (built.folder / "build/nano-cpu-int8/model.onnx").is_file()  # the earlier result stays published
 
 
 def test_equal_builds_in_two_stores_are_equal_to_the_byte(workshop: Workshop, fresh: Workshop) -> None:
@@ -218,7 +218,7 @@ def test_missing_checkpoint_says_where_to_put_it(workshop: Workshop) -> None:
 
 def test_changed_recipe_must_be_named(workshop: Workshop) -> None:
     done = workshop.run("build", "nano-cpu-int8", "--set", "quantization.granularity=64", code=1)
-    assert done.stderr == "error: `--set` makes another recipe: say with `--name` what to publish it as\n"
+    assert done.stderr == "error: `--set` makes another recipe; name its result with `--name`\n"
 
 
 def test_folder_that_stands_in_the_way_is_not_touched(fresh: Workshop) -> None:
@@ -234,7 +234,7 @@ def test_all_shipped_nano_recipes_build(workshop: Workshop) -> None:
         for name in ("nano-cpu-fp32", "nano-cpu-int8", "nano-cpu-int4", "nano-vnni-int8")
     }
     assert sizes["nano-cpu-int4"] < sizes["nano-cpu-int8"] < sizes["nano-cpu-fp32"]
-    for name, size in sizes.items():  # what the recipe's second line says
+    for name, size in sizes.items():  # the recipe's second line has its size
         assert (ROOT / f"recipes/{name}.yaml").read_text().splitlines()[1].startswith(f"# {size / 1e6:.1f} MB, ")
 
 
@@ -253,7 +253,8 @@ def test_recipe_that_fails_ends_it_or_not(built: Workshop) -> None:
     done = built.run(*words, code=1, measured=True)
     first, second = (line for line in done.stderr.splitlines() if line.startswith("error: "))
     assert first.startswith("error: strict.yaml:4:3: `benchmark`: 64 prompt tokens and 300 new ones are more")
-    assert second == "error: `nano-cpu-int4`: not built after that; `--keep-going` does"
+    rest = "not built, because another recipe failed; `--keep-going` builds the rest"
+    assert second == f"error: `nano-cpu-int4`: {rest}"
     assert not (built.folder / "build/nano-cpu-int4").exists()
     report = json.loads((built.folder / "build/nano-cpu-int4.json").read_text())
     assert report["error"] == "not built after another recipe had failed; `--keep-going` does"
@@ -263,7 +264,7 @@ def test_recipe_that_fails_ends_it_or_not(built: Workshop) -> None:
         "name: other\nsource:\n  checkpoint: examples/nano\ntarget:\n  device: cpu\nquantization:\n  scheme: int8\n"
     )
     done = built.run("build", "strict.yaml", "other.yaml", "--keep-going", "--skip", "verify", code=1, measured=True)
-    assert done.stderr.splitlines()[-1] == "error: `strict`: failed, as told above"
+    assert done.stderr.splitlines()[-1] == "error: 1 of 2 recipes failed: `strict` (see above)"
     assert (built.folder / "build/other/model.onnx").is_file()
 
 
@@ -280,7 +281,7 @@ def test_checkpoints_that_are_not_there_are_all_named_and_others_are_built(fresh
     done = fresh.run(*words, "--keep-going", code=1)
     *_, lost, gone, last = done.stderr.splitlines()
     assert lost.startswith("error: lost.yaml:3:3: ") and gone.startswith("error: gone.yaml:3:3: ")
-    assert last == "error: `lost`, `gone`: failed, as told above"
+    assert last == "error: 2 of 3 recipes failed: `lost`, `gone` (see above)"
     assert (fresh.folder / "build/nano-cpu-int8/model.onnx").is_file()
 
 
@@ -331,7 +332,7 @@ def test_interrupted_build_of_several_recipes_tells_it_of_each_and_keeps_what_is
                 break
         rest, said = build.communicate()
     assert build.returncode == 130
-    assert said.splitlines()[-1] == "error: interrupted; what is finished is kept"
+    assert said.splitlines()[-1] == "error: interrupted; finished steps are kept"
     told = [json.loads(line) for line in rest.splitlines()]
     errors = {each["report"]["recipe"]: each["report"]["error"] for each in told if each["event"] == "run_finished"}
     assert set(errors.values()) == {"interrupted"}
@@ -341,7 +342,7 @@ def test_interrupted_build_of_several_recipes_tells_it_of_each_and_keeps_what_is
 
 
 def test_nothing_is_published_beside_the_report_of_something_else(built: Workshop) -> None:
-    """A report that cannot be written keeps what it tells of from being published."""
+    """A result is not published if its report cannot be written."""
     report = built.folder / "build/nano-cpu-int8.json"
     before = (built.folder / "build/nano-cpu-int8").readlink()
     report.unlink()

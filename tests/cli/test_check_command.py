@@ -27,9 +27,9 @@ def test_same_comes_out_with_one_thread_as_with_several(workshop: Workshop, name
 def test_difference_is_named_and_is_an_error(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What comes out differently by chance cannot be had from a stage of ours, so two jobs stand for two runs."""
+    """No stage of ours differs from run to run, so two different jobs stand for the two builds."""
     monkeypatch.chdir(workshop.folder)
-    made = check.build
+    made = check.build_from_nothing
     jobs = iter(["", "quantization.granularity=32"])
 
     def build(job: Job) -> list[Outcome]:
@@ -37,7 +37,7 @@ def test_difference_is_named_and_is_an_error(
         other = check.make_job(check.load_recipe("nano-cpu-int8", [change], "x"), check.MEASURING) if change else job
         return made(other)
 
-    monkeypatch.setattr(check, "build", build)
+    monkeypatch.setattr(check, "build_from_nothing", build)
     assert program.run(["check", "nano-cpu-int8"]) == 1
     said = capsys.readouterr()
     assert [line.split()[:2] for line in said.out.splitlines()] == [

@@ -37,7 +37,7 @@ def test_markdown_is_a_table(proven: Workshop) -> None:
     assert lines[0] == "|  | nano-cpu-fp32-proven (baseline) | nano-cpu-int8-proven |"
     table = [line for line in lines if line.startswith("|")]
     assert {line.count("|") for line in table} == {4}
-    assert lines[: len(table)] == table  # remarks stand below it
+    assert lines[: len(table)] == table  # the remarks are below it
 
 
 def test_json_holds_the_reports_as_they_are(proven: Workshop) -> None:
@@ -74,7 +74,7 @@ def test_what_is_missing_is_built(measured: Workshop) -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["nano-cpu-int8"], "one result has nothing to stand beside; name two or more"),
+        (["nano-cpu-int8"], "`compare` needs two or more results; name another"),
         (["no.json", "nano-cpu-int8"], "no.json: there is no such report"),
     ],
 )
@@ -83,20 +83,33 @@ def test_slip_of_the_pen_is_one_line(measured: Workshop, words: list[str], messa
 
 
 @pytest.mark.parametrize(
-    "change",
+    ("change", "place"),
     [
-        {"benchmark": {"token_ms": 1.0}},
-        {"steps": [1, 2], "benchmark": "x"},
-        {"bytes": {"package": 5}},
-        {"verify": {"perplexity": 1}},
-        {"values": [1]},
+        ({"benchmark": {"token_ms": 1.0}}, "benchmark.bandwidth_gb_s"),
+        ({"steps": [1, 2], "benchmark": "x"}, "steps.0"),
+        ({"bytes": {"package": 5}}, "bytes.float32"),
+        ({"verify": {"perplexity": 1}}, "verify.perplexity_reference"),
+        ({"values": [1]}, "values"),
     ],
 )
-def test_report_that_somebody_edited_is_one_line(proven: Workshop, change: dict[str, object]) -> None:
+def test_report_that_somebody_edited_is_one_line(proven: Workshop, change: dict[str, object], place: str) -> None:
     report = json.loads((proven.folder / PROVEN[0]).read_text())
     (proven.folder / "edited.json").write_text(json.dumps({**report, **change}))
-    assert proven.run("compare", PROVEN[0], "edited.json", code=1).stderr == (
-        "error: edited.json: is not a report of this version of gpt2forge; `build/NAME.json` is one\n"
+    (line,) = proven.run("compare", PROVEN[0], "edited.json", code=1).stderr.splitlines()
+    assert line.startswith(f"error: edited.json: is not a report of this version of gpt2forge: `{place}`: ")
+    assert line.endswith("; build the recipe again")
+
+
+def test_report_of_an_older_version_is_compared_if_it_has_all_fields(proven: Workshop) -> None:
+    report = json.loads((proven.folder / PROVEN[0]).read_text())
+    assert report.pop("version") == 1
+    (proven.folder / "older.json").write_text(json.dumps(report))
+    found = json.loads(proven.run("compare", PROVEN[0], "older.json", "--json").stdout)
+    assert found["reports"][1] == {**report, "version": 1}
+    del report["warnings"]
+    (proven.folder / "older.json").write_text(json.dumps(report))
+    assert proven.run("compare", PROVEN[0], "older.json", code=1).stderr == (
+        "error: older.json: is a report of an older version of gpt2forge; build the recipe again\n"
     )
 
 
@@ -128,7 +141,7 @@ def test_variants_stand_side_by_side_each_once(measured: Workshop) -> None:
     found = json.loads(measured.run(*words).stdout)
     assert [report["recipe"] for report in found["reports"]] == ["nano-cpu@int4-32", "nano-cpu@int8-32"]
     done = measured.run("compare", "nano-cpu@int4-*", code=1)
-    assert done.stderr == "error: one result has nothing to stand beside; name two or more\n"
+    assert done.stderr == "error: `compare` needs two or more results; name another\n"
 
 
 def test_damaged_settings_are_one_line(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The published directory as ordinary files."""
+"""`gpt2forge copy` of a built recipe."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,7 @@ def test_damaged_package_is_neither_shipped_nor_run(tmp_path: Path) -> None:
     tokenizer.write_text("{}")
     for words in (("copy", "nano-cpu-int8", "ship"), ("generate", "nano-cpu-int8", "-p", "x")):
         done = shop.run(*words, code=1)
-        message = "its files were changed or lost; build `nano-cpu-int8` again to mend them"
+        message = "its files were changed or lost; build `nano-cpu-int8` again to fix them"
         assert done.stderr == f"error: build/nano-cpu-int8: {message}\n"
     assert not (shop.folder / "ship").exists()
 
@@ -57,7 +57,7 @@ def test_folder_that_is_not_empty_is_left_alone(workshop: Workshop, tmp_path: Pa
     [
         ("/proc/ship", "cannot be written: No such file or directory; name another folder"),
         ("text/ship", "cannot be written: Not a directory; name another folder"),
-        ("build/nano-cpu-int8/ship", "lies in what is to be copied; name a folder elsewhere"),
+        ("build/nano-cpu-int8/ship", "is inside the directory to copy; name a folder elsewhere"),
     ],
 )
 def test_place_where_no_copy_can_be_is_one_line(workshop: Workshop, folder: str, message: str) -> None:

@@ -120,4 +120,4 @@ def test_pattern_of_two_and_a_name_make_three(workshop: Workshop) -> None:
     assert found["keys"] == {"quantization.granularity": [32, 128]}
     done = workshop.run("diff", "nano-cpu@int8-*", "nano-cpu-int8", code=1)
     names = "`nano-cpu@int8-32`, `nano-cpu@int8-128`, `nano-cpu-int8`"
-    assert done.stderr == f"error: two recipes are needed, and 3 are meant; there are {names}\n"
+    assert done.stderr == f"error: `diff` needs two recipes, and 3 are named; there are {names}\n"

@@ -1,4 +1,4 @@
-"""Text from a built recipe."""
+"""`gpt2forge generate` with built recipes."""
 
 import json
 import os
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from gpt2forge.runtime.model import DEFAULT_NEW_TOKENS
 from tests.workshop import Workshop
 
 pytestmark = pytest.mark.slow
@@ -48,7 +49,7 @@ def test_prompt_comes_from_standard_input(workshop: Workshop) -> None:
 
 
 def test_text_streams(workshop: Workshop) -> None:
-    """The first words are there well before the last: the reader sees them come."""
+    """The text arrives in several pieces, not at the end."""
     workshop.build("nano-cpu-int8")
     command = [sys.executable, "-m", "gpt2forge", "generate", "nano-cpu-int8", "-p", PROMPT, "-n", "200"]
     with subprocess.Popen(command, cwd=workshop.folder, stdout=subprocess.PIPE) as process:
@@ -64,7 +65,7 @@ def test_prompt_that_fills_the_context_is_one_line(workshop: Workshop) -> None:
     workshop.build("nano-cpu-int8")
     done = workshop.run("generate", "nano-cpu-int8", "-p", "x = 1\n" * 300, code=1)
     assert done.stderr.startswith("error: the prompt's ")
-    assert done.stderr.endswith("; shorten it\n")
+    assert done.stderr.endswith("; shorten the prompt\n")
 
     assert done.stdout == ""
 
@@ -111,6 +112,10 @@ def test_variant_is_built_and_writes_text(workshop: Workshop) -> None:
     done = workshop.run("generate", "nano-cpu", "-p", "x", code=1)
     variants = ("fp32", "int8-32", "int8-128", "int4-32", "mixed", "fitted")
     names = ", ".join(f"`nano-cpu@{variant}`" for variant in variants)
-    assert done.stderr == f"error: `nano-cpu`: means several recipes, and one is needed; there are {names}\n"
+    assert done.stderr == f"error: `nano-cpu`: selects several recipes, and one is needed; there are {names}\n"
     done = workshop.run("generate", "nano-cpu@int8-33", "-p", "x", code=1)
     assert done.stderr.startswith("error: `nano-cpu@int8-33`: `recipes/nano-cpu.yaml` has no variant `int8-33`; did")
+
+
+def test_help_names_the_usual_number_of_tokens(workshop: Workshop) -> None:
+    assert f"Default: {DEFAULT_NEW_TOKENS}," in workshop.run("generate", "--help").stdout

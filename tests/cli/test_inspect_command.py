@@ -1,4 +1,4 @@
-"""What `gpt2forge inspect` says of the two kinds of source."""
+"""`gpt2forge inspect` on checkpoints of both layouts and on results."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""What `gpt2forge plan` says."""
+"""`gpt2forge plan` on real recipes."""
 
 import json
 import re

@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from gpt2forge.cli import program
 from gpt2forge.stages.all_stages import STAGES
 from tests.workshop import ROOT, UNMEASURED, Workshop, make_workshop, shorten_recipes
 
-COMMANDS = ("build", "plan", "compare", "generate", "copy", "inspect", "schema")
+COMMANDS = tuple(command.name for command in program.COMMANDS)
 
 
 def test_help_lists_every_command(workshop: Workshop) -> None:
@@ -67,7 +68,7 @@ def test_command_alone_shows_the_help(workshop: Workshop) -> None:
 
 @pytest.mark.slow
 def test_terminal_shows_each_outcome(tmp_path: Path) -> None:
-    """On a real terminal, where a bar is drawn below the lines and wiped again."""
+    """On a real terminal, rich draws bars below the lines and wipes them again."""
     shop = make_workshop(tmp_path)
     shorten_recipes(shop)
     ours, theirs = pty.openpty()
@@ -75,11 +76,11 @@ def test_terminal_shows_each_outcome(tmp_path: Path) -> None:
     with subprocess.Popen(command, cwd=shop.folder, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}):
         os.close(theirs)
         shown = b""
-        with suppress(OSError):  # what Linux says when the other end has closed
+        with suppress(OSError):  # Linux reports the closed other end as an error
             while piece := os.read(ours, 1 << 16):
                 shown += piece
     os.close(ours)
-    # What is left of each line: what stands behind the last order to wipe it.
+    # The visible part of each line follows the last control code that wipes it.
     lines = [re.split(rb"\x1b\[2K", line)[-1] for line in shown.split(b"\n")]
     texts = [re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]|\r", b"", line).decode() for line in lines]
     for stage in STAGES:
@@ -112,7 +113,7 @@ def test_bug_is_one_line_with_a_log_and_exit_code_3(tmp_path: Path) -> None:
 
 
 def listen() -> None:
-    """As in a terminal: what runs in the background may have been told to ignore Ctrl-C, and tells its children."""
+    """Listen to Ctrl-C as in a terminal: a process in the background may inherit that it is ignored."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -127,7 +128,7 @@ def test_interrupt_ends_with_130_and_leaves_no_process(tmp_path: Path, number: i
     os.kill(build.pid, number)
     _, messages = build.communicate()
     assert build.returncode == 130
-    assert messages.splitlines()[-1] == "error: interrupted; what is finished is kept"
+    assert messages.splitlines()[-1] == "error: interrupted; finished steps are kept"
     assert list(shop.store.glob("making/*")) == []
     assert json.loads((shop.folder / "build/nano-cpu-int8.json").read_text())["error"] == "interrupted"
     shop.run("build", "nano-cpu-int8")

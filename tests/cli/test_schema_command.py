@@ -1,6 +1,7 @@
-"""The schema that editors use agrees with what a recipe may say."""
+"""`gpt2forge schema` accepts valid recipes, and rejects others."""
 
 import json
+from typing import Any
 
 import jsonschema
 import pytest
@@ -10,21 +11,28 @@ from tests.workshop import ROOT, SHIPPED, Workshop
 
 
 @pytest.fixture(scope="module")
-def schema(workshop: Workshop) -> dict[str, object]:
-    found: dict[str, object] = json.loads(workshop.run("schema").stdout)
+def schema(workshop: Workshop) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(workshop.run("schema").stdout)
     return found
 
 
 @pytest.mark.parametrize("name", [*SHIPPED, "base/cpu", "base/vnni"])
-def test_shipped_recipe_fits_the_schema(schema: dict[str, object], name: str) -> None:
+def test_shipped_recipe_fits_the_schema(schema: dict[str, Any], name: str) -> None:
     jsonschema.validate(yaml.safe_load((ROOT / f"recipes/{name}.yaml").read_text()), schema)
 
 
-def test_section_that_is_deleted_fits(schema: dict[str, object]) -> None:
+def test_every_field_has_a_description(schema: dict[str, Any]) -> None:
+    for name, section in {"Recipe": schema, **schema["$defs"]}.items():
+        for key, field in section["properties"].items():
+            choices = [field, *field.get("anyOf", ())]
+            assert any(choice.get("description") for choice in choices), f"{name}.{key}"
+
+
+def test_section_that_is_deleted_fits(schema: dict[str, Any]) -> None:
     jsonschema.validate({"extends": "x.yaml", "quantization": None, "target": {"cpu": "vnni"}}, schema)
 
 
-def test_schema_is_one_line_of_json_on_request(workshop: Workshop, schema: dict[str, object]) -> None:
+def test_schema_is_one_line_of_json_on_request(workshop: Workshop, schema: dict[str, Any]) -> None:
     (line,) = workshop.run("schema", "--json").stdout.splitlines()
     assert json.loads(line) == schema
 
@@ -37,7 +45,7 @@ def test_schema_is_one_line_of_json_on_request(workshop: Workshop, schema: dict[
         *("{quantization: {skip: h.0.*}}", "{quantization: {embeddings_granularity: channel}}"),
     ],
 )
-def test_bad_recipe_does_not_fit(schema: dict[str, object], text: str) -> None:
+def test_bad_recipe_does_not_fit(schema: dict[str, Any], text: str) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(yaml.safe_load(text), schema)
 
@@ -54,7 +62,7 @@ def test_bad_recipe_does_not_fit(schema: dict[str, object], text: str) -> None:
         "{quantization: {overrides: null, skip: null, positions: float16, embeddings_granularity: 16}}",
     ],
 )
-def test_recipe_with_parents_and_variants_fits(schema: dict[str, object], text: str) -> None:
+def test_recipe_with_parents_and_variants_fits(schema: dict[str, Any], text: str) -> None:
     jsonschema.validate(yaml.safe_load(text), schema)
 
 
@@ -67,6 +75,14 @@ def test_recipe_with_parents_and_variants_fits(schema: dict[str, object], text: 
         "{matrix: {a: {quantization: {scheme: int9}}}}",
     ],
 )
-def test_bad_matrix_or_parent_does_not_fit(schema: dict[str, object], text: str) -> None:
+def test_bad_matrix_or_parent_does_not_fit(schema: dict[str, Any], text: str) -> None:
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate(yaml.safe_load(text), schema)
+
+
+def test_schema_of_a_report_is_that_of_the_saved_ones(workshop: Workshop) -> None:
+    workshop.build("nano-cpu-int8")
+    schema = json.loads(workshop.run("schema", "--report").stdout)
+    jsonschema.validate(json.loads((workshop.folder / "build/nano-cpu-int8.json").read_text()), schema)
+    done = workshop.run("schema", "--report", "--settings", code=1)
+    assert "leave out one" in done.stderr

@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 
+from gpt2forge.cli import program
 from gpt2forge.cli import store_command as stores
 from gpt2forge.digest import digest_file, digest_value
 from gpt2forge.settings import Settings, StoreSettings
+from gpt2forge.store.artifacts import LocalArtifacts
+from gpt2forge.store.atomic import put_aside
 from gpt2forge.store.gc import OLD, choose
-from gpt2forge.store.inventory import Item, list_records, measure
-from gpt2forge.store.stat_cache import Memo, identify
+from gpt2forge.store.inventory import Item, list_records, measure_store
+from gpt2forge.store.stat_cache import StatCache, read_stat
 from gpt2forge.store.store import Store
 from gpt2forge.units import format_size
 from tests.workshop import UNMEASURED, Workshop, make_workshop
@@ -49,14 +52,14 @@ def test_ls_says_what_is_there_whose_it_is_and_what_it_costs(shop: Workshop) -> 
     assert sum("nano-cpu-int8 (published)" in line for line in lines) == 1
 
 
-def rot(path: Path, memo: Memo) -> None:
-    """Flip a byte so that the memo, which goes by the stat, does not see it: as a disk does."""
+def rot(path: Path, stat_cache: StatCache) -> None:
+    """Flip a bit as a failing disk does: the stat cache still trusts the digest of the old content."""
     digest, data = digest_file(path), bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.chmod(0o644)
     path.write_bytes(data)
     path.chmod(0o444)
-    memo.remember(digest_value(asdict(identify(path))), digest)
+    stat_cache.remember(digest_value(asdict(read_stat(path))), digest)
 
 
 def test_verify_finds_what_rotted_under_an_unchanged_stat_and_repair_makes_it_anew(shop: Workshop) -> None:
@@ -64,17 +67,17 @@ def test_verify_finds_what_rotted_under_an_unchanged_stat_and_repair_makes_it_an
     good = shop.run("store", "verify").stdout
     assert good == "4 artifacts read, 0 damaged\n"
     digest = next(item["digest"] for item in inspect(shop) if item["stage"] == "quantize")
-    before = (store.folder(digest) / "model.onnx_data").read_bytes()
-    rot(store.folder(digest) / "model.onnx_data", store.memo)
-    assert store.is_whole(digest)
+    before = (store.artifacts.folder(digest) / "model.onnx_data").read_bytes()
+    rot(store.artifacts.folder(digest) / "model.onnx_data", store.stat_cache)
+    assert store.artifacts.is_whole(digest)
     done = shop.run("store", "verify", code=1)
     assert done.stderr == (
-        f"error: cache: damaged: `{digest[:12]}`; put aside with `--repair`, and the next build makes it anew\n"
+        f"error: cache: damaged: `{digest[:12]}`; put aside with `--repair`, and the next build makes it again\n"
     )
     assert shop.run("store", "verify", "--repair").stdout == "4 artifacts read, 1 damaged and put aside\n"
     report = shop.report("nano-cpu-int8")
     assert [step["stage"] for step in report["steps"] if step["outcome"] == "built"] == ["quantize"]
-    assert (store.folder(digest) / "model.onnx_data").read_bytes() == before
+    assert (store.artifacts.folder(digest) / "model.onnx_data").read_bytes() == before
     assert shop.run("store", "verify").stdout == good
 
 
@@ -113,7 +116,7 @@ def test_gc_keeps_every_step_of_the_recipes_if_told(shop: Workshop) -> None:
     assert gone["removed"] == []
     (shop.folder / "build/other").unlink()
     gone = json.loads(shop.run("store", "gc", "--max-size", "0", "--keep-recipes", "--json").stdout)
-    assert gone["leftovers"] == 2  # the note of the output that is gone, and the log of the step that made it
+    assert gone["leftovers"] == 2  # the note of the removed output, and the log of its step
     assert [item["stage"] for item in gone["removed"]] == ["quantize"]
     assert {step["outcome"] for step in shop.report("nano-cpu-int8")["steps"]} == {"reused", "skipped"}
 
@@ -124,7 +127,7 @@ def test_gc_knows_the_outputs_of_other_working_directories(shop: Workshop, tmp_p
     shop.run("store", "gc", "--max-size", "0")
     other.run("generate", "nano-cpu-int4", "-p", "def", "-n", "2")
     (other.folder / "build").rename(other.folder / "hidden")
-    shop.run("store", "gc", "--max-size", "0")  # what cannot be seen from here may be there all the same
+    shop.run("store", "gc", "--max-size", "0")  # an output that is not visible from here may still exist
     (other.folder / "hidden").rename(other.folder / "build")
     other.run("generate", "nano-cpu-int4", "-p", "def", "-n", "2")
     (other.folder / "build/nano-cpu-int4").unlink()
@@ -135,12 +138,12 @@ def test_gc_knows_the_outputs_of_other_working_directories(shop: Workshop, tmp_p
 def test_gc_clears_what_killed_builds_left_and_leaves_what_one_works_in(shop: Workshop) -> None:
     store = Store(shop.store)
     for key in ("dead", "alive"):
-        store.make_room(key)
+        store.make_workspace(key)
     (shop.store / "locks/dead").touch()
     (shop.store / "damaged/old").mkdir(parents=True)
     with store.lock("alive"):
         done = shop.run("store", "gc")
-    assert done.stdout.splitlines()[-1] == "0 B in 0 artifacts and 2 leftovers gone"
+    assert done.stdout.splitlines()[-1] == "removed 0 B in 0 artifacts and 2 leftovers"
     assert [path.name for path in (shop.store / "making").iterdir()] == ["alive"]
 
 
@@ -157,13 +160,13 @@ def test_output_that_nobody_noted_is_kept_where_it_can_be_seen_and_else_nothing_
     shop.run("store", "gc", "--max-size", "0")
     assert list_steps(shop) == {"quantize"}
     (shop.store / "roots").rmdir()
-    Store(shop.store).make_room("dead")
+    Store(shop.store).make_workspace("dead")
     done = shop.run("store", "gc", "--max-size", "0", code=1)
-    mend = "so only leftovers go; build again what is to be kept"
-    assert done.stderr == f"error: cache: does not know which outputs use it, {mend}\n"
+    fix = "so only leftovers go; build again what is to be kept"
+    assert done.stderr == f"error: cache: does not know which outputs use it, {fix}\n"
     assert not list((shop.store / "making").iterdir())
     assert list_steps(shop) == {"quantize"}
-    assert shop.run("store", "verify").stdout == "1 artifacts read, 0 damaged\n"
+    assert shop.run("store", "verify").stdout == "1 artifact read, 0 damaged\n"
 
 
 def test_build_that_fails_or_stops_early_throws_nothing_away(shop: Workshop) -> None:
@@ -173,7 +176,7 @@ def test_build_that_fails_or_stops_early_throws_nothing_away(shop: Workshop) -> 
     (shop.folder / "build/blocked").mkdir()
     shop.run("build", "nano-cpu-int8", "--set", "quantization.scheme=int4", "--name", "blocked", code=1)
     assert len(inspect(shop)) == 5
-    assert " gone, for `store.max_size`" in shop.run("build", "nano-cpu-int8", "--rerun", "convert").stderr
+    assert ", because `store.max_size` is " in shop.run("build", "nano-cpu-int8", "--rerun", "convert").stderr
 
 
 def test_store_that_is_not_there_is_not_made(shop: Workshop) -> None:
@@ -184,14 +187,14 @@ def test_store_that_is_not_there_is_not_made(shop: Workshop) -> None:
 
 
 def test_what_a_build_has_made_anew_meanwhile_is_not_put_aside(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A build that comes between the reading and the putting aside."""
+    """Run a build after verify has read the artifact and before it puts the artifact aside."""
     store = Store(shop.store)
     digest = next(item["digest"] for item in inspect(shop) if item["stage"] == "quantize")
-    rot(store.folder(digest) / "model.onnx_data", store.memo)
-    sound = Store.is_sound
+    rot(store.artifacts.folder(digest) / "model.onnx_data", store.stat_cache)
+    sound = LocalArtifacts.is_sound
     seen: list[str] = []
 
-    def is_sound(self: Store, name: str) -> bool:
+    def is_sound(self: LocalArtifacts, name: str) -> bool:
         found = sound(self, name)
         if not found and not seen:
             seen.append(name)
@@ -199,12 +202,12 @@ def test_what_a_build_has_made_anew_meanwhile_is_not_put_aside(shop: Workshop, m
             shop.run("build", "nano-cpu-int8")
         return found
 
-    monkeypatch.setattr(Store, "is_sound", is_sound)
+    monkeypatch.setattr(LocalArtifacts, "is_sound", is_sound)
     monkeypatch.chdir(shop.folder)
-    stores.verify_store(Path("cache"), repair=True, as_json=False)
+    assert program.run(["store", "verify", "--repair"]) == 0
     monkeypatch.undo()
     assert seen == [digest]
-    assert store.is_sound(digest)
+    assert store.artifacts.is_sound(digest)
 
 
 def test_damaged_root_is_one_line(shop: Workshop) -> None:
@@ -218,7 +221,7 @@ def test_damaged_root_is_one_line(shop: Workshop) -> None:
 @pytest.mark.parametrize("size", ["much", "20XB", "-1GB", ""])
 def test_what_is_no_size_is_one_line(shop: Workshop, size: str) -> None:
     done = shop.run("store", "gc", "--max-size", size, code=1)
-    assert done.stderr == f"error: `{size}`: a size is written as `20GB` or `500MB`\n"
+    assert done.stderr == f"error: `--max-size {size}` must be a size, as in `20GB` or `500MB`\n"
 
 
 def list_published(shop: Workshop) -> list[Path]:
@@ -231,18 +234,16 @@ def shrink(shop: Workshop, most: int | None, store: Path | None = None) -> str |
 
 
 def test_shrinking_throws_away_what_is_cheapest_and_says_so(shop: Workshop) -> None:
-    whole = measure(Store(shop.store))
+    whole = measure_store(Store(shop.store))
     assert whole == sum(item["size"] for item in inspect(shop))
     assert shrink(shop, None) is None
     assert shrink(shop, whole) is None
     assert len(inspect(shop)) == 4
-    assert shrink(shop, 6_000_000) == f"{shop.store}: 5.6 MB in 1 artifact gone, for `store.max_size` is 6.0 MB"
+    assert shrink(shop, 6_000_000) == f"{shop.store}: removed 5.6 MB in 1 artifact, because `store.max_size` is 6.0 MB"
     assert list_steps(shop) == {"export", "fuse", "quantize"}
-    assert " kB in 2 artifacts gone, for `store.max_size` is 0 B" in str(shrink(shop, 0))
+    assert " kB in 2 artifacts, because `store.max_size` is 0 B" in str(shrink(shop, 0))
     assert list_steps(shop) == {"quantize"}
-    left = (
-        f"{format_size(measure(Store(shop.store)))} are left, above 0 B: what is published, here or elsewhere, is kept"
-    )
+    left = f"{format_size(measure_store(Store(shop.store)))} is left, above 0 B: published results are kept"
     assert str(shrink(shop, 0)).startswith(f"{shop.store}: {left}")
     for words in (("--max-size", "0"), ("--max-size", "0", "--dry-run")):
         assert shop.run("store", "gc", *words).stderr.startswith(f"cache: {left}")
@@ -277,10 +278,12 @@ def inspect_steps(shop: Workshop) -> list[Path]:
 def test_settings_are_the_limit_where_no_size_is_given(shop: Workshop) -> None:
     (shop.folder / "gpt2forge.yaml").write_text("store:\n  max_size: 6MB\n")
     listed = shop.run("store", "ls").stdout.splitlines()[-1]
-    assert listed.endswith(f" in 4 artifacts, {measure(Store(shop.store)) / 6e6:.1%} of `store.max_size` 6.0 MB")
+    assert listed.endswith(f" in 4 artifacts, {measure_store(Store(shop.store)) / 6e6:.1%} of `store.max_size` 6.0 MB")
     assert json.loads(shop.run("store", "ls", "--json").stdout)["max_size"] == 6_000_000
-    assert shop.run("store", "gc", "--max-size", "1GB", "--dry-run").stdout.startswith("0 B in 0 artifacts and 0 ")
-    assert shop.run("store", "gc").stdout.splitlines()[-1] == "5.6 MB in 1 artifact and 1 leftover gone"
+    assert shop.run("store", "gc", "--max-size", "1GB", "--dry-run").stdout.startswith(
+        "would remove 0 B in 0 artifacts and 0 "
+    )
+    assert shop.run("store", "gc").stdout.splitlines()[-1] == "removed 5.6 MB in 1 artifact and 1 leftover"
     assert list_steps(shop) == {"export", "fuse", "quantize"}
 
 
@@ -308,29 +311,38 @@ def test_logs_go_with_their_artifacts_and_those_of_failed_steps_when_they_are_ol
     assert sorted(path.name.partition("-")[0] for path in logs.iterdir()) == ["export", "fuse", "fuse", "quantize"]
     assert (logs / "fuse-new.log").exists()
     record = next(record for record in list_records(Store(shop.store)) if record.stage == "export")
-    Store(shop.store).put_aside(Store(shop.store).folder(record.digest))
+    put_aside(Store(shop.store).artifacts.folder(record.digest), shop.store / "damaged")
     shop.run("store", "gc")
     assert sorted(path.name.partition("-")[0] for path in logs.iterdir()) == ["fuse", "fuse", "quantize"]
 
 
 def test_old_notes_go_unless_they_are_of_what_lies_in_the_store(shop: Workshop) -> None:
-    memo = shop.store / "memo"
+    stat_cache = shop.store / "stat_cache"
     files = [path for folder in inspect_steps(shop) for path in folder.iterdir()]
-    before = set(memo.glob("*/*"))
+    before = set(stat_cache.glob("*/*"))
     shop.run("store", "gc")
-    assert set(memo.glob("*/*")) >= before
-    for path in memo.glob("*/*"):
+    assert set(stat_cache.glob("*/*")) >= before
+    for path in stat_cache.glob("*/*"):
         age(path)
     shop.run("store", "gc")
-    left = set(memo.glob("*/*"))
-    assert left == {Store(shop.store).memo.place_of(path) for path in files}
+    left = set(stat_cache.glob("*/*"))
+    assert left == {Store(shop.store).stat_cache.place_of(path) for path in files}
     assert {step["outcome"] for step in shop.report("nano-cpu-int8")["steps"]} == {"reused", "skipped"}
 
 
 def make_item(
     name: str, size: int, seconds: float | None, recipes: tuple[str, ...] = (), published: bool = False
 ) -> Item:
-    return Item(name, None if seconds is None else "fuse", size, seconds, None, None, recipes, published)
+    return Item(
+        digest=name,
+        stage=None if seconds is None else "fuse",
+        size=size,
+        seconds=seconds,
+        made=None,
+        used=None,
+        recipes=recipes,
+        published=published,
+    )
 
 
 def test_what_is_cheap_for_its_size_goes_first_and_no_more_than_must() -> None:

@@ -1,4 +1,4 @@
-"""What `gpt2forge why` says of real steps."""
+"""`gpt2forge why` on real steps."""
 
 import json
 import shutil
@@ -9,7 +9,7 @@ import pytest
 from gpt2forge.plan.reason import Difference, Nearest, explain
 from gpt2forge.stages import convert
 from gpt2forge.store.records import Record
-from gpt2forge.store.stat_cache import Memo
+from gpt2forge.store.stat_cache import StatCache
 from tests.workshop import ROOT, UNMEASURED, Workshop, make_workshop
 
 pytestmark = pytest.mark.slow
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    """A workshop of its own, with a checkpoint that can be changed."""
+    """Return a workshop of its own, with a checkpoint that can be changed."""
     made = make_workshop(tmp_path_factory.mktemp("why"))
     shutil.copytree(ROOT / "examples/nano", made.folder / "mine")
     (made.folder / "mine-int8.yaml").write_text(
@@ -38,7 +38,7 @@ def test_edited_value_is_named_with_its_old_value_and_its_place(shop: Workshop) 
         (shop.folder / "mine-int8.yaml").read_text().replace("int8\n", "int4\n").replace("mine-int4", "mine-int8")
     )
     lines = ask(shop, str(edited), "quantize")
-    assert lines[0].startswith("will run  quantize    beside what was made 20")
+    assert lines[0].startswith("will run  quantize    compared with the build of 20")
     assert [line.split(maxsplit=4) for line in lines[1:]] == [
         ["quantization.granularity", "128", "->", "32", "the default"],
         ["quantization.scheme", "int8", "->", "int4", f"{edited}:7:3"],
@@ -65,7 +65,7 @@ def test_value_of_the_command_line_and_of_the_default_say_so(shop: Workshop) -> 
 
 
 def test_steps_that_were_made_once_have_nothing_before_them(shop: Workshop) -> None:
-    assert ask(shop, "mine-int8.yaml", "convert") == ["done      convert     made once, and nothing before it"]
+    assert ask(shop, "mine-int8.yaml", "convert") == ["done      convert     built once; there is no earlier build"]
 
 
 def test_changed_file_of_the_checkpoint_is_named(shop: Workshop) -> None:
@@ -74,11 +74,11 @@ def test_changed_file_of_the_checkpoint_is_named(shop: Workshop) -> None:
     path.write_text(text + "\n")
     try:
         lines = ask(shop, "mine-int8.yaml", "convert")
-        assert lines[0].startswith("will run  convert     beside what was made 20")
+        assert lines[0].startswith("will run  convert     compared with the build of 20")
         assert [line.split() for line in lines[1:]] == [["input", "checkpoint", "changed"], ["vocab.bpe"]]
         planned = shop.run("plan", "mine-int8.yaml").stdout.splitlines()[0]
         assert planned.endswith("checkpoint changed: `vocab.bpe`")
-        assert planned.split()[3].startswith("~")  # seconds, as they were
+        assert planned.split()[3].startswith("~")  # seconds of the earlier run
     finally:
         path.write_text(text)
 
@@ -111,14 +111,23 @@ def test_override_is_told_with_its_place(shop: Workshop) -> None:
 def test_unknown_step_is_one_line(shop: Workshop) -> None:
     done = shop.run("why", "mine-int8.yaml", "verify", code=1)
     steps = "`convert`, `export`, `fuse`, `quantize`"
-    assert done.stderr == f"error: `verify`: this recipe has no such step; there are {steps}\n"
+    assert done.stderr == f"error: `verify`: this recipe has no such step; it has {steps}\n"
 
 
 def test_modules_of_ours_are_named_and_the_rest_is_counted(tmp_path: Path) -> None:
-    record = Record("key", "convert", {}, "digest", {}, 1.0, 1, 1.0)
+    record = Record(
+        key="key",
+        stage="convert",
+        pre_image={},
+        digest="digest",
+        metrics={},
+        seconds=1.0,
+        peak_memory_bytes=1,
+        created=1.0,
+    )
     names = ["gpt2forge.a", "gpt2forge.b", "gpt2forge.c", "gpt2forge.d"]
     found = [Difference(("code", name), "old", "new") for name in names]
-    said = explain(convert.STAGE, Nearest(record, tuple(found)), Memo(tmp_path))
+    said = explain(convert.STAGE, Nearest(record, tuple(found)), StatCache(tmp_path))
     assert said == "gpt2forge's own code changed: `gpt2forge.a`, `gpt2forge.b`, `gpt2forge.c` and 1 more"
 
 

@@ -1,4 +1,4 @@
-"""The table of docs/recipes.md of what each scheme makes of the example's weights is what `inspect` finds."""
+"""docs/recipes.md shows how each scheme stores the example's weights, as `inspect` reports it."""
 
 import json
 from typing import Any
@@ -14,7 +14,7 @@ PAGE = (ROOT / "docs/recipes.md").read_text()
 
 
 def show_cell(kinds: list[dict[str, Any]]) -> str:
-    """Bits a weight with the scales, and the mean of the layers' errors; of each kind that a name has."""
+    """Return bits a weight with the scales, and the mean error of the layers, for each kind of a name."""
     return ", ".join(f"{kind['bits_per_weight']:.2f} ({kind['error_mean']:.2%})" for kind in kinds).replace(
         "(0.00%)", "(0)"
     )

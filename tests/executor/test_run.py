@@ -12,7 +12,6 @@ import pytest
 
 from gpt2forge.errors import UserError
 from gpt2forge.executor.events import Event, StepAdvanced, StepFinished, StepStarted
-from gpt2forge.executor.outcome import Outcome
 from gpt2forge.executor.run import run_job
 from gpt2forge.executor.worker_process import StageCrash
 from gpt2forge.store.store import Store
@@ -26,7 +25,7 @@ def test_first_run_builds_every_step_and_says_why(store: Store, source: Path) ->
     outcomes = run(make_job(source), store)
     assert words(outcomes) == ["built"] * 3
     assert [outcome.reason for outcome in outcomes] == ["not built before"] * 3
-    assert (store.folder(str(outcomes[-1].digest)) / "model.onnx").read_text() == "hellohello"
+    assert (store.artifacts.folder(str(outcomes[-1].digest)) / "model.onnx").read_text() == "hellohello"
 
 
 def test_second_run_runs_nothing(store: Store, source: Path) -> None:
@@ -97,7 +96,7 @@ def test_unknown_stage_is_one_line(store: Store, source: Path) -> None:
         (
             "full",
             UserError,
-            "{out}/text: No space left on device; mend that and try again; finished steps are kept",
+            "{out}/text: No space left on device; fix this and run again; finished steps are kept",
         ),
     ],
 )
@@ -105,13 +104,13 @@ def test_failure_leaves_no_artifact_and_the_next_run_goes_on(
     store: Store, source: Path, end: str, kind: type[Exception], message: str
 ) -> None:
     job = make_job(source, end=end)
-    outcomes: list[Outcome] = []
-    with pytest.raises(kind) as error:
-        run_job(job, store, lambda event: None, outcomes)
+    done = run_job(job, store, lambda event: None)
+    outcomes, error = done.outcomes, done.error
+    assert type(error) is kind
     assert words(outcomes) == ["built", "failed"]
     key = str(outcomes[1].key)
     out = store.root / "making" / key
-    assert str(error.value) == message.format(log=store.log("repeat", key), out=out)
+    assert str(error) == message.format(log=store.log("repeat", key), out=out)
     assert not out.exists()
     assert store.find("repeat", key) is None
     assert words(run(make_job(source), store)) == ["reused", "built", "built"]
@@ -124,9 +123,9 @@ def test_file_that_appears_in_a_source_while_it_is_read_is_an_error(store: Store
         if isinstance(event, StepStarted):
             (source / "b").write_text("late")
 
-    with pytest.raises(UserError) as error:
-        run_job(job, store, add_file, [])
-    assert str(error.value) == f"{source}: changed while it was being read; build again when nothing writes to it"
+    error = run_job(job, store, add_file).error
+    assert isinstance(error, UserError)
+    assert str(error) == f"{source}: changed while it was being read; build again when nothing writes to it"
     assert words(run(make_job(source), store)) == ["built"] * 3
 
 
@@ -140,9 +139,10 @@ def test_source_that_changes_and_changes_back_while_it_is_read_is_an_error(store
             for text in ("HELLO ", "hello "):
                 (source / "a").write_text(text)
 
-    with pytest.raises(UserError, match=r"changed while it was being read; build again when nothing writes to it$"):
-        run_job(job, store, change, [])
-    assert store.records("gather") == []
+    error = run_job(job, store, change).error
+    assert isinstance(error, UserError)
+    assert str(error).endswith("changed while it was being read; build again when nothing writes to it")
+    assert store.records.list("gather") == []
     assert words(run(make_job(source), store)) == ["built"] * 3
 
 
@@ -172,7 +172,7 @@ def test_memory_of_a_step_is_measured(store: Store, source: Path) -> None:
 
 def test_events_tell_each_step_from_start_to_end(store: Store, source: Path) -> None:
     events: list[Event] = []
-    run_job(make_job(source), store, events.append, [])
+    run_job(make_job(source), store, events.append)
     kinds = [type(event) for event in events if not (isinstance(event, StepAdvanced) and event.stage == "checkpoint")]
     assert kinds == [StepStarted, StepFinished, StepStarted, StepAdvanced, StepFinished, StepStarted, StepFinished]
 
@@ -227,7 +227,7 @@ def alive(pid: int) -> bool:
 
 def test_damaged_artifact_is_put_aside_and_made_again(store: Store, source: Path) -> None:
     outcomes = run(make_job(source), store)
-    text = store.folder(str(outcomes[1].digest)) / "text"
+    text = store.artifacts.folder(str(outcomes[1].digest)) / "text"
     text.chmod(0o644)
     text.write_text("HELLOHELLO"[:10])
     again = run(make_job(source), store)

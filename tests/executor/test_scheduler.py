@@ -13,15 +13,15 @@ import pytest
 
 from gpt2forge.errors import UserError
 from gpt2forge.executor.events import Event, StepFinished
-from gpt2forge.executor.job_run import Track
+from gpt2forge.executor.job_run import JobRun, NoChecks
 from gpt2forge.executor.outcome import Outcome
-from gpt2forge.executor.resources import Means, find_memory
-from gpt2forge.executor.run import Options, run_tracks
+from gpt2forge.executor.resources import Resources, find_memory
+from gpt2forge.executor.run import Options, run_jobs
 from gpt2forge.plan.job import Job, Source
 from gpt2forge.stages.stage import Stage
 from gpt2forge.store.store import Store
 from tests.toy import gather, meet
-from tests.toy.job import list_files, make_job, words
+from tests.toy.job import begin, list_files, make_job, words
 
 pytestmark = pytest.mark.slow
 
@@ -30,11 +30,12 @@ PLENTY = 1 << 40
 
 def run_all(
     jobs: list[Job], store: Store, lanes: int = 2, memory: int = PLENTY, keep_going: bool = False
-) -> tuple[list[Track], list[Event]]:
+) -> tuple[list[JobRun], list[Event]]:
     events: list[Event] = []
-    tracks = [Track(job) for job in jobs]
-    run_tracks(tracks, store, events.append, Options(Means(lanes, memory), None, keep_going))
-    return tracks, events
+    job_runs = [begin(job, store) for job in jobs]
+    options = Options(resources=Resources(lanes, memory), keep_going=keep_going)
+    run_jobs(job_runs, store, events.append, options)
+    return job_runs, events
 
 
 def make_meeting(folder: Path, name: str, wants: str, stage: Stage = meet.STAGE) -> Job:
@@ -48,8 +49,10 @@ def make_meeting(folder: Path, name: str, wants: str, stage: Stage = meet.STAGE)
 
 def test_step_that_several_jobs_share_is_built_once(store: Store, source: Path) -> None:
     jobs = [replace(make_job(source, times=times), name=f"toy-{times}-{n}") for times in (2, 3) for n in (1, 2)]
-    tracks, events = run_all(jobs, store, lanes=4)
-    built = Counter((each.stage, each.key) for track in tracks for each in track.outcomes if each.outcome == "built")
+    job_runs, events = run_all(jobs, store, lanes=4)
+    built = Counter(
+        (each.stage, each.key) for job_run in job_runs for each in job_run.outcomes if each.outcome == "built"
+    )
     assert set(built.values()) == {1}
     assert Counter(stage for stage, _ in built) == {"gather": 1, "repeat": 2, "pack": 2}
     finished = [(event.recipe, event.outcome.stage) for event in events if isinstance(event, StepFinished)]
@@ -57,8 +60,8 @@ def test_step_that_several_jobs_share_is_built_once(store: Store, source: Path) 
 
 
 def test_steps_of_two_jobs_run_at_once(tmp_path: Path, store: Store) -> None:
-    tracks, _ = run_all([make_meeting(tmp_path, name, "company") for name in "ab"], store)
-    assert [words(track.outcomes) for track in tracks] == [["built", "built"], ["reused", "built"]]
+    job_runs, _ = run_all([make_meeting(tmp_path, name, "company") for name in "ab"], store)
+    assert [words(job_run.outcomes) for job_run in job_runs] == [["built", "built"], ["reused", "built"]]
 
 
 @pytest.mark.parametrize(
@@ -70,8 +73,8 @@ def test_steps_run_one_after_the_other_where_there_is_no_room_for_two(
     tmp_path: Path, store: Store, lanes: int, memory: int, stage: Stage
 ) -> None:
     jobs = [make_meeting(tmp_path, name, "solitude", stage) for name in "abc"]
-    tracks, _ = run_all(jobs, store, lanes, memory)
-    assert [track.error for track in tracks] == [None] * 3
+    job_runs, _ = run_all(jobs, store, lanes, memory)
+    assert [job_run.error for job_run in job_runs] == [None] * 3
 
 
 def test_failure_ends_its_own_job_alone_when_told_to_keep_going(store: Store, source: Path) -> None:
@@ -92,21 +95,22 @@ def test_nothing_new_begins_after_a_failure(store: Store, source: Path) -> None:
 
 
 def test_failure_of_a_shared_step_ends_all_that_share_it(store: Store, source: Path) -> None:
-    tracks, _ = run_all([make_job(source, end="fault"), make_job(source, end="fault", upper=True)], store)
-    assert [words(track.outcomes) for track in tracks] == [["built", "failed"], ["reused", "failed"]]
-    assert tracks[0].error is tracks[1].error
+    job_runs, _ = run_all([make_job(source, end="fault"), make_job(source, end="fault", upper=True)], store)
+    assert [words(job_run.outcomes) for job_run in job_runs] == [["built", "failed"], ["reused", "failed"]]
+    assert job_runs[0].error is job_runs[1].error
 
 
-def test_judgement_ends_one_job_and_not_the_step(store: Store, source: Path) -> None:
-    def refuse(outcome: Outcome) -> None:
-        if outcome.stage == "repeat":
-            raise UserError("too long")
+def test_failed_check_ends_one_job_and_not_the_step(store: Store, source: Path) -> None:
+    class Refusal(NoChecks):
+        def check_outcome(self, outcome: Outcome) -> None:
+            if outcome.stage == "repeat":
+                raise UserError("too long")
 
-    tracks = [Track(make_job(source), refuse), Track(make_job(source))]
-    run_tracks(tracks, store, lambda event: None, Options(Means(2, PLENTY), None, True))
-    assert str(tracks[0].error) == "too long"
-    assert words(tracks[0].outcomes)[:2] == ["built", "built"]
-    assert words(tracks[1].outcomes) == ["reused", "reused", "built"]
+    job_runs = [begin(make_job(source), store, Refusal()), begin(make_job(source), store)]
+    run_jobs(job_runs, store, lambda event: None, Options(resources=Resources(2, PLENTY), keep_going=True))
+    assert str(job_runs[0].error) == "too long"
+    assert words(job_runs[0].outcomes)[:2] == ["built", "built"]
+    assert words(job_runs[1].outcomes) == ["reused", "reused", "built"]
 
 
 @pytest.mark.parametrize("lanes", [1, 2, 4])

@@ -1,6 +1,7 @@
 """Toy builds in processes that can be killed: forked from a prepared one, as starting interpreters takes too long.
 
-The prepared process reads an order a line, and answers with the build's process id, then with its exit code.
+The prepared process answers a request (see gpt2forge.measure.child) with the event of the build's process id, then with
+its exit code.
 """
 
 import json
@@ -15,7 +16,8 @@ from types import TracebackType
 from typing import Any
 
 from gpt2forge.builder.publish import publish
-from gpt2forge.errors import MENDABLE, UserError
+from gpt2forge.errors import FIXABLE, UserError
+from gpt2forge.measure.child import Child, Send, serve
 from gpt2forge.stages import worker
 from gpt2forge.store.gc import collect
 from gpt2forge.store.roots import register
@@ -30,30 +32,24 @@ class Forge:
     """The prepared process, as the tests see it."""
 
     def __enter__(self) -> "Forge":
-        command = [sys.executable, "-m", "tests.faults.forge"]
-        self.process = subprocess.Popen(
-            command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-        )
+        self.child = Child([sys.executable, "-m", "tests.faults.forge"], cwd=ROOT, stderr=subprocess.DEVNULL)
         return self
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self.process.communicate()
+        self.child.__exit__(kind, error, trace)
 
-    def begin(self, folder: Path, **order: Any) -> int:
-        """Start a build in a folder; gives its process id. The orders: see carry_out."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(json.dumps({"folder": str(folder), **order}) + "\n")
-        self.process.stdin.flush()
+    def begin(self, folder: Path, **request: Any) -> int:
+        """Start a build in a folder and return its process id; `carry_out` lists what a request may contain."""
+        self.child.send({"folder": str(folder), **request})
         return self.hear()
 
     def hear(self) -> int:
-        """The next number that the process says; after `begin` the exit code, when the build has ended."""
-        assert self.process.stdout is not None
-        return int(self.process.stdout.readline())
+        """Return the next number that the process sends: after `begin`, the exit code once the build has ended."""
+        return int(self.child.receive()[1])
 
-    def build(self, folder: Path, **order: Any) -> dict[str, list[str]]:
-        """Build to the end, which must be a good one; gives outcome, key and digest by stage."""
-        self.begin(folder, **order)
+    def build(self, folder: Path, **request: Any) -> dict[str, list[str]]:
+        """Build to the end, which must succeed; return outcome, key and digest by stage."""
+        self.begin(folder, **request)
         code = self.hear()
         said = (folder / "said").read_text()
         assert code == 0, said
@@ -62,7 +58,7 @@ class Forge:
 
 
 class Forked:
-    """What gpt2forge asks of subprocess.Popen, by fork alone. What runs in it is the real worker."""
+    """The part of subprocess.Popen that gpt2forge uses, by fork alone; the process is the real worker."""
 
     def __init__(self, command: Sequence[str], stdout: int, pass_fds: Sequence[int], **rest: Any) -> None:
         order, stdin = os.pipe()
@@ -100,17 +96,17 @@ def work(order: int, output: int, kept: Sequence[int]) -> int:
 
 
 def carry_out(folder: Path, source: str = "source", collects: bool = False, times: int = 2) -> int:
-    """Build and publish as the command does; with `collects` then throw leftovers away as `store gc` does."""
+    """Build and publish as the command does; with `collects`, then remove leftovers as `store gc` does."""
     store, output = Store(folder / "cache"), folder / "build/toy"
     try:
         with store.hold():
             outcomes = run(make_job(folder / source, times), store)
             register(store, output, "toy", {each.stage: str(each.digest) for each in outcomes})
-            publish(output, store.folder(str(outcomes[-1].digest)))
+            publish(output, store.artifacts.folder(str(outcomes[-1].digest)))
         if collects:
-            collect(store, [], None, False, False)
+            collect(store, [], limit=None)
     except (UserError, OSError) as error:
-        assert isinstance(error, UserError) or error.errno in MENDABLE, error
+        assert isinstance(error, UserError) or error.errno in FIXABLE, error
         say(folder, str(error))
         return 1
     say(folder, json.dumps({each.stage: [each.outcome, each.key, each.digest] for each in outcomes}))
@@ -122,19 +118,22 @@ def say(folder: Path, text: str) -> None:
         (folder / "said").write_text(text)
 
 
+def answer(request: dict[str, Any], send: Send) -> int:
+    """Fork a build, send its process id, and return its exit code."""
+    pid = os.fork()
+    if pid == 0:
+        code = 3
+        try:
+            code = carry_out(Path(request.pop("folder")), **request)
+        finally:
+            os._exit(code)
+    send(pid)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
 def main() -> None:
     subprocess.Popen = Forked  # type: ignore[assignment, misc]
-    for line in sys.stdin:
-        order = json.loads(line)
-        pid = os.fork()
-        if pid == 0:
-            code = 3
-            try:
-                code = carry_out(Path(order.pop("folder")), **order)
-            finally:
-                os._exit(code)
-        print(pid, flush=True)
-        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), flush=True)
+    serve(answer)
 
 
 if __name__ == "__main__":

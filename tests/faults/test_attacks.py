@@ -247,8 +247,8 @@ def test_doctored_store_leads_nowhere_else(tmp_path: Path, forge: Forge, note: N
             doctor_manifest({"model.onnx": name})
             for name in ("../x", "/etc/passwd", "../../../../victim/model.onnx", ".")
         ),
-        *(doctor_record(digest) for digest in ("../../../victim", str(victim), "../memo", "", "..", "x" * 64)),
-        *(nest(pattern) for pattern in ("artifacts/*.json", "records/*/*.json", "memo/*/*")),
+        *(doctor_record(digest) for digest in ("../../../victim", str(victim), "../stat_cache", "", "..", "x" * 64)),
+        *(nest(pattern) for pattern in ("artifacts/*.json", "records/*/*.json", "stat_cache/*/*")),
     ]
     for doctor in doctors:
         doctor(here / "cache", made)

@@ -1,4 +1,4 @@
-"""What a store holds is damaged: noticed, made anew, never served."""
+"""Damaged files of a store are noticed and made again, never served."""
 
 import itertools
 import random
@@ -17,13 +17,13 @@ pytestmark = pytest.mark.slow
 
 
 def find_victims(store: Path, steps: Mapping[str, tuple[str, str]]) -> dict[str, list[Path]]:
-    """The files of a store by what they are: the files of artifacts, their manifests, the records, all of the memo."""
+    """List the files of a store by kind: artifact files, manifests, records and the entries of the stat cache."""
     artifacts = store / "artifacts"
     victims = {"manifest": sorted(artifacts.glob("*.json")), "record": sorted(store.glob("records/*/*"))}
     for stage, (_, digest) in steps.items():
         for path in sorted((artifacts / digest).rglob("*")):
             victims[f"{path.name} of {stage}"] = [path]
-    return victims | {"memo": sorted(store.glob("memo/*/*"))}
+    return victims | {"stat cache": sorted(store.glob("stat_cache/*/*"))}
 
 
 def test_whatever_is_hurt_in_a_store_of_toys_is_made_anew(
@@ -69,7 +69,7 @@ def test_whatever_is_hurt_in_a_real_store_is_made_anew(
         shop.run("store", "gc")
         assert "0 damaged" in shop.run("store", "verify").stdout, said
     note(
-        "a graph, weights, JSON, a manifest, a record or a memo entry of a real store, hurt in one of these ways",
+        "a graph, weights, JSON, a manifest, a record or an entry of the stat cache of a real store, hurt in one of these ways",
         count,
         "its step alone was made anew; the published files are the same bytes",
     )

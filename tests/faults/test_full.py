@@ -47,7 +47,7 @@ def test_toy_build_on_a_disk_of_every_size(
             assert [made[1:] for made in found.values()] == [made[1:] for made in expected.values()], limit
             assert read_tree(disk / "build/toy") == files, limit
             assert list_debris(disk / "cache") == [], limit
-    assert failed > len(chosen) // 4  # what is lost of the memo is no failure
+    assert failed > len(chosen) // 4  # what is lost of the stat cache is no failure
     note(
         "builds of toy stages on a disk of every size, in bytes and in files; then with space",
         failed,

@@ -138,7 +138,7 @@ def test_every_change_of_a_source_is_another_key(
 def test_clock_that_was_set_back_gives_the_same_keys(
     shop: Workshop, rounds: Callable[[int], int], draw: random.Random, note: Note
 ) -> None:
-    """Everything is of the future then: the store, its memo, the source and each later edit."""
+    """Everything is of the future then: the store, its stat cache, the source and each later edit."""
     earlier = ("-c", EARLIER)
     shop.run("build", "nano-cpu-int8", *WORDS, "--until", "convert")
     assert plan(shop, "cache", earlier) == plan(shop, "fresh")
@@ -155,7 +155,7 @@ def test_clock_that_was_set_back_gives_the_same_keys(
 def test_stamp_of_a_build_sees_the_same_changes(
     shop: Workshop, rounds: Callable[[int], int], draw: random.Random, note: Note
 ) -> None:
-    """`gpt2forge build NAME` compares stats alone where nothing changed, so it must see what the memo sees."""
+    """`gpt2forge build NAME` compares stats alone where nothing changed, so it must see what the stat cache sees."""
     (shop.folder / "recipes").unlink()
     (shop.folder / "recipes").mkdir()
     text = "name: plain\nsource:\n  checkpoint: mine\ntarget:\n  device: cpu\n"

@@ -1,11 +1,12 @@
-"""Tiny random GPT-2s, and what PyTorch says of them. No weight is trivial: biases and layer norm gains are random too."""
+"""Makes tiny random GPT-2s and computes their logits in PyTorch. Biases and layer norm gains are random too."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx_ir as ir
 import onnxruntime as ort
 import pytest
 
@@ -16,6 +17,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from gpt2forge.checkpoint.config import read_config
 from gpt2forge.checkpoint.safetensors import read_header
+from gpt2forge.graph.edit import GraphError
 from gpt2forge.graph.gpt2 import build_graph
 from gpt2forge.graph.model_file import read_graph, write_graph
 from gpt2forge.graph.passes.fusion import fuse
@@ -26,7 +28,7 @@ Array = np.ndarray[Any, Any]
 
 @dataclass(frozen=True)
 class Shape:
-    """The numbers of a tiny GPT-2."""
+    """The configuration of a tiny GPT-2."""
 
     vocabulary: int = 101
     positions: int = 48
@@ -52,11 +54,11 @@ class Tiny:
     graph: Path
 
     def open(self) -> ort.InferenceSession:
-        """A session on the unfused graph."""
+        """Open the unfused graph."""
         return open_graph(self.graph, self.weights, threads=1)
 
     def fuse(self, folder: Path, names: Collection[str]) -> ort.InferenceSession:
-        """A session on the graph after these passes, written into `folder`."""
+        """Apply passes to the graph, write it into `folder` and open it."""
         model = read_graph(self.graph)
         fuse(model, names)
         folder.mkdir(parents=True, exist_ok=True)
@@ -64,7 +66,7 @@ class Tiny:
         return open_graph(folder, self.weights, threads=1)
 
     def ids(self, *shape: int, seed: int = 0) -> Array:
-        """Random tokens of this shape."""
+        """Return random tokens of this shape."""
         return np.random.default_rng(seed).integers(0, self.shape.vocabulary, shape)
 
 
@@ -75,7 +77,7 @@ def make_tiny(folder: Path, shape: Shape) -> Tiny:
 
 
 def make_model(folder: Path, shape: Shape, seed: int = 0) -> GPT2LMHeadModel:
-    """Save a random model to `folder` (config.json, model.safetensors) and give it."""
+    """Make a random model and save it to `folder` (config.json, model.safetensors)."""
     torch.manual_seed(seed)
     config = GPT2Config(
         vocab_size=shape.vocabulary,
@@ -111,7 +113,7 @@ def export(weights: Path, out: Path) -> Path:
 
 
 def torch_logits(model: GPT2LMHeadModel, ids: Array, mask: Array | None = None) -> Array:
-    """What transformers says, (B, S, V)."""
+    """Return the logits (B, S, V) of transformers."""
     mask = np.ones_like(ids) if mask is None else mask
     positions = np.maximum(np.cumsum(mask, axis=1) - 1, 0)
     with torch.no_grad():
@@ -122,7 +124,7 @@ def torch_logits(model: GPT2LMHeadModel, ids: Array, mask: Array | None = None) 
 
 
 def pad_left(rows: list[Array]) -> tuple[Array, Array]:
-    """Rows of different lengths as `input_ids` and `attention_mask`, (B, S) each."""
+    """Return rows of different lengths as `input_ids` and `attention_mask`, (B, S) each."""
     longest = max(len(row) for row in rows)
     ids = np.stack([np.pad(row, (longest - len(row), 0)) for row in rows])
     mask = np.stack([np.pad(np.ones(len(row), np.int64), (longest - len(row), 0)) for row in rows])
@@ -130,6 +132,13 @@ def pad_left(rows: list[Array]) -> tuple[Array, Array]:
 
 
 def distance(logits: Array, reference: Array) -> float:
-    """The largest difference, as a part of the reference's spread."""
+    """Return the largest difference as a fraction of the spread of the reference."""
     assert logits.shape == reference.shape
     return float(np.abs(logits - reference).max() / np.ptp(reference))
+
+
+def refuse(rewrite: Callable[[ir.Model], None], model: ir.Model) -> str:
+    """Return the message of the GraphError that the rewrite of this model raises."""
+    with pytest.raises(GraphError) as error:
+        rewrite(model)
+    return str(error.value)

@@ -1,4 +1,4 @@
-"""Whatever config.json may say: the graph computes what transformers' GPT2LMHeadModel does, with any passes applied."""
+"""Tests that the graph of any configuration, after any passes, computes what transformers' GPT2LMHeadModel does."""
 
 from collections.abc import Iterator
 from itertools import combinations, compress, pairwise, product
@@ -28,7 +28,7 @@ from tests.graph.models import Shape, distance, make_model, make_tiny, pad_left,
 
 SETTINGS = [list(compress(PASSES, switches)) for switches in product((0, 1), repeat=len(PASSES))]
 CLOSE = 1e-4  # of the logits' spread
-GROUPED = 8  # GroupQueryAttention takes heads of a multiple of this width
+GROUPED = 8  # GroupQueryAttention supports multiples of this head width
 
 shapes = st.builds(
     Shape,
@@ -48,7 +48,7 @@ shapes = st.builds(
 
 
 def open_every(shape: Shape, folder: Path) -> Iterator[tuple[GPT2LMHeadModel, ort.InferenceSession]]:
-    """A session for each setting of the fusion that a model of this shape takes, as the stage writes the graph."""
+    """Open the graph, as the stage `fuse` writes it, for each setting that a model of this shape supports."""
     tiny = make_tiny(folder, shape)
     for passes in SETTINGS:
         if shape.head_width % GROUPED == 0 or "attention" not in passes:
@@ -64,7 +64,7 @@ def open_every(shape: Shape, folder: Path) -> Iterator[tuple[GPT2LMHeadModel, or
 @settings(max_examples=30, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 @given(shape=shapes, lengths=st.lists(st.integers(1, 12), min_size=1, max_size=3), seed=st.integers(0, 99))
 def test_every_configuration_computes_what_transformers_does(shape: Shape, lengths: list[int], seed: int) -> None:
-    """A left-padded batch, then two steps of one token on top of it."""
+    """Each session reads a left-padded batch, then takes two steps of one token."""
     rng = np.random.default_rng(seed)
     ids, mask = pad_left([rng.integers(0, shape.vocabulary, length + 2) for length in lengths])
     real = mask == 1

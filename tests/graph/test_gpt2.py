@@ -1,4 +1,4 @@
-"""The unfused graph against transformers, and what it is made of."""
+"""Tests that the unfused graph computes what transformers does, and of its nodes, names and weights."""
 
 from dataclasses import replace
 from pathlib import Path

@@ -1,7 +1,8 @@
-"""The interface that other tools feed, as onnxruntime reports it."""
+"""Tests of the inputs and outputs of a graph, as onnxruntime reports them."""
 
 from pathlib import Path
 
+import onnx_ir as ir
 import pytest
 
 from gpt2forge.graph.interface import count_layers, past_names, present_names
@@ -39,5 +40,5 @@ def test_names_types_and_dimensions_are_those_that_tools_feed(
 
 def test_layers_are_counted_by_their_cache() -> None:
     names = ["input_ids", *(name for layer in range(12) for name in past_names(layer))]
-    assert count_layers(names) == 12
-    assert count_layers(present_names(0)) == 0
+    assert count_layers(ir.Value(name=name) for name in names) == 12
+    assert count_layers(ir.Value(name=name) for name in present_names(0)) == 0

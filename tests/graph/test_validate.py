@@ -1,4 +1,4 @@
-"""Graphs that are not valid ONNX."""
+"""Tests that graphs which are not valid ONNX are refused."""
 
 import onnx_ir as ir
 import pytest

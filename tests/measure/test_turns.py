@@ -13,31 +13,30 @@ import pytest
 from gpt2forge.errors import UserError
 from gpt2forge.measure import package_contestant
 from gpt2forge.measure.speed import count_read_bytes
-from gpt2forge.measure.turns import Contestant, Order
+from gpt2forge.measure.turns import Contestant
 from tests.workshop import Workshop
 
 pytestmark = pytest.mark.slow
 
 LONG = 10_000  # tokens: a turn that nobody waits for
 
-# Starts a contestant in a turn that takes long, says its process id, and waits.
+# Starts a contestant in a turn that takes long, prints its process id, and waits.
 PROGRAM = f"""
-import json, sys, time
-from gpt2forge.measure.turns import Contestant, Order
-contestant = Contestant(Order("gpt2forge.measure.package_contestant", sys.argv[1], 1, {LONG + 1}))
-contestant.process.stdin.write(json.dumps({{"prompt": [1], "new": {LONG}}}).encode() + b"\\n")
-contestant.process.stdin.flush()
-print(contestant.process.pid, flush=True)
+import sys, time
+from gpt2forge.measure.turns import Contestant
+contestant = Contestant("gpt2forge.measure.package_contestant", sys.argv[1], threads=1, capacity={LONG + 1})
+contestant.child.send({{"prompt": [1], "new": {LONG}}})
+print(contestant.pid, flush=True)
 time.sleep(600)
 """
 
 
-def make_order(folder: Path) -> Order:
-    return Order(package_contestant.__name__, str(folder), 1, 16)
+def start(folder: Path) -> Contestant:
+    return Contestant(package_contestant.__name__, folder, threads=1, capacity=16)
 
 
 def test_contestant_takes_turns_and_its_memory_is_seen(workshop: Workshop) -> None:
-    with Contestant(make_order(workshop.build("nano-cpu-int8"))) as contestant:
+    with start(workshop.build("nano-cpu-int8")) as contestant:
         contestant.warm_up([1, 2, 3], 2)
         turn = contestant.take_turn([1, 2, 3], 4)
         assert len(turn["text"]) == 4
@@ -47,15 +46,22 @@ def test_contestant_takes_turns_and_its_memory_is_seen(workshop: Workshop) -> No
 
 
 def test_contestant_that_is_killed_is_one_line(workshop: Workshop) -> None:
-    with Contestant(make_order(workshop.build("nano-cpu-int8"))) as contestant:
-        contestant.process.kill()
-        contestant.process.wait()
+    with start(workshop.build("nano-cpu-int8")) as contestant:
+        contestant.child.process.kill()
+        contestant.child.process.wait()
         with pytest.raises(UserError) as error:
             contestant.take_turn([1], 2)
     assert str(error.value) == (
-        "a process of `benchmark` was killed by SIGKILL; PyTorch needs 4 bytes a parameter and more: free some memory, "
-        "or build with `--skip benchmark`"
+        "a process of `benchmark` was killed by SIGKILL; PyTorch needs at least 4 bytes of memory for each parameter: "
+        "free some memory, or build with `--skip benchmark`"
     )
+
+
+def test_contestant_that_fails_says_why_on_one_line(workshop: Workshop) -> None:
+    with start(workshop.build("nano-cpu-int8")) as contestant:
+        with pytest.raises(RuntimeError, match="a process of `benchmark` failed: ValueError: this process measures no"):
+            contestant.measure_bandwidth(1)
+        assert contestant.take_turn([1], 2)["text"]
 
 
 def test_contestant_ends_in_the_middle_of_a_turn_when_who_started_it_is_killed(workshop: Workshop) -> None:

@@ -17,6 +17,8 @@ from gpt2forge.recipe.load import load_recipe
 from gpt2forge.stages.stage import Stage
 from gpt2forge.store.records import Record
 from gpt2forge.store.store import Store
+from tests.plan.pretend import pretend
+from tests.store.memory import make_memory_store
 from tests.toy import gather, pack, repeat
 from tests.toy.job import make_job, run
 from tests.workshop import ROOT
@@ -35,7 +37,7 @@ def add_tool(stage: Stage) -> Stage:
 
 
 def plan(job: Job, store: Store, rerun: str | None = None) -> tuple[PlannedStep, ...]:
-    return make_plan(job, store, lambda done, total, unit: None, rerun)
+    return make_plan(job, store, lambda done, total, unit: None, rerun).steps
 
 
 def tell(job: Job, store: Store) -> list[tuple[str, str]]:
@@ -43,8 +45,8 @@ def tell(job: Job, store: Store) -> list[tuple[str, str]]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "cache")
+def store() -> Store:
+    return make_memory_store()
 
 
 @pytest.fixture
@@ -61,7 +63,7 @@ def test_step_without_its_tool_cannot_run_and_neither_can_those_that_read_it(sto
 
 
 def test_steps_before_it_are_done_as_ever(store: Store, job: Job) -> None:
-    run(job, store)
+    pretend(job, store)
     assert [verdict for verdict, _ in tell(block(job, "pack"), store)] == ["done", "done", "cannot run"]
 
 
@@ -72,11 +74,20 @@ def test_pre_image_holds_null_for_the_missing_version_and_there_is_no_key(store:
 
 
 def test_record_under_the_key_of_a_missing_version_is_not_believed(store: Store, job: Job) -> None:
-    outcomes = run(job, store)
+    made = pretend(job, store)
     blocked = block(job, "gather")
     pre_image = plan(blocked, store)[0].pre_image
-    record = Record(make_key(pre_image), "gather", pre_image, str(outcomes[0].digest), {}, 1.0, 1, time.time())
-    store.write_record(record)
+    record = Record(
+        key=make_key(pre_image),
+        stage="gather",
+        pre_image=pre_image,
+        digest=made[0].digest,
+        metrics={},
+        seconds=1.0,
+        peak_memory_bytes=1,
+        created=time.time(),
+    )
+    store.records.write(record)
     assert store.find("gather", record.key) == record
     assert tell(blocked, store)[0] == ("cannot run", NEEDS_IT)
 
@@ -84,9 +95,8 @@ def test_record_under_the_key_of_a_missing_version_is_not_believed(store: Store,
 def test_nothing_that_was_thrown_away_is_made_again_for_a_step_that_cannot_run(store: Store, job: Job) -> None:
     last = replace(pack.STAGE, writes="numbers")  # no package, which is always made again
     job = replace(job, stages=(gather.STAGE, repeat.STAGE, last))
-    outcomes = run(replace(job, stages=job.stages[:2]), store)
-    for outcome in outcomes:
-        store.evict(str(outcome.digest))
+    for record in pretend(replace(job, stages=job.stages[:2]), store):
+        store.artifacts.evict(record.digest)
     assert [step.verdict for step in plan(job, store)] == ["will run", "will run", "will run"]
     for rerun in (None, "pack"):
         assert [step.verdict for step in plan(block(job, "pack"), store, rerun)] == ["done", "done", "cannot run"]
@@ -184,7 +194,7 @@ def installed_once(tmp_path: Path, store: Store, job: Job, monkeypatch: pytest.M
     job = block(job, "repeat")
     with monkeypatch.context() as patch:
         patch.syspath_prepend(metadata.parents[1])
-        run(job, store)
+        pretend(job, store)
     return job
 
 

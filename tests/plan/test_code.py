@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from gpt2forge.plan.code import PACKAGE, digest_code, find_reach, list_tokens
-from gpt2forge.store.stat_cache import Memo
+from gpt2forge.store.stat_cache import StatCache
 
 CODE = '''"""Doc."""
 
@@ -57,32 +57,43 @@ def test_tokens_of_a_module_of_ours_hold_every_name_in_it(path: Path) -> None:
     tokens = list(list_tokens(source))
     assert tokens.count("\t+") == tokens.count("\t-")
     held = " ".join(tokens)
-    assert all(node.id in held for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Name))
+    tree = ast.parse(source)
+    raised = {id(name) for node in ast.walk(tree) if isinstance(node, ast.Raise) for name in ast.walk(node)}
+    names = (node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in raised)
+    assert all(name.id in held for name in names)
+
+
+def test_what_is_passed_to_a_raised_exception_does_not_count() -> None:
+    one = 'def f(x):\n    é = "ü"; raise ValueError(f"{x!r}: é", 1) from None\n    return x\n'
+    other = 'def f(x):\n    é = "ü"; raise ValueError("no") from None\n    return x\n'
+    assert list(list_tokens(one)) == list(list_tokens(other))
+    assert list(list_tokens(one)) != list(list_tokens(other.replace("ValueError", "TypeError")))
+    assert list(list_tokens(one)) != list(list_tokens(other.replace("return x", "return 2")))
 
 
 def test_reach_follows_imports_at_the_top_and_in_functions(tmp_path: Path) -> None:
     module = tmp_path / "toy.py"
     module.write_text("import json\ndef f():\n    from gpt2forge.plan import code\n")
-    reach = find_reach([module], Memo(tmp_path / "memo"))
+    reach = find_reach([module], StatCache(tmp_path / "memo"))
     assert {"toy", "gpt2forge", "gpt2forge.plan", "gpt2forge.plan.code", "gpt2forge.digest"} <= set(reach)
     assert "gpt2forge.cli.program" not in reach
     assert "json" not in reach
 
 
-def test_damaged_memo_changes_no_digest(tmp_path: Path) -> None:
-    memo = Memo(tmp_path / "memo")
-    digest = digest_code([PACKAGE / "stage.py"], memo)
+def test_damaged_stat_cache_changes_no_digest(tmp_path: Path) -> None:
+    stat_cache = StatCache(tmp_path / "stat_cache")
+    digest = digest_code([PACKAGE / "stages/stage.py"], stat_cache)
     for damage in (b"5", b"{}", bytes(64), b"\xff"):
-        for entry in (tmp_path / "memo").glob("*/*"):
+        for entry in (tmp_path / "stat_cache").glob("*/*"):
             entry.write_bytes(damage)
-        assert digest_code([PACKAGE / "stage.py"], memo) == digest
+        assert digest_code([PACKAGE / "stages/stage.py"], stat_cache) == digest
 
 
 def test_digest_follows_code_and_not_comments(tmp_path: Path) -> None:
     module = tmp_path / "toy.py"
-    memo = Memo(tmp_path / "memo")
+    stat_cache = StatCache(tmp_path / "memo")
     digests = []
     for text in ("x = 1\n", "x = 1  # one\n", "x = 2\n"):
         module.write_text(text)
-        digests.append(digest_code([module], memo))
+        digests.append(digest_code([module], stat_cache))
     assert digests[0] == digests[1] != digests[2]

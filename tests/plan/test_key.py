@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from gpt2forge.digest import canonical_json, digest_value
 from gpt2forge.measure.host import describe_host
-from gpt2forge.plan.key import make_key, make_pre_image
-from gpt2forge.store.stat_cache import Memo
+from gpt2forge.plan.key import add_inputs, make_basis, make_key
+from gpt2forge.store.stat_cache import StatCache
 from tests.toy.job import make_job
 
 scalars = (
@@ -58,12 +58,12 @@ def test_number_that_is_none_has_no_digest() -> None:
 
 
 def test_key_holds_what_the_stage_reads_and_no_path(tmp_path: Path) -> None:
-    memo = Memo(tmp_path / "memo")
+    stat_cache = StatCache(tmp_path / "memo")
     images = []
     for name in ("one", "two"):
         job = make_job(tmp_path / name)
-        digest = job.sources["checkpoint"].digest(memo, lambda done, total, unit: None)
-        images.append(make_pre_image(job, job.stages[0], {"checkpoint": digest}, memo))
+        digest = job.sources["checkpoint"].digest(stat_cache, lambda done, total, unit: None)
+        images.append(add_inputs(make_basis(job, job.stages[0], stat_cache), {"checkpoint": digest}))
     assert images[0] == images[1]
     assert make_key(images[0]) == make_key(images[1])
     assert set(images[0]) == {"stage", "version", "code", "section", "target", "inputs", "tools"}
@@ -73,14 +73,14 @@ def test_key_holds_what_the_stage_reads_and_no_path(tmp_path: Path) -> None:
 
 
 def test_what_a_machine_decides_is_keyed_on_the_machine(tmp_path: Path) -> None:
-    memo, job = Memo(tmp_path / "memo"), make_job(tmp_path / "one")
+    stat_cache, job = StatCache(tmp_path / "memo"), make_job(tmp_path / "one")
     stage = replace(job.stages[0], on_host=True)
-    image = make_pre_image(job, stage, {"checkpoint": "0"}, memo)
+    image = add_inputs(make_basis(job, stage, stat_cache), {"checkpoint": "0"})
     assert image["host"] == describe_host()
 
 
 def test_fields_that_a_stage_does_not_read_are_not_in_its_key(tmp_path: Path) -> None:
-    memo, job = Memo(tmp_path / "memo"), make_job(tmp_path / "one", times=3)
+    stat_cache, job = StatCache(tmp_path / "memo"), make_job(tmp_path / "one", times=3)
     stage = next(stage for stage in job.stages if stage.section == "repetition")
-    image = make_pre_image(job, replace(stage, fields=("times",)), {"text": "0"}, memo)
+    image = add_inputs(make_basis(job, replace(stage, fields=("times",)), stat_cache), {"text": "0"})
     assert image["section"] == {"times": 3}

@@ -1,30 +1,32 @@
-"""What a plan foretells."""
+"""Plans over a store in memory; that a plan leaves a real store alone is tested in tests/store/test_queries.py."""
 
 from pathlib import Path
 
 from gpt2forge.plan.plan import make_plan
 from gpt2forge.store.store import Store
-from tests.toy.job import make_job, run
+from tests.plan.pretend import pretend
+from tests.store.memory import make_memory_store
+from tests.toy.job import make_job
 
 
 def plan(store: Store, source: Path, times: int = 2, upper: bool = False) -> list[tuple[str, str]]:
-    steps = make_plan(make_job(source, times=times, upper=upper), store, lambda done, total, unit: None)
-    return [(step.verdict, step.reason) for step in steps]
+    made = make_plan(make_job(source, times=times, upper=upper), store, lambda done, total, unit: None)
+    return [(step.verdict, step.reason) for step in made.steps]
 
 
 def test_first_build_will_run_everything(tmp_path: Path) -> None:
-    assert plan(Store(tmp_path / "cache"), tmp_path / "source") == [("will run", "not built before")] * 3
+    assert plan(make_memory_store(), tmp_path / "source") == [("will run", "not built before")] * 3
 
 
 def test_built_job_is_done(tmp_path: Path) -> None:
-    store, source = Store(tmp_path / "cache"), tmp_path / "source"
-    run(make_job(source), store)
+    store, source = make_memory_store(), tmp_path / "source"
+    pretend(make_job(source), store)
     assert plan(store, source) == [("done", "")] * 3
 
 
 def test_step_behind_one_that_will_run_may_run(tmp_path: Path) -> None:
-    store, source = Store(tmp_path / "cache"), tmp_path / "source"
-    run(make_job(source), store)
+    store, source = make_memory_store(), tmp_path / "source"
+    pretend(make_job(source), store)
     assert plan(store, source, times=3) == [
         ("done", ""),
         ("will run", "`repetition.times` 2 -> 3"),
@@ -33,12 +35,12 @@ def test_step_behind_one_that_will_run_may_run(tmp_path: Path) -> None:
 
 
 def test_step_that_was_never_made_with_these_values_will_run(tmp_path: Path) -> None:
-    store, source = Store(tmp_path / "cache"), tmp_path / "source"
-    run(make_job(source), store)
+    store, source = make_memory_store(), tmp_path / "source"
+    pretend(make_job(source), store)
     assert plan(store, source, times=3, upper=True)[2] == ("will run", "`packing.upper` false -> true")
 
 
 def test_planning_changes_nothing(tmp_path: Path) -> None:
-    store, source = Store(tmp_path / "cache"), tmp_path / "source"
-    plan(store, source)
-    assert [path.name for path in store.root.iterdir()] == ["memo"]
+    store = Store(tmp_path / "cache", is_read_only=True)
+    plan(store, tmp_path / "source")
+    assert not store.root.exists()

@@ -13,7 +13,7 @@ from transformers import DynamicCache
 from transformers.pytorch_utils import Conv1D
 
 from gpt2forge.pytorch.calibration import STRIP, InputSums, write_statistics
-from gpt2forge.quantize.gptq import unpack
+from gpt2forge.quantize.gptq import unpack_triangle
 from gpt2forge.quantize.statistics import open_statistics
 from tests.graph.models import Shape, Tiny, make_tiny
 
@@ -57,7 +57,9 @@ def test_statistics_are_of_the_inputs_of_every_linear_layer(tiny: Tiny, tmp_path
     assert len(inputs) == 4 * tiny.shape.layers
     for name, x in inputs.items():
         rows = x.double().numpy()
-        np.testing.assert_allclose(unpack(found[f"{name}.hessian"]), rows.T @ rows / len(rows), rtol=1e-4, atol=1e-4)
+        np.testing.assert_allclose(
+            unpack_triangle(found[f"{name}.hessian"]), rows.T @ rows / len(rows), rtol=1e-4, atol=1e-4
+        )
         np.testing.assert_allclose(found[f"{name}.mean"], rows.mean(axis=0), rtol=1e-4, atol=1e-5)
     for number in range(tiny.shape.layers):
         for part in ("keys", "values"):
@@ -80,5 +82,5 @@ def test_sums_of_a_layer_wider_than_a_strip() -> None:
     for part in parts:
         sums.add(part)
     rows = torch.cat([part.flatten(0, 1) for part in parts]).double().numpy()
-    np.testing.assert_allclose(unpack(sums.hessian.numpy()), rows.T @ rows / len(rows), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(unpack_triangle(sums.hessian.numpy()), rows.T @ rows / len(rows), rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(sums.total / sums.tokens, rows.mean(axis=0), rtol=1e-4, atol=1e-5)

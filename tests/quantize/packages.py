@@ -1,4 +1,4 @@
-"""Packages of tiny random models, in any scheme, and the float32 models that they stand for."""
+"""Makes packages of tiny random models in any scheme, and restores float32 models from packages."""
 
 from collections.abc import Collection
 from copy import deepcopy
@@ -18,11 +18,11 @@ from gpt2forge.graph.passes import PASSES
 from gpt2forge.graph.passes.fusion import fuse
 from gpt2forge.quantize.audit import audit_package
 from gpt2forge.quantize.blocks import dequantize_blocks
-from gpt2forge.quantize.coverage import Row
+from gpt2forge.quantize.coverage import CoverageRow
 from gpt2forge.quantize.data_file import DATA_FILE, find_region, find_weights
 from gpt2forge.quantize.embeddings import TABLES
 from gpt2forge.quantize.fit import Fit
-from gpt2forge.quantize.quantize_model import NOTHING, quantize_model
+from gpt2forge.quantize.quantize_model import NO_FIT, quantize_model
 from gpt2forge.quantize.scheme import Scheme, make_scheme
 from gpt2forge.runtime.feeds import make_feeds, read_cache_shape, run
 from gpt2forge.runtime.session import open_package
@@ -30,7 +30,7 @@ from tests.graph.models import Array, Tiny
 
 FLOAT32 = make_scheme("none", None, "none")
 FLOAT16 = make_scheme("float16", None, "float16")
-"""Of a graph without fused attention alone."""
+"""Works only for a graph without fused attention."""
 
 SCHEMES = {
     "float32": FLOAT32,
@@ -57,9 +57,9 @@ def pack(
     scheme: Scheme,
     passes: Collection[str] = tuple(PASSES),
     threads: int | None = None,
-    fit: Fit = NOTHING,
-) -> list[Row]:
-    """Quantize a tiny model after these passes, and audit the package."""
+    fit: Fit = NO_FIT,
+) -> list[CoverageRow]:
+    """Fuse a tiny model by these passes, quantize it and audit the package."""
     out.mkdir(parents=True)
     model = read_graph(tiny.graph)
     fuse(model, passes)
@@ -70,7 +70,7 @@ def pack(
 
 
 def spoil(tiny: Tiny, name: str, wrong: float) -> None:
-    """Put a wrong value, the same one each time, into a float32 weight of a tiny model's file."""
+    """Overwrite one value of a float32 weight in the weights file of a tiny model."""
     weight = find_weights(read_graph(tiny.graph).graph)[name]
     with (tiny.weights / "model.safetensors").open("r+b") as file:
         file.seek(find_region(weight).offset + 400)
@@ -78,13 +78,13 @@ def spoil(tiny: Tiny, name: str, wrong: float) -> None:
 
 
 def logits_of(package: Path, ids: Array, mask: Array | None = None) -> Array:
-    """What a package says of these tokens with nothing before them, (B, S, V)."""
+    """Return a package's logits (B, S, V) of tokens (B, S) without a past."""
     session = open_package(package, threads=1)
     return run(session, make_feeds(ids, read_cache_shape(session).empty(len(ids)), mask))[0]
 
 
 def restore(tiny: Tiny, package: Path, scheme: Scheme) -> GPT2LMHeadModel:
-    """The tiny model in PyTorch with the weights that a package stands for."""
+    """Return the tiny model in PyTorch with the weights of a package."""
     model, graph = deepcopy(tiny.model), read_graph(package).graph
     stored = {name: read(package, tensor) for name, tensor in find_weights(graph).items()}
     stored |= {f"{name}.weight.levels": count for name, count in count_levels(graph).items()}
@@ -96,7 +96,7 @@ def restore(tiny: Tiny, package: Path, scheme: Scheme) -> GPT2LMHeadModel:
 
 
 def count_levels(graph: ir.Graph) -> dict[str, Array]:
-    """How many steps a row's magnitude has in front of each integer product, by the linear layer."""
+    """Count the steps of a row's magnitude before each integer product, by linear layer."""
     counts = {}
     for node in graph:
         if node.op_type == "QuantizeLinear":
@@ -113,7 +113,7 @@ def read(package: Path, tensor: ir.ExternalTensor) -> Array:
 
 
 def restore_weight(stored: dict[str, Array], name: str, shape: tuple[int, ...], scheme: Scheme) -> Array:
-    """The values of one weight, from its integers and scales where it has them."""
+    """Return the values of one weight, from its integers and scales if it has them."""
     if name in stored:
         return stored[name].astype(np.float32)
     if f"{name}.steps" in stored:

@@ -1,4 +1,4 @@
-"""The levels of an activation hold what its operator can give."""
+"""Tests that the levels of activations cover the outputs of each operator."""
 
 import numpy as np
 import onnx_ir as ir

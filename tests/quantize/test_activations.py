@@ -1,4 +1,4 @@
-"""What int8 in blocks costs is, for the most part, the rounding of activations."""
+"""Tests that most of the divergence of int8 in blocks comes from the rounding of activations."""
 
 from pathlib import Path
 from shutil import copytree
@@ -17,12 +17,12 @@ from tests.workshop import ROOT, Workshop
 pytestmark = pytest.mark.slow
 
 WINDOWS, LENGTH = 24, 256
-FLOAT_ARITHMETIC = 1  # accuracy_level: the weights become float32, the activations stay so
+FLOAT_ARITHMETIC = 1  # accuracy_level: the weights become float32, and the activations stay float32
 
 
 @pytest.fixture(scope="module")
 def reference(workshop: Workshop) -> Reference:
-    """What float32 says of the beginning of the held-out text."""
+    """Return the float32 reference of the beginning of the held-out text."""
     folder = workshop.build("nano-cpu-fp32")
     decoder, random = open_decoder(folder), np.random.default_rng(0)
     text = (ROOT / "examples/nano/heldout.txt").read_text()
@@ -36,7 +36,7 @@ def measure_divergence(decoder: Decoder, reference: Reference) -> float:
 
 
 def keep_activations(package: Path, out: Path) -> Decoder:
-    """The same weights, whose products take the activations as they are."""
+    """Copy a package, and make its products take float32 activations."""
     copytree(package, out)
     model = read_graph(out)
     for node in model.graph:

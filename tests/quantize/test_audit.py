@@ -1,4 +1,4 @@
-"""The audit finds what is wrong with a package that really is wrong."""
+"""Tests that the audit finds each fault of a damaged package."""
 
 import shutil
 from dataclasses import replace
@@ -23,12 +23,12 @@ INT8 = SCHEMES["int8-128"]
 
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
-    """A model whose weights are large enough to be looked at for repetition."""
+    """Make a model whose weights are large enough to be checked for repetition."""
     return make_tiny(tmp_path_factory.mktemp("wide"), Shape(heads=8, layers=2))
 
 
 def redirect(folder: Path, name: str, **entries: str) -> None:
-    """Change where an initializer says that its bytes lie."""
+    """Change the external data of an initializer."""
     model = onnx.load(folder / "model.onnx", load_external_data=False)
     tensor = next(tensor for tensor in model.graph.initializer if tensor.name == name)
     for entry in tensor.external_data:
@@ -46,7 +46,7 @@ def test_weight_outside_the_file_is_found(tiny: Tiny, tmp_path: Path) -> None:
     pack(tiny, tmp_path / "out", FLOAT32)
     redirect(tmp_path / "out", "h.0.ln_1.bias", offset="1000000")
     assert complain(tiny, tmp_path / "out", FLOAT32) == (
-        "model.onnx: `h.0.ln_1.bias` is 96 bytes, and `model.onnx_data` does not hold them at 1000000"
+        "model.onnx: `h.0.ln_1.bias` has 96 bytes, and `model.onnx_data` does not hold them at byte 1000000"
     )
 
 
@@ -54,7 +54,7 @@ def test_weight_of_another_length_is_found(tiny: Tiny, tmp_path: Path) -> None:
     pack(tiny, tmp_path / "out", FLOAT32)
     redirect(tmp_path / "out", "h.0.ln_1.bias", offset="0", length="64")
     assert complain(tiny, tmp_path / "out", FLOAT32) == (
-        "model.onnx: `h.0.ln_1.bias` is 96 bytes, and `model.onnx_data` does not hold them at 0"
+        "model.onnx: `h.0.ln_1.bias` has 96 bytes, and `model.onnx_data` does not hold them at byte 0"
     )
 
 
@@ -62,7 +62,7 @@ def test_weight_of_another_file_is_found(tiny: Tiny, tmp_path: Path) -> None:
     pack(tiny, tmp_path / "out", FLOAT32)
     redirect(tmp_path / "out", "h.0.ln_1.bias", location="model.safetensors", offset="0")
     assert complain(tiny, tmp_path / "out", FLOAT32) == (
-        "model.onnx: `h.0.ln_1.bias` is 96 bytes, and `model.safetensors` does not hold them at 0"
+        "model.onnx: `h.0.ln_1.bias` has 96 bytes, and `model.safetensors` does not hold them at byte 0"
     )
 
 
@@ -73,7 +73,7 @@ def test_file_that_was_cut_is_found(tiny: Tiny, tmp_path: Path) -> None:
     with data.open("r+b") as file:
         file.truncate(data.stat().st_size - 1)
     assert complain(tiny, tmp_path / "out", FLOAT32) == (
-        f"model.onnx: `ln_f.bias` is 96 bytes, and `model.onnx_data` does not hold them at {last.offset}"
+        f"model.onnx: `ln_f.bias` has 96 bytes, and `model.onnx_data` does not hold them at byte {last.offset}"
     )
 
 

@@ -1,4 +1,4 @@
-"""The error of integers in blocks is bounded as their module says, for every block."""
+"""Tests that the error of integers in blocks is bounded as their module says, for every block."""
 
 import numpy as np
 import pytest

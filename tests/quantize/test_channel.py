@@ -1,4 +1,4 @@
-"""The error of integers with one scale for each channel is bounded as their module says."""
+"""Tests that the error of integers with one scale for each channel is bounded as their module says."""
 
 import numpy as np
 import pytest

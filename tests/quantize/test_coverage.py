@@ -1,18 +1,18 @@
-"""The coverage table by kind of tensor."""
+"""Tests of the coverage table by kind of tensor."""
 
-from gpt2forge.quantize.coverage import Kind, Row, group_tensors
+from gpt2forge.quantize.coverage import CoverageRow, Kind, group_tensors
 
 ROWS = [
-    Row("wte.weight", 6400, 8, 128, 6600, 0.005),
-    Row("wpe.weight", 640, 16, None, 1280, 0.0002),
-    Row("h.0.ln_1.weight", 64, 32, None, 256, 0.0),
-    Row("h.0.attn.c_attn.weight", 1000, 4, 32, 625, 0.08),
-    Row("h.0.attn.c_attn.bias", 30, 32, None, 120, 0.0),
-    Row("h.0.mlp.c_proj.weight", 800, 8, None, 900, 0.01),
-    Row("h.1.attn.c_attn.weight", 1000, 8, 128, 1031, 0.006),
-    Row("h.10.attn.c_attn.weight", 1000, 4, 32, 627, 0.1),
-    Row("ln_f.bias", 64, 32, None, 256, 0.0),
-    Row("lm_head.weight", 6400, 8, 128, 6600, 0.004),
+    CoverageRow("wte.weight", 6400, 8, 128, 6600, 0.005),
+    CoverageRow("wpe.weight", 640, 16, None, 1280, 0.0002),
+    CoverageRow("h.0.ln_1.weight", 64, 32, None, 256, 0.0),
+    CoverageRow("h.0.attn.c_attn.weight", 1000, 4, 32, 625, 0.08),
+    CoverageRow("h.0.attn.c_attn.bias", 30, 32, None, 120, 0.0),
+    CoverageRow("h.0.mlp.c_proj.weight", 800, 8, None, 900, 0.01),
+    CoverageRow("h.1.attn.c_attn.weight", 1000, 8, 128, 1031, 0.006),
+    CoverageRow("h.10.attn.c_attn.weight", 1000, 4, 32, 627, 0.1),
+    CoverageRow("ln_f.bias", 64, 32, None, 256, 0.0),
+    CoverageRow("lm_head.weight", 6400, 8, 128, 6600, 0.004),
 ]
 
 

@@ -1,4 +1,4 @@
-"""Where weights lie in `model.onnx_data`, and that each byte gets there."""
+"""Tests of the layout of `model.onnx_data`, and that each byte is written to its place."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Steps and scales that are decided again: nothing costs more, and no single change is left that would pay."""
+"""Tests of coordinate descent: no column costs more, and in the end no single change pays."""
 
 import numpy as np
 import pytest
@@ -6,22 +6,22 @@ import pytest
 from gpt2forge.quantize.blocks import LARGEST, LEAST, SMALLEST, Floats
 from gpt2forge.quantize.channel import find_magnitudes, scale_channels
 from gpt2forge.quantize.descent import Part, descend, descend_rows
-from gpt2forge.quantize.gptq import make_feedback, round_columns, search_scales, unpack
+from gpt2forge.quantize.gptq import make_feedback, round_columns, search_scales, unpack_triangle
 from tests.quantize.test_gptq import K, N, make_inputs, make_weights, pack
 
 BLOCK = 32
 
 
 def cost(columns: Floats, steps: Floats, spread: Floats, hessian: Floats) -> Floats:
-    """eᵀ H e of each column, (N,)."""
+    """Return the cost eᵀ H e of each column, (N,)."""
     errors = (columns - steps * spread).astype(np.float64)
     return np.asarray((errors * (hessian @ errors)).sum(axis=0))
 
 
 def start(bits: int, given: Floats | None = None) -> tuple[Floats, Floats, Floats, Floats]:
-    """Columns (K, N), what GPTQ makes of them, with which scales (blocks, N), and H (K, K)."""
+    """Return columns (K, N), their steps by GPTQ (K, N), the scales (blocks, N), and H (K, K)."""
     columns = make_weights() if given is None else given
-    feedback = make_feedback(unpack(pack(make_inputs())))
+    feedback = make_feedback(unpack_triangle(pack(make_inputs())))
     padded = np.zeros((-(-K // BLOCK) * BLOCK, N), np.float32)
     padded[:K] = columns
     scales = search_scales(padded.reshape(-1, BLOCK, N), bits)
@@ -29,7 +29,7 @@ def start(bits: int, given: Floats | None = None) -> tuple[Floats, Floats, Float
 
 
 def widen(scales: Floats) -> Floats:
-    """(blocks, N) as (K, N)."""
+    """Repeat scales (blocks, N) for each weight, (K, N)."""
     return np.asarray(scales.repeat(BLOCK, axis=0)[:K])
 
 
@@ -56,7 +56,7 @@ def test_in_the_end_no_step_pays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_whole_columns_keep_their_scales() -> None:
-    columns, feedback = make_weights(), make_feedback(unpack(pack(make_inputs())))
+    columns, feedback = make_weights(), make_feedback(unpack_triangle(pack(make_inputs())))
     scales = scale_channels(find_magnitudes(columns))
     steps = round_columns(columns, scales[None], 8, feedback)
     before = cost(columns, steps, scales, feedback.hessian)

@@ -1,4 +1,4 @@
-"""What a calibration text changes in a package: what it computes stays, errors cancel."""
+"""Tests of packages that are fitted to a calibration text: their function stays, and errors cancel."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from gpt2forge.graph.model_file import read_graph
 from gpt2forge.pytorch.calibration import write_statistics
 from gpt2forge.quantize.data_file import find_weights
 from gpt2forge.quantize.fit import Fit
-from gpt2forge.quantize.gptq import unpack
+from gpt2forge.quantize.gptq import unpack_triangle
 from gpt2forge.quantize.statistics import open_statistics
 from tests.graph.models import Array, Shape, Tiny, distance, make_tiny, torch_logits
 from tests.quantize.packages import FLOAT32, SCHEMES, logits_of, pack, read, restore
@@ -46,14 +46,14 @@ def test_smooth_weights_compute_the_same(
 
 
 def costs(tiny: Tiny, package: Path, scheme: str, statistics: dict[str, Array]) -> dict[str, float]:
-    """The mean square error of what every linear layer gives on the calibration text, by its name."""
+    """Return the mean square error of the output of every linear layer on the calibration text, by name."""
     found = restore(tiny, package, SCHEMES[scheme]).state_dict()
     hessians = {name.removesuffix(".hessian"): each for name, each in statistics.items() if name.endswith(".hessian")}
     lost = {}
     for name, packed in hessians.items():
         key = f"transformer.{name}.weight"
         error = (found[key] - tiny.model.state_dict()[key]).double().numpy()
-        lost[name] = float(np.einsum("kn,kj,jn->", error, unpack(packed).astype(float), error))
+        lost[name] = float(np.einsum("kn,kj,jn->", error, unpack_triangle(packed).astype(float), error))
     return lost
 
 

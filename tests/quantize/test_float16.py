@@ -1,4 +1,4 @@
-"""The error of float16 is bounded as its module says."""
+"""Tests that the error of float16 is bounded as its module says."""
 
 import numpy as np
 import pytest
@@ -7,14 +7,14 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from gpt2forge.quantize.blocks import Floats
-from gpt2forge.quantize.float16 import narrow
+from gpt2forge.quantize.float16 import round_to_float16
 
 VALUES = hnp.arrays(np.float32, st.integers(1, 50), elements=st.floats(-65504, 65504, width=32))
 
 
 @given(VALUES)
 def test_error_is_bounded(values: Floats) -> None:
-    errors = np.abs(narrow(values).astype(np.float64) - values)
+    errors = np.abs(round_to_float16(values).astype(np.float64) - values)
     assert (errors <= np.maximum(np.abs(values.astype(np.float64)) * 2.0**-11, 2.0**-25)).all()
 
 
@@ -24,4 +24,4 @@ def test_error_is_bounded(values: Floats) -> None:
 )
 def test_value_that_it_cannot_hold_is_an_error(wrong: float, fault: str) -> None:
     with pytest.raises(ValueError, match=fault):
-        narrow(np.array([1, wrong], np.float32))
+        round_to_float16(np.array([1, wrong], np.float32))

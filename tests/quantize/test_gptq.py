@@ -1,4 +1,4 @@
-"""Rounding with feedback: the paper's own algorithm, written as the paper has it, gives the same integers."""
+"""Tests of GPTQ: it chooses the same integers as the algorithm in the paper, and errors cancel."""
 
 import numpy as np
 import pytest
@@ -6,12 +6,12 @@ import pytest
 from gpt2forge.quantize.blocks import Floats, choose_scales, dequantize_blocks, quantize_blocks
 from gpt2forge.quantize.gptq import (
     DAMPING,
-    find_error,
+    compute_square_error,
     make_feedback,
     quantize_columns,
     round_columns,
     search_scales,
-    unpack,
+    unpack_triangle,
 )
 from gpt2forge.quantize.scratch import Scratch
 
@@ -19,7 +19,7 @@ K, N = 200, 6
 
 
 def make_inputs(seed: int = 0) -> Floats:
-    """Inputs (1000, K) that depend on each other, some larger than others."""
+    """Return inputs (1000, K) that depend on each other, some larger than others."""
     random = np.random.default_rng(seed)
     mixed = random.standard_normal((1000, 40)) @ random.standard_normal((40, K))
     noisy = (mixed + random.standard_normal((1000, K))) * random.uniform(0.2, 3, K)
@@ -36,19 +36,19 @@ def pack(inputs: Floats) -> Floats:
 
 
 def cost(columns: Floats, rounded: Floats, inputs: Floats) -> Floats:
-    """The mean square error of each column's product with the inputs, (N,)."""
+    """Return the mean square error of each column's product with the inputs, (N,)."""
     return np.asarray(np.square(inputs @ (columns - rounded)).mean(axis=0))
 
 
 def restore(columns: Floats, bits: int, block: int, inputs: Floats | None) -> Floats:
-    """What is left of columns (K, N) after quantizing, with the feedback of errors where there are inputs."""
-    feedback = None if inputs is None else make_feedback(unpack(pack(inputs)))
+    """Quantize and dequantize columns (K, N), with the feedback of errors if there are inputs."""
+    feedback = None if inputs is None else make_feedback(unpack_triangle(pack(inputs)))
     blocks = quantize_columns(columns, bits, block, feedback, Scratch())
     return dequantize_blocks(blocks.data, blocks.scales, bits)[:, : len(columns)].T
 
 
 def follow_the_paper(columns: Floats, scales: Floats, hessian: Floats, bits: int) -> Floats:
-    """Steps (K, N) by algorithm 1 of GPTQ in double precision: inverse Hessian, its Cholesky factor, error by error."""
+    """Return the steps (K, N) by algorithm 1 of GPTQ in float64: inverse Hessian, Cholesky factor, error by error."""
     order = np.argsort(-hessian.diagonal(), kind="stable")
     damped = hessian.astype(np.float64) + DAMPING * hessian.diagonal().mean() * np.eye(K)
     factor = np.linalg.cholesky(np.linalg.inv(damped[np.ix_(order, order)])).T  # upper
@@ -64,8 +64,8 @@ def follow_the_paper(columns: Floats, scales: Floats, hessian: Floats, bits: int
 def test_steps_are_those_of_the_paper() -> None:
     columns, inputs = make_weights(), make_inputs()
     scales = np.full((K, N), 0.3, np.float32)
-    feedback = make_feedback(unpack(pack(inputs)))
-    hessian = unpack(pack(inputs))
+    feedback = make_feedback(unpack_triangle(pack(inputs)))
+    hessian = unpack_triangle(pack(inputs))
     np.testing.assert_array_equal(
         round_columns(columns, scales, 4, feedback), follow_the_paper(columns, scales, hessian, 4)
     )
@@ -97,7 +97,9 @@ def test_without_inputs_it_is_quantize_blocks() -> None:
 def test_scale_that_is_searched_leaves_less_error() -> None:
     values = np.random.default_rng(0).standard_normal((5, 32, 7)).astype(np.float32)
     scales = (search_scales(values, 4), choose_scales(values, 4))
-    found, widest = (np.array([find_error(*pair, 4) for pair in zip(values, each, strict=True)]) for each in scales)
+    found, widest = (
+        np.array([compute_square_error(*pair, 4) for pair in zip(values, each, strict=True)]) for each in scales
+    )
     assert (found <= widest).all() and found.sum() < 0.95 * widest.sum()
     np.testing.assert_array_equal(search_scales(values, 8), choose_scales(values, 8))
 
@@ -114,4 +116,4 @@ def test_statistics_that_are_not_finite_are_an_error(wrong: float) -> None:
     packed = pack(make_inputs())
     packed[5] = wrong
     with pytest.raises(ValueError, match="statistics of its inputs are not finite"):
-        make_feedback(unpack(packed))
+        make_feedback(unpack_triangle(packed))

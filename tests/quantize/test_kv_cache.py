@@ -1,4 +1,4 @@
-"""Keys and values as int8: what is stored, what a pass reads of it, and what cannot be."""
+"""Tests of int8 keys and values: their stored values, the passes that read them, and the errors."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,7 +16,7 @@ from gpt2forge.errors import UserError
 from gpt2forge.graph.model_file import read_graph, write_graph
 from gpt2forge.graph.passes import PASSES
 from gpt2forge.graph.passes.fusion import fuse
-from gpt2forge.quantize.kv_cache import ROOM, Magnitudes, quantize_cache
+from gpt2forge.quantize.kv_cache import HEADROOM, Magnitudes, quantize_cache
 from gpt2forge.runtime.decoder import GrowingStep, InPlaceStep
 from gpt2forge.runtime.feeds import make_feeds, read_cache_shape, run
 from gpt2forge.runtime.session import open_graph
@@ -26,20 +26,20 @@ LENGTH = 40
 
 
 def read_torch_cache(model: GPT2LMHeadModel, ids: Array) -> list[tuple[Array, Array]]:
-    """The keys and values of each layer, (B, H, T, D) each."""
+    """Return the keys and values of each layer, (B, H, T, D) each."""
     with torch.no_grad():
         layers = model(torch.tensor(ids), use_cache=True).past_key_values.layers
     return [(layer.keys.numpy(), layer.values.numpy()) for layer in layers]
 
 
 def find_magnitudes(tiny: Tiny, factor: float = 1) -> list[Magnitudes]:
-    """What calibration finds on one text, times a factor."""
+    """Return the magnitudes that calibration finds on one text, times a factor."""
     cache = read_torch_cache(tiny.model, tiny.ids(1, LENGTH))
     return [Magnitudes(*(np.float32(factor) * np.abs(part).max(axis=(0, 2)) for part in layer)) for layer in cache]
 
 
 def open_quantized(tiny: Tiny, folder: Path, magnitudes: Sequence[Magnitudes]) -> ort.InferenceSession:
-    """The fused graph with this cache and float32 weights."""
+    """Open the fused graph with this cache and float32 weights."""
     model = read_graph(tiny.graph)
     fuse(model, tuple(PASSES))
     quantize_cache(model, magnitudes)
@@ -53,7 +53,7 @@ def read_pass(session: ort.InferenceSession, ids: Array, mask: Array | None = No
 
 
 def read_steps(session: ort.InferenceSession, ids: Array) -> Array:
-    """The logits (S, V) of one row (S,), read token by token in one cache."""
+    """Return the logits (S, V) of one row (S,), read token by token in one cache."""
     step = InPlaceStep(session, read_cache_shape(session), len(ids), session.get_outputs()[0].shape[-1])
     return np.stack([step(ids[None, place : place + 1])[0].copy() for place in range(len(ids))])
 
@@ -74,15 +74,15 @@ def test_what_is_kept_is_pytorchs_keys_and_values_rounded(tiny: Tiny, quantized:
     first, largest = read_torch_cache(tiny.model, ids)[0], find_magnitudes(tiny)[0]
     for part, expected in zip(("key", "value"), first, strict=True):  # later layers read what the first one rounded
         stored = kept[f"past_key_values.0.{part}"]
-        scales = (getattr(largest, part) * ROOM / 127)[None, :, None, :]
+        scales = (getattr(largest, part) * HEADROOM / 127)[None, :, None, :]
         assert stored.dtype == np.int8
-        assert np.abs(stored).max() == round(127 / float(ROOM))
+        assert np.abs(stored).max() == round(127 / float(HEADROOM))
         assert np.all(np.abs(stored * scales - expected) <= 0.501 * scales)
 
 
 @pytest.mark.parametrize("factor", [1, 20])
 def test_a_pass_reads_what_is_kept_as_steps_do(tiny: Tiny, tmp_path: Path, factor: float) -> None:
-    """Else what `verify` reads, whole windows, would tell nothing of the cache."""
+    """Otherwise `verify`, which reads whole windows, would not measure the cache."""
     session = open_quantized(tiny, tmp_path / "coarse", find_magnitudes(tiny, factor))
     ids = tiny.ids(1, LENGTH)
     whole = read_pass(session, ids)
@@ -122,10 +122,10 @@ def fail(tiny: Tiny, magnitudes: Sequence[Magnitudes], passes: Sequence[str] = t
 def test_what_cannot_be_is_said(tiny: Tiny) -> None:
     magnitudes = find_magnitudes(tiny)
     assert fail(tiny, magnitudes, ["gelu"]) == "`quantization.kv_cache: int8` needs `fusion.attention: true`"
-    assert fail(tiny, magnitudes[:1]) == "statistics of 1 layers are not this model's, which has 2; calibrate it"
+    assert fail(tiny, magnitudes[:1]) == "the statistics are of 1 layers, but this model has 2; calibrate this model"
     narrow = Magnitudes(magnitudes[0].key, magnitudes[0].value[:, :4])
     assert fail(tiny, [narrow, magnitudes[1]]) == (
-        "`h.0.attn.value.largest` is [3, 4] and the model's heads are [3, 8]; calibrate the model again"
+        "`h.0.attn.value.largest` is [3, 4], but this model's heads are [3, 8]; calibrate this model"
     )
     magnitudes[1].key[2, 5] = np.inf
     assert fail(tiny, magnitudes) == (

@@ -1,4 +1,4 @@
-"""MatMulNBits as it is written here computes x times the dequantized weights."""
+"""Tests that our MatMulNBits computes the product with the dequantized weights."""
 
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from gpt2forge.graph.builder import MICROSOFT, Builder
 from gpt2forge.graph.model_file import write_graph
 from gpt2forge.quantize.blocks import dequantize_blocks, quantize_blocks
 from gpt2forge.quantize.data_file import DataFile, Layout
-from gpt2forge.quantize.matmul import reserve_blocks, write_matmul
+from gpt2forge.quantize.matmul import reserve_blocks, write_block_matmul
 from gpt2forge.quantize.scratch import Scratch
 from tests.graph.models import distance
 
@@ -32,7 +32,7 @@ def test_product_is_that_of_the_dequantized_weights(
     layout, builder = Layout(), Builder()
     matrix = reserve_blocks(layout, "weight", length, 24, bits, block)
     source = ir.Value(name="x", type=ir.TensorType(ir.DataType.FLOAT), shape=ir.Shape(("rows", length)))
-    result = write_matmul(builder, "y", source, matrix, builder.constant("bias", bias))
+    result = write_block_matmul(builder, "y", source, matrix, bias=builder.constant("bias", bias))
     result.type, result.shape = ir.TensorType(ir.DataType.FLOAT), ir.Shape(("rows", 24))
     graph = ir.Graph(
         [source],

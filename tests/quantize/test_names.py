@@ -1,4 +1,4 @@
-"""Which layers a pattern means, and when patterns are in each other's way."""
+"""Tests of the layers that a pattern matches, and of conflicts between patterns."""
 
 import pytest
 

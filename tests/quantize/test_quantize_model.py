@@ -1,4 +1,4 @@
-"""Whole packages: every scheme on every fused graph says what PyTorch says with the weights that the package stands for."""
+"""Tests of whole packages: every scheme on every fused graph computes what PyTorch does with the package's weights."""
 
 from itertools import chain, combinations
 from pathlib import Path
@@ -18,11 +18,11 @@ from tests.graph.models import Shape, Tiny, distance, make_tiny, pad_left, torch
 from tests.quantize.packages import SCHEMES, logits_of, pack, restore, spoil
 
 COMBINATIONS = list(chain.from_iterable(combinations(PASSES, count) for count in range(len(PASSES) + 1)))
-# Parts of the logits' spread. What is left in the integer schemes is the activations, which have 8 bits there; the weights
-# of these models are random and large, so it is far more than in a trained one.
+# Fractions of the logits' spread. The error of the integer schemes comes from activations, which have 8 bits there. The
+# weights of these models are random and large, so it is far larger than in a trained model.
 TOLERANCES = dict.fromkeys(SCHEMES, 0.05) | {"float32": 1e-5, "float16-positions": 1e-5}
-# How far the same rows may be from each other in different company. Float32 and the channel form treat each row alone;
-# MatMulNBits has other kernels for one row than for many, which on some processors round differently.
+# The largest difference of the same row in different batches. Float32 and the channel form treat each row alone, but
+# MatMulNBits has other kernels for one row than for many, which round differently on some processors.
 APART = dict.fromkeys(SCHEMES, 0.05) | dict.fromkeys(
     ("float32", "float16-positions", "int8-channel-float-tables"), 1e-05
 )
@@ -141,7 +141,7 @@ LAYERS: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {
             *("LayerNormalization", "MatMulNBits", "FastGelu", "MatMulNBits", "Add"),
         ),
     ),
-    ("int8-channel", SHIPPED): (  # what a GELU gives needs no Abs, and takes the bias before it
+    ("int8-channel", SHIPPED): (  # outputs of a GELU need no Abs, and the GELU adds the bias of the product before it
         *("LayerNormalization", *CHANNEL, "Add", "GroupQueryAttention", *CHANNEL, "Add", "Add"),
         *("LayerNormalization", *CHANNEL, "FastGelu", *CHANNEL[1:], "Add", "Add"),
     ),
@@ -152,20 +152,20 @@ LAYERS: dict[tuple[str, tuple[str, ...]], tuple[str, ...]] = {
     ("scheme", "passes"), LAYERS, ids=lambda value: value if isinstance(value, str) else len(value)
 )
 def test_layer_has_these_nodes_and_no_others(tiny: Tiny, tmp_path: Path, scheme: str, passes: tuple[str, ...]) -> None:
-    """No Reshape, no Transpose, no Cast: each is written here."""
+    """The list has every node, so there is no Reshape, Transpose or Cast between them."""
     pack(tiny, tmp_path / "out", SCHEMES[scheme], list(passes))
     graph = read_graph(tmp_path / "out").graph
     layer = tuple(node.op_type for node in graph if str(node.name).startswith("h.0."))
     assert layer == LAYERS[scheme, passes]
     between = {"Reshape", "Transpose", "Cast", "Concat", "Split"}
     for node in graph:
-        if node.op_type in between:  # of the mask alone, and before the first layer
+        if node.op_type in between:  # only for the mask, before the first layer
             assert str(node.name).startswith("mask."), node.name
 
 
 @pytest.mark.parametrize("scheme", ["int8-128", "int8-channel", "int4-32"])
 def test_nothing_is_computed_twice(tiny: Tiny, tmp_path: Path, scheme: str) -> None:
-    """No two nodes do the same with the same values."""
+    """No two nodes have the same operator, inputs and attributes."""
     pack(tiny, tmp_path / "out", SCHEMES[scheme], list(SHIPPED))
     done = [
         (node.op_type, *(value.name if value else None for value in node.inputs), str(node.attributes))

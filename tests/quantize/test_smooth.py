@@ -1,4 +1,4 @@
-"""Migration changes what is quantized and nothing of what is computed."""
+"""Tests that smoothing changes the quantized values but not the function."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gpt2forge.quantize.blocks import Floats
-from gpt2forge.quantize.smooth import choose_factors, choose_migration
+from gpt2forge.quantize.smooth import choose_factors, choose_smoothing
 
 ROWS, WIDTH, COLUMNS = 400, 48, 20
 
@@ -23,7 +23,7 @@ class NormedLinear:
 
 @pytest.fixture
 def normed() -> Floats:
-    """What a norm gives before its gain and shift."""
+    """Return the values of a norm before its gain and shift."""
     x = np.random.default_rng(1).standard_normal((ROWS, WIDTH))
     x = (x - x.mean(1, keepdims=True)) / x.std(1, keepdims=True)
     return np.asarray(x, np.float32)
@@ -31,7 +31,7 @@ def normed() -> Floats:
 
 @pytest.fixture
 def layer() -> NormedLinear:
-    """One of the channels is large, and one far from 0, as in trained models."""
+    """Make a layer with one large channel and one far from 0, as in trained models."""
     random = np.random.default_rng(0)
     gain, shift = random.uniform(0.5, 1.5, WIDTH), random.normal(0, 0.1, WIDTH)
     gain[3], shift[5] = 9.0, 12.0
@@ -52,21 +52,21 @@ def round_rows(x: Floats) -> Floats:
     return np.asarray(np.rint(x / scales) * scales)
 
 
-def move(layer: NormedLinear, normed: Floats) -> NormedLinear:
+def smooth(layer: NormedLinear, normed: Floats) -> NormedLinear:
     x = activate(layer, normed)
-    migration = choose_migration(x.mean(0), np.square(x).mean(0), layer.weight)
+    smoothing = choose_smoothing(x.mean(0), np.square(x).mean(0), layer.weight)
     return NormedLinear(
-        migration.move_gain(layer.gain),
-        migration.move_shift(layer.shift),
-        migration.move_weight(layer.weight),
-        migration.move_bias(layer.bias, layer.weight),
+        smoothing.smooth_gain(layer.gain),
+        smoothing.smooth_shift(layer.shift),
+        smoothing.smooth_weight(layer.weight),
+        smoothing.smooth_bias(layer.bias, layer.weight),
     )
 
 
 def test_function_is_the_same(layer: NormedLinear, normed: Floats) -> None:
-    moved = move(layer, normed)
+    smoothed = smooth(layer, normed)
     expected = apply(layer, activate(layer, normed))
-    np.testing.assert_allclose(apply(moved, activate(moved, normed)), expected, atol=1e-4)
+    np.testing.assert_allclose(apply(smoothed, activate(smoothed, normed)), expected, atol=1e-4)
 
 
 def test_rounded_activations_lose_less(layer: NormedLinear, normed: Floats) -> None:
@@ -75,14 +75,16 @@ def test_rounded_activations_lose_less(layer: NormedLinear, normed: Floats) -> N
     def lose(each: NormedLinear) -> float:
         return float(np.square(apply(each, round_rows(activate(each, normed))) - expected).mean())
 
-    assert lose(move(layer, normed)) < 0.3 * lose(layer)
+    assert lose(smooth(layer, normed)) < 0.3 * lose(layer)
 
 
-def test_products_of_channels_move_with_them(layer: NormedLinear, normed: Floats) -> None:
+def test_products_of_channels_are_smoothed_with_them(layer: NormedLinear, normed: Floats) -> None:
     x = activate(layer, normed)
-    moved = activate(move(layer, normed), normed)
-    migration = choose_migration(x.mean(0), np.square(x).mean(0), layer.weight)
-    np.testing.assert_allclose(migration.move_hessian(x.T @ x / ROWS), moved.T @ moved / ROWS, rtol=1e-2, atol=1e-3)
+    smoothed = activate(smooth(layer, normed), normed)
+    smoothing = choose_smoothing(x.mean(0), np.square(x).mean(0), layer.weight)
+    np.testing.assert_allclose(
+        smoothing.smooth_hessian(x.T @ x / ROWS), smoothed.T @ smoothed / ROWS, rtol=1e-2, atol=1e-3
+    )
 
 
 def test_channels_without_spread_or_weight_have_finite_factors(layer: NormedLinear) -> None:

@@ -1,4 +1,4 @@
-"""What calibration wrote, read back."""
+"""Tests that statistics are read as calibration wrote them."""
 
 from pathlib import Path
 

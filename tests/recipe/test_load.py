@@ -6,36 +6,8 @@ import pytest
 
 from gpt2forge.errors import RecipeError, UserError
 from gpt2forge.recipe.load import load_recipe, load_recipes
-from tests.workshop import SHIPPED
-
-ROOT = Path(__file__).parents[1]
-GOOD = """\
-name: mine
-source:
-  checkpoint: here
-target:
-  device: cpu
-quantization:
-  scheme: int8
-"""
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "recipes").mkdir()
-    return tmp_path
-
-
-def write(text: str) -> None:
-    Path("recipes/mine.yaml").write_text(text)
-
-
-def faults(text: str, *changes: str) -> list[str]:
-    write(text)
-    with pytest.raises(RecipeError) as error:
-        load_recipe("mine", changes)
-    return str(error.value).splitlines()
+from tests.recipe.recipe_text import BARE, GOOD, faults, write
+from tests.workshop import ROOT, SHIPPED
 
 
 @pytest.mark.parametrize("name", SHIPPED)
@@ -122,148 +94,6 @@ quantization:
     ]
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "fault"),
-    [
-        (
-            "device: cpu",
-            "device: cuda\nfusion:\n  attention: false",
-            "9:3: `scheme: int8` is for `target.device: cpu`; use `scheme: float16`",
-        ),
-        (
-            "scheme: int8",
-            "scheme: float16",
-            "7:3: `scheme: float16` needs `target.device: cuda`: a CPU casts every weight to float32 whenever it is used",
-        ),
-        (
-            "device: cpu\nquantization:\n  scheme: int8",
-            "device: cuda\nquantization:\n  scheme: float16",
-            "1:1: `target.device: cuda` needs `fusion.attention: false`: ONNX Runtime's CUDA kernel refuses the bias that "
-            "a left-padded batch needs",
-        ),
-        (
-            "device: cpu\nquantization:\n  scheme: int8",
-            "device: cuda\nfusion:\n  attention: false\nquantization:\n  scheme: float16\n  method: gptq\n  smooth: true\n"
-            "  positions: float32\n  kv_cache: int8",
-            "10:3: `quantization.method: gptq` means nothing where `scheme` is `float16`; remove it\n"
-            "11:3: `quantization.smooth: true` means nothing where `scheme` is `float16`; remove it\n"
-            "12:3: `quantization.positions: float32` contradicts `scheme: float16`, which is everything; remove it\n"
-            "13:3: `kv_cache: int8` is for `target.device: cpu`; remove it",
-        ),
-        (
-            "scheme: int8",
-            "scheme: int8\n  embeddings: float16",
-            "8:3: `quantization.embeddings: float16` needs `scheme: float16`",
-        ),
-        (
-            "device: cpu\nquantization:\n  scheme: int8",
-            "device: cuda\n  cpu: vnni\nfusion:\n  attention: false\nquantization:\n  scheme: float16\nbenchmark: {}",
-            "6:3: `cpu: vnni` means nothing where `device` is `cuda`; remove it\n"
-            "11:1: `benchmark` measures on the CPU, and `target.device` is `cuda`; remove it",
-        ),
-        (
-            "device: cpu\nquantization:\n  scheme: int8",
-            "device: cuda\nfusion:\n  attention: false\nquantization:\n  scheme: float16\n  granularity: 32\n"
-            "  embeddings: int8",
-            "10:3: `quantization.granularity: 32` means nothing where `scheme` is `float16`; remove it\n"
-            "11:3: `quantization.embeddings: int8` contradicts `scheme: float16`, which is everything; remove it",
-        ),
-        ("  checkpoint: here", "  {}", "2:1: the key `source.checkpoint` is missing"),
-        ("  checkpoint: here", "  checkpoint: 3", "3:3: `source.checkpoint: 3` must be text"),
-        ("target:\n  device: cpu", "target: cpu", "4:1: `target: cpu` must be a mapping"),
-        ("name: mine", "name: other", "1:1: `name: other` must be the file's, `mine`"),
-        ("name: mine", "name: a/b", "1:1: `name: a/b` must be made of letters, digits, `.`, `_`, `@` and `-`"),
-        (
-            "scheme: int8",
-            "scheme: int8\n  granularity: channel",
-            "8:3: `granularity: channel` needs `target.cpu: vnni`: x86 without VNNI adds products of uint8 and int8 in "
-            "16 bits, which is too little (nano's KL to float32 rose from 0.0014 to 0.011, and its likeliest token changed at "
-            "6 % of positions); use blocks, for example `granularity: 128`",
-        ),
-        (
-            "scheme: int8",
-            "scheme: int8\n  method: gptq",
-            "8:3: `method: gptq` needs `calibration:` with a `text` like what the model is for",
-        ),
-        (
-            "scheme: int8",
-            "scheme: none\n  method: gptq\ncalibration:\n  text: a",
-            "8:3: `quantization.method: gptq` means nothing where `scheme` is `none`; remove it",
-        ),
-        (
-            "scheme: int8",
-            "scheme: int8\n  method: gptq\ncalibration:\n  text: a\nverify:\n  text: a",
-            "10:3: `calibration.text: a` is `verify.text` too, and what was fitted to a text is not judged by it; name another",
-        ),
-        (
-            "scheme: int8",
-            "scheme: int8\n  overrides:\n    h.*.mlp.cproj: {bits: 4}",
-            "9:5: `quantization.overrides.h.*.mlp.cproj: {...}` matches no linear layer; did you mean `h.*.mlp.c_proj`?",
-        ),
-        (
-            "scheme: int8",
-            "scheme: int8\n  overrides:\n    h.*.mlp.c_proj: {bit: 4, bits: 3}",
-            "9:22: unknown key `quantization.overrides.h.*.mlp.c_proj.bit`; did you mean `bits`?\n"
-            "9:30: `quantization.overrides.h.*.mlp.c_proj.bits: 3` must be one of `8`, `4`",
-        ),
-        (
-            "scheme: int8",
-            "scheme: int8\n  overrides:\n    h.*.mlp.c_proj: {granularity: 16}",
-            "9:5: the key `quantization.overrides.h.*.mlp.c_proj.bits` is missing",
-        ),
-        (
-            "scheme: int8",
-            "scheme: int8\n  overrides: {h.0.*: 4}",
-            "8:15: `quantization.overrides.h.0.*: 4` must be a mapping",
-        ),
-        ("scheme: int8", "scheme: int8\n  overrides: int4", "8:3: `quantization.overrides: int4` must be a mapping"),
-        ("scheme: int8", "scheme: int8\n  skip: h.0.*", "8:3: `quantization.skip: h.0.*` must be a list"),
-        (
-            "scheme: int8",
-            "scheme: int8\n  skip: [h.0.*, wte]",
-            "8:17: `quantization.skip.1: wte` matches no linear layer; there are `h.*.attn.c_attn`, `h.*.attn.c_proj`, "
-            "`h.*.mlp.c_fc`, `h.*.mlp.c_proj`",
-        ),
-        (
-            "scheme: int8",
-            "scheme: int8\n  overrides: {h.0.*: {bits: 4}}\n  skip: [h.*.attn.c_proj]",
-            "9:3: `quantization.skip: ['h.*.attn.c_proj']` is ambiguous: two patterns match `h.0.attn.c_proj`, `h.0.*` "
-            "and `h.*.attn.c_proj`; let one decide",
-        ),
-        (
-            "scheme: int8",
-            "scheme: none\n  skip: [h.0.*]",
-            "8:3: `quantization.skip: ['h.0.*']` means nothing where `scheme` is `none`; remove it",
-        ),
-        (
-            "scheme: int8",
-            "scheme: int8\n  overrides: {h.0.*: {bits: 4, granularity: channel}}\ntarget2: 3",
-            "8:32: `granularity: channel` needs `target.cpu: vnni`: x86 without VNNI adds products of uint8 and int8 in "
-            "16 bits, which is too little (nano's KL to float32 rose from 0.0014 to 0.011, and its likeliest token changed at "
-            "6 % of positions); use blocks, for example `granularity: 128`\n"
-            "8:32: `quantization.overrides.h.0.*.granularity: channel` needs `bits: 8`; use 16, 32, 64, 128 or 256\n"
-            "9:1: unknown key `target2`; did you mean `target`?",
-        ),
-        (
-            "scheme: int8",
-            "scheme: int8\n  positions: int8",
-            "8:3: `quantization.positions: int8` must be one of `float32`, `float16`",
-        ),
-    ],
-)
-def test_fault_is_one_line_with_its_place(folder: Path, old: str, new: str, fault: str) -> None:
-    assert faults(GOOD.replace(old, new)) == [f"recipes/mine.yaml:{line}" for line in fault.splitlines()]
-
-
-def test_faults_that_cross_sections_come_with_all_others(folder: Path) -> None:
-    text = GOOD.replace("name: mine", "name: other") + "  granularity: channel\nfusion:\n  gelo: true\n"
-    assert [fault.partition(": ")[0] for fault in faults(text)] == [
-        "recipes/mine.yaml:1:1",
-        "recipes/mine.yaml:8:3",
-        "recipes/mine.yaml:10:3",
-    ]
-
-
 def test_value_in_a_message_stays_on_its_line_and_short(folder: Path) -> None:
     (fault,) = faults(GOOD.replace("int8", '"a\\nb' + "c" * 100 + '"'))
     assert fault.startswith(f"recipes/mine.yaml:7:3: `quantization.scheme: a b{'c' * 57}...` must be one of ")
@@ -300,18 +130,12 @@ def test_change_is_applied(folder: Path) -> None:
     assert (recipe.name, recipe.quantization.granularity) == ("mine-64", 64)
 
 
-def test_name_that_a_report_has_is_refused(folder: Path) -> None:
-    write(GOOD)
-    with pytest.raises(RecipeError) as error:
-        load_recipe("mine", (), "other.json")
-    assert str(error.value) == "--name: `name: other.json` would take the place of something else in `build/`"
-
-
 def test_unknown_recipe_is_one_line_with_a_suggestion(folder: Path) -> None:
     with pytest.raises(UserError) as error:
         load_recipe("mine")
     assert (
-        str(error.value) == "`mine`: there is no folder `recipes/` with recipes here; start where it is, or give a path"
+        str(error.value)
+        == "`mine`: there is no folder `recipes/` with recipes here; change to its parent folder, or give a path"
     )
     write(GOOD)
     with pytest.raises(UserError) as error:
@@ -345,7 +169,6 @@ matrix:
   - 32: {quantization: {granularity: 32}}
     128: {quantization: {granularity: 128}}
 """
-BARE = GOOD.partition("quantization")[0]
 
 
 def test_recipe_with_a_matrix_is_its_variants(folder: Path) -> None:
@@ -424,10 +247,10 @@ def test_one_variant_takes_changes_and_a_name_and_several_do_not(folder: Path) -
     for changes, name, option in ((["fusion.gelu=false"], None, "--set"), ([], "new", "--name")):
         with pytest.raises(UserError) as error:
             load_recipes(["mine"], changes, name)
-        assert str(error.value) == f"`{option}` is for one recipe, and several are meant; there are {names}"
+        assert str(error.value) == f"`{option}` is for one recipe, and several are selected; there are {names}"
     with pytest.raises(UserError) as error:
         load_recipe("mine")
-    assert str(error.value) == f"`mine`: means several recipes, and one is needed; there are {names}"
+    assert str(error.value) == f"`mine`: selects several recipes, and one is needed; there are {names}"
 
 
 @pytest.mark.parametrize("name", ["mine", "mine@int8-32"])
@@ -460,20 +283,4 @@ def test_fault_of_some_variants_names_them(folder: Path) -> None:
     assert told == [
         "recipes/mine.yaml:8:3: `quantization.granularity: 128` means nothing where `scheme` is `none`; remove it "
         "(in `mine@b`)"
-    ]
-
-
-def test_int8_cache_needs_fused_attention_and_calibration(folder: Path) -> None:
-    text = GOOD + "  kv_cache: int8\n"
-    calibrate = "recipes/mine.yaml:8:3: `kv_cache: int8` needs `calibration:` with a `text` like what the model is for"
-    assert faults(text) == [calibrate]
-    assert faults(text + "fusion:\n  attention: false\n") == [
-        calibrate,
-        "recipes/mine.yaml:8:3: `kv_cache: int8` needs `fusion.attention: true`: standard operators have no such cache",
-    ]
-    assert faults(text.replace("kv_cache: int8", "smooth: true")) == [
-        calibrate.replace("kv_cache: int8", "smooth: true")
-    ]
-    assert faults(text.replace("kv_cache: int8", "kv_cache: int4")) == [
-        "recipes/mine.yaml:8:3: `quantization.kv_cache: int4` must be one of `float32`, `int8`; did you mean `int8`?"
     ]

@@ -1,4 +1,4 @@
-"""Which recipes a reference means."""
+"""Recipes that a selector means."""
 
 from pathlib import Path
 
@@ -20,17 +20,17 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def find(*references: str) -> list[str]:
+def find(*selectors: str) -> list[str]:
     """The names of what is meant; nothing may be wrong there."""
     faults: list[Fault] = []
-    found = find_recipes(references, faults)
+    found = find_recipes(selectors, faults)
     assert faults == []
     return [each.name for each in found]
 
 
-def refuse(*references: str) -> str:
+def refuse(*selectors: str) -> str:
     with pytest.raises(UserError) as error:
-        find_recipes(references, [])
+        find_recipes(selectors, [])
     return str(error.value)
 
 
@@ -38,7 +38,7 @@ ALL = ["big@int8-32", "big@int8-128", "big@int4-32", "big@int4-128"]
 
 
 @pytest.mark.parametrize(
-    ("reference", "names"),
+    ("selector", "names"),
     [
         ("nano", ["nano"]),
         ("big", ALL),
@@ -55,11 +55,11 @@ ALL = ["big@int8-32", "big@int8-128", "big@int4-32", "big@int4-128"]
         ("BIG*", None),
     ],
 )
-def test_reference_means(reference: str, names: list[str] | None) -> None:
+def test_selector_means(selector: str, names: list[str] | None) -> None:
     if names is None:
-        assert refuse(reference).startswith(f"`{reference}`: no recipe has such a name; there are ")
+        assert refuse(selector).startswith(f"`{selector}`: no recipe has such a name; there are ")
     else:
-        assert find(reference) == names
+        assert find(selector) == names
 
 
 def test_same_recipe_counts_once_where_it_comes_first() -> None:
@@ -78,12 +78,12 @@ def test_broken_recipe_counts_where_a_pattern_could_mean_it() -> None:
 
 def test_file_comes_before_the_variant_of_its_name(folder: Path) -> None:
     (folder / "recipes/big@int8-128.yaml").write_text("own: 1\n")
-    for reference in ("big", "big@*", "big@int8-128"):
+    for selector in ("big", "big@*", "big@int8-128"):
         faults: list[Fault] = []
-        found = find_recipes([reference], faults)
+        found = find_recipes([selector], faults)
         (own,) = [each for each in found if each.name == "big@int8-128"]
         assert own.path == Path("recipes/big@int8-128.yaml")
-        assert len(found) == (1 if reference == "big@int8-128" else 4)
+        assert len(found) == (1 if selector == "big@int8-128" else 4)
     assert find_one("recipes/big.yaml@int8-128").path == Path("recipes/big.yaml")
 
 
@@ -105,7 +105,7 @@ def test_variant_without_a_value_that_deletes_nothing_is_one_line(folder: Path) 
 
 
 @pytest.mark.parametrize(
-    ("reference", "message"),
+    ("selector", "message"),
     [
         ("big@int8-12", "`big@int8-12`: `recipes/big.yaml` has no variant `int8-12`; did you mean `int8-128`?"),
         (
@@ -123,15 +123,15 @@ def test_variant_without_a_value_that_deletes_nothing_is_one_line(folder: Path) 
         ("z*", "`z*`: no recipe has such a name; there are `bad`, `big`, `nano`, `nano-x`"),
     ],
 )
-def test_reference_that_means_nothing_is_one_line(reference: str, message: str) -> None:
-    assert refuse(reference) == message
+def test_reference_that_means_nothing_is_one_line(selector: str, message: str) -> None:
+    assert refuse(selector) == message
 
 
 def test_one_recipe_where_several_are_meant_is_one_line() -> None:
     with pytest.raises(UserError) as error:
         find_one("big")
     names = "`big@int8-32`, `big@int8-128`, `big@int4-32`, `big@int4-128`"
-    assert str(error.value) == f"`big`: means several recipes, and one is needed; there are {names}"
+    assert str(error.value) == f"`big`: selects several recipes, and one is needed; there are {names}"
 
 
 def test_list_of_many_names_ends(folder: Path) -> None:

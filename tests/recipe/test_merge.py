@@ -120,7 +120,7 @@ def test_many_diamonds_are_read_in_no_time(tmp_path: Path) -> None:
 def test_cycle_is_an_error(tmp_path: Path) -> None:
     write(tmp_path, "a.yaml", "extends: b.yaml\n")
     path = write(tmp_path, "b.yaml", "# why\nextends: a.yaml\n")
-    message = "`extends: b.yaml` leads back to this file; a cycle has no result"
+    message = "`extends: b.yaml` leads back to this file; remove one of the `extends` of this cycle"
     assert refuse(path) == f"{tmp_path / 'a.yaml'}:1:1: {message}"
 
 
@@ -128,7 +128,7 @@ def test_cycle_through_a_list_is_told_at_its_entry(tmp_path: Path) -> None:
     write(tmp_path, "good.yaml", "a: 1\n")
     write(tmp_path, "a.yaml", "extends:\n  - good.yaml\n  - b.yaml\n")
     path = write(tmp_path, "b.yaml", "extends: [good.yaml, a.yaml]\n")
-    message = "`extends: b.yaml` leads back to this file; a cycle has no result"
+    message = "`extends: b.yaml` leads back to this file; remove one of the `extends` of this cycle"
     assert refuse(path) == f"{tmp_path / 'a.yaml'}:3:5: {message}"
 
 
@@ -184,9 +184,9 @@ def test_deleting_what_is_not_there_is_an_error(tmp_path: Path) -> None:
 
 def test_what_a_recipe_extends_and_its_variants_cannot_be_set(tmp_path: Path) -> None:
     path = write(tmp_path, "a.yaml", "a: 1\n")
-    assert refuse(path, "extends=b").startswith("--set extends=b: what a recipe extends is decided in its file")
-    assert refuse(path, "matrix.x=b").startswith("--set matrix.x=b: which variants a recipe has is decided in its file")
-    assert refuse(path, "~matrix").startswith("--set ~matrix: which variants a recipe has is decided in its file")
+    assert refuse(path, "extends=b").startswith("--set extends=b: only a recipe's file can say what it extends")
+    assert refuse(path, "matrix.x=b").startswith("--set matrix.x=b: only a recipe's file can say which variants it has")
+    assert refuse(path, "~matrix").startswith("--set ~matrix: only a recipe's file can say which variants it has")
 
 
 @pytest.mark.parametrize("change", ["a", "=1", "a..b=1", ".a=1"])

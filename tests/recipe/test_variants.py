@@ -65,13 +65,13 @@ def test_name_that_no_file_should_have_is_one_line(name: str) -> None:
 @pytest.mark.parametrize("text", ["{a: 3}", "{a: [b]}", "[{a: null}]", "{a: int8}"])
 def test_variant_that_is_no_mapping_is_one_line(text: str) -> None:
     (fault,) = fail(text)
-    assert fault.endswith(f": a variant is a mapping of what it changes, as in {FORM}")
+    assert fault.endswith(f": a variant is a mapping of its changes, as in {FORM}")
 
 
 def test_what_no_variant_can_change_says_why() -> None:
     assert fail("a: {name: b,\n  extends: b.yaml}\nb:\n  matrix: {}") == [
         "x:1:5: a variant is published as `RECIPE@VARIANT`, so leave `name` out",
-        "x:2:3: all variants extend the same, so `extends` stands at the top of the file",
+        "x:2:3: all variants extend the same files, so move `extends` to the top of the file",
         "x:4:3: a variant has no variants; for combinations make `matrix` a list of mappings",
     ]
 
@@ -85,6 +85,6 @@ def test_same_name_twice_is_one_line() -> None:
 def test_bomb_is_counted_and_not_made() -> None:
     axis = ", ".join(f"{number}: {{}}" for number in range(10))
     assert fail("\n".join([f"- {{{axis}}}"] * 30)) == [
-        f"x:1:1: `matrix` makes {10**30} variants; 256 are the most, so split the recipe"
+        f"x:1:1: `matrix` makes {10**30} variants; 256 are allowed, so split the recipe"
     ]
     assert len(make("\n".join([f"- {{{axis}}}"] * 2))) == 100

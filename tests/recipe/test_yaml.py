@@ -60,7 +60,7 @@ def test_entry_stands_where_its_key_does() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("a: 1\na: 2", "f:2:1: the key `a` stands already in line 1"),
+        ("a: 1\na: 2", "f:2:1: the key `a` is already in line 1; remove one"),
         ("a: &x 1\nb: *x", "f:1:4: anchors and aliases are not allowed; use `extends`"),
         (
             "a: !!python/object/apply:os.system [ls]",

@@ -1,4 +1,4 @@
-"""What is fed beside the tokens."""
+"""Tests of the inputs that are fed beside the tokens."""
 
 import numpy as np
 

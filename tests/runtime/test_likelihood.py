@@ -1,4 +1,4 @@
-"""Log-probabilities of logits of any size."""
+"""Tests of log-probabilities, for logits of any size."""
 
 import math
 

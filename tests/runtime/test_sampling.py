@@ -1,4 +1,4 @@
-"""The next token is chosen as the settings say."""
+"""Tests that the next token is chosen as the settings say."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpt2forge.errors import UserError
-from gpt2forge.runtime.sampling import Sampling, find_place, find_top, make_sampler, weigh
+from gpt2forge.runtime.sampling import Sampling, find_quantile, find_top, make_sampler, weigh_tokens
 
 LOGITS = np.array([0.1, 2.0, -1.0, 1.9, 0.5], np.float32)
 
@@ -50,7 +50,7 @@ def test_top_p_keeps_the_one_that_passes_it() -> None:
 @given(st.integers(0, 2**32), st.integers(2, 5000), st.floats(0.01, 1.0), st.floats(0.2, 3.0))
 def test_top_p_keeps_the_fewest_that_reach_it(seed: int, count: int, top_p: float, temperature: float) -> None:
     logits = np.random.default_rng(seed).standard_normal(count).astype(np.float32)
-    tokens, _ = weigh(logits, Sampling(temperature, top_p=top_p))
+    tokens, _ = weigh_tokens(logits, Sampling(temperature, top_p=top_p))
     shares = softmax(logits.astype(float) / temperature)
     assert len(set(tokens.tolist())) == len(tokens)
     assert shares[tokens].sum() >= top_p - 1e-9
@@ -81,8 +81,8 @@ def test_top_is_that_of_a_full_sort(seed: int, length: int, count: int) -> None:
 
 
 @given(st.integers(0, 2**32), st.integers(1, 400), st.floats(0, 1, exclude_max=True))
-def test_place_is_that_of_one_running_sum(seed: int, length: int, part: float) -> None:
+def test_quantile_is_that_of_one_running_sum(seed: int, length: int, part: float) -> None:
     shares = np.random.default_rng(seed).integers(1, 9, length).astype(np.float64)
-    place = find_place(shares, part)
+    index = find_quantile(shares, part)
     reached = np.cumsum(shares)
-    assert (reached[place - 1] if place else 0.0) <= part * reached[-1] < reached[place]
+    assert (reached[index - 1] if index else 0.0) <= part * reached[-1] < reached[index]

@@ -1,4 +1,4 @@
-"""Whether this processor saturates; interop/test_older_cpu.py looks at one that does."""
+"""Tests of the trial product for processors that saturate; interop/test_older_cpu.py emulates one that does."""
 
 import re
 import sys

@@ -1,4 +1,4 @@
-"""How likely a text is: what PyTorch says, in windows of the whole context."""
+"""Tests that scores are the losses of PyTorch, in windows of the whole context."""
 
 import math
 from pathlib import Path
@@ -37,7 +37,7 @@ def test_score_is_the_loss_of_pytorch(tiny: Tiny, tmp_path: Path, passes: tuple[
 
 
 def test_rows_are_read_in_parts_and_each_counts_once() -> None:
-    """More positions than are held at a time; a uniform model of 5 tokens."""
+    """A uniform model of 5 tokens reads more positions than are in float64 at the same time."""
     score = score_tokens(lambda tokens: np.zeros((*tokens.shape, 5), np.float32), [0] * 200, 200)
     assert score.scored == 199
     assert score.perplexity == pytest.approx(5, rel=1e-12)
@@ -52,5 +52,6 @@ def test_fewer_than_two_tokens_cannot_be_scored(tokens: list[int]) -> None:
     with pytest.raises(UserError) as error:
         score_tokens(lambda tokens: tokens, tokens, 8)
     assert str(error.value) == (
-        f"the text's {len(tokens)} tokens cannot be scored: the first is only read; give a text of two or more"
+        f"a text of {len(tokens)} tokens cannot be scored: its first token is not predicted; "
+        "give a text of two or more tokens"
     )

@@ -1,4 +1,4 @@
-"""Sessions on graphs whose weights lie elsewhere, and on packages."""
+"""Tests of sessions on graphs whose weights are in another folder, and on packages."""
 
 import shutil
 from pathlib import Path

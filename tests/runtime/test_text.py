@@ -1,4 +1,4 @@
-"""Text comes whole, however its bytes are cut into tokens."""
+"""Tests of text and its tokens: characters stay whole, however their bytes are cut, and windows cover a text."""
 
 from pathlib import Path
 
@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models
 
 from gpt2forge.errors import UserError
-from gpt2forge.runtime.text import BYTES, TextStream, encode_beginning, read_tokenizer
+from gpt2forge.runtime.text import BYTES, TextStream, cut_windows, encode_beginning, read_tokenizer
 from tests.workshop import ROOT, Workshop
 
 END = 256
 
 
 def make_tokenizer() -> Tokenizer:
-    """One token for each byte, in the order of the bytes, and the end of the text."""
+    """Make a tokenizer with one token for each byte, in the order of the bytes, and the end-of-text token."""
     tokenizer = Tokenizer(models.BPE(dict(BYTES), []))
     tokenizer.decoder = decoders.ByteLevel()
     tokenizer.add_special_tokens([AddedToken("<|endoftext|>", special=True)])
@@ -68,3 +68,16 @@ def test_beginning_of_a_text_has_the_tokens_of_the_whole(workshop: Workshop) -> 
     for most in (1, 100, 5000, len(whole), len(whole) + 1):
         assert encode_beginning(tokenizer, text, most) == whole[:most]
     assert encode_beginning(tokenizer, " " * 100_000 + "x", 3) == tokenizer.encode(" " * 100_000 + "x").ids[:3]
+
+
+def test_windows_follow_each_other_and_the_last_may_be_shorter() -> None:
+    assert cut_windows(range(8), 3, 100) == [[0, 1, 2], [3, 4, 5], [6, 7]]
+
+
+def test_a_single_token_at_the_end_predicts_nothing_and_is_left_out() -> None:
+    assert cut_windows(range(7), 3, 100) == [[0, 1, 2], [3, 4, 5]]
+    assert cut_windows([5], 3, 100) == []
+
+
+def test_no_more_tokens_are_used_than_asked_for() -> None:
+    assert cut_windows(range(100), 4, 6) == [[0, 1, 2, 3], [4, 5]]

@@ -15,6 +15,7 @@ from gpt2forge.measure.properties import try_properties
 from gpt2forge.pytorch.calibration import write_statistics
 from gpt2forge.runtime.decoder import open_decoder
 from gpt2forge.runtime.feeds import read_cache_shape
+from gpt2forge.runtime.generate import generate_tokens
 from gpt2forge.runtime.sampling import choose_likeliest
 from gpt2forge.stages.quantization import Quantization
 from gpt2forge.stages.quantize import STAGE
@@ -60,7 +61,7 @@ def test_package_does_what_every_package_must(tiny: Tiny, tmp_path: Path, scheme
     for name, found in try_properties(decoder, [ids[0].tolist()], lambda *far: None).items():
         assert found is not None
         assert found.worst < (1e-6 if name == "shared_equals_copied" else SCHEMES[scheme]), name
-    assert len(list(decoder.generate([5, 17, 80], 45, choose_likeliest))) == 45
+    assert len(list(generate_tokens(decoder, [5, 17, 80], 45, choose_likeliest))) == 45
 
 
 def test_genai_extends_the_cache_in_place(tiny: Tiny, tmp_path: Path) -> None:

@@ -8,9 +8,9 @@ import onnx_ir as ir
 import pytest
 import yaml
 
+from gpt2forge.graph.edit import GraphError
 from gpt2forge.graph.model_file import read_graph, write_graph
 from gpt2forge.graph.passes import PASSES
-from gpt2forge.graph.passes.pattern import GraphError
 from gpt2forge.runtime.feeds import make_feeds, read_cache_shape, run
 from gpt2forge.runtime.session import open_graph
 from gpt2forge.stages.fuse import STAGE, Fusion

@@ -1,183 +1,50 @@
-"""What goes in comes out, whole or not at all."""
+"""A step exists once its record is written and its artifact is whole; looking it up changes nothing."""
 
-import json
-import os
-import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from gpt2forge.digest import Written, digest_bytes
 from gpt2forge.errors import UserError
 from gpt2forge.store.atomic import write_whole
-from gpt2forge.store.manifest import parse_manifest
-from gpt2forge.store.records import Record, parse_record
 from gpt2forge.store.store import Store
-
-KEY = "0" * 64
-part = st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=20).filter(
-    lambda text: text not in (".", "..") and "\\" not in text
-)
-names = st.lists(part, min_size=1, max_size=3).map("/".join)
-trees = st.dictionaries(names, st.binary(max_size=100), min_size=1, max_size=5)
-
-
-def put(store: Store, files: dict[str, bytes], key: str = KEY) -> str:
-    with store.lock(key):
-        folder = store.make_room(key)
-        for name, data in files.items():
-            path = folder / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(data)
-        return store.commit(folder)
-
-
-def fits(files: dict[str, bytes]) -> bool:
-    """Whether no name is a folder of another one."""
-    return not any(other.startswith(name + "/") for name in files for other in files)
-
-
-@settings(max_examples=40)
-@given(trees.filter(fits))
-def test_files_come_out_as_they_went_in(files: dict[str, bytes]) -> None:
-    with tempfile.TemporaryDirectory() as folder:
-        store = Store(Path(folder))
-        digest = put(store, files)
-        assert {name: (store.folder(digest) / name).read_bytes() for name in files} == files
-        assert store.check(digest)
-        assert put(store, files) == digest
-        assert parse_manifest(store.read_manifest(digest).to_json()) == store.read_manifest(digest)
-
-
-def test_a_vouched_file_is_not_read_and_a_wrong_word_is_found(tmp_path: Path) -> None:
-    store, right, wrong = Store(tmp_path), digest_bytes(b"some bytes"), digest_bytes(b"others")
-    found = {}
-    for digest in (right, wrong):
-        folder = store.make_room(KEY)
-        (folder / "some").write_bytes(b"some bytes")
-        found[digest] = store.commit(folder, {"some": vouch(folder / "some", digest)})
-        assert store.read_manifest(found[digest]).files["some"].digest == digest
-    assert found[right] == put(store, {"some": b"some bytes"})
-    assert store.is_sound(found[right])
-    assert not store.is_sound(found[wrong])
-
-
-def test_a_file_that_was_written_into_since_is_read(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    folder = store.make_room(KEY)
-    (folder / "some").write_bytes(b"some bytes")
-    told = vouch(folder / "some", digest_bytes(b"some bytes"))
-    (folder / "some").write_bytes(b"more bytes")
-    os.utime(folder / "some", ns=(told.mtime_ns + 1, told.mtime_ns + 1))
-    digest = store.commit(folder, {"some": told})
-    assert store.read_manifest(digest).files["some"].digest == digest_bytes(b"more bytes")
-
-
-def vouch(path: Path, digest: str) -> Written:
-    return Written(digest, path.stat().st_size, path.stat().st_mtime_ns)
-
-
-@settings(max_examples=40)
-@given(trees.filter(fits), st.data())
-def test_one_changed_byte_is_noticed(files: dict[str, bytes], data: st.DataObject) -> None:
-    files = {**files, "some": b"some bytes"}
-    with tempfile.TemporaryDirectory() as folder:
-        store = Store(Path(folder))
-        digest = put(store, files)
-        path = store.folder(digest) / "some"
-        place = data.draw(st.integers(0, 9))
-        content = bytearray(path.read_bytes())
-        content[place] ^= 1 << data.draw(st.integers(0, 7))
-        path.chmod(0o644)
-        path.write_bytes(content)
-        assert not store.check(digest)
-        assert not store.folder(digest).exists()
-
-
-def test_several_that_find_one_damaged_artifact_agree(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    for _ in range(5):
-        path = store.folder(put(store, {"a": b"1" * 100_000})) / "a"
-        path.chmod(0o644)
-        path.write_bytes(b"2")
-        with ThreadPoolExecutor(4) as pool:
-            assert list(pool.map(store.check, [path.parent.name] * 4)) == [False] * 4
-        assert not path.parent.exists()
-
-
-def test_added_and_missing_files_are_noticed(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    for name in ("a", "new"):
-        digest = put(store, {"a": b"1", "b": b"2"})
-        folder = store.folder(digest)
-        folder.chmod(0o755)
-        if name == "new":
-            (folder / name).write_bytes(b"3")
-        else:
-            (folder / name).unlink()
-        assert not store.check(digest)
-
-
-def test_files_of_an_artifact_are_read_only_and_have_one_link(tmp_path: Path) -> None:
-    folder = Store(tmp_path).folder(put(Store(tmp_path), {"a/b": b"1"}))
-    assert (folder / "a/b").stat().st_mode & 0o777 == 0o444
-    assert (folder / "a/b").stat().st_nlink == 1
-    assert folder.stat().st_mode & 0o777 == 0o555
-
-
-def test_equal_content_under_two_keys_is_kept_once(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    digests = {put(store, {"a": b"1"}, key) for key in ("1" * 64, "2" * 64)}
-    assert len(digests) == 1
-    assert [path.name for path in (tmp_path / "artifacts").iterdir() if path.is_dir()] == list(digests)
-
-
-def test_link_in_a_finished_folder_is_refused(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    with store.lock(KEY):
-        folder = store.make_room(KEY)
-        (folder / "a").symlink_to("/etc/passwd")
-        with pytest.raises(ValueError, match="ordinary files only"):
-            store.commit(folder)
-
-
-def make_record(digest: str) -> Record:
-    return Record(KEY, "convert", {"stage": "convert"}, digest, {"bytes": 1}, 1.5, 2, 3.0)
+from tests.store.made import KEY, make_record, put
 
 
 def test_record_makes_the_artifact_exist(tmp_path: Path) -> None:
     store = Store(tmp_path)
     record = make_record(put(store, {"a": b"1"}))
     assert store.find("convert", KEY) is None
-    store.write_record(record)
+    store.records.write(record)
     assert store.find("convert", KEY) == record
-    assert store.records("convert") == [record]
+    assert store.records.list("convert") == [record]
     assert store.find("export", KEY) is None
 
 
-@given(st.integers(0, 10_000), st.integers(0, 7))
-def test_damaged_record_is_no_record(place: int, bit: int) -> None:
-    record = make_record("1" * 64)
-    data = bytearray(record.to_bytes())
-    data[place % len(data)] ^= 1 << bit
-    assert parse_record(bytes(data)) in (None, record)
-
-
-@pytest.mark.parametrize("path", ["/etc/passwd", "../x", "a/../../x", "a//b", "./a", ".", "a\\b", "", "a\0"])
-def test_path_of_a_manifest_must_stay_inside(path: str) -> None:
-    with pytest.raises(ValueError, match="is not a plain relative path"):
-        parse_manifest({path: {"sha256": "0" * 64, "size": 1}})
-
-
-def test_manifest_that_was_exchanged_is_noticed(tmp_path: Path) -> None:
+def test_look_up_leaves_a_damaged_artifact_and_clearing_puts_it_aside(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    digest = put(store, {"a": b"1"})
-    path = store.folder(digest).with_suffix(".json")
-    path.write_text(json.dumps({"a": {"sha256": "0" * 64, "size": 1}}))
-    assert not store.check(digest)
+    store.records.write(make_record(digest := put(store, {"a": b"1"})))
+    store.clear_damaged("convert", KEY)
+    assert store.find("convert", KEY) is not None
+    path = store.artifacts.folder(digest) / "a"
+    path.chmod(0o644)
+    path.write_bytes(b"2")
+    assert store.find("convert", KEY) is None
+    assert path.read_bytes() == b"2"
+    store.clear_damaged("convert", KEY)
+    assert not path.parent.exists()
+    assert (tmp_path / "damaged" / digest / "a").read_bytes() == b"2"
+
+
+def test_evicted_artifact_is_known_until_it_is_made_again(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    store.records.write(record := make_record(put(store, {"a": b"1"})))
+    assert store.find_evicted("convert", KEY) is None
+    store.artifacts.evict(record.digest)
+    assert store.find("convert", KEY) is None
+    assert store.find_evicted("convert", KEY) == record
+    put(store, {"a": b"1"})
+    assert store.find_evicted("convert", KEY) is None
+    assert store.find("convert", KEY) == record
 
 
 def test_store_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 from gpt2forge.executor.events import Event
+from gpt2forge.executor.job_run import Checks, JobRun, NoChecks
 from gpt2forge.executor.outcome import Outcome
 from gpt2forge.executor.run import run_job
 from gpt2forge.plan.job import Job, Source
+from gpt2forge.plan.plan import make_plan
 from gpt2forge.stages.stage import Target
 from gpt2forge.store.store import Store
 from tests.toy import gather, pack, repeat
@@ -30,11 +32,20 @@ def list_files(folder: Path) -> tuple[str, ...]:
     return tuple(sorted(path.name for path in folder.iterdir()))
 
 
+def begin(
+    job: Job, store: Store, checks: Checks | None = None, until: str | None = None, rerun: str | None = None
+) -> JobRun:
+    """Plan a job, to run it together with others."""
+    return JobRun(make_plan(job, store, lambda done, total, unit: None, rerun), checks or NoChecks(), until)
+
+
 def run(job: Job, store: Store, rerun: str | None = None, until: str | None = None) -> list[Outcome]:
-    outcomes: list[Outcome] = []
+    """Run a job alone; return its outcomes or raise the error that ended it."""
     events: list[Event] = []
-    run_job(job, store, events.append, outcomes, rerun, until)
-    return outcomes
+    done = run_job(job, store, events.append, rerun=rerun, until=until)
+    if done.error is not None:
+        raise done.error
+    return done.outcomes
 
 
 def words(outcomes: list[Outcome]) -> list[str]:

@@ -8,9 +8,11 @@ import ctranslate2
 import numpy as np
 from transformers import AutoTokenizer
 
+from bench.peers.stepwise import Array
+
 
 def prepare(weights: Path, out: Path, scheme: str) -> Path:
-    """Convert a folder of transformers; the tokenizer's words are needed again to run it."""
+    """Convert a folder of transformers, and keep its tokenizer, whose words running it needs."""
     place = out / scheme
     ctranslate2.converters.TransformersConverter(str(weights)).convert(str(place), quantization=scheme, force=True)
     AutoTokenizer.from_pretrained(weights).save_pretrained(place)
@@ -18,15 +20,12 @@ def prepare(weights: Path, out: Path, scheme: str) -> Path:
 
 
 class Peer:
-    """It writes whole texts, and calls back with each token of each of them."""
+    """A system that writes whole texts, and calls back with each token of each of them."""
 
     def __init__(self, path: Path, threads: int) -> None:
-        self.bytes = (path / "model.bin").stat().st_size
+        self.read_bytes = (path / "model.bin").stat().st_size
         self.generator = ctranslate2.Generator(str(path), device="cpu", compute_type=path.name, intra_threads=threads)
         self.tokenizer = AutoTokenizer.from_pretrained(path)
-
-    def count_bytes(self) -> int:
-        return self.bytes
 
     def write(self, prompts: list[list[int]], new: int) -> tuple[list[list[int]], list[float]]:
         words = [self.tokenizer.convert_ids_to_tokens(prompt) for prompt in prompts]
@@ -45,5 +44,5 @@ class Peer:
         texts = [result.sequences_ids[0] for result in results]
         return texts, [1e3 * (after - before) for before, after in pairwise(moments)]
 
-    def read(self, tokens: list[int]) -> np.ndarray:
-        return np.array(self.generator.forward_batch([tokens]))[0]
+    def read(self, tokens: list[int]) -> Array:
+        return np.asarray(np.array(self.generator.forward_batch([tokens]))[0])

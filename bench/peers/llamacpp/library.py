@@ -1,4 +1,4 @@
-"""llama.cpp's C interface, out of the shared library in the wheel xllamacpp (llama.h, ggml.h)."""
+"""llama.cpp's C interface, from the shared library in the wheel xllamacpp (llama.h, ggml.h)."""
 
 import ctypes
 from ctypes import POINTER, c_bool, c_char_p, c_float, c_int, c_int8, c_int32, c_int64, c_size_t, c_uint32, c_void_p
@@ -9,7 +9,7 @@ REST = 252  # words: more than any version has. What is passed by value may be l
 
 
 class ModelParams(ctypes.Structure):
-    """As `llama_model_default_params` fills it: nothing of it is changed here."""
+    """`llama_model_params`, as `llama_model_default_params` fills it; nothing here reads or changes it."""
 
     _fields_ = (("words", c_uint32 * (REST + 4)),)
 
@@ -50,7 +50,6 @@ FUNCTIONS = {
     "llama_vocab_n_tokens": (c_int32, [c_void_p]),
     "llama_init_from_model": (c_void_p, [c_void_p, ContextParams]),
     "llama_free": (None, [c_void_p]),
-    "llama_n_seq_max": (c_uint32, [c_void_p]),
     "llama_set_n_threads": (None, [c_void_p, c_int32, c_int32]),
     "llama_get_memory": (c_void_p, [c_void_p]),
     "llama_memory_clear": (None, [c_void_p, c_bool]),
@@ -62,7 +61,7 @@ FUNCTIONS = {
 
 
 def open_library() -> ctypes.CDLL:
-    """The library with the types of what is used of it; raises OSError when the layout above is not its own."""
+    """Return the library with types for the functions used; raises OSError if the layout above is not the library's."""
     library = ctypes.CDLL(xllamacpp.xllamacpp.__file__)
     for name, (result, arguments) in FUNCTIONS.items():
         function = getattr(library, name)

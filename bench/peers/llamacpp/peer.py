@@ -1,4 +1,4 @@
-"""llama.cpp, out of the wheel xllamacpp, which has no converter and no quantizing program: GGUF files are written here.
+"""llama.cpp, from the wheel xllamacpp, which has no converter and no program that quantizes: this module writes GGUF.
 
 The types of a file's tensors are those that llama.cpp's `llama-quantize` chooses for GPT-2 without an importance matrix
 (https://github.com/ggml-org/llama.cpp/blob/master/src/llama-quant.cpp): matrices of the file's type, norms, biases and
@@ -13,9 +13,10 @@ from typing import Any
 import gguf
 import numpy as np
 from gguf import GGMLQuantizationType as Type
-from library import open_library
 from safetensors.numpy import load_file
-from stepwise import Stepwise
+
+from bench.peers.llamacpp.library import open_library
+from bench.peers.stepwise import Array, Stepwise
 
 NAMES = {
     "ln_1": "attn_norm",
@@ -76,7 +77,7 @@ def add_tokenizer(writer: gguf.GGUFWriter, weights: Path, config: dict[str, Any]
 
 
 def rename(name: str) -> tuple[str | None, bool]:
-    """llama.cpp's name of a tensor, None where it has none, and whether it is a matrix to turn round."""
+    """Return llama.cpp's name of a tensor, None if it has none, and whether the tensor is a matrix to transpose."""
     if name in TABLES or name in NORM:
         return {**TABLES, **NORM}[name], False
     if not name.startswith("h."):
@@ -99,13 +100,13 @@ def choose_type(place: str, shape: tuple[int, ...], scheme: str, layers: int) ->
 
 
 def has_more(place: str, layers: int) -> bool:
-    """Whether llama.cpp gives these matrices of a layer more bits."""
+    """Return whether llama.cpp gives these matrices of a layer more bits."""
     layer = int(place.split(".")[1])
     return layer < layers // 8 or layer >= 7 * layers // 8 or (layer - layers // 8) % 3 == 2
 
 
-def quantize(values: np.ndarray, kind: Type) -> np.ndarray:
-    """A matrix in blocks, as ggml packs it."""
+def quantize(values: Array, kind: Type) -> Array:
+    """Return a matrix in blocks, as ggml packs it."""
     block, size = gguf.GGML_QUANT_SIZES[kind]
     packed = np.empty((values.shape[0], values.shape[1] // block * size), np.uint8)
     written = open_library().ggml_quantize_chunk(kind, values.ctypes.data, packed.ctypes.data, 0, *values.shape, None)
@@ -117,7 +118,7 @@ class Peer(Stepwise):
     """llama.cpp's own library, called as its `llama-bench` does. Keys and values are float16, which is its default."""
 
     def __init__(self, path: Path, threads: int) -> None:
-        self.threads, self.bytes = threads, path.stat().st_size
+        self.threads, self.read_bytes = threads, path.stat().st_size
         self.library = open_library()
         self.library.llama_backend_init()
         self.model = self.library.llama_model_load_from_file(
@@ -126,9 +127,6 @@ class Peer(Stepwise):
         vocabulary = self.library.llama_model_get_vocab(self.model)
         self.words: int = self.library.llama_vocab_n_tokens(vocabulary)
         self.context, self.shape = None, (0, 0)
-
-    def count_bytes(self) -> int:
-        return self.bytes
 
     def begin(self, batch: int, capacity: int) -> None:
         shape = (batch, -(-capacity // ROOM) * ROOM)
@@ -148,17 +146,17 @@ class Peer(Stepwise):
         self.batch = self.library.llama_batch_init(batch * room, 0, 1)
         self.shape = (batch, room)
 
-    def forward(self, ids: np.ndarray) -> np.ndarray:
+    def forward(self, ids: Array) -> Array:
         last = np.zeros_like(ids)
         last[:, -1] = 1
         return self.decode(ids, last)
 
-    def read(self, tokens: list[int]) -> np.ndarray:
+    def read(self, tokens: list[int]) -> Array:
         self.begin(1, len(tokens))
         return self.decode(np.array([tokens]), np.ones((1, len(tokens))))
 
-    def decode(self, ids: np.ndarray, wanted: np.ndarray) -> np.ndarray:
-        """The logits (N, V) of those of the tokens (B, S) that are wanted."""
+    def decode(self, ids: Array, wanted: Array) -> Array:
+        """Return the logits (N, V) of those tokens of (B, S) that are wanted."""
         batch = self.batch
         batch.n_tokens = ids.size
         for place, (text, step) in enumerate(np.ndindex(*ids.shape)):

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 
+import numpy as np
 import onnxruntime
 import torch
 from optimum.exporters.onnx import main_export
 from optimum.onnxruntime import ORTModelForCausalLM, ORTQuantizer
 from optimum.onnxruntime.configuration import AutoQuantizationConfig
-from stepwise import Array, Stepwise, count_files
+
+from bench.peers.stepwise import Array, Stepwise, count_files
 
 
 def prepare(weights: Path, out: Path, scheme: str) -> Path:
@@ -31,11 +33,8 @@ class Peer(Stepwise):
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads
         name = "model.onnx" if path.name == "fp32" else "model_quantized.onnx"
-        self.bytes = count_files(path, ".onnx", ".onnx_data", ".data")
+        self.read_bytes = count_files(path, ".onnx", ".onnx_data", ".data")
         self.model = ORTModelForCausalLM.from_pretrained(path, file_name=name, session_options=options)
-
-    def count_bytes(self) -> int:
-        return self.bytes
 
     def begin(self, batch: int, capacity: int) -> None:
         self.past, self.mask = None, torch.ones(batch, capacity, dtype=torch.int64)
@@ -48,8 +47,9 @@ class Peer(Stepwise):
             input_ids=torch.from_numpy(ids), attention_mask=mask, past_key_values=self.past, use_cache=True
         )
         self.past = said.past_key_values
-        return said.logits[:, -1].numpy()
+        return np.asarray(said.logits[:, -1])
 
     def read(self, tokens: list[int]) -> Array:
         ids = torch.tensor([tokens])
-        return self.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=True).logits[0].numpy()
+        said = self.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=True)
+        return np.asarray(said.logits[0])

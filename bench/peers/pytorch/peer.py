@@ -1,15 +1,18 @@
 """PyTorch with transformers: float32, and its own dynamic int8 of linear layers."""
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
-from stepwise import Array, Stepwise
 from transformers import DynamicCache, GPT2LMHeadModel
 from transformers.pytorch_utils import Conv1D
 
+from bench.peers.stepwise import Array, Stepwise
+
 
 def prepare(weights: Path, out: Path, scheme: str) -> Path:
-    """Nothing is converted ahead: the folder of transformers is what is opened."""
+    """Link to the folder of transformers, which is opened as it is."""
     place = out / scheme
     place.unlink(missing_ok=True)
     place.symlink_to(weights)
@@ -17,30 +20,30 @@ def prepare(weights: Path, out: Path, scheme: str) -> Path:
 
 
 def make_linear(layer: Conv1D) -> torch.nn.Linear:
-    """A Conv1D, which PyTorch's quantization does not know, as the linear layer that it is."""
+    """Return a Conv1D, which PyTorch's quantization does not know, as the linear layer that it is."""
     linear = torch.nn.Linear(*layer.weight.shape)
     linear.weight.data, linear.bias.data = layer.weight.data.T.contiguous(), layer.bias.data
     return linear
 
 
-def quantize(model: torch.nn.Module) -> torch.nn.Module:
+def quantize(model: torch.nn.Module) -> Any:
+    """Return the model with its linear layers in dynamic int8."""
     for module in list(model.modules()):
         for name, child in module.named_children():
             if isinstance(child, Conv1D):
                 setattr(module, name, make_linear(child))
-    return torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)
+    quantize_dynamic: Any = torch.ao.quantization.quantize_dynamic  # which has no types
+    return quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)
 
 
 class Peer(Stepwise):
     def __init__(self, path: Path, threads: int) -> None:
         torch.set_num_threads(threads)
-        model = GPT2LMHeadModel.from_pretrained(path.resolve(), dtype=torch.float32).eval()
+        model = GPT2LMHeadModel.from_pretrained(path.resolve(), dtype=torch.float32)
+        model = model.eval()  # type: ignore[no-untyped-call]
         size = 1 if path.name == "int8" else 4
-        self.bytes = size * sum(parameter.numel() for parameter in model.parameters())
+        self.read_bytes = size * sum(parameter.numel() for parameter in model.parameters())
         self.model = quantize(model) if path.name == "int8" else model
-
-    def count_bytes(self) -> int:
-        return self.bytes
 
     def begin(self, batch: int, capacity: int) -> None:
         self.cache = DynamicCache()
@@ -48,8 +51,8 @@ class Peer(Stepwise):
     def forward(self, ids: Array) -> Array:
         with torch.inference_mode():
             said = self.model(torch.from_numpy(ids), past_key_values=self.cache, use_cache=True, logits_to_keep=1)
-        return said.logits[:, -1].numpy()
+        return np.asarray(said.logits[:, -1])
 
     def read(self, tokens: list[int]) -> Array:
         with torch.inference_mode():
-            return self.model(torch.tensor([tokens]), use_cache=False).logits[0].numpy()
+            return np.asarray(self.model(torch.tensor([tokens]), use_cache=False).logits[0])

@@ -1,6 +1,6 @@
-"""The passes, in the order in which they are applied. Each rewrites a model in place and needs no other one.
+"""Lists the passes in the order of their application. Each rewrites a model in place and needs no other pass.
 
-A pass that finds something else than it can rewrite raises GraphError, which fails the build.
+A pass that cannot rewrite what it finds raises GraphError, which fails the build.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,6 +18,6 @@ PASSES: Mapping[str, Callable[[ir.Model], None]] = MappingProxyType(
         "attention": fuse_attention,
         "skip_layer_norm": fuse_skip_layer_norm,
         "gelu": fuse_gelu,
-        "bias": fuse_bias,  # last: it moves biases into operators that the others write
+        "bias": fuse_bias,  # last: it moves biases into operators that the other passes write
     }
 )

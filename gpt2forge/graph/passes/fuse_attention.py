@@ -1,11 +1,13 @@
-"""The attention core of each layer becomes one GroupQueryAttention, fed query, key and value as c_attn packs them.
+"""Fuses the attention core of each layer into one GroupQueryAttention.
 
-It hides what comes later by itself, from the lengths; what the attention mask leaves out it is told by a bias on the
-scores. A cache that is bound as past and present at once is extended in place.
+The operator reads query, key and value as c_attn packs them. It hides later tokens by itself, from the lengths. A
+bias on the scores hides the tokens that the attention mask leaves out. A cache that is bound both as past and as
+present is extended in place.
 
-ONNX Runtime has two kernels for a prompt. The tiled one, which it prefers, took 1.6 to 2.5 times as long at 64 and 512
-tokens as the plain one, and knows no `head_sink`, a score that takes part in the softmax and has no value: so each head
-gets one that is too low to have a share. The plain kernel holds the scores of all heads, 4 B H S T bytes.
+ONNX Runtime has two kernels for a prompt. The tiled kernel, which it prefers, took 1.6 to 2.5 times as long at 64 and
+512 tokens as the plain kernel. It does not support `head_sink`, a score without a value in the softmax. So each head
+gets a sink too low to have a share, which selects the plain kernel. That one holds the scores of all heads,
+4 B H S T bytes.
 
 https://github.com/microsoft/onnxruntime/blob/main/docs/ContribOperators.md#com.microsoft.GroupQueryAttention
 """
@@ -18,19 +20,20 @@ import onnx_ir as ir
 from gpt2forge.errors import UserError
 from gpt2forge.graph.attention import Heads, name_scale, write_attention
 from gpt2forge.graph.builder import MICROSOFT, Builder
+from gpt2forge.graph.edit import index_nodes, replace_nodes, start_edit
 from gpt2forge.graph.interface import ATTENTION_MASK, INPUT_IDS, count_layers, past_names, present_names
 from gpt2forge.graph.mask import write_mask
-from gpt2forge.graph.passes.pattern import index, match, replace, stand_in
+from gpt2forge.graph.passes.pattern import make_placeholder, match_nodes
 
-SINK = float(np.finfo(np.float32).min)  # below what hides a key
-WIDTH_STEP = 8  # ONNX Runtime refuses other head widths when the node runs
+SINK = float(np.finfo(np.float32).min)  # below the bias of a hidden key
+WIDTH_STEP = 8  # ONNX Runtime fails at run time for head widths that are not a multiple
 
 
 @dataclass(frozen=True)
 class Lengths:
-    """What GroupQueryAttention wants to know of all rows: int32, and the bias (B, 1, S, T)."""
+    """The inputs of GroupQueryAttention that all layers share: int32 lengths, and the bias (B, 1, S, T)."""
 
-    last: ir.Value  # (B,): the index of the last token, so total - 1
+    last: ir.Value  # (B,), the index of the last token: total - 1
     total: ir.Value  # ()
     bias: ir.Value
 
@@ -38,10 +41,10 @@ class Lengths:
 def fuse_attention(model: ir.Model) -> None:
     """Replace `h.N.attn.core.*` by `h.N.attn.core`.
 
-    Raises UserError when the heads have a width that the operator does not take.
+    Raises UserError if the operator does not support the width of the heads.
     """
     graph = model.graph
-    layers = [layer for layer in range(count_layers(value.name for value in graph.inputs)) if is_plain(graph, layer)]
+    layers = [layer for layer in range(count_layers(graph.inputs)) if is_plain(graph, layer)]
     if not layers:
         return
     heads = read_heads(graph)
@@ -51,30 +54,30 @@ def fuse_attention(model: ir.Model) -> None:
 
 
 def is_plain(graph: ir.Graph, layer: int) -> bool:
-    return f"h.{layer}.attn.core" not in index(graph)
+    return f"h.{layer}.attn.core" not in index_nodes(graph)
 
 
 def read_heads(graph: ir.Graph) -> Heads:
-    """Take the heads from the shape of the cache; raises UserError when their width cannot be fused."""
+    """Read the heads from the shape of the cache. Raises UserError if their width cannot be fused."""
     cache = next(value for value in graph.inputs if value.name == past_names(0)[0])
     assert cache.shape is not None
     _, count, _, width = cache.shape.dims
     assert isinstance(count, int) and isinstance(width, int)
     if width % WIDTH_STEP:
         raise UserError(
-            f"`h.0.attn.core`: this model's heads are {width} wide, and GroupQueryAttention takes multiples of "
+            f"`h.0.attn.core`: this model's heads are {width} wide, but GroupQueryAttention takes only multiples of "
             f"{WIDTH_STEP}; set `fusion.attention: false`"
         )
     return Heads(count, width)
 
 
 def rewrite_mask(graph: ir.Graph) -> Lengths:
-    """Leave the causal part of the mask to the operator, and count the tokens for it."""
+    """Remove the causal part of the mask, which the operator computes itself, and compute the lengths for it."""
     expected = Builder()
-    write_mask(expected, stand_in(INPUT_IDS), stand_in(ATTENTION_MASK))
-    match(graph, expected)
-    nodes = index(graph)
-    new = Builder(initializers=dict(graph.initializers))
+    write_mask(expected, make_placeholder(INPUT_IDS), make_placeholder(ATTENTION_MASK))
+    match_nodes(graph, expected)
+    nodes = index_nodes(graph)
+    new = start_edit(graph)
 
     one = new.integers("mask.single", [1])
     leading = new.integers("mask.pair", [1, 1])
@@ -85,7 +88,7 @@ def rewrite_mask(graph: ir.Graph) -> Lengths:
     last = new.op("mask.last", "Sub", [total, new.constant("mask.one_int32", np.array(1, np.int32))])  # ()
     batch = new.op("mask.batch_shape", "Shape", [nodes["mask.absent"].inputs[0]], {"start": 0, "end": 1})  # (1,)
     seqlens = new.op("mask.last_of_each", "Expand", [last, batch])  # (B,)
-    replace(graph, [nodes["mask.bias"]], new)
+    replace_nodes(graph, [nodes["mask.bias"]], new)
     return Lengths(seqlens, total, bias)
 
 
@@ -94,28 +97,28 @@ def fuse_layer(graph: ir.Graph, layer: int, heads: Heads, lengths: Lengths) -> N
     name = f"h.{layer}.attn.core"
     names = [f"h.{layer}.attn.c_attn.bias_add", "mask.bias", *past_names(layer)]
     expected = Builder()
-    packed, bias, *past = (stand_in(each) for each in names)
-    write_attention(expected, layer, heads, 1.0, packed, past, bias)
-    old = match(graph, expected, free=[name_scale(layer)])
-    nodes, new = index(graph), Builder(initializers=dict(graph.initializers))
+    packed, bias, *past = (make_placeholder(each) for each in names)
+    write_attention(expected, layer, heads, scale=1.0, packed=packed, past=past, bias=bias)
+    old = match_nodes(graph, expected, free=[name_scale(layer)])
+    nodes, new = index_nodes(graph), start_edit(graph)
 
     inputs = [
         nodes[f"{name}.split"].inputs[0],  # query, key and value side by side, (B, S, 3*H*D)
         *(None, None),
-        *(nodes[f"{name}.{part}"].inputs[0] for part in ("key", "value")),  # so far, (B, H, P, D)
+        *(nodes[f"{name}.{part}"].inputs[0] for part in ("key", "value")),  # of the earlier tokens, (B, H, P, D)
         *(lengths.last, lengths.total),
-        *(None, None, None),  # no rotation
+        *(None, None, None),  # no rotary embedding
         lengths.bias,
         new.constant("attn.no_sink", np.full(heads.count, SINK, np.float32)),
     ]
     attributes = {"num_heads": heads.count, "kv_num_heads": heads.count, "scale": read_scale(graph, layer)}
     outputs = [name, *present_names(layer)]  # (B, S, H*D), and all keys and values, (B, H, T, D)
     new.node(name, "GroupQueryAttention", inputs, attributes, outputs=outputs, domain=MICROSOFT)
-    replace(graph, old, new, renamed={f"{name}.mixed_rows": name})
+    replace_nodes(graph, old, new, renamed={f"{name}.mixed_rows": name})
 
 
 def read_scale(graph: ir.Graph, layer: int) -> float:
-    """What a layer's scores are multiplied with; the operator takes any."""
+    """Read the factor of a layer's scores; the operator takes any."""
     scale = graph.initializers[name_scale(layer)].const_value
     assert scale is not None
     return float(scale.numpy())

@@ -1,4 +1,4 @@
-"""Applies passes to a graph, and leaves nothing that they made useless."""
+"""Applies passes to a graph and removes nodes that they leave unused."""
 
 from collections import Counter
 from collections.abc import Collection
@@ -7,15 +7,15 @@ import onnx_ir as ir
 from onnx_ir.passes.common import RemoveUnusedNodesPass
 
 from gpt2forge.graph.builder import MICROSOFT
+from gpt2forge.graph.edit import GraphError
 from gpt2forge.graph.model_file import PASSES_APPLIED
 from gpt2forge.graph.passes import PASSES
-from gpt2forge.graph.passes.pattern import GraphError
 
 
 def fuse(model: ir.Model, names: Collection[str]) -> None:
     """Apply the passes of these names in place, in the order of PASSES.
 
-    Raises GraphError when one cannot rewrite what it finds, UserError when it must not be used for this model.
+    Raises GraphError if a pass cannot rewrite what it finds, and UserError if a pass does not support this model.
     """
     applied = [name for name in PASSES if name in names]
     for name in applied:
@@ -30,5 +30,5 @@ def fuse(model: ir.Model, names: Collection[str]) -> None:
 
 
 def count_operators(model: ir.Model) -> dict[str, int]:
-    """How many nodes of each operator a model has, by operator."""
+    """Count the nodes of a model by operator."""
     return dict(sorted(Counter(node.op_type for node in model.graph).items()))

@@ -1,4 +1,7 @@
-"""Everything in float16. A CPU keeps what lies between the weights as float32, so whether it fits is asked separately."""
+"""Tests of packages that are float16 throughout.
+
+ONNX Runtime computes float16 in float32 on a CPU, so a test of its own checks that every value fits into float16.
+"""
 
 import json
 from pathlib import Path
@@ -25,7 +28,7 @@ UNFUSED = [name for name in PASSES if name != "attention"]
 
 
 def verify(measured: Workshop, name: str, *words: str) -> dict[str, Any]:
-    """What a build of the recipe with these words measures on some text."""
+    """Return the measurements of a build of the recipe with these words."""
     said = ("--name", name, "--set", "verify.tokens=2048", "--set", "verify.max_perplexity_increase=1%", *words)
     found: dict[str, Any] = measured.report(NAME, *said, measured=True)["verify"]
     return found
@@ -53,7 +56,7 @@ def test_no_value_on_the_way_is_beyond_float16(measured: Workshop) -> None:
     model = onnx.load(folder / "model.onnx")  # with its weights
     known = {value.name for value in model.graph.output}
     names = [name for node in model.graph.node for name in node.output if name and name not in known]
-    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)  # as an output, it is what it is
+    model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in names)  # an output has its declared type
     session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
     feeds = make_feeds(np.arange(200)[None], read_cache_shape(session).empty(1))
     found = dict(zip(names, session.run(names, feeds), strict=True))

@@ -1,4 +1,4 @@
-"""What a terminal shows while a build runs, in a real one."""
+"""The progress of a build in a real terminal."""
 
 import os
 import pty
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 def run_in_terminal(shop: Workshop, *words: str) -> str:
-    """All that the command wrote to a terminal of its own."""
+    """Run a command in a terminal of its own, and return all that it wrote."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
     command = [sys.executable, "-m", "gpt2forge", *words]

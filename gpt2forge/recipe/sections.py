@@ -1,0 +1,47 @@
+"""The sections of a recipe, each validated by itself."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from gpt2forge.errors import Fault
+from gpt2forge.recipe.faults import explain, join_keys
+from gpt2forge.recipe.schema import Recipe, find_section
+from gpt2forge.recipe.yaml import Node
+from gpt2forge.stages.quantization import check_pattern
+
+OVERRIDES = ("quantization", "overrides")
+
+
+def validate_sections(document: Node, path: Path) -> tuple[dict[str, Any], list[Fault]]:
+    """Return the valid sections by name, and the faults of the others."""
+    plain = document.plain()
+    try:
+        return dict(Recipe.model_validate(plain)), []
+    except ValidationError as error:
+        details = error.errors(include_url=False)
+    wrong = {detail["loc"][0] for detail in details}
+    sections = {name: validate_section(name, plain) for name in Recipe.model_fields if name not in wrong}
+    return sections, [explain(dict(detail), document, path) for detail in details]
+
+
+def validate_section(name: str, plain: dict[str, Any]) -> Any:
+    """Return a section that pydantic found nothing wrong with, or its default."""
+    field = Recipe.model_fields[name]
+    if name not in plain:
+        return field.default
+    section = find_section(field.annotation)
+    return plain[name] if section is str else section.model_validate(plain[name])
+
+
+def check_deleted_patterns(written: Node) -> Iterator[Fault]:
+    """Yield a fault for each override that a null deletes and that no model can have: validation sees no nulls."""
+    overrides = node.value if (node := written.find(OVERRIDES)) else None
+    for pattern, child in overrides.items() if isinstance(overrides, dict) else ():
+        if child.value is None:
+            try:
+                check_pattern(pattern)
+            except ValueError as error:
+                yield Fault(child.place, f"`{join_keys((*OVERRIDES, pattern))}: null` {error}")

@@ -1,0 +1,17 @@
+"""Processors for the workers of pytest-xdist, each with its own.
+
+The threads of onnxruntime and OpenMP wait by spinning: those of two workers on the same processors take twice the time
+that they need.
+"""
+
+import os
+
+AVAILABLE = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else set()
+
+
+def take_share() -> None:
+    """Leave this process, if it is a worker, its share of the processors."""
+    if hasattr(os, "sched_setaffinity") and "PYTEST_XDIST_WORKER" in os.environ:
+        number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
+        count = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        os.sched_setaffinity(0, sorted(AVAILABLE)[number::count] or AVAILABLE)
