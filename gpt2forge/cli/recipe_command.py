@@ -37,13 +37,8 @@ def show(selector: str, changes: tuple[str, ...], name: str | None, with_origin:
 
 
 def show_several(found: Sequence[LoadedRecipe], with_origin: bool, as_json: bool) -> None:
-<<<<<<< HEAD
-    """Write a line for each variant: its name and what it changes, as `--set` would."""
-    variants = [(each.recipe.name, each.selected.variant.changes if each.selected.variant else None) for each in found]
-=======
     """Write a line for each variant: its name, and its changes as `--set` takes them."""
-    variants = [(each.recipe.name, each.found.variant.changes if each.found.variant else None) for each in found]
->>>>>>> house
+    variants = [(each.recipe.name, each.selected.variant.changes if each.selected.variant else None) for each in found]
     if as_json:
         console.write_json({"recipes": {name: node.plain() if node else {} for name, node in variants}})
         return
