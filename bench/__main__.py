@@ -22,7 +22,7 @@ from bench.page import PEERS, merge, name_origin
 from bench.peers.measure import measure_peers
 from bench.plan import EXAMPLE, ROUNDS, SHIPPED, WORK, Plan, plan_models, plan_rewrites
 from bench.prepare import EXAMPLES, link_folders, prepare_checkpoint
-from bench.quiet import Gate, report
+from bench.quiet import report
 from bench.shapes import SHAPES
 from gpt2forge.measure.bandwidth import ROWS as BANDWIDTH_ROWS
 from gpt2forge.measure.bandwidth import Bandwidth
@@ -64,7 +64,7 @@ def measure(
         "fidelity": ("what the example's builds verify", lambda: measure_fidelity(plans[EXAMPLE])),
         "variants": ("variants one after the other and at once", lambda: measure_variants(plans[EXAMPLE])),
         "idle": ("builds that have nothing to do", lambda: measure_idle(plans[SHIPPED].work / "idle")),
-        "kernels": ("products alone", lambda: measure_products(plans[SHIPPED], bandwidth_rows)),
+        "kernels": ("products alone", lambda: measure_kernels(Bandwidth(bandwidth_rows), plans[SHIPPED])),
         "rewrites": ("what each rewrite gives", lambda: measure_rewrites(plans[SHIPPED], bandwidth_rows)),
         "fitting": ("a build that fits weights to a text", lambda: measure_fitting(plans[SHIPPED])),
     }
@@ -103,10 +103,6 @@ def measure_model(plan: Plan, bandwidth_rows: int) -> dict[str, Any]:
     """Measure every system, from the folder of transformers that our own build makes."""
     weights = plan.store / "artifacts" / run_build(plan, COLD).digest("convert")
     return measure_peers(plan, weights, Bandwidth(bandwidth_rows))
-
-
-def measure_products(plan: Plan, bandwidth_rows: int) -> dict[str, Any]:
-    return measure_kernels(Bandwidth(bandwidth_rows), Gate(plan.patience), plan.rounds)
 
 
 def measure_rewrites(plan: Plan, bandwidth_rows: int) -> dict[str, Any]:

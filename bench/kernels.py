@@ -15,8 +15,9 @@ import numpy as np
 import onnx_ir as ir
 import onnxruntime as ort
 
+from bench.plan import Plan
 from bench.quiet import Gate
-from bench.shapes import LARGE, Shape
+from bench.shapes import Shape
 from gpt2forge.graph.builder import MICROSOFT, Builder
 from gpt2forge.graph.gpt2 import IR_VERSION, OPSET
 from gpt2forge.measure.bandwidth import Bandwidth
@@ -199,9 +200,10 @@ PARTS = {
 }
 
 
-def measure_kernels(bandwidth: Bandwidth, gate: Gate, rounds: int, shape: Shape = LARGE) -> dict[str, Any]:
+def measure_kernels(bandwidth: Bandwidth, plan: Plan) -> dict[str, Any]:
     """Measure milliseconds of each form by rows, in turns, and the memory's speed meanwhile."""
-    found = {what: measure_part(part, bandwidth, gate, rounds, shape) for what, part in PARTS.items()}
+    gate = Gate(plan.patience)
+    found = {what: measure_part(part, bandwidth, gate, plan.rounds, plan.shape) for what, part in PARTS.items()}
     return {"products": found, "memory_gb_s": bandwidth.to_json(), "gate": gate.to_json()}
 
 

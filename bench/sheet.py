@@ -7,8 +7,8 @@ from typing import Any
 from rich.markup import escape
 from rich.table import Table
 
-Column = tuple[str, Callable[[str, Any], str]]
-"""A heading, and the cell's text for the name and the value of a row."""
+Column = tuple[str, Callable[[Any], str]]
+"""A heading, and the cell's text for the value of a row."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Sheet:
 
 def make_sheet(title: str, first: str, items: Mapping[str, Any], *columns: Column) -> Sheet:
     """Return a table with a row for each item, whose name stands in the column `first`."""
-    rows = [[name, *(cell(name, item) for _, cell in columns)] for name, item in items.items()]
+    rows = [[name, *(cell(item) for _, cell in columns)] for name, item in items.items()]
     return Sheet(title, [first, *(heading for heading, _ in columns)], rows)
 
 
@@ -59,5 +59,5 @@ def show_ratio(value: float | None, whole: float | None, form: str) -> str:
     return f"{value / whole:{form}}" if value and whole else "-"
 
 
-def show_megabytes(size: float, digits: int = 1) -> str:
-    return f"{size / 1e6:.{digits}f}"
+def show_megabytes(size: float | None, digits: int = 1) -> str:
+    return "-" if size is None else f"{size / 1e6:.{digits}f}"

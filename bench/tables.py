@@ -90,13 +90,13 @@ def tabulate_builds(title: str, builds: Results) -> Sheet:
         title,
         "build",
         builds,
-        ("seconds", lambda _, build: show_spread(build["seconds"], 2)),
-        ("peak MB from outside", lambda _, build: show_megabytes(build["peak_memory_bytes"], 0)),
+        ("seconds", lambda build: show_spread(build["seconds"], 2)),
+        ("peak MB from outside", lambda build: show_megabytes(build["peak_memory_bytes"], 0)),
         (
             "MB in the report",
-            lambda _, build: show_megabytes(build["peak_memory_bytes_told"], 0) if build["steps"] else "",
+            lambda build: show_megabytes(build["peak_memory_bytes_told"], 0) if build["steps"] else "",
         ),
-        ("seconds of each step", lambda _, build: "  ".join(f"{step} {s:.2f}" for step, s in build["steps"].items())),
+        ("seconds of each step", lambda build: "  ".join(f"{step} {s:.2f}" for step, s in build["steps"].items())),
     )
 
 
@@ -115,8 +115,7 @@ def tabulate_peers(model: str, peers: Results) -> Iterator[Sheet]:
 def tabulate_failures(title: str, peers: Results) -> Iterator[Sheet]:
     failed = {name: found for name, found in peers["systems"].items() if "error" in found}
     if failed:
-        column: Column = ("what it said", lambda _, found: str(found["error"]))
-        yield make_sheet(f"{title}: what failed", "system", failed, column)
+        yield make_sheet(f"{title}: what failed", "system", failed, ("what it said", lambda found: str(found["error"])))
 
 
 def tabulate_making(model: str, peers: Results) -> Sheet:
@@ -124,14 +123,14 @@ def tabulate_making(model: str, peers: Results) -> Sheet:
         f"{model}: made and opened (* as an earlier run measured it, and kept)",
         "system",
         {name: found for name, found in peers["systems"].items() if "bytes" in found},
-        ("build, s", lambda _, found: f"{found['seconds']:.1f}{' *' if found.get('kept') else ''}"),
-        ("peak MB", lambda _, found: show_megabytes(found["peak_memory_bytes"], 0)),
-        ("MB", lambda _, found: show_megabytes(found["bytes"])),
-        ("of float32", lambda _, found: f"{found['bytes'] / peers['float32_bytes']:.1%}"),
-        ("load, s", lambda _, found: f"{found['load_s']:.2f}" if "load_s" in found else "-"),
+        ("build, s", lambda found: f"{found['seconds']:.1f}{' *' if found.get('kept') else ''}"),
+        ("peak MB", lambda found: show_megabytes(found["peak_memory_bytes"], 0)),
+        ("MB", lambda found: show_megabytes(found["bytes"])),
+        ("of float32", lambda found: f"{found['bytes'] / peers['float32_bytes']:.1%}"),
+        ("load, s", lambda found: f"{found['load_s']:.2f}" if "load_s" in found else "-"),
         (
             "MB of anonymous memory then",
-            lambda _, found: show_megabytes(found["memory_bytes"], 0) if "load_s" in found else "-",
+            lambda found: show_megabytes(found["memory_bytes"], 0) if "load_s" in found else "-",
         ),
     )
 
@@ -147,21 +146,21 @@ def tabulate_tokens(model: str, peers: Results, systems: Results) -> Sheet:
         f"waited {gate['waited_s']:.0f} s for the processor, {gate['gave_up']} of them in vain; "
         f"{paged} runs waited for the disk and are not kept"
     )
-
-    def show(name: str, kind: str, form: str) -> str:
-        value = find(systems, name, kind, KEY, "median")
-        return f"{value:{form}}" if value else "-"
-
     return make_sheet(
         title,
         "system",
         systems,
         *list_lengths("token_ms", systems, 2, "behind "),
-        ("of PyTorch", lambda name, _: show_ratio(find(systems, name, "token_ms", KEY, "median"), reference, ".3f")),
-        ("limit", lambda name, _: show(name, "limit_ms", ".2f")),
-        ("reached", lambda name, _: show(name, "limit_share", ".0%")),
-        ("same tokens", lambda _, found: "{}/{}".format(*found["tokens_as_pytorch"])),
+        ("of PyTorch", lambda found: show_ratio(find(found, "token_ms", KEY, "median"), reference, ".3f")),
+        ("limit", lambda found: show_median(found, "limit_ms", ".2f")),
+        ("reached", lambda found: show_median(found, "limit_share", ".0%")),
+        ("same tokens", lambda found: "{}/{}".format(*found["tokens_as_pytorch"])),
     )
+
+
+def show_median(found: Results, kind: str, form: str) -> str:
+    value = find(found, kind, KEY, "median")
+    return f"{value:{form}}" if value else "-"
 
 
 def tabulate_lengths(title: str, kind: str, systems: Results, digits: int) -> Sheet:
@@ -172,7 +171,7 @@ def list_lengths(kind: str, systems: Results, digits: int, before: str = "") -> 
     """Return a column for each length that any system was measured at."""
 
     def make_column(length: str) -> Column:
-        return f"{before}{length}", lambda _, found: show_spread(found[kind].get(length), digits)
+        return f"{before}{length}", lambda found: show_spread(found[kind].get(length), digits)
 
     return [make_column(each) for each in sorted({each for found in systems.values() for each in found[kind]}, key=int)]
 
@@ -182,13 +181,13 @@ def tabulate_truth(model: str, systems: Results) -> Sheet:
         f"{model}: held against PyTorch float32 on held-out text, in the same run",
         "system",
         systems,
-        ("MB", lambda _, found: show_megabytes(found["bytes"], 2)),
-        ("of weights", lambda _, found: show_megabytes(found["read_bytes"], 2)),
-        ("perplexity", lambda _, found: f"{found['fidelity']['perplexity']:.3f}"),
-        ("beside PyTorch [95 %]", lambda _, found: show_interval(found["fidelity"], "perplexity_increase", "+.3%")),
-        ("KL [95 %]", lambda _, found: show_interval(found["fidelity"], "kl_mean", ".2e")),
-        ("KL 99 %", lambda _, found: f"{found['fidelity']['kl_p99']:.1e}"),
-        ("top-1", lambda _, found: f"{found['fidelity']['top1_agreement']:.2%}"),
+        ("MB", lambda found: show_megabytes(found["bytes"], 2)),
+        ("of weights", lambda found: show_megabytes(found["read_bytes"], 2)),
+        ("perplexity", lambda found: f"{found['fidelity']['perplexity']:.3f}"),
+        ("beside PyTorch [95 %]", lambda found: show_interval(found["fidelity"], "perplexity_increase", "+.3%")),
+        ("KL [95 %]", lambda found: show_interval(found["fidelity"], "kl_mean", ".2e")),
+        ("KL 99 %", lambda found: f"{found['fidelity']['kl_p99']:.1e}"),
+        ("top-1", lambda found: f"{found['fidelity']['top1_agreement']:.2%}"),
     )
 
 
@@ -200,15 +199,15 @@ def tabulate_fidelity(fidelity: Results) -> Sheet:
     first = next(iter(fidelity.values()))
 
     def make_column(name: str) -> Column:
-        return name.replace("_", " "), lambda _, found: show_worst(found["properties"][name])
+        return name.replace("_", " "), lambda found: show_worst(found["properties"][name])
 
     return make_sheet(
         f"nano as its builds verify it, on {first['tokens']} tokens in windows of {first['window']}",
         "variant",
         fidelity,
-        ("MB", lambda _, found: show_megabytes(found["bytes"])),
-        ("perplexity", lambda _, found: f"{found['perplexity_increase']:+.3%}"),
-        ("KL", lambda _, found: f"{found['kl_mean']:.2e}"),
+        ("MB", lambda found: show_megabytes(found["bytes"])),
+        ("perplexity", lambda found: f"{found['perplexity_increase']:+.3%}"),
+        ("KL", lambda found: f"{found['kl_mean']:.2e}"),
         *(make_column(name) for name in first["properties"]),
     )
 
@@ -235,8 +234,8 @@ def tabulate_times(title: str, columns: tuple[str, str], times: Results, whole: 
         title,
         columns[0],
         times,
-        (columns[1], lambda _, spread: show_spread(spread)),
-        ("ratio", lambda _, spread: f"{spread['median'] / whole:{form}}"),
+        (columns[1], lambda spread: show_spread(spread)),
+        ("ratio", lambda spread: f"{spread['median'] / whole:{form}}"),
     )
 
 

@@ -62,8 +62,7 @@ class StoreSettings(Section):
 
     max_size: Size | None = Field(
         default=None,
-        description="how large the store may be after a build, as in `20GB`; a build removes the artifacts that are cheapest "
-        "to make again",
+        description="how large the store may be after a build, as in `20GB`; what is cheapest to make again is removed",
     )
 
 

@@ -62,12 +62,6 @@ def describe_end(code: int) -> str:
     return f"ended with code {code}"
 
 
-def offer_first(pid: int) -> None:
-    """Make the kernel kill this process, and not the bench that reports it, when memory runs out."""
-    with suppress(OSError):  # Linux alone has this file
-        Path(f"/proc/{pid}/oom_score_adj").write_text("1000")
-
-
 @contextmanager
 def start(system: System, work: Path) -> Iterator[Peer]:
     """Start a peer's process; its standard error goes to a log in `work`.
@@ -82,5 +76,6 @@ def start(system: System, work: Path) -> Iterator[Peer]:
     with TemporaryDirectory(dir=work) as temporary, (work / "log").open("a") as log:
         environment = os.environ | {"TMPDIR": temporary, "PYTHONPATH": str(ROOT)}
         with Child(command, cwd=work, env=environment, stderr=log) as child:
-            offer_first(child.process.pid)
+            with suppress(OSError):  # on Linux, the kernel kills this process first, and not the bench, without memory
+                Path(f"/proc/{child.process.pid}/oom_score_adj").write_text("1000")
             yield Peer(child, work)

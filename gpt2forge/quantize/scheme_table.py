@@ -1,4 +1,4 @@
-"""The table of schemes, the words that `quantization.scheme` may have. A new scheme is one entry of SCHEMES.
+"""The table of schemes, which are the words that `quantization.scheme` may have. A new scheme is one entry of SCHEMES.
 
 Recipes are validated against this table, so it imports nothing but the standard library.
 """
@@ -7,16 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 ROUNDED = ("steps_equal_pass", "padded_equals_alone", "batch_equals_single")
-"""The properties that differ where kernels round: the fourth, a shared cache, is exact under every scheme."""
+"""The properties that differ when kernels round. The fourth, `shared_equals_copied`, is exact under every scheme."""
 
 DEFAULT_EMBEDDINGS = "int8"
-"""The scheme of the embeddings where the linear layers have integers and the recipe says nothing."""
-
-SATURATION = (
-    "x86 without VNNI adds products of uint8 and int8 in 16 bits, which is too little (nano's KL to float32 rose from "
-    "0.0014 to 0.011, and its likeliest token changed at 6 % of positions); use blocks, for example `granularity: 128`"
-)
-"""The reason why one scale per channel needs VNNI; interop/test_older_cpu.py measures it."""
+"""The default scheme of the embeddings when the linear layers are integers."""
 
 
 def allow(difference: float) -> Mapping[str, float]:
@@ -33,17 +27,17 @@ class SchemeSpec:
     share: float
     """Approximate bytes that are left of each byte of float32, scales included."""
     block: int | None = None
-    """Weights that share a scale unless the recipe says; None: floats, which have no scales."""
+    """The default number of weights that share a scale; None: floats, which have no scales."""
     device: str | None = None
     """The only `target.device` that the scheme is for; None: any."""
     reason: str | None = None
     """Why the scheme is for no other device."""
     is_whole: bool = False
-    """Whether everything is stored and computed this way, not only the linear layers."""
+    """True: everything is stored and computed this way, not only the linear layers."""
     tolerances: Mapping[str, float] = field(default_factory=dict)
     """Largest difference of each property, as a part of the logits' spread; a property without one is exact."""
     has_channels: bool = False
-    """Whether it has `granularity: channel`: one scale per output channel, and integer arithmetic."""
+    """True: it has `granularity: channel`, one scale per output channel and integer arithmetic."""
 
     @property
     def has_scales(self) -> bool:
@@ -91,5 +85,5 @@ def find_integers(bits: int) -> SchemeSpec:
 
 
 def choose_embeddings(scheme: str) -> str:
-    """Return the scheme of the embeddings where the recipe says nothing of them."""
+    """Return the default scheme of the embeddings."""
     return DEFAULT_EMBEDDINGS if SCHEMES[scheme].has_scales else scheme

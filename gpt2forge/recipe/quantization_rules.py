@@ -16,7 +16,7 @@ BLOCKS = "16, 32, 64, 128 or 256"
 
 
 def check_integer_keys(quantization: Quantization) -> Iterator[Finding]:
-    """Floats have no scales, no rounding and no exceptions."""
+    """Refuse keys that only integers have."""
     if SCHEMES[quantization.scheme].has_scales:
         return
     for key in INTEGER_KEYS:
@@ -27,7 +27,7 @@ def check_integer_keys(quantization: Quantization) -> Iterator[Finding]:
 
 
 def check_channels(quantization: Quantization) -> Iterator[Finding]:
-    """Only some storages have one scale per output channel."""
+    """Refuse one scale per output channel for storages that do not have it."""
     spec = SCHEMES[quantization.scheme]
     able = {name: spec for name, spec in SCHEMES.items() if spec.has_channels}
     if quantization.granularity == CHANNEL and spec.has_scales and not spec.has_channels:
@@ -52,7 +52,7 @@ def list_channels(quantization: Quantization) -> Iterator[Loc]:
 
 
 def check_embeddings(quantization: Quantization) -> Iterator[Finding]:
-    """A scheme of everything leaves no choice for the embeddings, and is none for them alone."""
+    """Refuse embeddings that differ from a scheme of everything, and such a scheme for the embeddings alone."""
     scheme, default = quantization.scheme, choose_embeddings(quantization.scheme)
     embeddings, block = quantization.embeddings or default, quantization.embeddings_granularity
     if embeddings != default and SCHEMES[scheme].is_whole:
@@ -65,6 +65,7 @@ def check_embeddings(quantization: Quantization) -> Iterator[Finding]:
 
 
 def check_positions(quantization: Quantization) -> Iterator[Finding]:
+    """Refuse float32 positions beside a scheme of everything."""
     if SCHEMES[quantization.scheme].is_whole and quantization.positions == FLOAT32:
         yield refuse(("quantization", "positions"), FLOAT32, contradict(quantization.scheme))
 
@@ -74,7 +75,7 @@ def contradict(scheme: str) -> str:
 
 
 def check_patterns(quantization: Quantization) -> Iterator[Finding]:
-    """No two patterns ask different things of one layer. The first layer stands for all: a model is not known yet."""
+    """Refuse two patterns that match the same linear layer. The first block stands for all: no model is known yet."""
     if not SCHEMES[quantization.scheme].has_scales:
         return
     overrides, skip = quantization.exceptions, quantization.skip or ()
@@ -86,7 +87,7 @@ def check_patterns(quantization: Quantization) -> Iterator[Finding]:
 
 
 def check_calibration(quantization: Quantization, target: Target, calibration: Calibration | None) -> Iterator[Finding]:
-    """What is fitted to a text needs one."""
+    """Refuse to fit weights without a text to fit them to."""
     if calibration is None:
         for key in list_fitted(quantization, target):
             problem = "needs `calibration:` with a `text` like what the model is for"
@@ -96,14 +97,16 @@ def check_calibration(quantization: Quantization, target: Target, calibration: C
 def check_texts(
     quantization: Quantization, target: Target, calibration: Calibration | None, verify: Verify | None
 ) -> Iterator[Finding]:
-    """A text that weights were fitted to says little of other texts."""
+    """Refuse to measure on the text that weights were fitted to: it shows little about other texts."""
     if calibration and verify and calibration.text == verify.text and list_fitted(quantization, target):
-        problem = "is `verify.text` too, and what was fitted to a text is not judged by it; name another"
+        problem = (
+            "is `verify.text` too, and a result cannot be measured on the text that it was fitted to; name another"
+        )
         yield refuse(("calibration", "text"), calibration.text, problem)
 
 
 def list_fitted(quantization: Quantization, target: Target) -> list[str]:
-    """Return the keys that ask for what is fitted to a text, without those that other rules refuse."""
+    """Return the keys that need a calibration text, without those that other rules refuse."""
     refused = set() if SCHEMES[quantization.scheme].has_scales else {"method", "smooth"}
     if target.device == "cuda":
         refused.add("kv_cache")

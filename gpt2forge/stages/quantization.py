@@ -65,7 +65,7 @@ class Override(Section):
     bits: Literal[8, 4] = Field(description="bits of each weight")
     granularity: Granularity | None = Field(
         default=None,
-        description="how many weights share a scale; the default is the scheme's if that has as many bits, else 128 or 32",
+        description="how many weights share a scale; by default as in a scheme of as many bits, else 128 or 32",
     )
 
     def normalize(self, scheme: str, granularity: int | str | None) -> "Override":
@@ -80,7 +80,7 @@ class Quantization(Section):
 
     scheme: SchemeName = Field(
         default="none",
-        description="how the weights of the linear layers are stored; float16 stores and computes everything so, on a GPU",
+        description="how the weights of the linear layers are stored; float16 is for everything, on a GPU",
     )
     granularity: Granularity | None = Field(
         default=None,
@@ -98,7 +98,7 @@ class Quantization(Section):
     )
     embeddings: SchemeName | None = Field(
         default=None,
-        description="how the token embedding and LM head are stored; the default is int8, or `scheme` if that has no integers",
+        description="how the token embedding and LM head are stored; int8 by default, or as a `scheme` of floats",
     )
     kv_cache: Cache = Field(
         default="float32", description="how the keys and values of earlier tokens are kept; int8 needs `calibration`"
@@ -106,12 +106,12 @@ class Quantization(Section):
 
     embeddings_granularity: Block | None = Field(
         default=None,
-        description="how many weights of the embeddings share a scale; the default is `granularity` if that is a block of "
-        "as many bits, else 128 (int8) or 32 (int4)",
+        description="how many weights of the embeddings share a scale; by default `granularity` if it is a block of as "
+        "many bits, else 128 (int8) or 32 (int4)",
     )
     positions: Positions | None = Field(
         default=None,
-        description="how the position embeddings are stored; the default is float32 unless everything is float16",
+        description="how the position embeddings are stored; by default float32, unless everything is float16",
     )
     overrides: dict[Pattern, Override] | None = Field(
         default=None,

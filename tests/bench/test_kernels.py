@@ -1,12 +1,14 @@
 """Products alone: every form computes one, and reads what its weights take."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 pytest.importorskip("torch")
 
 from bench.kernels import FORMS, PARTS, SHIPPED_FORMS, Part, measure_kernels, stack_apart, stack_mlps, stack_packed
-from bench.quiet import Gate
+from bench.plan import Plan
 from bench.shapes import Shape
 from bench.tables import tabulate_kernels
 from gpt2forge.measure.bandwidth import Bandwidth
@@ -41,7 +43,8 @@ def test_three_products_are_as_many_weights_as_one() -> None:
 
 def test_measured_parts_have_a_table_each(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bench.kernels.PAUSE", 0)
-    measured = measure_kernels(Bandwidth(256), Gate(budget=0), rounds=1, shape=SHAPE)
+    plan = Plan("tiny", SHAPE, Path(), Path(), rounds=1, patience=0)
+    measured = measure_kernels(Bandwidth(256), plan)
     sheets = list(tabulate_kernels(measured))
     assert [sheet.title.partition(" of 774m")[0] for sheet in sheets] == list(PARTS)
     for sheet, part in zip(sheets, PARTS.values(), strict=True):

@@ -53,7 +53,7 @@ def test_ls_says_what_is_there_whose_it_is_and_what_it_costs(shop: Workshop) -> 
 
 
 def rot(path: Path, stat_cache: StatCache) -> None:
-    """Flip a byte so that the stat cache, which goes by the stat, does not see it: as a disk does."""
+    """Flip a bit as a failing disk does: the stat cache still trusts the digest of the old content."""
     digest, data = digest_file(path), bytearray(path.read_bytes())
     data[len(data) // 2] ^= 1
     path.chmod(0o644)
@@ -176,7 +176,7 @@ def test_build_that_fails_or_stops_early_throws_nothing_away(shop: Workshop) -> 
     (shop.folder / "build/blocked").mkdir()
     shop.run("build", "nano-cpu-int8", "--set", "quantization.scheme=int4", "--name", "blocked", code=1)
     assert len(inspect(shop)) == 5
-    assert " artifact, because `store.max_size` is " in shop.run("build", "nano-cpu-int8", "--rerun", "convert").stderr
+    assert ", because `store.max_size` is " in shop.run("build", "nano-cpu-int8", "--rerun", "convert").stderr
 
 
 def test_store_that_is_not_there_is_not_made(shop: Workshop) -> None:
@@ -187,7 +187,7 @@ def test_store_that_is_not_there_is_not_made(shop: Workshop) -> None:
 
 
 def test_what_a_build_has_made_anew_meanwhile_is_not_put_aside(shop: Workshop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A build may repair an artifact after `verify` reads it and before it puts it aside."""
+    """Run a build after verify has read the artifact and before it puts the artifact aside."""
     store = Store(shop.store)
     digest = next(item["digest"] for item in inspect(shop) if item["stage"] == "quantize")
     rot(store.artifacts.folder(digest) / "model.onnx_data", store.stat_cache)

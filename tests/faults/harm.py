@@ -1,4 +1,4 @@
-"""The ways a file can be hurt. Each is given the file; afterwards its stat is another one."""
+"""Functions that damage a file, each in its own way. Each changes the stat of the file."""
 
 import os
 import random
@@ -19,14 +19,14 @@ def delete(path: Path, draw: random.Random) -> None:
 
 
 def exchange(path: Path, draw: random.Random) -> None:
-    """Another file of the same size, as `mv` puts it there."""
+    """Put another file of the same size in its place, as `mv` does."""
     other = path.with_name(path.name + ".other")
     other.write_bytes(draw.randbytes(path.stat().st_size))
     other.replace(path)
 
 
 def flip(path: Path, draw: random.Random) -> None:
-    """One bit. In hexadecimal digits the lowest makes another such digit more often than not."""
+    """Flip one bit, often the lowest of a byte, which usually turns a hexadecimal digit into another."""
     data = bytearray(path.read_bytes())
     data[draw.randrange(len(data))] ^= draw.choice((1, 1 << draw.randrange(8)))
     path.write_bytes(data)
@@ -42,7 +42,7 @@ def make_folder(path: Path, draw: random.Random) -> None:
 
 
 def make_link(path: Path, draw: random.Random) -> None:
-    """A link to what was there, under another name; or to nothing."""
+    """Put a link in its place: to the old file under another name, or to nothing."""
     aside = path.with_name(path.name + ".moved")
     path.rename(aside)
     path.symlink_to(aside.name)
@@ -54,7 +54,7 @@ HURTS: tuple[Hurt, ...] = (truncate, delete, exchange, flip, empty, make_folder,
 
 
 def hurt(path: Path, how: Hurt, draw: random.Random) -> None:
-    """Hurt a file as root or its owner would: whatever its permissions are."""
+    """Damage a file as root or its owner can, whatever its permissions are."""
     path.parent.chmod(0o755)
     if not path.is_symlink() and not path.is_dir():
         path.chmod(0o644)
@@ -63,7 +63,7 @@ def hurt(path: Path, how: Hurt, draw: random.Random) -> None:
 
 
 def hurt_folder(folder: Path, draw: random.Random) -> None:
-    """A whole artifact is gone, is a file, or is a link to what it was or to nothing."""
+    """Remove a whole artifact, or replace it by a file, a link to itself under another name, or a link to nothing."""
     folder.chmod(0o755)
     aside = folder.with_name(f"moved-{draw.randrange(1 << 30)}")
     folder.rename(aside)
@@ -77,6 +77,6 @@ def hurt_folder(folder: Path, draw: random.Random) -> None:
 
 
 def copy_anew(folder: Path, place: Path) -> None:
-    """Copy a tree as a CI cache comes back: other inodes, other times, the modes kept."""
+    """Copy a tree as a CI cache is restored: with other inodes and times, and the same modes."""
     shutil.copytree(folder, place, symlinks=True, copy_function=shutil.copy)
     os.utime(place)

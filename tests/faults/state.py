@@ -1,4 +1,4 @@
-"""What a build has left, told without gpt2forge's own code: the same bytes, and nothing that is not wanted."""
+"""The state that a build leaves, read without gpt2forge's own code: published bytes, and files that should not exist."""
 
 import fcntl
 import hashlib
@@ -19,14 +19,14 @@ WANTED = re.compile(
 
 @dataclass(frozen=True)
 class State:
-    """Key and digest of each step that was made, and the digest of each published file."""
+    """The key and digest of each step that was made, and the digest of each published file."""
 
     steps: Mapping[str, tuple[str, str]]
     files: Mapping[str, str]
 
 
 def take_state(shop: Workshop, recipe: str, *words: str) -> State:
-    """Build with the real command, which must succeed, and look at what it published."""
+    """Build with the real command, which must succeed, and read what it published."""
     return State(list_steps(shop.report(recipe, *words)), read_tree(shop.folder / "build" / recipe))
 
 
@@ -35,16 +35,16 @@ def list_steps(report: Mapping[str, Any]) -> dict[str, tuple[str, str]]:
 
 
 def read_tree(folder: Path) -> dict[str, str]:
-    """The sha256 of each file by its relative path."""
+    """Return the sha256 of each file by its relative path."""
     files = [path for path in sorted(folder.rglob("*")) if not path.is_dir()]
     return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
 
 
 def list_debris(store: Path) -> list[str]:
-    """What lies in a store and has no place in it, and locks that somebody holds."""
+    """List files that do not belong in a store, and locks that a process holds."""
     files = [path for path in sorted(store.rglob("*")) if not path.is_dir()]
-    rooms = [path for name in ("making", "damaged") for path in (store / name).glob("*")]
-    names = [str(path.relative_to(store)) for path in (*files, *rooms)]
+    folders = [path for name in ("making", "damaged") for path in (store / name).glob("*")]
+    names = [str(path.relative_to(store)) for path in (*files, *folders)]
     return [name for name in names if not WANTED.fullmatch(name)] + list(list_held(store))
 
 

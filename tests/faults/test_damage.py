@@ -1,4 +1,4 @@
-"""What a store holds is damaged: noticed, made anew, never served."""
+"""Damaged files of a store are noticed and made again, never served."""
 
 import itertools
 import random
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 
 
 def find_victims(store: Path, steps: Mapping[str, tuple[str, str]]) -> dict[str, list[Path]]:
-    """The files of a store by what they are: the files of artifacts, their manifests, the records, all of the stat cache."""
+    """List the files of a store by kind: artifact files, manifests, records and the entries of the stat cache."""
     artifacts = store / "artifacts"
     victims = {"manifest": sorted(artifacts.glob("*.json")), "record": sorted(store.glob("records/*/*"))}
     for stage, (_, digest) in steps.items():

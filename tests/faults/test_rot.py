@@ -1,4 +1,4 @@
-"""A bit of a disk rots: no time and no size shows it, so `store verify` is what finds it."""
+"""A bit of a disk rots. No time and no size shows it, so only `store verify` finds it."""
 
 import random
 import subprocess
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.slow
 def test_bit_that_rots_on_the_disk_is_found_by_verify_and_fixed(
     tmp_path: Path, undisturbed: State, draw: random.Random, note: Note
 ) -> None:
-    """The bit is flipped in the image of a file system while it is not mounted."""
+    """Flip the bit in the image of a file system while it is not mounted."""
     image, shop = tmp_path / "image", make_workshop(tmp_path / "here")
     with image.open("wb") as file:
         file.truncate(64 << 20)
@@ -43,18 +43,18 @@ def test_bit_that_rots_on_the_disk_is_found_by_verify_and_fixed(
 
 
 def draw_block(weights: bytes, draw: random.Random) -> bytes:
-    """Any whole block of these weights but a blank one, which the file system itself is full of."""
+    """Draw a whole block of these weights, but no blank one, which the file system has many of."""
     blocks = [weights[start : start + 4096] for start in range(0, len(weights) - 4095, 4096)]
     return draw.choice([block for block in blocks if len(set(block)) > 16])
 
 
 def holds(folder: Path, block: bytes) -> bool:
-    """Several steps may hold one block: position embeddings, say, are in the checkpoint's tensors and in the graph's."""
+    """Return whether a file holds the block. Several steps may: convert and quantize both write position embeddings."""
     return any(block in path.read_bytes() for path in folder.rglob("*") if path.is_file())
 
 
 def rot(image: Path, block: bytes, draw: random.Random) -> None:
-    """Flip one bit of this block wherever it lies."""
+    """Flip one bit of every copy of this block."""
     data, bit = bytearray(image.read_bytes()), 1 << draw.randrange(8)
     place = data.find(block)
     assert place >= 0

@@ -86,8 +86,8 @@ CALIBRATE = "needs `calibration:` with a `text` like what the model is for"
         ),
         (
             f"{GOOD}  method: gptq\ncalibration:\n  text: a\nverify:\n  text: a\n",
-            "10:3: `calibration.text: a` is `verify.text` too, and what was fitted to a text is not judged by it; "
-            "name another",
+            "10:3: `calibration.text: a` is `verify.text` too, and a result cannot be measured on the text that it "
+            "was fitted to; name another",
         ),
         (
             f"{GOOD}  overrides: {{h.0.*: {{bits: 4}}}}\n  skip: [h.*.attn.c_proj]\n",

@@ -1,4 +1,4 @@
-"""Commands that only ask leave the store exactly as it is: sound, damaged, read-only or missing."""
+"""Queries leave the store exactly as it is: sound, damaged, read-only or missing."""
 
 import hashlib
 import json
@@ -45,12 +45,12 @@ def built_twice(tmp_path_factory: pytest.TempPathFactory, built_once: Workshop) 
 
 @pytest.fixture
 def shop(tmp_path: Path, built_twice: Workshop) -> Workshop:
-    """The copies have other stats, so no file of an artifact is known to the stat cache yet."""
+    """Return a copy, whose files have other stats: the stat cache knows none of them."""
     return copy_workshop(built_twice, tmp_path / "here")
 
 
 def take_snapshot(folder: Path) -> dict[str, tuple[object, ...]]:
-    """Take name, kind and mode, size, mtime and content of all that is in a folder, and of the folder itself."""
+    """Describe a folder and everything in it by name, kind and mode, size, mtime, inode and content."""
     return dict(describe_tree(folder)) if folder.exists() else {}
 
 
@@ -113,7 +113,7 @@ def forbid_writing(shop: Workshop) -> None:
 
 
 def remove_what_a_build_makes(shop: Workshop) -> None:
-    """A store of which a command would like to have more: no lock to hold it by, nothing remembered."""
+    """Remove the file that `hold` locks and the stat cache, which commands that build would make again."""
     (shop.store / "held").unlink()
     shutil.rmtree(shop.store / "stat_cache")
 

@@ -1,4 +1,4 @@
-"""What is remembered of a file, and when it is not."""
+"""The stat cache reads a file once, and trusts no stat that a later write might leave unchanged."""
 
 import os
 import time
@@ -12,7 +12,7 @@ from gpt2forge.store.stat_cache import StatCache, StatEntry, read_stat
 
 
 def read_count(stat_cache: StatCache, path: Path) -> tuple[str, int]:
-    """The digest, and how many bytes were read for it."""
+    """Return the digest, and how many bytes were read for it."""
     counts: list[int] = []
     return stat_cache.digest(path, counts.append), sum(counts)
 
