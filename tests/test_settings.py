@@ -1,4 +1,4 @@
-"""`gpt2forge.yaml`: what it may say, what is meant where it says nothing, and how a slip is told."""
+"""Tests of `gpt2forge.yaml`: its values, their defaults, and the faults of a wrong one."""
 
 import json
 import re

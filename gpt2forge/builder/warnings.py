@@ -1,4 +1,4 @@
-"""Warnings about a recipe that builds, but whose numbers say little or whose fit gains little."""
+"""Warnings about a recipe that builds, but whose text is too short or of the wrong kind."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,11 +10,12 @@ from gpt2forge.recipe.load import LoadedRecipe
 from gpt2forge.stages.stage import Stage
 
 EXAMPLE = Path("examples/nano")
-FEW = 1000  # positions, below which the numbers say little
-SAYS = {
-    "verify": "what it says of another model's accuracy means little",
+FEW = 1000  # tokens; fewer are too few to measure a model by
+EFFECTS = {
+    "verify": "it shows little about the accuracy of another model",
     "calibration": "another model that is fitted to it gains little",
 }
+"""The effect of the example's text in a recipe of another model, by section."""
 
 
 def list_warnings(loaded: LoadedRecipe, stages: Sequence[Stage], outcomes: Sequence[Outcome]) -> list[str]:
@@ -33,18 +34,18 @@ def warn_of_few(loaded: LoadedRecipe, positions: int) -> list[str]:
     if positions >= FEW:
         return []
     return [
-        f"{loaded.place('verify', 'text')}: {positions} tokens were predicted, which says little; "
+        f"{loaded.place('verify', 'text')}: {positions} predicted tokens are too few to measure a model by; "
         "give `verify.text` some thousands"
     ]
 
 
 def warn_of_text(loaded: LoadedRecipe, section: str) -> list[str]:
-    """Warn where another model is measured on the example's text, or fitted to it."""
+    """Warn if another model is measured on the example's text, or fitted to it."""
     text, example = getattr(loaded.recipe, section).text, EXAMPLE.resolve()
     is_example_text = Path(text).resolve().is_relative_to(example)
     if not is_example_text or Path(loaded.recipe.source.checkpoint).resolve() == example:
         return []
     return [
-        f"{loaded.place(section, 'text')}: `{text}` is Python code for the example model; {SAYS[section]}: "
-        f"give `{section}.text` pages of what yours was made for"
+        f"{loaded.place(section, 'text')}: `{text}` is Python code for the example model; {EFFECTS[section]}: "
+        f"give `{section}.text` pages of text like what your model is for"
     ]

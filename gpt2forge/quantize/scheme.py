@@ -1,4 +1,4 @@
-"""How the weights of a model are stored, and the names of its linear layers.
+"""The storage of the weights of a model, and the names of its linear layers.
 
 A layer is named `h.0.mlp.c_proj`; patterns such as `h.[0-3].mlp.*` choose among layers.
 """

@@ -20,7 +20,7 @@ def allow(difference: float) -> Mapping[str, float]:
 
 @dataclass(frozen=True)
 class SchemeSpec:
-    """What follows from one word of `quantization.scheme`."""
+    """The properties of one scheme."""
 
     bits: int
     """Of each weight; 32 and 16 are floats."""

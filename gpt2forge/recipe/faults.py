@@ -50,6 +50,7 @@ def known_part(loc: Loc, document: Node) -> Loc:
 
 
 def describe_expectation(detail: dict[str, Any], value: Any) -> str:
+    """Return what pydantic expected of a value, as in "must be a number"."""
     message: str = detail["msg"].removeprefix("Value error, ").removeprefix("Input ")
     if detail["type"] == "literal_error":
         choices = [part.strip("'") for part in detail["ctx"]["expected"].replace(" or ", ", ").split(", ")]
@@ -61,6 +62,7 @@ def describe_expectation(detail: dict[str, Any], value: Any) -> str:
 
 
 def join_keys(loc: Loc) -> str:
+    """Return a path as in `quantization.granularity`."""
     return ".".join(map(str, loc))
 
 

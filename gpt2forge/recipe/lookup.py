@@ -100,7 +100,7 @@ def expand_pattern(pattern: str, faults: list[Fault]) -> list[SelectedRecipe]:
     seen: list[str] = []
     chosen: list[SelectedRecipe] = []
     for stem in list_recipes():
-        if can_match(pattern, stem):
+        if may_match(pattern, stem):
             found = read_named(stem, faults)
             seen += [each.name for each in found]
             chosen += [each for each in found if any(fnmatchcase(name, pattern) for name in (stem, each.name))]
@@ -109,7 +109,7 @@ def expand_pattern(pattern: str, faults: list[Fault]) -> list[SelectedRecipe]:
     return chosen
 
 
-def can_match(pattern: str, stem: str) -> bool:
+def may_match(pattern: str, stem: str) -> bool:
     """Return whether a pattern matches a file's name, or may match a variant of it.
 
     It may match a variant if some beginning of the pattern matches the name with `@`.

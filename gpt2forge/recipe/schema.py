@@ -19,7 +19,7 @@ Loc = tuple[str | int, ...]
 
 
 class Recipe(Section):
-    """What to build: a checkpoint, the machine that it is for, and each step between. Equal recipes build the same."""
+    """The checkpoint to build from, the machine to build for, and each step between. Equal recipes build the same."""
 
     name: Annotated[str, StringConstraints(pattern=NAME.pattern, max_length=200)] = Field(
         description="what the result is published as: the name of the file without `.yaml`"

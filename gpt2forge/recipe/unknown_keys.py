@@ -23,6 +23,7 @@ def list_unknown(document: Node, model: type[Section] = Recipe, loc: Loc = ()) -
 
 
 def explain_unknown(loc: Loc, document: Node, model: type[Section] = Recipe) -> Fault:
+    """Return the fault of an unknown key, with the known one that is nearest."""
     known = section_fields(loc[:-1], model)
     return Fault(document.nearest(loc).place, f"unknown key `{join_keys(loc)}`{suggest(str(loc[-1]), known)}")
 

@@ -167,6 +167,7 @@ def is_text(word: str) -> bool:
 
 
 def convert_scalar(tag: str, text: str) -> Any:
+    """Return the value of a scalar by rule 1."""
     if tag == BOOL:
         return text == "true"
     if tag == NULL:

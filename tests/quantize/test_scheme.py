@@ -1,4 +1,4 @@
-"""Tests of the schemes that the words of a recipe mean."""
+"""Tests of the storages that the words of a recipe mean."""
 
 import pytest
 

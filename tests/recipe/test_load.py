@@ -1,4 +1,4 @@
-"""How a recipe is read, and what is said of a bad one."""
+"""Tests of reading recipes, and of the faults of bad ones."""
 
 from pathlib import Path
 

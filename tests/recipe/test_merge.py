@@ -1,4 +1,4 @@
-"""How documents merge."""
+"""Tests of merging documents."""
 
 from pathlib import Path
 from typing import Any
@@ -78,7 +78,7 @@ def compose(path: Path, *changes: str) -> Any:
 
 
 def refuse(path: Path, *changes: str) -> str:
-    """What is said of a file that cannot be composed."""
+    """Return the message of a file that cannot be composed."""
     with pytest.raises(UserError) as error:
         compose(path, *changes)
     return str(error.value)

@@ -1,4 +1,4 @@
-"""The variants that a matrix makes, and what is said of a bad one."""
+"""Tests of the variants that a matrix makes, and of the faults of a bad one."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ from gpt2forge.recipe.yaml import parse
 
 
 def make(text: str) -> dict[str, Any]:
-    """Each variant with what it changes; there must be no faults."""
+    """Return the changes of each variant by name; there must be no faults."""
     faults: list[Fault] = []
     variants = list_variants(parse(text, "x"), faults)
     assert faults == []

@@ -1,4 +1,4 @@
-"""What YAML means here, and what it may not do."""
+"""Tests of the YAML that recipes are written in, and of what it refuses."""
 
 from pathlib import Path
 from typing import Any

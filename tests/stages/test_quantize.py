@@ -1,4 +1,4 @@
-"""The section `quantization:`, and the directory that the stage writes."""
+"""Tests of the section `quantization:`, and of the directory that the stage writes."""
 
 import json
 from pathlib import Path

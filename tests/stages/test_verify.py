@@ -115,8 +115,8 @@ def test_text_of_one_token_is_one_line_and_of_a_few_is_warned_of(measured: Works
     report = measured.prove(*words, "--set", "verify.max_kl=9", "--skip", "benchmark")
     positions = report["verify"]["positions"]
     assert report["warnings"] == [
-        f"--set verify.text=short.txt: {positions} tokens were predicted, which says little; give `verify.text` some "
-        "thousands"
+        f"--set verify.text=short.txt: {positions} predicted tokens are too few to measure a model by; give "
+        "`verify.text` some thousands"
     ]
 
 
@@ -134,8 +134,8 @@ def test_own_checkpoint_on_the_examples_text_is_warned_of(tmp_path: Path) -> Non
     shutil.copytree(ROOT / "examples/nano", shop.folder / "mine")
     report = shop.prove("nano-cpu-int8", "--set", "source.checkpoint=mine", "--skip", "benchmark")
     assert report["warnings"] == [
-        "recipes/base/cpu.yaml:14:3: `examples/nano/heldout.txt` is Python code for the example model; what it says of "
-        "another model's accuracy means little: give `verify.text` pages of what yours was made for"
+        "recipes/base/cpu.yaml:14:3: `examples/nano/heldout.txt` is Python code for the example model; it shows little "
+        "about the accuracy of another model: give `verify.text` pages of text like what your model is for"
     ]
 
 
