@@ -24,7 +24,7 @@ class Build:
     report: dict[str, Any]
 
     @property
-    def told_peak(self) -> int:
+    def reported_peak(self) -> int:
         """Return the memory of the largest step, as the report has it."""
         return max(int(step["peak_memory_bytes"]) for step in self.report["steps"])
 
@@ -60,7 +60,7 @@ def describe(builds: list[Build]) -> dict[str, Any]:
     return {
         "seconds": summarize([build.seconds for build in builds]).to_json(),
         "peak_memory_bytes": max(build.peak for build in builds),
-        "peak_memory_bytes_told": max(build.told_peak for build in builds),
+        "peak_memory_bytes_told": max(build.reported_peak for build in builds),
         "steps": builds[-1].built,
     }
 

@@ -56,7 +56,8 @@ def run_command(command: Sequence[str], folder: Path, is_watched: bool = False) 
                 peak.watch()
     seconds = time.perf_counter() - began
     if process.returncode:
-        raise RuntimeError(f"{find_errors(errors)}: exit code {process.returncode} of `{' '.join(command)}`")
+        reason = find_errors(errors) or output.strip()
+        raise RuntimeError(f"{reason}: exit code {process.returncode} of `{' '.join(command)}`")
     return Finished(seconds, peak.bytes, output)
 
 

@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from gpt2forge.checkpoint.config import ModelConfig
-from gpt2forge.checkpoint.names import list_places
+from gpt2forge.checkpoint.names import list_specs
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Shape:
         """Return the shape of every tensor by its TF1 name; a linear layer's weight is [1, in, out]."""
         sizes = (self.n_vocab, self.n_ctx, self.n_embd, self.n_head, self.n_layer, 4 * self.n_embd)
         config = ModelConfig(*sizes, layer_norm_epsilon=1e-5, tied=True, eos_token_id=self.n_vocab - 1)
-        return {place.openai: place.openai_shape for place in list_places(config)}
+        return {spec.openai: spec.openai_shape for spec in list_specs(config)}
 
     @property
     def parameters(self) -> int:

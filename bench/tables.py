@@ -92,10 +92,7 @@ def tabulate_builds(title: str, builds: Results) -> Sheet:
         builds,
         ("seconds", lambda build: show_spread(build["seconds"], 2)),
         ("peak MB from outside", lambda build: show_megabytes(build["peak_memory_bytes"], 0)),
-        (
-            "MB in the report",
-            lambda build: show_megabytes(build["peak_memory_bytes_told"], 0) if build["steps"] else "",
-        ),
+        ("MB in the report", lambda made: show_megabytes(made["peak_memory_bytes_told"], 0) if made["steps"] else ""),
         ("seconds of each step", lambda build: "  ".join(f"{step} {s:.2f}" for step, s in build["steps"].items())),
     )
 
@@ -128,10 +125,7 @@ def tabulate_making(model: str, peers: Results) -> Sheet:
         ("MB", lambda found: show_megabytes(found["bytes"])),
         ("of float32", lambda found: f"{found['bytes'] / peers['float32_bytes']:.1%}"),
         ("load, s", lambda found: f"{found['load_s']:.2f}" if "load_s" in found else "-"),
-        (
-            "MB of anonymous memory then",
-            lambda found: show_megabytes(found["memory_bytes"], 0) if "load_s" in found else "-",
-        ),
+        ("MB of anonymous memory then", lambda found: show_megabytes(found.get("memory_bytes"), 0)),
     )
 
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.processors import AVAILABLE, take_share
 from tests.shared import share
-from tests.workshop import FITTED, PROVEN, Workshop, copy_workshop, make_workshop, own_checkpoint
+from tests.workshop import FITTED, PROVEN, UNTIMED, Workshop, copy_workshop, make_workshop, own_checkpoint
 
 if TYPE_CHECKING:  # importing it needs PyTorch, which not every test needs
     from tests.graph.models import Tiny
@@ -92,7 +92,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory, measured_once: Workshop) 
 def fitted_once(tmp_path_factory: pytest.TempPathFactory, measured_once: Workshop) -> Workshop:
     """The same with a recipe whose weights are fitted proven too; to copy, not to change."""
     return Workshop(
-        share(tmp_path_factory, "fitted", lambda folder: copy_workshop(measured_once, folder).prove(*FITTED))
+        share(tmp_path_factory, "fitted", lambda folder: copy_workshop(measured_once, folder).prove(*FITTED, *UNTIMED))
     )
 
 

@@ -36,7 +36,7 @@ HOST = {
 }
 PROMPTS = [{"difference": 0.0005, "tokens": [15]}, {"difference": 0.002, "tokens": [15, 333]}]
 
-STEPS = [
+STEPS: list[dict[str, Any]] = [
     {
         "stage": stage,
         "outcome": outcome,

@@ -16,6 +16,7 @@ from tests.prepared import Prepared
 ROOT = Path(__file__).parents[1]
 
 UNMEASURED = ("--skip", "verify,benchmark")
+UNTIMED = ("--skip", "benchmark")
 LITTLE = tuple(
     word
     for change in (

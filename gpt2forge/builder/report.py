@@ -7,9 +7,9 @@ import json
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, JsonValue, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails
 
 from gpt2forge.builder.measurements import Accuracy, Amount, Count, Many, PackageSize, ReportPart, Speed
@@ -20,8 +20,15 @@ from gpt2forge.store.atomic import write_whole
 VERSION: Literal[1] = 1
 """The version of the report's format. Raise it when a field is removed or changes its meaning."""
 
+DEEPEST = 6
+"""How many parts of a place a message names; all fields of a report have fewer."""
+
 OPTIONAL = {"verify", "benchmark"}
 """The parts that a build may skip; each has the name of the step that measures it."""
+
+
+Values = Annotated[dict[str, JsonValue], WithJsonSchema({"type": "object"})]
+"""The values of a recipe as JSON. JsonValue also refuses infinities, and nesting that is too deep to write."""
 
 
 class StepReport(ReportPart):
@@ -48,7 +55,7 @@ class Report(ReportPart):
         description="why nothing was published; null after a successful build. The package of an earlier build stays"
     )
     warnings: Many[str] = Field(description="reasons to doubt the numbers or the result, a sentence each")
-    values: dict[str, Any] = Field(description="all values of the recipe; `gpt2forge schema` describes them")
+    values: Values = Field(description="all values of the recipe; `gpt2forge schema` describes them")
     steps: Many[StepReport] = Field(description="results of the steps; each step reads only results of earlier ones")
     bytes: PackageSize | None = Field(description="size of the package")
     verify: Accuracy | None = Field(description="accuracy compared with PyTorch")
@@ -107,7 +114,8 @@ def describe_mismatch(error: ValidationError, has_version: bool) -> str:
 
 
 def describe_fault(detail: ErrorDetails) -> str:
-    place = " ".join(".".join(str(part) for part in detail["loc"]).split())  # a key may hold a line end
+    parts = [str(part) for part in detail["loc"][:DEEPEST]]
+    place = " ".join(".".join(parts).split())  # a key may hold a line end
     known = {"missing": "is missing", "extra_forbidden": "is unknown"}
     return f"`{place}`: {known.get(detail['type'], detail['msg'][:1].lower() + detail['msg'][1:])}"
 

@@ -40,7 +40,7 @@ class Reference:
 
     @property
     def top(self) -> int:
-        """How many of the C tokens are the likeliest ones."""
+        """The number of the C tokens that are the likeliest ones."""
         return min(TOP, int(self.ids.shape[1]))
 
     def windows(self) -> list[Array]:

@@ -19,7 +19,7 @@ def results() -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def written(results: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The page with its results and plots, written from the committed results."""
+    """Write the page with its results and plots from the committed results; return their folder."""
     docs = tmp_path_factory.mktemp("docs")
     write_document(results, docs)
     return docs
@@ -36,7 +36,7 @@ def test_every_plot_of_the_page_is_drawn_from_its_results(written: Path) -> None
 
 
 def find_words(drawing: str) -> list[str]:
-    """The texts of an SVG: where they stand depends on the fonts that a machine has."""
+    """Return the texts of an SVG, whose positions depend on the fonts of the machine."""
     return [part.partition("</text>")[0].rpartition(">")[2] for part in drawing.split("<text")[1:]]
 
 

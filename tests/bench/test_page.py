@@ -21,7 +21,7 @@ def written() -> dict[str, Any]:
 
 
 def measure(*parts: str, **found: Any) -> dict[str, Any]:
-    """What a later run has of these parts."""
+    """Return the results of a later run that measured these parts."""
     origins = dict.fromkeys(parts, name_origin(LATER))
     return {**LATER, "command": "a later one", "seconds": dict.fromkeys(parts, 1.0), "origins": origins, **found}
 

@@ -1,4 +1,4 @@
-"""What is measured of which model."""
+"""The plan: the systems, runs and parts for each model."""
 
 from pathlib import Path
 

@@ -36,6 +36,10 @@ def refuse(path: Path, text: str | bytes) -> str:
     return line.removeprefix(f"{path}: ")
 
 
+def nest(depth: int) -> dict[str, Any]:
+    return {"a": nest(depth - 1)} if depth else {}
+
+
 def test_json_of_a_report_is_what_was_read_in_the_same_order() -> None:
     assert json.dumps(Report.from_json(COMPLETE).to_json()) == json.dumps(COMPLETE)
 
@@ -79,6 +83,8 @@ def test_keys_are_those_of_steps_that_were_not_skipped() -> None:
         ({"steps": "x"}, "`steps`: "),
         ({"steps": [{**STEPS[0], "outcome": "eaten"}]}, "`steps.0.outcome`: "),
         ({"values": [1]}, "`values`: "),
+        ({"values": nest(300)}, "`values.a"),
+        ({"values": nest(900)}, "`values.a"),
         ({"commit": "x"}, "`commit`: is unknown"),
         ({"a\nb": "x"}, "`a b`: is unknown"),
         ({"version": "1"}, "`version`: "),
@@ -120,6 +126,15 @@ def test_json_of_another_program_is_one_line(tmp_path: Path, text: str) -> None:
 def test_number_that_json_does_not_have_is_refused(tmp_path: Path, number: str) -> None:
     text = json.dumps(COMPLETE).replace('"kl_mean": 0.0154', f'"kl_mean": {number}')
     assert "is not a report of this version of gpt2forge: " in refuse(tmp_path / "nano.json", text)
+    text = json.dumps(change_report(values={"a": [0.25]})).replace("0.25", number)
+    assert "is not a report of this version of gpt2forge: " in refuse(tmp_path / "nano.json", text)
+
+
+def test_text_that_is_not_unicode_is_kept(tmp_path: Path) -> None:
+    """Names of files may hold any bytes, which Python reads as half surrogates, and an error may name a file."""
+    path, report = tmp_path / "nano.json", make_report(error="\udcff: no such file", values={"a": "\udcff"})
+    write_report(path, report)
+    assert load_report(path) == report
 
 
 def test_report_of_an_older_version_is_read_if_it_has_all_fields(tmp_path: Path) -> None:

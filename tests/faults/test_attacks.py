@@ -106,9 +106,9 @@ def test_recipes_that_mean_harm_end_in_one_line(shop: Workshop, note: Note) -> N
     os.truncate(shop.folder / large, 1 << 33)
     refuse(shop, large)
     note(
-        "recipes with names and parents that climb, tags that call, billion laughs, deep nesting, bytes, 8 GB",
+        "recipes with paths that climb, tags that call code, a billion laughs, deep nesting, raw bytes, 8 GB",
         len(recipes) + 6,
-        "one line each; nothing was written elsewhere",
+        "refused with one line each; nothing was written elsewhere",
     )
 
 
@@ -145,9 +145,9 @@ def test_safetensors_that_lie_end_in_one_line(shop: Workshop, note: Note) -> Non
         assert "mine" in said, what
         assert ("a name occurs twice" in said) == (what == "a name that stands twice")
     note(
-        "safetensors with headers of 2^60 bytes, ranges that are negative, overlap or leave the file, and names twice",
+        "safetensors with headers of 2^60 bytes, duplicate names, and ranges that are negative, overlap or leave the file",
         len(TENSORS),
-        "one line each; nothing was written elsewhere",
+        "refused with one line each; nothing was written elsewhere",
     )
 
 
@@ -175,7 +175,7 @@ def test_pickle_is_never_opened(shop: Workshop, note: Note) -> None:
     write(shop, "model.safetensors", PICKLE)
     assert "not a safetensors file" in refuse_checkpoint(shop)
     assert not list(shop.folder.parent.rglob("pwned"))
-    note("pickles that would run a program, under three names", 3, "refused in one line; nothing ran")
+    note("pickles that would run a program, under three file names", 3, "refused with one line; nothing ran")
 
 
 def test_tensorflow_checkpoints_that_lie_end_in_one_line(shop: Workshop, note: Note) -> None:
@@ -198,9 +198,9 @@ def test_tensorflow_checkpoints_that_lie_end_in_one_line(shop: Workshop, note: N
     write(shop, SHARD, bytes(data))
     assert "checksum" in refuse_checkpoint(shop)
     note(
-        "TensorFlow indexes of terabytes, offsets that are negative, far away or overlap, and a checksum that does not fit",
+        "TensorFlow indexes of terabytes, wrong checksums, and offsets that are negative, far away or overlap",
         len(entries) + 1,
-        "one line each; nothing was written elsewhere",
+        "refused with one line each; nothing was written elsewhere",
     )
 
 
@@ -258,7 +258,7 @@ def test_doctored_store_leads_nowhere_else(tmp_path: Path, forge: Forge, note: N
         assert read_tree(victim).keys() == {"model.onnx"}
         assert victim.stat().st_mode & 0o777 == 0o755
     note(
-        "manifests and records of a doctored store that climb, are absolute, or nest without end",
+        "manifests and records with paths that climb or are absolute, or that nest without end",
         len(doctors),
-        "made anew; nothing elsewhere was touched",
+        "made again; nothing else was touched",
     )

@@ -66,9 +66,9 @@ def test_toy_build_of_a_source_that_changes(
         assert forge.build(folder)["gather"][1] == now
         assert read_tree(folder / "build/toy") == known[now]
     note(
-        "a source of toy stages that changes once, at a random moment of the build, in place or by another file",
+        "a source of toy stages changed once at a random moment of the build, in place or by replacing it",
         count,
-        "an error that names it, or a build of one of the contents; the next build is of what is there",
+        "an error that names it, or a build of the old or the new content; the next build uses the new content",
     )
 
 
@@ -106,7 +106,7 @@ def test_real_conversion_of_a_checkpoint_that_changes(
         (step,) = shop.report(*words, "--store", f"store-{number}")["steps"]
         assert (step["key"], step["digest"]) == list(known.items())[1]
     note(
-        "a file of a real checkpoint that is exchanged at a random moment of its conversion",
+        "a file of a real checkpoint replaced at a random moment of its conversion",
         count,
-        "an error that names it, or a conversion of one of the contents; the next build is of what is there",
+        "an error that names it, or a conversion of the old or the new file; the next build uses the new file",
     )

@@ -47,7 +47,7 @@ def test_whatever_is_hurt_in_a_store_of_toys_is_made_anew(
             assert read_tree(tmp_path / "build/toy") == files, said
             tried += 1
     note(
-        "each kind of file in a store of toy stages: cut off, deleted, exchanged, one bit flipped, emptied, made a folder or a link",
+        "each kind of file in a store of toy stages: cut off, deleted, replaced, one bit flipped, emptied, turned into a folder or a link",
         tried,
         "each next build made the same keys and bytes",
     )
@@ -69,9 +69,9 @@ def test_whatever_is_hurt_in_a_real_store_is_made_anew(
         shop.run("store", "gc")
         assert "0 damaged" in shop.run("store", "verify").stdout, said
     note(
-        "a graph, weights, JSON, a manifest, a record or an entry of the stat cache of a real store, hurt in one of these ways",
+        "a graph, weights, JSON, a manifest, a record or a stat cache entry of a real store, damaged in one of the ways below",
         count,
-        "its step alone was made anew; the published files are the same bytes",
+        "only its step was made again; the published files are the same bytes",
     )
 
 
@@ -85,7 +85,7 @@ def test_artifact_that_is_gone_or_something_else_is_made_anew(
         made = forge.build(tmp_path, collects=True)
         assert {stage: each[1:] for stage, each in made.items()} == expected
         assert not (tmp_path / "cache/artifacts" / digest).is_symlink()
-    note("an artifact's whole folder: gone, a file, a link", count, "made anew; the same bytes")
+    note("an artifact's folder removed, or replaced by a file or a link", count, "made again; the same bytes")
 
 
 def test_restored_cache_is_a_hit(tmp_path: Path, built: Workshop, undisturbed: State, note: Note) -> None:
@@ -95,4 +95,4 @@ def test_restored_cache_is_a_hit(tmp_path: Path, built: Workshop, undisturbed: S
     assert {step["outcome"] for step in report["steps"]} == {"reused", "skipped"}
     assert take_state(other, "nano-cpu-int8") == undisturbed
     assert list_debris(other.store) == []
-    note("a store that was copied without its times, as a CI cache comes back", 1, "every step was reused")
+    note("a store copied without its times, as from a CI cache", 1, "every step was reused")

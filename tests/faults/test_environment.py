@@ -68,9 +68,9 @@ def test_store_that_may_not_be_written(shop: Workshop, undisturbed: State, note:
         for path in folders:
             path.chmod(0o755)
     note(
-        "a store without the right to write: up to date, and not",
+        "a store without permission to write, up to date and not",
         2,
-        "a build that is up to date ends well, another in one line",
+        "an up-to-date build succeeds, another ends in one line",
     )
 
 
@@ -79,9 +79,9 @@ def test_store_on_a_read_only_file_system(shop: Workshop, undisturbed: State, no
         subprocess.run(["mount", "-o", "remount,bind,ro", str(shop.store)], check=True)
         check_read_only(shop, undisturbed)
     note(
-        "a store on a read-only file system: up to date, and not",
+        "a store on a read-only file system, up to date and not",
         2,
-        "a build that is up to date ends well, another in one line",
+        "an up-to-date build succeeds, another ends in one line",
     )
 
 
@@ -95,7 +95,7 @@ def test_files_of_a_store_that_may_not_be_read_are_made_anew(
         assert done.returncode == 0, f"{kind}: {done.stderr}"
         assert read_tree(shop.folder / "build/nano-cpu-int8") == undisturbed.files, kind
         assert take_state(shop, "nano-cpu-int8") == undisturbed, kind
-    note("a file of a store that may not be read", count, "made anew; the published files are the same bytes")
+    note("a file of a store without permission to read it", count, "made again; the published files are the same bytes")
 
 
 def test_store_on_another_file_system(tmp_path: Path, undisturbed: State, note: Note) -> None:
@@ -115,7 +115,7 @@ def test_working_directories_with_odd_names(
         assert take_state(odd, "nano-cpu-int8", "--rerun", "convert") == undisturbed, name
         assert read_tree(odd.folder / "build/nano-cpu-int8") == undisturbed.files, name
     note(
-        "working directories with spaces, a newline, quotes, other scripts, 200 characters, and 3000 in all",
+        "working directories with spaces, a newline, quotes, other scripts, names of 200 characters, and paths of 3000",
         count,
         "the same bytes",
     )
@@ -132,5 +132,5 @@ def test_names_that_are_too_long_end_in_one_line(shop: Workshop, note: Note) -> 
     note(
         "outputs with names of 200 to 5000 characters",
         1 + len(lengths),
-        "200 are published, what the file system refuses ends in one line",
+        "200 is published; names that the file system refuses end in one line",
     )

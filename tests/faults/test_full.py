@@ -49,7 +49,7 @@ def test_toy_build_on_a_disk_of_every_size(
             assert list_debris(disk / "cache") == [], limit
     assert failed > len(chosen) // 4  # what is lost of the stat cache is no failure
     note(
-        "builds of toy stages on a disk of every size, in bytes and in files; then with space",
+        "builds of toy stages on disks of every size, in bytes and in files; then with enough space",
         failed,
         "each ended in one line; each next build made the same keys and bytes",
     )
@@ -68,9 +68,9 @@ def test_real_build_on_a_disk_that_is_too_small(
     failed = sum(build_on_small_disk(tmp_path / "small", limit, undisturbed) for limit in limits)
     assert failed >= rounds(1)
     note(
-        "`build nano-cpu-int8` on a disk of any size, in bytes and in files; then with space",
+        "`build nano-cpu-int8` on disks of random sizes, in bytes and in files; then with enough space",
         failed,
-        "each ended in one line and exit code 1, the store sound; each next build made the same keys and bytes",
+        "each ended in one line and exit code 1 with a sound store; each next build made the same keys and bytes",
     )
 
 

@@ -129,9 +129,9 @@ def test_every_change_of_a_source_is_another_key(
         assert key == plan(shop, f"fresh-{number}"), way.__name__
         before = key
     note(
-        "a source of the same size that is edited within a tick, has its old time, is exchanged, renamed, linked, or of the future",
+        "a source of the same size that is edited within a tick, replaced, renamed or linked, or has its old or a future time",
         count,
-        "the key was that of a fresh store",
+        "the key was the one of a fresh store",
     )
 
 
@@ -146,9 +146,9 @@ def test_clock_that_was_set_back_gives_the_same_keys(
         draw.choice(WAYS)(shop.folder / "mine", draw)
         assert plan(shop, "cache", earlier) == plan(shop, f"fresh-{number}") == plan(shop, "cache")
     note(
-        "the clock is set back by a day, behind a store and sources of the future, which are edited",
+        "the clock is set back by a day, so that the store and the edited sources have times in the future",
         count,
-        "the key was that of a fresh store",
+        "the key was the one of a fresh store",
     )
 
 
@@ -168,4 +168,4 @@ def test_stamp_of_a_build_sees_the_same_changes(
         way(shop.folder / "mine", draw)
         assert "nothing changed" not in shop.run("build", "plain", measured=True).stderr, way.__name__
         assert shop.report("plain", measured=True)["steps"][0]["key"] != before, way.__name__
-    note("the same edits after a build that left a stamp", count, "the next build saw each")
+    note("the same edits after a build that left a stamp", count, "the next build noticed each edit")

@@ -43,7 +43,7 @@ def test_toy_builds_at_once_make_every_step_once(tmp_path: Path, rounds: Callabl
         assert len(keys) == 5  # one of gather, two of repeat and of pack
         assert list_debris(store) == []
     note(
-        "eight builds of toy stages at once, of two jobs that share a step, in one store",
+        "eight simultaneous builds of toy stages in one store, of two jobs that share a step",
         count,
         "all succeeded; each step was made once",
     )
@@ -63,7 +63,7 @@ def test_real_builds_at_once_make_every_step_once(
                 assert list_steps(report) == undisturbed.steps
                 assert read_tree(shop.folder / "build/nano-cpu-int8") == undisturbed.files
     note(
-        "builds of one recipe and of one that overlaps at once, in one store, in one working directory and in several",
+        "simultaneous builds of two recipes that share steps, in one store, in one working directory and in several",
         2 * sum(counts),
         "all succeeded; each step was made once",
     )

@@ -32,7 +32,7 @@ def package(tmp_path: Path) -> Path:
 
 
 def read_digests(package: Path) -> Digests:
-    command = [sys.executable, "-c", PROGRAM, str(package.parent / "memo")]
+    command = [sys.executable, "-c", PROGRAM, str(package.parent / "stat_cache")]
     done = subprocess.run(command, cwd=package.parent, capture_output=True, text=True, check=True)
     digests: Digests = json.loads(done.stdout)
     return digests

@@ -37,7 +37,7 @@ class Peer:
             min_length=new,
             sampling_topk=1,
             include_prompt_in_result=False,
-            callback=lambda told: bool(seen.setdefault(told.step, time.perf_counter()) < 0),
+            callback=lambda token: bool(seen.setdefault(token.step, time.perf_counter()) < 0),
         )
         moments = [began, *(seen[step] for step in sorted(seen))]
         assert len(moments) == new + 1

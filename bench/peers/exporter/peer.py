@@ -48,6 +48,6 @@ class Peer(Stepwise):
         start, self.length = self.length, self.length + ids.shape[1]
         positions = torch.arange(start, self.length).expand(*ids.shape)
         runner = self.runners["decode" if self.past else "prefill"]
-        said = runner(input_ids=torch.from_numpy(ids), position_ids=positions, **self.past)
-        self.past = {"past_key_values": said.past_key_values}
-        return np.asarray(said.logits)
+        output = runner(input_ids=torch.from_numpy(ids), position_ids=positions, **self.past)
+        self.past = {"past_key_values": output.past_key_values}
+        return np.asarray(output.logits)

@@ -43,13 +43,13 @@ class Peer(Stepwise):
     def forward(self, ids: Array) -> Array:
         self.length += ids.shape[1]
         mask = self.mask[:, : self.length]
-        said = self.model(
+        output = self.model(
             input_ids=torch.from_numpy(ids), attention_mask=mask, past_key_values=self.past, use_cache=True
         )
-        self.past = said.past_key_values
-        return np.asarray(said.logits[:, -1])
+        self.past = output.past_key_values
+        return np.asarray(output.logits[:, -1])
 
     def read(self, tokens: list[int]) -> Array:
         ids = torch.tensor([tokens])
-        said = self.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=True)
-        return np.asarray(said.logits[0])
+        output = self.model(input_ids=ids, attention_mask=torch.ones_like(ids), use_cache=True)
+        return np.asarray(output.logits[0])

@@ -50,8 +50,8 @@ class Peer(Stepwise):
 
     def forward(self, ids: Array) -> Array:
         with torch.inference_mode():
-            said = self.model(torch.from_numpy(ids), past_key_values=self.cache, use_cache=True, logits_to_keep=1)
-        return np.asarray(said.logits[:, -1])
+            output = self.model(torch.from_numpy(ids), past_key_values=self.cache, use_cache=True, logits_to_keep=1)
+        return np.asarray(output.logits[:, -1])
 
     def read(self, tokens: list[int]) -> Array:
         with torch.inference_mode():

@@ -22,7 +22,7 @@ DTYPES: Mapping[int, str] = {
 
 
 @dataclass(frozen=True)
-class Entry:
+class BundleEntry:
     """A BundleEntryProto: which bytes of which shard hold a tensor; `sliced` if it was written in partitions."""
 
     dtype: str = "0"
@@ -34,7 +34,7 @@ class Entry:
     sliced: bool = False
 
 
-def read_bundle(path: Path, shards: int) -> dict[str, Entry]:
+def read_bundle(path: Path, shards: int) -> dict[str, BundleEntry]:
     """Read every tensor's entry, by name, from a .index file; `shards` is the number of .data files beside it.
 
     Raises UserError if the file is damaged, or not in the format that TensorFlow has written since 2016.
@@ -52,7 +52,7 @@ def read_bundle(path: Path, shards: int) -> dict[str, Entry]:
         raise UserError(f"{path}: not a checkpoint's index, or damaged: {error}; copy it there again") from error
 
 
-def read_entries(table: Iterator[tuple[bytes, bytes]]) -> Iterator[tuple[str, Entry]]:
+def read_entries(table: Iterator[tuple[bytes, bytes]]) -> Iterator[tuple[str, BundleEntry]]:
     for key, value in table:
         # Partitions of a tensor have binary keys of their own; the tensor's own entry is marked as sliced.
         yield key.decode("utf-8", "backslashreplace"), parse_entry(value)
@@ -70,7 +70,7 @@ def check_header(message: bytes, shards: int) -> None:
         raise ValueError(f"it has version {version.get(1, 0)!r}; only {VERSION} can be read")
 
 
-def parse_entry(message: bytes) -> Entry:
+def parse_entry(message: bytes) -> BundleEntry:
     """Parse a BundleEntryProto. Raises ValueError if it is malformed."""
     numbers = dict.fromkeys(range(1, 7), 0)
     shape: tuple[int, ...] = ()
@@ -83,7 +83,15 @@ def parse_entry(message: bytes) -> Entry:
         elif field in numbers:
             numbers[field] = as_number(value)
     dtype = DTYPES.get(numbers[1], f"type {numbers[1]}")
-    return Entry(dtype, shape, numbers[3], as_signed(numbers[4]), as_signed(numbers[5]), numbers[6], sliced)
+    return BundleEntry(
+        dtype,
+        shape,
+        shard=numbers[3],
+        offset=as_signed(numbers[4]),
+        size=as_signed(numbers[5]),
+        crc=numbers[6],
+        sliced=sliced,
+    )
 
 
 def parse_shape(message: bytes) -> tuple[int, ...]:

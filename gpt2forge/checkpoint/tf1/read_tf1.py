@@ -9,7 +9,7 @@ from gpt2forge.checkpoint.config import ModelConfig, read_count
 from gpt2forge.checkpoint.contents import Contents, LeftOut, SourceTensor, check_apart, check_tensor
 from gpt2forge.checkpoint.format import Checkpoint
 from gpt2forge.checkpoint.names import TensorSpec, list_specs
-from gpt2forge.checkpoint.tf1.bundle_index import Entry, read_bundle
+from gpt2forge.checkpoint.tf1.bundle_index import BundleEntry, read_bundle
 from gpt2forge.checkpoint.tf1.leveldb import unmask
 from gpt2forge.checkpoint.untrusted_text import read_object
 from gpt2forge.errors import UserError
@@ -66,7 +66,7 @@ def read_hparams(path: Path, eos_token_id: int) -> ModelConfig:
     )
 
 
-def locate(checkpoint: Checkpoint, spec: TensorSpec, entry: Entry) -> SourceTensor:
+def locate(checkpoint: Checkpoint, spec: TensorSpec, entry: BundleEntry) -> SourceTensor:
     """Check an entry of the index against the model and the shards."""
     index, count = find_index(checkpoint), len(checkpoint.weights)
     if entry.sliced:
@@ -90,7 +90,7 @@ def locate(checkpoint: Checkpoint, spec: TensorSpec, entry: Entry) -> SourceTens
     return replace(tensor, shape=spec.shape)
 
 
-def read_step(checkpoint: Checkpoint, entries: Mapping[str, Entry]) -> int | None:
+def read_step(checkpoint: Checkpoint, entries: Mapping[str, BundleEntry]) -> int | None:
     """Return the training step: from the checkpoint's name (`model-1000`), else from the tensor `global_step`."""
     match = STEP.search(find_index(checkpoint).name)
     if match:
