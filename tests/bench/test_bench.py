@@ -31,7 +31,8 @@ class Little(Plan):
 
     def changes(self, variant: str) -> list[str]:
         limits = ("verify.tokens=8192", "verify.max_perplexity_increase=2%")
-        return [*super().changes(variant), *(word for limit in limits for word in ("--set", limit))]
+        words = super().changes(variant) or ["--name", self.name(variant)]
+        return [*words, *(word for limit in limits for word in ("--set", limit))]
 
 
 @pytest.fixture(scope="module")
