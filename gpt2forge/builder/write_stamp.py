@@ -13,7 +13,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import distribution
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from gpt2forge import stamp
@@ -137,7 +137,10 @@ def find_metadata(tool: str) -> tuple[Path, Path]:
 
     https://packaging.python.org/en/latest/specifications/recording-installed-packages/
     """
-    found = distribution(tool)
+    try:
+        found = distribution(tool)
+    except PackageNotFoundError as error:
+        raise ValueError(f"{tool} is not installed") from error
     names = (found.name, re.sub("[-_.]+", "_", found.name))
     for name in (*names, names[-1].lower()):
         folder = Path(str(found.locate_file(f"{name}-{found.version}.dist-info")))

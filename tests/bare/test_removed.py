@@ -93,7 +93,7 @@ def test_build_that_is_to_measure_fails_and_leaves_what_is_published(left: Works
     with rewritten(report, report.read_text()):
         done = left.run("build", "mine", code=1, measured=True)
     assert done.stderr.splitlines()[-2:] == [
-        "warning: build/mine: still is what an earlier build published",
+        "warning: build/mine: still points to an earlier build's result",
         f"error: mine: {NEEDS}; run `pip install 'gpt2forge[torch]'` and build again, or publish without measuring: "
         "`--skip verify`",
     ]

@@ -37,7 +37,7 @@ def refuse(measured: Workshop, change: str) -> str:
     after = path.readlink() if path.is_symlink() else None
     assert before == after
     assert report["output"] is None
-    earlier = "build/nano-cpu-int8-proven: still is what an earlier build published"
+    earlier = "build/nano-cpu-int8-proven: still points to an earlier build's result"
     assert (earlier in report["warnings"]) == (before is not None)
     assert report["error"] == json.loads(path.with_suffix(".json").read_text())["error"]
     assert report["verify"]["kl_mean"] > 0  # what was measured is told all the same
