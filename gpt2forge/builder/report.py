@@ -21,7 +21,7 @@ VERSION: Literal[1] = 1
 """The version of the report's format. Raise it when a field is removed or changes its meaning."""
 
 DEEPEST = 6
-"""How many parts of a place a message names; all fields of a report have fewer."""
+"""The number of parts of a place that a message names; every field of a report has fewer."""
 
 OPTIONAL = {"verify", "benchmark"}
 """The parts that a build may skip; each has the name of the step that measures it."""
