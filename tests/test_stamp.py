@@ -292,7 +292,7 @@ def test_warning_is_said_again(shop: Workshop) -> None:
 
 def test_path_of_two_lines_cannot_be_in_a_stamp() -> None:
     with pytest.raises(ValueError, match="several lines"):
-        stamp.format_stamp(["stat a\nb\t1"], ([], ""))
+        stamp.format_stamp(["stat a\nb\t1"], stamp.Printed([], ""))
 
 
 VARIANTS = """\
