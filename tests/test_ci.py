@@ -183,7 +183,7 @@ def test_run_that_differs_from_the_lock_fails(tmp_path: Path) -> None:
     recipe.write_text(recipe.read_text().replace("granularity: 32", "granularity: 16"))
     done = clone.run(locked)
     assert done.returncode == 1
-    assert "error: recipes/nano-cpu-int4.lock:4:1: `quantize` is not as it was locked: " in done.stderr
+    assert "error: recipes/nano-cpu-int4.lock:4:1: `quantize` differs from the lock: " in done.stderr
 
 
 def test_what_is_saved_is_what_is_restored() -> None:

@@ -17,7 +17,7 @@ from gpt2forge.cli.store_command import list_outputs, shrink
 from gpt2forge.cli.summary import describe_numbers, describe_size
 from gpt2forge.errors import UserError, format_os_error, is_fixable, quote
 from gpt2forge.executor.run import Options
-from gpt2forge.plan.blocked import StepsBlocked, tell_blocked
+from gpt2forge.plan.blocked import StepsBlocked, format_blocked
 from gpt2forge.recipe.load import LoadedRecipe, load_recipes
 from gpt2forge.settings import load_settings
 from gpt2forge.stamp import Printed
@@ -131,7 +131,7 @@ def build_recipes(request: BuildRequest) -> None:
     store = Store(request.store)
     snapshots = {each.name: take_snapshot(each.loaded, each.job) for each in builds} if request.is_plain else {}
     with make_build_view(builds, request.as_json) as view:
-        run_builds(builds, store, view.show, request.options, request.until)
+        run_builds(builds, store, emit=view.show, options=request.options, until=request.until)
     if request.until is None:
         is_well = not refused and all(each.ended_well for each in builds)
         finish(builds, store, request, snapshots=snapshots, is_well=is_well)
@@ -196,7 +196,7 @@ def report_failures(builds: Sequence[Build], refused: Mapping[str, UserError]) -
         raise next(iter(failed.values()))
     blocked = [error for error in failed.values() if isinstance(error, StepsBlocked)]
     if blocked and len(blocked) == len(failed):
-        raise UserError(tell_blocked(blocked))
+        raise UserError(format_blocked(blocked))
     for message in list_messages(failed):
         console.report_error(message)
     for error in failed.values():
@@ -223,7 +223,7 @@ def list_messages(failed: Mapping[str, BaseException]) -> list[str]:
             lines |= dict.fromkeys(str(error).splitlines())
         elif isinstance(error, OSError) and is_fixable(error):
             lines[f"{name}: {format_os_error(error)}"] = None
-    return [*lines, *tell_blocked(blocked).splitlines()]
+    return [*lines, *format_blocked(blocked).splitlines()]
 
 
 def describe_result(report: Report) -> str:

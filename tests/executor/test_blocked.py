@@ -28,7 +28,7 @@ def run_all(
 ) -> list[Event]:
     events: list[Event] = []
     options = Options(resources=Resources(lanes, 1 << 40), rerun=rerun, keep_going=keep_going)
-    run_jobs(job_runs, store, events.append, options)
+    run_jobs(job_runs, store, emit=events.append, options=options)
     return events
 
 

@@ -261,7 +261,7 @@ def test_step_that_is_rerun_keeps_nothing_of_an_earlier_version(
     upgrade("1.0")
     run(job, store)
     upgrade("2.0")
-    assert run(job, store)[place].reason == "kept: made-up 1.0 -> 2.0 is taken to make the same"
+    assert run(job, store)[place].reason == "kept: made-up 1.0 -> 2.0 is assumed equivalent"
     rerun = run(job, store, rerun=stage)[place]
     assert (rerun.outcome, rerun.reason) == ("built", "asked for by `--rerun`")
     assert run(job, store)[place].reason == ""

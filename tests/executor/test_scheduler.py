@@ -34,7 +34,7 @@ def run_all(
     events: list[Event] = []
     job_runs = [begin(job, store) for job in jobs]
     options = Options(resources=Resources(lanes, memory), keep_going=keep_going)
-    run_jobs(job_runs, store, events.append, options)
+    run_jobs(job_runs, store, emit=events.append, options=options)
     return job_runs, events
 
 
@@ -107,7 +107,8 @@ def test_failed_check_ends_one_job_and_not_the_step(store: Store, source: Path) 
                 raise UserError("too long")
 
     job_runs = [begin(make_job(source), store, Refusal()), begin(make_job(source), store)]
-    run_jobs(job_runs, store, lambda event: None, Options(resources=Resources(2, PLENTY), keep_going=True))
+    options = Options(resources=Resources(2, PLENTY), keep_going=True)
+    run_jobs(job_runs, store, emit=lambda event: None, options=options)
     assert str(job_runs[0].error) == "too long"
     assert words(job_runs[0].outcomes)[:2] == ["built", "built"]
     assert words(job_runs[1].outcomes) == ["reused", "reused", "built"]

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gpt2forge.cli.plan_command import sum_up
-from gpt2forge.plan.blocked import Block, StepsBlocked, find_block, list_blocks, tell_blocked
+from gpt2forge.plan.blocked import Block, StepsBlocked, find_block, format_blocked, list_blocks
 from gpt2forge.plan.from_recipe import make_job as make_recipe_job
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import make_key
@@ -37,7 +37,7 @@ def add_tool(stage: Stage) -> Stage:
 
 
 def plan(job: Job, store: Store, rerun: str | None = None) -> tuple[PlannedStep, ...]:
-    return make_plan(job, store, lambda done, total, unit: None, rerun).steps
+    return make_plan(job, store, lambda done, total, unit: None, rerun=rerun).steps
 
 
 def tell(job: Job, store: Store) -> list[tuple[str, str]]:
@@ -110,7 +110,7 @@ def test_missing_tool_is_the_reason_even_where_an_input_is_missing_too(job: Job)
 
 def test_versions_of_all_tools_block_nothing(job: Job) -> None:
     assert list_blocks(job) == []
-    assert find_block(job, job.stages[0], {"numpy": "1", "onnx": "2"}, ()) is None
+    assert find_block(job, job.stages[0], versions={"numpy": "1", "onnx": "2"}, blocked=()) is None
 
 
 TORCH = ("torch", "transformers")
@@ -123,7 +123,7 @@ def refuse(name: str, *skip: str, can_skip: bool = True) -> StepsBlocked:
     job = make_recipe_job(load_recipe(name), skip)
     found: dict[str, Block] = {}
     for stage in job.stages:
-        each = find_block(job, stage, {tool: None for tool in stage.tools if tool in TORCH}, found)
+        each = find_block(job, stage, versions={tool: None for tool in stage.tools if tool in TORCH}, blocked=found)
         if each:
             found[stage.name] = each
     return StepsBlocked(job, list(found.values()), can_skip)
@@ -166,7 +166,7 @@ def test_skip_names_only_what_the_recipe_has(tmp_path: Path) -> None:
 
 def test_recipes_that_lack_the_same_are_one_line() -> None:
     errors = [refuse(name) for name in ("nano-cpu-int8", "nano-cpu-int4-gptq", "nano-cpu-int4")]
-    first, second = tell_blocked(errors).splitlines()
+    first, second = format_blocked(errors).splitlines()
     assert first == str(errors[0]).replace("nano-cpu-int8:", "nano-cpu-int8, nano-cpu-int4:")
     assert second == str(errors[1])
 
@@ -203,7 +203,7 @@ def test_what_was_made_with_a_tool_is_kept_without_it_only_where_the_user_says_s
 ) -> None:
     assert [verdict for verdict, _ in tell(installed_once, store)] == ["done", "cannot run", "cannot run"]
     assuming = replace(installed_once, assumed=(NO_TOOL,))
-    reason = f"kept: {NO_TOOL} 1.0 -> not installed is taken to make the same"
+    reason = f"kept: {NO_TOOL} 1.0 -> not installed is assumed equivalent"
     assert tell(assuming, store) == [("done", ""), ("done", reason), ("done", "")]
     outcomes = run(assuming, store)
     assert [(each.outcome, each.reason) for each in outcomes] == [("reused", ""), ("reused", reason), ("reused", "")]

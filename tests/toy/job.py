@@ -36,7 +36,7 @@ def begin(
     job: Job, store: Store, checks: Checks | None = None, until: str | None = None, rerun: str | None = None
 ) -> JobRun:
     """Plan a job, to run it together with others."""
-    return JobRun(make_plan(job, store, lambda done, total, unit: None, rerun), checks or NoChecks(), until)
+    return JobRun(make_plan(job, store, lambda done, total, unit: None, rerun=rerun), checks or NoChecks(), until)
 
 
 def run(job: Job, store: Store, rerun: str | None = None, until: str | None = None) -> list[Outcome]:
