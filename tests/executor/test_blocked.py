@@ -1,4 +1,4 @@
-"""Jobs of which some steps cannot run, because a tool is not installed."""
+"""Jobs with steps that cannot run because a tool is not installed."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from tests.toy import gather, pack, repeat
 from tests.toy.job import begin, make_job, words
 
 MEASURE = Stage("measure", None, (), ("text",), "numbers", (), 1, gather.run, optional=True)
-"""Is never run here."""
+"""A stage that never runs here."""
 
 
 def run_all(
@@ -33,7 +33,7 @@ def run_all(
 
 
 def end_in(job: Job, *stages: Stage) -> Job:
-    """The job with other stages behind its first two."""
+    """Return the job with other stages after its first two."""
     return replace(job, stages=(gather.STAGE, repeat.STAGE, *stages))
 
 
@@ -117,7 +117,7 @@ def test_skip_is_offered_where_no_other_option_forbids_it(
     assert job_run.error.can_skip is can_skip
 
 
-def test_what_is_skipped_on_request_is_told_as_ever(store: Store, source: Path) -> None:
+def test_stage_skipped_on_request_is_reported(store: Store, source: Path) -> None:
     job = replace(block(make_job(source), "pack"), skipped=(MEASURE,))
     job_run = begin(job, store)
     run_all([job_run], store)

@@ -1,4 +1,4 @@
-"""How much memory a step is expected to take, before any was made and after."""
+"""The memory that a step is expected to use, before and after an earlier run."""
 
 from dataclasses import replace
 from pathlib import Path

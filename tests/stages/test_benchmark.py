@@ -92,7 +92,10 @@ def test_skipped_measurements_are_said_and_the_rest_is_published(measured: Works
             "benchmark --rerun benchmark",
             "`--rerun benchmark`: `benchmark` is skipped; leave out one of the two options",
         ),
-        ("benchmark --rerun verify --until fuse", "`--rerun verify`: lies behind `--until fuse`, where the run ends"),
+        (
+            "benchmark --rerun verify --until fuse",
+            "`--rerun verify`: comes after `--until fuse`, where the run ends; leave out one of the two options",
+        ),
         (
             "verify --rerun nosuch --skip benchmark",
             "`--rerun nosuch`: `nano-cpu-int8` has no such stage; it has `convert`, `export`, `fuse`, `quantize`",

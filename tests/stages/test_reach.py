@@ -1,4 +1,4 @@
-"""What a stage imports is what its key covers."""
+"""The imports of a stage, which its key must cover."""
 
 import json
 import subprocess

@@ -16,7 +16,7 @@ STAGES = (gather.STAGE, repeat.STAGE, pack.STAGE)
 
 
 def make_job(folder: Path, times: int = 2, end: str = "fine", upper: bool = False, cpu: str = "any") -> Job:
-    """A job whose source is `folder`, with one file in it unless it has some."""
+    """Return a job whose source is `folder`, with one file in it if it is empty."""
     folder.mkdir(parents=True, exist_ok=True)
     if not any(folder.iterdir()):
         (folder / "a").write_text("hello ")

@@ -14,7 +14,7 @@ def run(inputs: Inputs, section: Packing, target: Target, out: Path) -> Metrics:
     assert target.device == "cpu"
     text = (inputs["text"] / "text").read_text()
     if section.upper:
-        block = b"x" * (64 << 20)  # something for the memory to be measured by
+        block = b"x" * (64 << 20)  # enough memory to be measured
         time.sleep(0.2)
         del block
     (out / "model.onnx").write_text(text.upper() if section.upper else text)

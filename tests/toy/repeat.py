@@ -1,4 +1,4 @@
-"""The second toy stage: repeats the text, or comes to grief on request."""
+"""The second toy stage: repeats the text, or fails on request."""
 
 import os
 import signal
