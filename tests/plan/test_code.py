@@ -74,7 +74,7 @@ def test_what_is_passed_to_a_raised_exception_does_not_count() -> None:
 def test_reach_follows_imports_at_the_top_and_in_functions(tmp_path: Path) -> None:
     module = tmp_path / "toy.py"
     module.write_text("import json\ndef f():\n    from gpt2forge.plan import code\n")
-    reach = find_reach([module], StatCache(tmp_path / "memo"))
+    reach = find_reach([module], StatCache(tmp_path / "stat_cache"))
     assert {"toy", "gpt2forge", "gpt2forge.plan", "gpt2forge.plan.code", "gpt2forge.digest"} <= set(reach)
     assert "gpt2forge.cli.program" not in reach
     assert "json" not in reach
@@ -91,7 +91,7 @@ def test_damaged_stat_cache_changes_no_digest(tmp_path: Path) -> None:
 
 def test_digest_follows_code_and_not_comments(tmp_path: Path) -> None:
     module = tmp_path / "toy.py"
-    stat_cache = StatCache(tmp_path / "memo")
+    stat_cache = StatCache(tmp_path / "stat_cache")
     digests = []
     for text in ("x = 1\n", "x = 1  # one\n", "x = 2\n"):
         module.write_text(text)

@@ -58,7 +58,7 @@ def test_number_that_is_none_has_no_digest() -> None:
 
 
 def test_key_holds_what_the_stage_reads_and_no_path(tmp_path: Path) -> None:
-    stat_cache = StatCache(tmp_path / "memo")
+    stat_cache = StatCache(tmp_path / "stat_cache")
     images = []
     for name in ("one", "two"):
         job = make_job(tmp_path / name)
@@ -73,14 +73,14 @@ def test_key_holds_what_the_stage_reads_and_no_path(tmp_path: Path) -> None:
 
 
 def test_what_a_machine_decides_is_keyed_on_the_machine(tmp_path: Path) -> None:
-    stat_cache, job = StatCache(tmp_path / "memo"), make_job(tmp_path / "one")
+    stat_cache, job = StatCache(tmp_path / "stat_cache"), make_job(tmp_path / "one")
     stage = replace(job.stages[0], on_host=True)
     image = add_inputs(make_basis(job, stage, stat_cache), {"checkpoint": "0"})
     assert image["host"] == describe_host()
 
 
 def test_fields_that_a_stage_does_not_read_are_not_in_its_key(tmp_path: Path) -> None:
-    stat_cache, job = StatCache(tmp_path / "memo"), make_job(tmp_path / "one", times=3)
+    stat_cache, job = StatCache(tmp_path / "stat_cache"), make_job(tmp_path / "one", times=3)
     stage = next(stage for stage in job.stages if stage.section == "repetition")
     image = add_inputs(make_basis(job, replace(stage, fields=("times",)), stat_cache), {"text": "0"})
     assert image["section"] == {"times": 3}

@@ -82,6 +82,6 @@ def test_prompt_that_cannot_be_continued_is_an_error(
 @pytest.mark.parametrize("stage", ["verify", "benchmark"])
 def test_measuring_reaches_no_choice_of_tokens(tmp_path: Path, stage: str) -> None:
     """A new sampling option must not change the key of a measurement."""
-    reach = find_reach([ROOT / f"gpt2forge/stages/{stage}.py"], StatCache(tmp_path / "memo"))
+    reach = find_reach([ROOT / f"gpt2forge/stages/{stage}.py"], StatCache(tmp_path / "stat_cache"))
     assert "gpt2forge.runtime.decoder" in reach
     assert not reach.keys() & {f"gpt2forge.runtime.{name}" for name in ("generate", "sampling", "model")}

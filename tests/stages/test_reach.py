@@ -62,4 +62,4 @@ def test_everything_a_stage_imports_is_in_its_key_and_nothing_else(
         process.stdin.write(json.dumps(order) + "\n")
         process.stdin.flush()  # and not closed: the worker ends when its parent does
         imported = set(json.loads(process.stdout.read()))
-    assert imported - UNDECIDING == set(find_reach(find_modules(stage), StatCache(tmp_path / "memo")))
+    assert imported - UNDECIDING == set(find_reach(find_modules(stage), StatCache(tmp_path / "stat_cache")))
