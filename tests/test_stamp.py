@@ -319,14 +319,14 @@ def make_variants(shop: Workshop) -> Path:
     return recipe
 
 
-def say(shop: Workshop, *names: str) -> list[str]:
+def build_all(shop: Workshop, *names: str) -> list[str]:
     return start(shop, "build", *names).stderr.splitlines()
 
 
 def test_variants_have_stamps_of_their_own(shop: Workshop) -> None:
     make_variants(shop)
-    assert say(shop, "mine@int4") == BOTH[1:]
-    assert say(shop, "mine@int4", "mine") == BOTH[::-1]
+    assert build_all(shop, "mine@int4") == BOTH[1:]
+    assert build_all(shop, "mine@int4", "mine") == BOTH[::-1]
     quick, whole = start(shop, "build", "mine"), start(shop, "build", "mine", "--store", "cache")
     assert quick.stdout == whole.stdout
     first = [line.split()[0] for line in quick.stdout.splitlines() if line.startswith("build/")]
@@ -339,9 +339,9 @@ def test_variant_that_is_added_is_built_though_the_others_are_current(shop: Work
     time.sleep(2 * TICK / 1e9)
     stamp = (shop.folder / "build/.mine.variants").read_bytes()
     start(shop, "build", "mine@int8", "mine@int4")
-    assert say(shop, "mine@int8", "mine@int4") == BOTH
+    assert build_all(shop, "mine@int8", "mine@int4") == BOTH
     for _ in range(2):
-        assert BOTH[0] not in say(shop, "mine")
+        assert BOTH[0] not in build_all(shop, "mine")
         assert (shop.folder / "build/mine@fp32/model.onnx").is_file()
         (shop.folder / "build/.mine.variants").write_bytes(stamp)  # an outdated one counts as none
 
@@ -352,15 +352,15 @@ def test_file_of_a_variants_name_comes_first_as_soon_as_it_is_there(shop: Worksh
     own = shop.folder / "recipes/mine@int8.yaml"
     own.write_text(VARIANTS.partition("matrix")[0].replace("name: mine", "name: mine@int8"))
     try:
-        assert BOTH[0] not in say(shop, name)
+        assert BOTH[0] not in build_all(shop, name)
         values = json.loads((shop.folder / "build/mine@int8.json").read_text())["values"]
         assert values["quantization"]["scheme"] == "none"
         time.sleep(2 * TICK / 1e9)
-        say(shop, "mine@int8")
-        assert say(shop, "mine@int8") == BOTH[:1]
+        build_all(shop, "mine@int8")
+        assert build_all(shop, "mine@int8") == BOTH[:1]
     finally:
         own.unlink()
-    assert BOTH[0] not in say(shop, "mine@int8")
+    assert BOTH[0] not in build_all(shop, "mine@int8")
 
 
 @pytest.mark.parametrize("change", ["gpt2forge.yaml", "recipes/mine.yaml", "recipes/parent.yaml"])
@@ -371,7 +371,7 @@ def test_variants_are_looked_at_where_a_file_has_changed(shop: Workshop, change:
     path.write_text((before or "") + "# a remark\n")
     try:
         for names in (["mine@int8"], ["mine"]):
-            assert BOTH[0] not in say(shop, *names)
+            assert BOTH[0] not in build_all(shop, *names)
     finally:
         path.unlink() if before is None else path.write_text(before)
 
@@ -383,6 +383,6 @@ def test_variant_that_a_file_comes_before_leaves_no_stamp(shop: Workshop) -> Non
     time.sleep(2 * TICK / 1e9)
     try:
         start(shop, "build", "recipes/mine.yaml@int8")
-        assert BOTH[0] not in say(shop, "mine@int8")
+        assert BOTH[0] not in build_all(shop, "mine@int8")
     finally:
         own.unlink()

@@ -12,7 +12,7 @@ from gpt2forge.stages.stage import Stage
 DECIDING = ("section", "target")  # the parts of a pre-image that decide how many bytes are written
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Estimate:
     """Bytes that a step reads, writes to the store, and uses of anonymous memory at its peak.
 
@@ -30,12 +30,13 @@ def estimate(job: Job, stage: Stage, *, nearest: Nearest | None, read: int) -> E
     written = int(stage.guess(job.find_section(stage), read))
     memory = stage.libraries + int(stage.holds * read)
     if nearest is None:
-        return Estimate(None, read, written, memory)
+        return Estimate(seconds=None, read=read, written=written, memory=memory)
     record = nearest.record
     if not record.bytes_read or record.bytes_written is None:
-        return Estimate(record.seconds, read, written, memory)
+        return Estimate(seconds=record.seconds, read=read, written=written, memory=memory)
     scale = read / record.bytes_read
     if not any(difference.path[0] in DECIDING for difference in nearest.differences):
         written = int(record.bytes_written * scale)
     more = int(stage.holds * max(0, read - record.bytes_read))
-    return Estimate(record.seconds * max(1.0, scale), read, written, record.peak_memory_bytes + more)
+    memory = record.peak_memory_bytes + more
+    return Estimate(seconds=record.seconds * max(1.0, scale), read=read, written=written, memory=memory)

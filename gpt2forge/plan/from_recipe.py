@@ -31,8 +31,15 @@ def make_job(loaded: LoadedRecipe, skip: Sequence[str] = (), assumed: Sequence[s
     for kind, section in TEXTS.items():
         if any(kind in stage.reads for stage in kept):
             sources[kind] = find_text(loaded, section, sections[section].text)
-    skipped = tuple(stage for stage in asked if stage not in kept)
-    return Job(recipe.name, tuple(kept), sections, recipe.target, sources, skipped, tuple(assumed))
+    return Job(
+        name=recipe.name,
+        stages=tuple(kept),
+        sections=sections,
+        target=recipe.target,
+        sources=sources,
+        skipped=tuple(stage for stage in asked if stage not in kept),
+        assumed=tuple(assumed),
+    )
 
 
 def select_stages(sections: Mapping[str, Any]) -> Iterator[Stage]:

@@ -69,7 +69,7 @@ def name_files(digest: str) -> str:
     return digest_bytes(b"files " + digest.encode())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """The stages in order, the sections and target they read, and the sources by kind.
 

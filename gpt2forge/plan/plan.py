@@ -91,7 +91,7 @@ class Plan:
         return next(step for step in self.steps if step.stage == stage)
 
     def resolve(
-        self, stage: Stage, made: Mapping[str, str], blocked: Iterable[str], store: Store, is_rerun: bool = False
+        self, stage: Stage, *, made: Mapping[str, str], blocked: Iterable[str], store: Store, is_rerun: bool = False
     ) -> PlannedStep:
         """Complete the step of a stage now that its inputs are made, or never will be.
 
@@ -101,7 +101,7 @@ class Plan:
         planned = self.find(stage)
         if planned.inputs == made and not (is_rerun and planned.equivalent) and is_still_true(planned, store):
             return planned
-        sizes = {kind: measure_input(self.job, store, kind, digest) for kind, digest in made.items()}
+        sizes = {kind: measure_input(self.job, store, kind=kind, digest=digest) for kind, digest in made.items()}
         inputs = {kind: Input(digest, digest, sizes[kind]) for kind, digest in made.items()}
         missing = {kind: Input(None, planned.identity, 0) for kind in stage.reads if kind not in made}
         step = plan_step(
@@ -147,7 +147,7 @@ def make_plan(job: Job, store: Store, advance: Advance, *, rerun: str | None = N
     return Plan(job=job, steps=restore_needed(job, steps, rerun), sources=sources, stats=stats, bases=bases)
 
 
-def measure_input(job: Job, store: Store, kind: str, digest: str) -> int:
+def measure_input(job: Job, store: Store, *, kind: str, digest: str) -> int:
     """Return the size in bytes of a source or an artifact."""
     return job.sources[kind].size if kind in job.sources else store.artifacts.measure(digest)
 

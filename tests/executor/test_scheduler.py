@@ -44,7 +44,8 @@ def make_meeting(folder: Path, name: str, wants: str, stage: Stage = meet.STAGE)
     place.mkdir(parents=True, exist_ok=True)
     job = make_job(folder / "source")
     sections = {"meeting": meet.Meeting.model_validate({"place": str(place), "name": name, "wants": wants})}
-    return Job(name, (gather.STAGE, stage), sections, job.target, {"checkpoint": Source(folder / "source", list_files)})
+    sources = {"checkpoint": Source(folder / "source", list_files)}
+    return Job(name=name, stages=(gather.STAGE, stage), sections=sections, target=job.target, sources=sources)
 
 
 def test_step_that_several_jobs_share_is_built_once(store: Store, source: Path) -> None:

@@ -25,7 +25,8 @@ def make_job(folder: Path, times: int = 2, end: str = "fine", upper: bool = Fals
         "packing": pack.Packing(upper=upper),
     }
     target = Target.model_validate({"device": "cpu", "cpu": cpu})
-    return Job("toy", STAGES, sections, target, {"checkpoint": Source(folder, list_files)})
+    sources = {"checkpoint": Source(folder, list_files)}
+    return Job(name="toy", stages=STAGES, sections=sections, target=target, sources=sources)
 
 
 def list_files(folder: Path) -> tuple[str, ...]:
