@@ -165,6 +165,11 @@ def make_artifact(task: Task, locks: tuple[int, ...], *, emit: Emit, stop: Event
     return record
 
 
+def measure_inputs(task: Task) -> int:
+    """Return the bytes of all inputs of a step."""
+    return sum(measure_input(task.job, task.store, kind=kind, digest=digest) for kind, digest in task.inputs.items())
+
+
 def run_stage(task: Task, locks: tuple[int, ...], *, out: Path, emit: Emit, stop: Event) -> WorkerResult:
     """Run the stage of a task in a worker that writes to `out`."""
     return run_worker(

@@ -19,7 +19,17 @@ from tests.plan.test_blocked import NEEDS_IT, add_tool, block
 from tests.toy import gather, pack, repeat
 from tests.toy.job import begin, make_job, words
 
-MEASURE = Stage("measure", None, (), ("text",), "numbers", (), 1, gather.run, optional=True)
+MEASURE = Stage(
+    name="measure",
+    section=None,
+    target=(),
+    reads=("text",),
+    writes="numbers",
+    tools=(),
+    version=1,
+    run=gather.run,
+    optional=True,
+)
 """A stage that never runs here."""
 
 

@@ -45,4 +45,13 @@ def stay_alone(place: Path) -> None:
         time.sleep(0.01)
 
 
-STAGE = Stage("meet", "meeting", (), ("text",), "package", (), 1, run)
+STAGE = Stage(
+    name="meet",
+    section="meeting",
+    target=(),
+    reads=("text",),
+    writes="package",
+    tools=(),
+    version=1,
+    run=run,
+)

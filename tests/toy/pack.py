@@ -21,4 +21,13 @@ def run(inputs: Inputs, section: Packing, target: Target, out: Path) -> Metrics:
     return {"bytes": {"package": len(text), "float32": 4 * len(text)}}
 
 
-STAGE = Stage("pack", "packing", ("device",), ("text",), "package", (), 1, run)
+STAGE = Stage(
+    name="pack",
+    section="packing",
+    target=("device",),
+    reads=("text",),
+    writes="package",
+    tools=(),
+    version=1,
+    run=run,
+)
