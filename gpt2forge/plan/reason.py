@@ -64,7 +64,7 @@ def format_difference(stage: Stage, difference: Difference, stat_cache: StatCach
     """Format one difference that is not of code."""
     part, *rest = difference.path
     name = ".".join(rest)
-    change = format_change(difference)
+    change = format_transition(difference)
     if part == "inputs":
         files = list_files(difference, stat_cache)
         return f"{name} changed" + (f": {enumerate_few(files)}" if files else "")
@@ -95,7 +95,7 @@ def enumerate_few(names: Sequence[str]) -> str:
     return ", ".join(f"`{name}`" for name in names[:FEW]) + rest
 
 
-def format_change(difference: Difference) -> str:
+def format_transition(difference: Difference) -> str:
     """Format a difference as `old -> new`; the version of a missing tool is `not installed`."""
     values = (difference.old, difference.new)
     is_tool = difference.path[0] == "tools"
