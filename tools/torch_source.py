@@ -32,7 +32,7 @@ def find_torch(
     """Find a source of a CPU build of PyTorch.
 
     `wanted` is TORCH_INDEX: an index's URL, a folder of wheels, `none` for pip's own sources, None to look for one.
-    Raises PipFault when no build can be had at all.
+    Raises PipFault if no build is available.
     """
     if wanted not in (None, *NONE):
         return TorchSource(name_source(str(wanted)))

@@ -61,17 +61,18 @@ Run = Callable[[Inputs, Any, Target, Path], Metrics]
 class Stage:
     """A kind of work, as data.
 
-    `section` names the recipe section that it reads (None: none) and `fields` the fields of it (None: all); `target`
-    names the fields of `target:`. `reads` are the kinds of its inputs, `also_reads` returns those that it reads only
-    with certain values of its section, `writes` is the kind that it makes. `tools` are the distributions whose version
-    its result depends on. `version` is raised if the result changes for a reason that none of these shows.
+    `section` names the recipe section that it reads (None: none) and `fields` the fields of it (None: all). `target`
+    names the fields of `target:` that it reads. `reads` are the kinds of its inputs; `also_reads` returns those that it
+    reads only with certain values of its section. `writes` is the kind that it makes. `tools` are the distributions
+    whose version its result depends on. `version` is raised if the result changes for a reason that none of these
+    shows.
 
     `optional`: may be skipped, because it measures the result but is not needed to make it. `on_host`: its numbers hold
     for this machine only. `threaded`: it uses all processors, so no other step of a build runs beside it. `alone`: the
     same, and only one such step runs on a machine at a time.
 
-    For estimates: `guess` returns the bytes it writes, given the section and the bytes it reads; `libraries` is the
-    memory in bytes that it uses before it reads anything; `holds` is the largest share of the bytes read that is in
+    For estimates: `guess` returns the bytes it writes, given the section and the bytes it reads. `libraries` is the
+    memory in bytes that it uses before it reads anything. `holds` is the largest share of the bytes read that is in
     memory at once.
     """
 
