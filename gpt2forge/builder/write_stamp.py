@@ -102,13 +102,13 @@ def make_stamp(job: Job, *, store: Store, steps: Steps, snapshot: Snapshot, prin
     time.sleep(TICK / 1e9)  # what the build wrote last must be settled too
     began, made = time.time_ns(), list(list_made(job, store, steps))
     stats = [stamp.format_stat(path) for path in made]
-    is_whole = all(is_kept(store, step) for step in steps) and is_settled(made, began)
+    is_whole = all(has_artifact(store, step) for step in steps) and is_settled(made, began)
     again = [stamp.format_stat(path) for path in (*snapshot.paths, *made)]
     before = [*snapshot.stats, *stats]
     return stamp.format_stamp(before, printed) if is_whole and again == before else None
 
 
-def is_kept(store: Store, step: StepReport) -> bool:
+def has_artifact(store: Store, step: StepReport) -> bool:
     """Return whether the artifact of a step is whole, or was removed to make room."""
     record = store.find(step.stage, str(step.key)) or store.find_evicted(step.stage, str(step.key))
     return record is not None and record.digest == step.digest

@@ -1,4 +1,4 @@
-"""The worker, `python -m gpt2forge.stages.worker`: runs one stage, which it is asked for on standard input.
+"""The worker, `python -m gpt2forge.stages.worker`, which runs one stage on request from standard input.
 
 It reads one line of JSON and imports the stage's module, but no other part of the program. It writes lines of JSON to
 the descriptor that the request names: {"advance": [done, total, unit]}, at most once {"written": {file: {...}}}, then
