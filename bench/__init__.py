@@ -1,1 +1,1 @@
-"""What `make bench` measures: builds, sizes and speed beside PyTorch, in one run on this machine."""
+"""`make bench`: builds, sizes and speed beside PyTorch, in one run on this machine."""

@@ -1,4 +1,4 @@
-"""`python -m gpt2forge` is the same as the `gpt2forge` command."""
+"""The `gpt2forge` command, run as `python -m gpt2forge`."""
 
 from gpt2forge.main import main
 

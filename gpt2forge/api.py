@@ -54,7 +54,7 @@ def build(
     try:
         made = make_build(load_recipe(os.fspath(recipe), changes, name), skip=skip)
         options = Options(resources=choose_resources(), rerun=rerun)
-        report = run_build(made, Store(Path(store)), progress or ignore, options)
+        report = run_build(made, Store(Path(store)), emit=progress or ignore, options=options)
     except OSError as error:
         if error.errno in FIXABLE:
             raise UserError(format_os_error(error)) from error

@@ -1,4 +1,4 @@
-"""sha256 of bytes that exist, and the one canonical form of a JSON value."""
+"""Digests (sha256) of bytes and files, and the canonical form of JSON values."""
 
 import hashlib
 import json
@@ -10,42 +10,43 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-CHUNK = 1 << 22
-SHORT = 1 << 16  # bytes that are hashed sooner than a thread has begun
+CHUNK = 1 << 22  # bytes to read at once
+SHORT = 1 << 16  # bytes; fewer are hashed faster than a thread starts
 
 
 def canonical_json(value: Any) -> bytes:
-    """The bytes that stand for a JSON value: sorted keys, no spaces, no NaN."""
+    """Return the canonical bytes of a JSON value: sorted keys, no spaces, no NaN."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
 
 
 def digest_bytes(data: bytes) -> str:
+    """Return the sha256 of bytes, in hexadecimal digits."""
     return hashlib.sha256(data).hexdigest()
 
 
 def digest_value(value: Any) -> str:
-    """The digest of a JSON value's canonical form."""
+    """Return the digest of a JSON value's canonical form."""
     return digest_bytes(canonical_json(value))
 
 
-def digest_file(path: Path, tell: Callable[[int], None] | None = None) -> str:
-    """The digest of a file's content, read once and never held in memory; `tell` hears of every piece's bytes."""
+def digest_file(path: Path, advance: Callable[[int], None] | None = None) -> str:
+    """Return the digest of a file, read once in pieces; `advance` is called with the bytes of each piece."""
     with path.open("rb", buffering=0) as file, Hasher() as hasher:
         size = max(SHORT, min(CHUNK, os.fstat(file.fileno()).st_size))
         pieces = bytearray(size), bytearray(size)
         while count := file.readinto(pieces[0]):
             hasher.update(memoryview(pieces[0])[:count])
-            if tell:
-                tell(count)
+            if advance:
+                advance(count)
             pieces = pieces[1], pieces[0]
         return hasher.hexdigest()
 
 
 @dataclass(frozen=True)
 class Written:
-    """A file that was hashed while it was written: its sha256, and its stat at the end of that.
+    """A file that was hashed while it was written: its sha256, and its stat right after that.
 
-    `size` in bytes and `mtime_ns` tell whether anything was written into it since.
+    Another `size` (bytes) or `mtime_ns` shows that something was written to it since.
     """
 
     digest: str
@@ -54,7 +55,7 @@ class Written:
 
 
 class Hasher:
-    """A sha256 that a thread of its own makes, while the caller reads or writes."""
+    """A sha256 that is computed in another thread while the caller reads or writes."""
 
     def __init__(self) -> None:
         self.sha = hashlib.sha256()
@@ -70,7 +71,7 @@ class Hasher:
         self.pool.shutdown()
 
     def update(self, data: memoryview) -> None:
-        """Take these bytes too. They must stay as they are until the next call returns: so two buffers are enough."""
+        """Add bytes. The caller must not change them until the next call returns, so it needs two buffers."""
         self.wait()
         if len(data) < SHORT:
             self.sha.update(data)
@@ -78,9 +79,11 @@ class Hasher:
             self.last = self.pool.submit(self.sha.update, data)
 
     def hexdigest(self) -> str:
+        """Return the sha256 of all bytes so far."""
         self.wait()
         return self.sha.hexdigest()
 
     def wait(self) -> None:
+        """Wait until the bytes of the last call are hashed."""
         if self.last:
             self.last.result()

@@ -1,48 +1,54 @@
-"""Where the `gpt2forge` command begins: a build that has nothing to do ends here, all else goes to the command line."""
+"""Entry point. Answers an up-to-date `build` from its stamp; hands everything else to the CLI."""
 
 import os
 import sys
 
-from gpt2forge.stamp import Said, recall
+from gpt2forge.stamp import Printed, read_current
 
 
 def main() -> None:
+    """Run the `gpt2forge` command with the arguments of this process."""
     try:
-        if not say_current(sys.argv[1:]):
-            from gpt2forge.cli.program import main as begin  # only where it is needed: it takes a fifth of a second
+        if not print_current(sys.argv[1:]):
+            from gpt2forge.cli.program import main as run_program  # only here: importing it takes 0.2 s
 
-            begin()
-    except KeyboardInterrupt:  # before the command line listens for it, or when that has ended
+            run_program()
+    except KeyboardInterrupt:  # before the CLI catches it, or after it has ended
         print("error: interrupted", file=sys.stderr)
         sys.exit(130)
 
 
-def say_current(words: list[str]) -> bool:
-    """Say what a build would say, if nothing has changed since it was made; else nothing."""
+def print_current(words: list[str]) -> bool:
+    """Print the result of a `build` that has nothing to do; return False for any other command."""
     if words[:1] != ["build"] or any(word.startswith("-") or "/" in word for word in words) or sys.stdout is None:
         return False
-    said: dict[str, Said] = {}
+    current: dict[str, Printed] = {}
     for name in words[1:]:
-        found = recall(name)
+        found = read_current(name)
         if found is None:
             return False
-        said |= found
-    if not said:
+        current |= found
+    if not current:
         return False
     try:
-        print(end="".join(printed for _, printed in said.values()), flush=True)
-        for name, (warnings, _) in said.items():
-            print(f"current {name}: nothing changed since it was built", file=sys.stderr)
-            for warning in warnings:
-                print(f"warning: {warning}", file=sys.stderr)
+        print_results(current)
     except OSError as error:
-        give_up(error)
+        exit_unprinted(error)
     return True
 
 
-def give_up(error: OSError) -> None:
-    """End where nobody listens, which is no fault, or the disk is full."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in the buffer has nowhere to go
+def print_results(current: dict[str, Printed]) -> None:
+    """Print what each recipe's build printed, as data on stdout and messages on stderr."""
+    print(end="".join(printed.text for printed in current.values()), flush=True)
+    for name, printed in current.items():
+        print(f"current {name}: nothing changed since it was built", file=sys.stderr)
+        for warning in printed.warnings:
+            print(f"warning: {warning}", file=sys.stderr)
+
+
+def exit_unprinted(error: OSError) -> None:
+    """Exit with status 1 because stdout is closed, which is not an error, or the disk is full, which is one."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # or Python would try to flush the buffer at exit
     if not isinstance(error, BrokenPipeError):
         print(f"error: the disk: {error.strerror}; fix this and run again", file=sys.stderr)
     sys.exit(1)

@@ -1,4 +1,4 @@
-"""What all tests share: patience with a slow machine, and one working directory with built examples."""
+"""Shared by all tests: settings for slow machines, and working directories with built examples."""
 
 import os
 import shutil
@@ -20,7 +20,7 @@ settings.register_profile("patient", deadline=None, suppress_health_check=[Healt
 settings.load_profile("patient")
 
 LONGEST = ("bench/test_bench.py", "test_stamp.py", "cli/test_calibration_section.py", "cli/test_build_command.py")
-"""The files that take longest. They begin first, so that no worker is left with one of them when the others are done."""
+"""The test files that take longest. They start first, so that none is still running when all others are done."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -51,22 +51,22 @@ def all_processors() -> Iterator[None]:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--rounds", type=int, help="how often each fault test tries; few times without it")
+    parser.addoption("--rounds", type=int, help="rounds of each fault test; a few without it")
     parser.addoption(
         "--without-torch", action="store_true", help="skip tests that need PyTorch, which is not installed"
     )
-    parser.addoption("--seed", type=int, help="what the fault tests draw their moments and places from")
+    parser.addoption("--seed", type=int, help="random seed of the fault tests")
 
 
 @pytest.fixture(scope="session")
 def built_once(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    """A workshop in which `nano-cpu-int8` is built, unmeasured; to copy, not to change."""
+    """Make a workshop in which `nano-cpu-int8` is built, unmeasured; to copy, not to change."""
     return Workshop(share(tmp_path_factory, "built", lambda folder: make_workshop(folder).build("nano-cpu-int8")))
 
 
 @pytest.fixture(scope="session")
 def measured_once(tmp_path_factory: pytest.TempPathFactory, built_once: Workshop) -> Workshop:
-    """The same with two recipes proven: measured on little text; to copy, not to change."""
+    """Make a workshop in which PROVEN are measured too, on little text; to copy, not to change."""
 
     def fill(folder: Path) -> None:
         shop = copy_workshop(built_once, folder)
@@ -78,19 +78,19 @@ def measured_once(tmp_path_factory: pytest.TempPathFactory, built_once: Workshop
 
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory: pytest.TempPathFactory, built_once: Workshop) -> Workshop:
-    """One for all tests that only read what is built; a test that changes things takes a copy or makes its own."""
+    """Return a workshop for all tests that only read it; a test that changes it makes a copy."""
     return copy_workshop(built_once, tmp_path_factory.mktemp("workshop") / "here")
 
 
 @pytest.fixture(scope="session")
 def measured(tmp_path_factory: pytest.TempPathFactory, measured_once: Workshop) -> Workshop:
-    """The same, for tests of what is measured."""
+    """Return a workshop with measurements for all tests that only read it."""
     return copy_workshop(measured_once, tmp_path_factory.mktemp("measured") / "here")
 
 
 @pytest.fixture(scope="session")
 def fitted_once(tmp_path_factory: pytest.TempPathFactory, measured_once: Workshop) -> Workshop:
-    """The same with a recipe whose weights are fitted proven too; to copy, not to change."""
+    """Make a workshop in which FITTED is measured too; to copy, not to change."""
     return Workshop(
         share(tmp_path_factory, "fitted", lambda folder: copy_workshop(measured_once, folder).prove(*FITTED, *UNTIMED))
     )
@@ -98,10 +98,10 @@ def fitted_once(tmp_path_factory: pytest.TempPathFactory, measured_once: Worksho
 
 @pytest.fixture
 def built(tmp_path: Path, built_once: Workshop) -> Workshop:
-    """A workshop of the test's own, its checkpoint too, in which `nano-cpu-int8` is built."""
+    """Make a workshop with its own checkpoint in which `nano-cpu-int8` is built, for one test to change."""
     shop = copy_workshop(built_once, tmp_path / "here")
     own_checkpoint(shop)
-    for name in ("roots", "stat_cache"):  # they speak of the place that this was copied from
+    for name in ("roots", "stat_cache"):  # they name the folder that this one was copied from
         shutil.rmtree(shop.store / name)
     shop.run("build", "nano-cpu-int8")
     return shop

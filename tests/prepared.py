@@ -1,7 +1,7 @@
 """The `gpt2forge` command in processes that are forked from a prepared one: starting an interpreter takes half a second.
 
-The prepared process has imported the command line, and nothing that a command imports later. It reads one order a line,
-and answers with the exit code. What has to do with starting (imports, terminals, signals) is tested in fresh processes.
+The prepared process has imported the command line, but nothing that a command imports later. It reads one request a line
+and answers with the exit code. Imports, terminals and signals at the start are tested in fresh processes.
 """
 
 import json
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[1]
 
 
 class Prepared:
-    """The prepared process, as the tests see it; one command at a time."""
+    """A handle of the prepared process, which runs one command at a time."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -32,13 +32,13 @@ class Prepared:
         with tempfile.TemporaryDirectory() as place, self.lock:
             files = {name: str(Path(place) / name) for name in ("stdin", "stdout", "stderr")}
             Path(files["stdin"]).write_text(stdin, encoding="utf-8", errors="surrogateescape")
-            order = {"words": list(words), "folder": str(folder), **files, "environment": dict(os.environ)}
-            order["processors"] = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
-            self.process.stdin.write(json.dumps(order) + "\n")
+            request = {"words": list(words), "folder": str(folder), **files, "environment": dict(os.environ)}
+            request["processors"] = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
+            self.process.stdin.write(json.dumps(request) + "\n")
             self.process.stdin.flush()
             code = int(self.process.stdout.readline())
-            said = [Path(files[name]).read_text(encoding="utf-8") for name in ("stdout", "stderr")]
-        return subprocess.CompletedProcess(["gpt2forge", *words], code, *said)
+            outputs = [Path(files[name]).read_text(encoding="utf-8") for name in ("stdout", "stderr")]
+        return subprocess.CompletedProcess(["gpt2forge", *words], code, *outputs)
 
 
 def main() -> None:
@@ -51,23 +51,23 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             answers.close()
-            os._exit(carry_out(json.loads(line)))
+            os._exit(run_request(json.loads(line)))
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), file=answers, flush=True)
 
 
-def carry_out(order: dict[str, Any]) -> int:
-    """Be `python -m gpt2forge` with these words, in that folder, with those streams; return its exit code."""
+def run_request(request: dict[str, Any]) -> int:
+    """Run as `python -m gpt2forge` with the words, folder and streams of the request; return the exit code."""
     from gpt2forge import main
 
     for number, name in enumerate(("stdin", "stdout", "stderr")):
-        os.dup2(os.open(order[name], os.O_RDONLY if name == "stdin" else os.O_WRONLY | os.O_CREAT, 0o600), number)
+        os.dup2(os.open(request[name], os.O_RDONLY if name == "stdin" else os.O_WRONLY | os.O_CREAT, 0o600), number)
     os.environ.clear()
-    os.environ.update(order["environment"])
-    if order["processors"]:
-        os.sched_setaffinity(0, order["processors"])
-    os.chdir(order["folder"])
-    sys.path[0] = order["folder"]
-    sys.argv = [str(ROOT / "gpt2forge/__main__.py"), *order["words"]]
+    os.environ.update(request["environment"])
+    if request["processors"]:
+        os.sched_setaffinity(0, request["processors"])
+    os.chdir(request["folder"])
+    sys.path[0] = request["folder"]
+    sys.argv = [str(ROOT / "gpt2forge/__main__.py"), *request["words"]]
     try:
         main.main()
         code = 0

@@ -68,7 +68,7 @@ def test_loading_and_generating_needs_no_recipe_terminal_or_pytorch(here: Worksh
 
 
 def test_stub_says_what_there_is() -> None:
-    """The stub, which type checkers read, and the module have the same names from the same places."""
+    """Compare the stub, which type checkers read, with the module: same names from the same places."""
     stub = ast.parse((ROOT / "gpt2forge/__init__.pyi").read_text())
     places = {alias.name: node.module for node in stub.body if isinstance(node, ast.ImportFrom) for alias in node.names}
     assert places == gpt2forge.PLACES  # type: ignore[attr-defined]
@@ -100,8 +100,8 @@ def test_type_checkers_know_the_types(tmp_path: Path) -> None:
     ]
     environment = {"MYPYPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    said = [line.partition(": ")[2] for line in done.stdout.splitlines() if line.startswith("program.py")]
-    assert said == [
+    lines = [line.partition(": ")[2] for line in done.stdout.splitlines() if line.startswith("program.py")]
+    assert lines == [
         'note: Revealed type is "str"',
         'note: Revealed type is "float"',
         'note: Revealed type is "pathlib.Path"',
@@ -159,10 +159,10 @@ def test_rerun_makes_a_step_again(here: Workshop) -> None:
 
 
 def test_faults_are_the_lines_of_the_command(here: Workshop) -> None:
-    said = here.run("build", "nano-cpu-int9", code=1).stderr
+    output = here.run("build", "nano-cpu-int9", code=1).stderr
     with pytest.raises(gpt2forge.UserError) as error:
         gpt2forge.build("nano-cpu-int9")
-    assert f"error: {error.value}\n" == said
+    assert f"error: {error.value}\n" == output
 
 
 def test_store_that_cannot_be_made_is_a_user_error(here: Workshop) -> None:
@@ -173,12 +173,12 @@ def test_store_that_cannot_be_made_is_a_user_error(here: Workshop) -> None:
 
 
 def test_generate_is_what_the_command_writes(here: Workshop, model: gpt2forge.Model) -> None:
-    said = here.run("generate", "nano-cpu-int8", "-p", PROMPT, "-n", "40", "--threads", "1").stdout
-    assert PROMPT + model.generate(PROMPT, max_tokens=40) + "\n" == said
+    output = here.run("generate", "nano-cpu-int8", "-p", PROMPT, "-n", "40", "--threads", "1").stdout
+    assert PROMPT + model.generate(PROMPT, max_tokens=40) + "\n" == output
     words = ("-n", "20", "-t", "0.9", "--top-k", "40", "--top-p", "0.95", "--seed", "5", "--threads", "1")
-    said = here.run("generate", "nano-cpu-int8", "-p", PROMPT, *words).stdout
+    output = here.run("generate", "nano-cpu-int8", "-p", PROMPT, *words).stdout
     drawn = model.generate(PROMPT, max_tokens=20, temperature=0.9, top_k=40, top_p=0.95, seed=5)
-    assert PROMPT + drawn + "\n" == said
+    assert PROMPT + drawn + "\n" == output
 
 
 def test_stream_gives_the_text_in_pieces_as_far_as_it_is_read(model: gpt2forge.Model) -> None:
@@ -307,7 +307,7 @@ def test_tokens_and_text_are_each_others_inverse(model: gpt2forge.Model) -> None
         ("changes", lambda model: gpt2forge.build("nano-cpu-int8", changes=[5], name="x")),
     ],
 )
-def test_wrong_type_is_told_by_the_arguments_name(
+def test_wrong_type_names_the_argument(
     model: gpt2forge.Model, name: str, use: Callable[[gpt2forge.Model], object]
 ) -> None:
     with pytest.raises(TypeError, match=rf"^`{name}` must be "):

@@ -1,4 +1,4 @@
-"""The workflows that GitHub runs. That of users is played here as its file has it, in clones of their own.
+"""The workflows that GitHub runs. The users' workflow runs here as in its file, in clones of their own.
 
 What a step `run`s is run, by the same bash; what it `uses` is played: the store is saved and restored as a copy of the
 paths that the step names, with other times and inodes, in another folder.
@@ -23,7 +23,7 @@ from tests.workshop import ROOT
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 BUILD = ROOT / ".github/workflows/build.yml"
 PAGE = (ROOT / "docs/ci.md").read_text(encoding="utf-8")
-BASH = ("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c")  # what GitHub starts for `shell: bash`
+BASH = ("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c")  # the command that GitHub runs for `shell: bash`
 RESTORE = "actions/cache/restore@v5"
 ACTIONS = {
     RESTORE,
@@ -32,7 +32,7 @@ ACTIONS = {
     "actions/cache/save@v5",
     "actions/upload-artifact@v6",
 }
-INSTALL = "Install"  # the one step that is left out: whoever runs these tests has done it
+INSTALL = "Install"  # the one step left out: it is done wherever these tests run
 MAKING = ("convert", "export", "fuse", "quantize")
 
 
@@ -61,7 +61,7 @@ class Clone:
 
     @property
     def environment(self) -> dict[str, str]:
-        """That of a step. A measuring step would only take its time."""
+        """Return the environment of a step. Measuring steps are skipped to save time."""
         return {
             **os.environ,
             **read(BUILD)["env"],
@@ -77,7 +77,7 @@ class Clone:
         return subprocess.run(words, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
 
     def play(self, restored: "Clone | None" = None, **changes: str) -> list[str]:
-        """Run the workflow; gives the names of the steps that failed."""
+        """Run the workflow; return the names of the steps that failed."""
         failed: list[str] = []
         (self.folder / "outputs").touch()
         for step in list_steps(read(BUILD)):
@@ -97,7 +97,7 @@ class Clone:
             subprocess.run(["cp", "-R", saved / path, self.folder / path], check=True)
 
     def outcomes(self, recipe: str) -> dict[str, str]:
-        """What became of each step that makes something, as the report says."""
+        """Return the outcome of each making step, from the report."""
         report = json.loads((self.folder / f"build/{recipe}.json").read_text())
         return {step["stage"]: step["outcome"] for step in report["steps"] if step["stage"] in MAKING}
 
@@ -144,7 +144,7 @@ def test_second_run_elsewhere_makes_nothing_and_saves_nothing(first: Clone, tmp_
 
 
 @pytest.mark.slow
-def test_changed_quantization_is_all_that_is_made_anew(first: Clone, tmp_path: Path) -> None:
+def test_changed_quantization_reruns_only_quantize(first: Clone, tmp_path: Path) -> None:
     third = make_clone(tmp_path / "third")
     recipe = third.folder / "recipes/nano-cpu-int4.yaml"
     recipe.write_text(recipe.read_text().replace("granularity: 32", "granularity: 16"))
@@ -173,7 +173,7 @@ def test_what_a_run_finished_before_it_failed_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_run_that_differs_from_the_lock_fails(tmp_path: Path) -> None:
-    """With the page's own lines."""
+    """Run the lines of the page."""
     (lock,) = re.findall(r"^    (gpt2forge build --write-lock .*)$", PAGE, re.MULTILINE)
     (locked,) = re.findall(r"`(gpt2forge build \$RECIPES --locked .*?)`", PAGE)
     clone = make_clone(tmp_path / "clone")
@@ -183,7 +183,7 @@ def test_run_that_differs_from_the_lock_fails(tmp_path: Path) -> None:
     recipe.write_text(recipe.read_text().replace("granularity: 32", "granularity: 16"))
     done = clone.run(locked)
     assert done.returncode == 1
-    assert "error: recipes/nano-cpu-int4.lock:4:1: `quantize` is not as it was locked: " in done.stderr
+    assert "error: recipes/nano-cpu-int4.lock:4:1: `quantize` differs from the lock: " in done.stderr
 
 
 def test_what_is_saved_is_what_is_restored() -> None:
@@ -202,7 +202,9 @@ def test_workflow_may_only_read_ends_in_time_and_uses_known_actions(path: Path) 
     assert all(job["timeout-minutes"] <= 90 and "permissions" not in job for job in workflow["jobs"].values())
     steps = list_steps(workflow)
     assert {step["uses"] for step in steps if "uses" in step} <= ACTIONS
-    assert [step["run"] for step in steps if "${{" in step.get("run", "")] == []  # else a branch's name could be run
+    assert [
+        step["run"] for step in steps if "${{" in step.get("run", "")
+    ] == []  # or a branch's name could be run as code
 
 
 def test_both_workflows_are_there() -> None:
@@ -223,8 +225,8 @@ def test_gitlab_runs_what_github_runs() -> None:
     workflow = read(BUILD)
     assert job["variables"] == workflow["env"]
     steps = list_steps(workflow)
-    ours = "\n".join(step["run"] for step in steps if "run" in step)
-    assert [line for line in job["script"] if line.startswith("gpt2forge") and line not in ours] == []
+    own_lines = "\n".join(step["run"] for step in steps if "run" in step)
+    assert [line for line in job["script"] if line.startswith("gpt2forge") and line not in own_lines] == []
     assert job["cache"]["paths"] == next(
         step["with"]["path"].split() for step in steps if "cache" in step.get("uses", "")
     )

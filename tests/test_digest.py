@@ -1,4 +1,4 @@
-"""A file's digest is that of its bytes, whatever its length, and however it is read."""
+"""Digests of files: equal to those of their bytes, for every length and way of reading."""
 
 import hashlib
 from pathlib import Path
@@ -12,9 +12,9 @@ from gpt2forge.digest import CHUNK, SHORT, Hasher, digest_file
 def test_every_byte_counts_once(tmp_path: Path, size: int) -> None:
     data = hashlib.shake_128(b"some").digest(size)
     (tmp_path / "file").write_bytes(data)
-    told: list[int] = []
-    assert digest_file(tmp_path / "file", told.append) == hashlib.sha256(data).hexdigest()
-    assert sum(told) == size
+    counts: list[int] = []
+    assert digest_file(tmp_path / "file", counts.append) == hashlib.sha256(data).hexdigest()
+    assert sum(counts) == size
 
 
 def test_two_buffers_in_turns_are_enough() -> None:
@@ -23,7 +23,7 @@ def test_two_buffers_in_turns_are_enough() -> None:
         for number in range(50):
             buffer = buffers[number % 2]
             buffer[:] = bytes([number]) * len(buffer)
-            length = len(buffer) if number % 3 else SHORT // 2  # long ones by the thread, short ones at once
+            length = len(buffer) if number % 3 else SHORT // 2  # long ones in the thread, short ones directly
             whole.update(buffer[:length])
             hasher.update(memoryview(buffer)[:length])
         assert hasher.hexdigest() == whole.hexdigest()

@@ -88,7 +88,7 @@ def test_slip_is_one_line_with_its_place(tmp_path: Path, text: str, message: str
     assert str(error.value) == f"{tmp_path}/gpt2forge.yaml:{message}"
 
 
-def test_all_slips_are_told_at_once(tmp_path: Path) -> None:
+def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         load(tmp_path, "build:\n  jobs: 0\n  memory: x\nstor: {}\n")
     assert [line.split(": ")[0].rpartition("yaml:")[2] for line in str(error.value).splitlines()] == [

@@ -1,4 +1,4 @@
-"""What `make` installs from: requirements.txt pins every package that the extras can ask for."""
+"""The installation by `make`: requirements.txt pins every package that the extras need."""
 
 import os
 import re
@@ -45,7 +45,7 @@ def read_pins() -> dict[str, Version]:
 
 
 def read_direct() -> list[Requirement]:
-    """What pyproject.toml asks for, the extras too, but not gpt2forge itself."""
+    """List the requirements of pyproject.toml and its extras, without gpt2forge itself."""
     texts = [*PROJECT["dependencies"], *(text for extra in PROJECT["optional-dependencies"].values() for text in extra)]
     return [requirement for requirement in map(Requirement, texts) if requirement.name != "gpt2forge"]
 
@@ -63,7 +63,7 @@ def test_pins_are_within_the_bounds_of_pyproject() -> None:
 
 
 def test_pins_cover_the_whole_closure() -> None:
-    """Not below torch, whose further needs differ between its builds."""
+    """Follow every requirement except those of torch, which differ between its builds."""
     pins, missing = read_pins(), set()
     waiting, seen = [(needed.name, needed.extras) for needed in read_direct()], set()
     while waiting:
@@ -81,7 +81,7 @@ def test_pins_cover_the_whole_closure() -> None:
 
 
 def run_make(*words: str) -> subprocess.CompletedProcess[str]:
-    """Run make as a shell would, also where these tests were started by make."""
+    """Run make as a shell would, even if make started these tests."""
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
     return subprocess.run(["make", *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
@@ -98,7 +98,7 @@ def test_make_build_without_a_recipe_says_how() -> None:
 
 
 def test_torch_is_installed_unless_the_run_is_one_without_it(pytestconfig: pytest.Config) -> None:
-    """Tests that need PyTorch are skipped where it is missing; this one fails there."""
+    """Fail without PyTorch, where the tests that need it are skipped."""
     assert (find_spec("torch") is None) == pytestconfig.getoption("--without-torch")
 
 

@@ -1,4 +1,4 @@
-"""A build that has nothing to do, and everything that must keep it from thinking so."""
+"""Stamps: builds that have nothing to do, and every change that makes them run again."""
 
 import json
 import os
@@ -46,14 +46,14 @@ def start(shop: Workshop, *words: str, **options: object) -> subprocess.Complete
 
 
 def build(shop: Workshop) -> list[str]:
-    """What a build says on stderr."""
+    """Build, and return the lines of stderr."""
     return start(shop, "build", "mine-int8").stderr.splitlines()
 
 
 def settle(shop: Workshop) -> None:
     """Build until nothing is left to do."""
     if build(shop) != [CURRENT]:
-        time.sleep(2 * TICK / 1e9)  # an input that changed a moment ago is not trusted
+        time.sleep(2 * TICK / 1e9)  # an input that changed just now is not trusted
         build(shop)
         assert build(shop) == [CURRENT]
 
@@ -74,7 +74,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     return made
 
 
-def test_it_says_what_the_build_said(shop: Workshop) -> None:
+def test_current_build_prints_the_output_of_the_build(shop: Workshop) -> None:
     whole = start(shop, "build", "mine-int8", "--store", "cache")
     quick = start(shop, "build", "mine-int8")
     assert quick.stderr.splitlines() == [CURRENT]
@@ -82,7 +82,7 @@ def test_it_says_what_the_build_said(shop: Workshop) -> None:
     assert whole.stdout.startswith("build/mine-int8  1.8 MB")
 
 
-def test_it_imports_two_modules_of_ours_and_no_library(shop: Workshop) -> None:
+def test_current_build_imports_two_own_modules_and_no_library(shop: Workshop) -> None:
     settle(shop)
     command = [sys.executable, "-X", "importtime", "-m", "gpt2forge", "build", "mine-int8"]
     lines = subprocess.run(command, cwd=shop.folder, capture_output=True, text=True, check=True).stderr.splitlines()
@@ -97,7 +97,7 @@ def test_it_imports_two_modules_of_ours_and_no_library(shop: Workshop) -> None:
 
 
 def list_bare() -> set[str]:
-    """What Python imports by itself to run a module."""
+    """List the modules that Python itself imports to run a module."""
     command = [sys.executable, "-X", "importtime", "-m", "this"]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stderr.splitlines()
     return {line.rpartition("|")[2].strip() for line in lines}
@@ -108,7 +108,7 @@ def edit(path: Path) -> None:
 
 
 def swap(path: Path) -> None:
-    """Other bytes, the same size and the same time, as `touch -r` and `rsync -t` leave it."""
+    """Change bytes but keep size and time, as `touch -r` and `rsync -t` do."""
     before = path.stat()
     data = bytearray(path.read_bytes())
     data[0], data[1] = data[1], data[0]
@@ -117,7 +117,7 @@ def swap(path: Path) -> None:
 
 
 def replace(path: Path) -> None:
-    """The same bytes in another file, as an editor saves them."""
+    """Put the same bytes in another file, as an editor saves them."""
     aside = path.with_name("aside")
     shutil.copy2(path, aside)
     aside.replace(path)
@@ -153,7 +153,7 @@ CHANGES: dict[str, tuple[str, Callable[[Path], object]]] = {
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_any_change_is_looked_into(shop: Workshop, change: str) -> None:
+def test_any_change_is_noticed(shop: Workshop, change: str) -> None:
     place, act = CHANGES[change]
     names = sorted(path.name for path in (shop.folder / "mine").iterdir())
     if change.startswith("weights"):
@@ -162,7 +162,7 @@ def test_any_change_is_looked_into(shop: Workshop, change: str) -> None:
     act(shop.folder / place)
     lines = build(shop)
     assert CURRENT not in lines
-    assert len(lines) >= 6  # a line a step
+    assert len(lines) >= 6  # one line per step
     report = json.loads((shop.folder / "build/mine-int8.json").read_text())
     assert report["error"] is None
     assert (shop.folder / "build/mine-int8/model.onnx").is_file()
@@ -184,7 +184,7 @@ def test_other_libraries_are_noticed(shop: Workshop, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def linked(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    """A workshop whose sources are links, each with another place to lead to; to copy, not to change."""
+    """Make a workshop whose sources are links, each with a second target; to copy, not to change."""
     shop = make_shop(tmp_path_factory.mktemp("linked") / "here")
     for name in ("mine", "text.txt", "recipes"):
         (shop.folder / name).rename(shop.folder / f"{name}.1")
@@ -202,7 +202,7 @@ def linked(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 def test_link_that_leads_elsewhere_while_a_build_runs_leaves_no_stamp(
     linked: Workshop, tmp_path: Path, link: str
 ) -> None:
-    """All that it leads to is older than the build: only what the build has read can tell."""
+    """Relink to an older target: only the stats of what the build read can show the change."""
     shop = copy_workshop(linked, tmp_path / "here")
     settle(shop)
     stamp_file = shop.folder / "build/.mine-int8.stamp"
@@ -229,7 +229,7 @@ def test_recipe_of_the_same_name_elsewhere_is_another(shop: Workshop) -> None:
     assert CURRENT not in build(shop)
 
 
-def test_working_directory_that_moved_is_looked_at_and_noted_anew(shop: Workshop, tmp_path: Path) -> None:
+def test_working_directory_that_moved_is_noticed_and_its_output_recorded_again(shop: Workshop, tmp_path: Path) -> None:
     settle(copy_workshop(shop, tmp_path / "one"))
     moved = Workshop((tmp_path / "one").rename(tmp_path / "two"))
     assert CURRENT not in build(moved)
@@ -276,7 +276,7 @@ def test_only_the_plain_command_leaves_a_stamp(shop: Workshop, words: list[str])
     assert (shop.folder / "build/.mine-int8.stamp").read_bytes() == stamp
 
 
-def test_warning_is_said_again(shop: Workshop) -> None:
+def test_warning_is_printed_again(shop: Workshop) -> None:
     settle(shop)
     (shop.folder / "text.txt").write_text("def short(x): return x\n" * 9)
     try:
@@ -292,7 +292,7 @@ def test_warning_is_said_again(shop: Workshop) -> None:
 
 def test_path_of_two_lines_cannot_be_in_a_stamp() -> None:
     with pytest.raises(ValueError, match="several lines"):
-        stamp.format_stamp(["stat a\nb\t1"], ([], ""))
+        stamp.format_stamp(["stat a\nb\t1"], stamp.Printed([], ""))
 
 
 VARIANTS = """\
@@ -310,7 +310,7 @@ BOTH = [f"current mine@int8: {NOTHING}", f"current mine@int4: {NOTHING}"]
 
 
 def make_variants(shop: Workshop) -> Path:
-    """A recipe with two variants, both built until nothing is left to do; gives its path."""
+    """Make a recipe with two variants, both built until nothing is left to do; return its path."""
     recipe = shop.folder / "recipes/mine.yaml"
     recipe.write_text(VARIANTS)
     time.sleep(2 * TICK / 1e9)
@@ -319,14 +319,14 @@ def make_variants(shop: Workshop) -> Path:
     return recipe
 
 
-def say(shop: Workshop, *names: str) -> list[str]:
+def build_all(shop: Workshop, *names: str) -> list[str]:
     return start(shop, "build", *names).stderr.splitlines()
 
 
 def test_variants_have_stamps_of_their_own(shop: Workshop) -> None:
     make_variants(shop)
-    assert say(shop, "mine@int4") == BOTH[1:]
-    assert say(shop, "mine@int4", "mine") == BOTH[::-1]
+    assert build_all(shop, "mine@int4") == BOTH[1:]
+    assert build_all(shop, "mine@int4", "mine") == BOTH[::-1]
     quick, whole = start(shop, "build", "mine"), start(shop, "build", "mine", "--store", "cache")
     assert quick.stdout == whole.stdout
     first = [line.split()[0] for line in quick.stdout.splitlines() if line.startswith("build/")]
@@ -339,11 +339,11 @@ def test_variant_that_is_added_is_built_though_the_others_are_current(shop: Work
     time.sleep(2 * TICK / 1e9)
     stamp = (shop.folder / "build/.mine.variants").read_bytes()
     start(shop, "build", "mine@int8", "mine@int4")
-    assert say(shop, "mine@int8", "mine@int4") == BOTH
+    assert build_all(shop, "mine@int8", "mine@int4") == BOTH
     for _ in range(2):
-        assert BOTH[0] not in say(shop, "mine")
+        assert BOTH[0] not in build_all(shop, "mine")
         assert (shop.folder / "build/mine@fp32/model.onnx").is_file()
-        (shop.folder / "build/.mine.variants").write_bytes(stamp)  # an old one says nothing
+        (shop.folder / "build/.mine.variants").write_bytes(stamp)  # an outdated one counts as none
 
 
 @pytest.mark.parametrize("name", ["mine@int8", "mine"])
@@ -352,15 +352,15 @@ def test_file_of_a_variants_name_comes_first_as_soon_as_it_is_there(shop: Worksh
     own = shop.folder / "recipes/mine@int8.yaml"
     own.write_text(VARIANTS.partition("matrix")[0].replace("name: mine", "name: mine@int8"))
     try:
-        assert BOTH[0] not in say(shop, name)
+        assert BOTH[0] not in build_all(shop, name)
         values = json.loads((shop.folder / "build/mine@int8.json").read_text())["values"]
         assert values["quantization"]["scheme"] == "none"
         time.sleep(2 * TICK / 1e9)
-        say(shop, "mine@int8")
-        assert say(shop, "mine@int8") == BOTH[:1]
+        build_all(shop, "mine@int8")
+        assert build_all(shop, "mine@int8") == BOTH[:1]
     finally:
         own.unlink()
-    assert BOTH[0] not in say(shop, "mine@int8")
+    assert BOTH[0] not in build_all(shop, "mine@int8")
 
 
 @pytest.mark.parametrize("change", ["gpt2forge.yaml", "recipes/mine.yaml", "recipes/parent.yaml"])
@@ -371,7 +371,7 @@ def test_variants_are_looked_at_where_a_file_has_changed(shop: Workshop, change:
     path.write_text((before or "") + "# a remark\n")
     try:
         for names in (["mine@int8"], ["mine"]):
-            assert BOTH[0] not in say(shop, *names)
+            assert BOTH[0] not in build_all(shop, *names)
     finally:
         path.unlink() if before is None else path.write_text(before)
 
@@ -383,6 +383,6 @@ def test_variant_that_a_file_comes_before_leaves_no_stamp(shop: Workshop) -> Non
     time.sleep(2 * TICK / 1e9)
     try:
         start(shop, "build", "recipes/mine.yaml@int8")
-        assert BOTH[0] not in say(shop, "mine@int8")
+        assert BOTH[0] not in build_all(shop, "mine@int8")
     finally:
         own.unlink()

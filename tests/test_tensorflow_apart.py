@@ -1,4 +1,4 @@
-"""TensorFlow runs apart: in a process and an environment of its own, never beside PyTorch.
+"""TensorFlow runs in its own process and environment, never beside PyTorch.
 
 Its libraries and those of Triton, which PyTorch's CUDA build imports, crash when one process holds both.
 """
@@ -49,13 +49,13 @@ def list_imports(tree: ast.AST, package: tuple[str, ...] = ()) -> Iterator[str]:
 
 
 def is_apart(name: str) -> bool:
-    """Tell whether a dotted name belongs to TensorFlow; `tensorflow_io` and its like do too."""
+    """Return whether a dotted name belongs to TensorFlow; `tensorflow_io` and its like do too."""
     return name.partition(".")[0].startswith(APART)
 
 
 @pytest.fixture(scope="module")
 def imports() -> dict[str, set[str]]:
-    """The imports of every Python file of the repository, by its path."""
+    """Return the imports of every Python file of the repository, by path."""
     files = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*.py") if "node_modules" not in path.parts]
     found = {path.relative_to(ROOT): ast.parse(path.read_text(encoding="utf-8")) for path in files}
     return {path.as_posix(): set(list_imports(tree, path.parent.parts)) for path, tree in found.items()}

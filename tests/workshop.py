@@ -1,4 +1,4 @@
-"""A working directory of its own in which the real command runs on the real example."""
+"""Workshops: working directories in which the real command runs on the real example."""
 
 import json
 import os
@@ -29,7 +29,7 @@ LITTLE = tuple(
     for word in ("--set", change)
 )
 
-# Not all that lies under recipes/: somebody's own lie there too.
+# Not every file in recipes/: a developer's own recipes may be there too.
 SHIPPED = (
     *("nano-cpu", "nano-cpu-fp32", "nano-cpu-int8", "nano-cpu-int4", "nano-vnni-int8"),
     *("124m-cpu-int8", "355m-cpu-int8", "774m-cpu-int8", "1558m-cpu-int8"),
@@ -41,7 +41,7 @@ SHIPPED = (
 
 @cache
 def prepare() -> Prepared:
-    """One for each process that runs tests."""
+    """Return the prepared process of this process, which is started once."""
     return Prepared()
 
 
@@ -65,19 +65,19 @@ class Workshop:
         return done
 
     def start(self, *words: str, stdin: str = "", measured: bool = False) -> subprocess.CompletedProcess[str]:
-        """Run `gpt2forge` with these words, whatever comes of it.
+        """Run `gpt2forge` with these words, with any exit code.
 
-        A build leaves the measuring steps out, which take their time, unless `measured`.
+        A build skips the measuring steps, which take long, unless `measured`.
         """
         skip = UNMEASURED if words[:1] == ("build",) and not measured else ()
-        # What Python's own variables change, a process that has begun does not see.
+        # A running process does not see changes of Python's own variables.
         if self.python == sys.executable and "PYTHONPATH" not in os.environ:
             return prepare().run((*words, *skip), self.folder, stdin)
         command = [self.python, "-m", "gpt2forge", *words, *skip]
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, input=stdin, check=False)
 
     def report(self, *words: str, code: int = 0, measured: bool = False) -> dict[str, Any]:
-        """Run `gpt2forge build --json` with these words; gives the report that its last line holds."""
+        """Run `gpt2forge build --json` with these words; return the report in its last line."""
         done = self.run("build", "--json", *words, code=code, measured=measured)
         last = json.loads(done.stdout.splitlines()[-1])
         assert last["event"] == "run_finished"
@@ -85,11 +85,11 @@ class Workshop:
         return report
 
     def prove(self, recipe: str, *words: str, code: int = 0) -> dict[str, Any]:
-        """The report of a build that measures, on less text and in fewer rounds than the recipe says."""
+        """Build with measurements, on less text and in fewer rounds than in the recipe; return the report."""
         return self.report(recipe, "--name", f"{recipe}-proven", *LITTLE, *words, code=code, measured=True)
 
     def build(self, recipe: str) -> Path:
-        """The published directory of a recipe, built if need be."""
+        """Return the published directory of a recipe, which is built if necessary."""
         output = self.folder / "build" / recipe
         if not (output / "model.onnx").is_file():
             self.run("build", recipe)
@@ -97,14 +97,14 @@ class Workshop:
 
 
 FITTED = ("nano-cpu-int4-gptq", "--set", "calibration.tokens=4096")
-"""A recipe whose weights are fitted, and how much text is enough for that."""
+"""A recipe whose weights are fitted, with as little text as that needs."""
 
 PROVEN = ("nano-cpu-int8", "nano-cpu-fp32")
 """The recipes that the shared workshop has measured on little text."""
 
 
 def copy_workshop(shop: Workshop, folder: Path) -> Workshop:
-    """Copy a workshop with all that it has built; links stay links, and what is read-only stays so."""
+    """Copy a workshop with everything that it has built; links stay links, read-only files stay read-only."""
     shutil.copytree(shop.folder, folder, symlinks=True)
     return Workshop(folder)
 

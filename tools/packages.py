@@ -1,4 +1,4 @@
-"""Packages that pip is going to install, how large they are, and how far it is with them."""
+"""The packages that pip installs, their sizes, and its progress."""
 
 import json
 import subprocess
@@ -15,12 +15,12 @@ from urllib.request import Request, urlopen
 
 HEAD_TIMEOUT = 10.0  # seconds
 HEAD_THREADS = 8
-LARGE = 8 << 20  # bytes: less is downloaded without a word
+LARGE = 8 << 20  # bytes; smaller downloads are not announced
 INTERVAL = 0.2  # seconds between two states of the line
 
 
 class PipFault(Exception):
-    """pip failed; the message is one line that says at what, and why."""
+    """pip failed; the message is one line with the command and the reason."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Pip:
         ]
 
     def install(self, arguments: Sequence[str]) -> None:
-        """Install, with progress: how many packages and bytes, which one, at what rate. Raises PipFault."""
+        """Install, with progress: packages, bytes, the current package and the rate. Raises PipFault."""
         packages = self.resolve(arguments)
         if not packages:
             return
@@ -78,7 +78,7 @@ class Pip:
         subprocess.run((self.python, "-m", "compileall", "-qq", "-j0", folder), check=False)
 
     def show(self, text: str) -> None:
-        """Write over the terminal's last line; in a log nothing."""
+        """Overwrite the terminal's last line; write nothing to a log."""
         if self.is_terminal:
             sys.stderr.write(f"\r\x1b[K{text}")
             sys.stderr.flush()
@@ -105,7 +105,7 @@ def find_error(lines: Sequence[str]) -> str:
 
 
 class Progress:
-    """Follows the lines that pip writes, and shows how far it is.
+    """Follows the lines that pip writes, and shows its progress.
 
     On a terminal one line is written over; in a log each large file has a line.
     """
@@ -142,7 +142,7 @@ class Progress:
 
 
 def describe_progress(name: str, done: int, total: int, seconds: float) -> str:
-    """Return one line: what is downloaded, how much of all, at what rate, and about how long it will take."""
+    """Return one line of progress: the file, the bytes done, the rate, and the time left."""
     rate = done / seconds if seconds else 0.0
     left = f", {(total - done) / rate:.0f} s left" if rate and total > done else ""
     return f"downloading {name}: {done / 1e6:.0f} of {describe_bytes(total)}, {rate / 1e6:.1f} MB/s{left}"

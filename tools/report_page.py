@@ -72,7 +72,7 @@ def describe_type(field: Schema) -> str:
 
 
 def fill_page(page: str) -> str:
-    """Return the page with its generated part written anew."""
+    """Return the page with its generated part written again."""
     before, _, rest = page.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{write_report_page()}\n{END}{after}"

@@ -1,4 +1,4 @@
-"""The source of PyTorch for this machine: a CPU build wherever one can be had.
+"""The source of PyTorch for this machine: a CPU build wherever one is available.
 
 A CPU build with a local version, such as `2.13.0+cpu`, wins over PyPI's plain `2.13.0` by itself
 (https://packaging.python.org/en/latest/specifications/version-specifiers/#local-version-identifiers).
@@ -20,7 +20,7 @@ UNPACKED = 1.9  # bytes on the disk for a byte of the CUDA build's wheels: 5.0 G
 
 @dataclass(frozen=True)
 class TorchSource:
-    """pip's options that name the source, and a warning where only a CUDA build can be had."""
+    """The options of pip that name the source, and a warning if only a CUDA build is available."""
 
     options: tuple[str, ...] = ()
     warning: str = ""
@@ -29,10 +29,10 @@ class TorchSource:
 def find_torch(
     pip: Pip, requirement: str, wanted: str | None, *, cpu_index: str = CPU_INDEX, machine: str = platform.machine()
 ) -> TorchSource:
-    """Find where a CPU build of PyTorch can be had.
+    """Find a source of a CPU build of PyTorch.
 
     `wanted` is TORCH_INDEX: an index's URL, a folder of wheels, `none` for pip's own sources, None to look for one.
-    Raises PipFault when no build can be had at all.
+    Raises PipFault if no build is available.
     """
     if wanted not in (None, *NONE):
         return TorchSource(name_source(str(wanted)))
@@ -73,7 +73,7 @@ def has_cuda(packages: Sequence[Package]) -> bool:
 
 
 def warn_of_cuda(packages: Sequence[Package], tried_index: str | None) -> str:
-    """Say how large the CUDA build is, and how to name another source."""
+    """Format the warning about the CUDA build: its size, and how to name another source."""
     size = measure_downloads(packages)
     amount = f"{describe_bytes(size)} to download, about {describe_bytes(int(UNPACKED * size))} on the disk"
     tried = f"; {tried_index} cannot be reached or has no build for this machine" if tried_index else ""

@@ -1,4 +1,4 @@
-"""Builds recipes in one run; publishes and reports each as soon as it is finished."""
+"""Builds recipes in one run; publishes and reports each recipe as soon as its steps are finished."""
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
@@ -32,9 +32,9 @@ from gpt2forge.store.store import Store
 
 @dataclass
 class Build:
-    """A recipe on its way to a package: what it asks for, its run once that has begun, and its report at the end.
+    """The build of one recipe: its job, its run once that has started, and its report at the end.
 
-    `lock` holds the keys and digests that its steps must have. `error` is what ended it before its run began.
+    `lock` holds the keys and digests that its steps must have. `error` is the error that ended it before its run.
     """
 
     loaded: LoadedRecipe
@@ -64,29 +64,30 @@ class Build:
 
     @property
     def failure(self) -> BaseException | None:
-        """The error that ended this recipe; None where it ended well, or another recipe's failure ended the run."""
+        """The error that ended this recipe; None if it succeeded, or if another recipe's failure ended the run."""
         return self.error or (self.job_run.error if self.job_run else None)
 
     @property
     def ended_well(self) -> bool:
+        """Return whether every step ended without an error."""
         return self.error is None and self.job_run is not None and self.job_run.ended_well
 
 
 @dataclass(frozen=True)
 class BuildChecks:
-    """What a recipe demands of the steps of its run. See `Checks`."""
+    """The checks of a recipe's lock and limits on its run. See `Checks`."""
 
     build: Build
     store: Store
     emit: Emit
 
     def check_step(self, step: PlannedStep) -> None:
-        """Raise RecipeError when a step is another than its lock says."""
+        """Raise RecipeError if the key of a step differs from the lock."""
         if self.build.lock:
             self.build.lock.check_step(step, self.store)
 
     def check_outcome(self, outcome: Outcome) -> None:
-        """Raise RecipeError when an outcome is beyond a limit of the recipe, or another than its lock says."""
+        """Raise RecipeError if an outcome exceeds a limit of the recipe, or its digest differs from the lock."""
         build = self.build
         if build.lock:
             build.lock.check_outcome(outcome)
@@ -97,6 +98,7 @@ class BuildChecks:
             check_limits(build.loaded, accuracy)
 
     def finish(self, job_run: JobRun) -> None:
+        """Publish and report the recipe."""
         self.build.report = report_success(self.build, job_run, self.store)
         self.emit(RunFinished(self.build.report))
 
@@ -104,33 +106,36 @@ class BuildChecks:
 def make_build(
     loaded: LoadedRecipe, *, skip: Sequence[str] = (), locked: bool = False, assumed: Sequence[str] = ()
 ) -> Build:
+    """Make the build of a recipe. Raises UserError if a file that it names, or its lock, is missing."""
     return Build(loaded, make_job(loaded, skip, assumed), read_lock(name_lock(loaded)) if locked else None)
 
 
 def choose_resources(jobs: int | None = None) -> Resources:
-    """Return what `jobs` says, else the settings, else the machine."""
+    """Return the resources for a run: `jobs` steps at once, else as in the settings, else one per processor."""
     settings = load_settings().build
     return Resources(jobs or settings.jobs or count_processors(), settings.grant(find_memory()))
 
 
-def run_build(build: Build, store: Store, emit: Emit, options: Options, until: str | None = None) -> Report:
+def run_build(build: Build, store: Store, *, emit: Emit, options: Options, until: str | None = None) -> Report:
     """Build one recipe, write its report in any case, and return it. Raises the error that ended the build."""
-    run_builds([build], store, emit, options, until)
+    run_builds([build], store, emit=emit, options=options, until=until)
     if build.failure is not None:
         raise build.failure
     assert build.report is not None
     return build.report
 
 
-def run_builds(builds: Sequence[Build], store: Store, emit: Emit, options: Options, until: str | None = None) -> None:
-    """Build recipes in one run. The error that ended one stands in its Build; raises what ended all of them."""
+def run_builds(
+    builds: Sequence[Build], store: Store, *, emit: Emit, options: Options, until: str | None = None
+) -> None:
+    """Build recipes in one run. `Build.failure` is the error that ended one; an error that ends all is raised."""
     check_outputs(builds)
     for build in builds:
         check_names(build.job, options.rerun, until)
     try:
         with store.hold():
-            begin(builds, store, emit, options.rerun, until)
-            run_jobs([build.job_run for build in builds if build.job_run], store, emit, options)
+            begin(builds, store, emit=emit, rerun=options.rerun, until=until)
+            run_jobs([build.job_run for build in builds if build.job_run], store, emit=emit, options=options)
     except BaseException as error:
         for build in builds:
             if build.job_run is None or build.job_run.is_open:
@@ -143,16 +148,16 @@ def run_builds(builds: Sequence[Build], store: Store, emit: Emit, options: Optio
                 emit(RunFinished(build.report))
 
 
-def begin(builds: Sequence[Build], store: Store, emit: Emit, rerun: str | None, until: str | None) -> None:
-    """Plan every recipe once. Raises UserError where the steps that will run leave more than there is space for."""
+def begin(builds: Sequence[Build], store: Store, *, emit: Emit, rerun: str | None, until: str | None) -> None:
+    """Plan every recipe once. Raises UserError if the disk has too little space for the steps that will run."""
     for build in builds:
-        plan = make_plan(build.job, store, Meter("checkpoint", emit, build.name).advance, rerun)
+        plan = make_plan(build.job, store, Meter("checkpoint", emit, build.name).advance, rerun=rerun)
         build.job_run = JobRun(plan, BuildChecks(build, store, emit), until)
     check_space(store, [build.job_run for build in builds if build.job_run])
 
 
 def check_outputs(builds: Sequence[Build]) -> None:
-    """Raise UserError where two recipes would be published as one."""
+    """Raise UserError if two recipes would be published under the same name."""
     places: dict[str, Path] = {}
     for build in builds:
         other = places.setdefault(build.name, build.loaded.path)
@@ -161,13 +166,13 @@ def check_outputs(builds: Sequence[Build]) -> None:
 
 
 def report_success(build: Build, job_run: JobRun, store: Store) -> Report:
-    """Publish the package, unless the run ends before that; write the report if it holds anything new."""
+    """Publish the package and write the report, unless the run ends before that; return the report."""
     outcomes, output = job_run.outcomes, build.output
     warnings = list_warnings(build.loaded, job_run.stages, outcomes)
     if job_run.until is not None:
-        return make_report(build.values, None, outcomes, warnings, None)
+        return make_report(build.values, None, outcomes=outcomes, warnings=warnings, error=None)
     warnings += keep(store, output, outcomes)
-    report = make_report(build.values, output, outcomes, warnings, None)
+    report = make_report(build.values, output, outcomes=outcomes, warnings=warnings, error=None)
 
     def publish_package() -> None:
         publish(output, store.artifacts.folder(find_package(build.job, outcomes)))
@@ -181,27 +186,31 @@ def report_success(build: Build, job_run: JobRun, store: Store) -> Report:
 
 
 def report_failure(build: Build) -> Report:
+    """Write the report of a recipe that was not built, and return it."""
     stages = build.job_run.stages if build.job_run else ()
     warnings = list_warnings(build.loaded, stages, build.outcomes)
     if build.output.is_symlink() and not build.is_published:
         warnings.append(f"{build.output}: still points to an earlier build's result")
-    report = make_report(build.values, None, build.outcomes, warnings, describe_end(build.failure))
-    with suppress(OSError):  # the error that ended the build says more than a disk that has no space for the report
+    report = make_report(
+        build.values, None, outcomes=build.outcomes, warnings=warnings, error=describe_end(build.failure)
+    )
+    with suppress(OSError):  # the error that ended the build matters more than a full disk here
         save(report)
     return report
 
 
 def describe_end(error: BaseException | None) -> str:
-    """Describe what ended a recipe's build; None: another recipe's failure did."""
+    """Describe the error that ended a recipe; None means that another recipe's failure ended it."""
     if error is None:
         return "not built after another recipe had failed; `--keep-going` builds it"
     return "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
 
 
 def keep(store: Store, output: Path, outcomes: Sequence[Outcome]) -> list[str]:
-    """Note in the store what an output uses; return a warning where that is not possible."""
+    """Record in the store which artifacts an output uses; return a warning if that fails."""
     try:
-        register(store, output, output.name, {each.stage: each.digest for each in outcomes if each.digest})
+        steps = {each.stage: each.digest for each in outcomes if each.digest}
+        register(store, output, recipe=output.name, steps=steps)
     except OSError as error:
         return [f"{store.root}: {error.strerror}: `gpt2forge store gc` will not know that {output} needs its artifacts"]
     return []
@@ -214,10 +223,11 @@ def find_package(job: Job, outcomes: Sequence[Outcome]) -> str:
 
 
 def save(report: Report, publish: Callable[[], None] | None = None) -> None:
+    """Write a report beside the output. `publish` is called as in `write_report`."""
     write_report(BUILD / f"{report.recipe}.json", report, publish)
 
 
 def is_unchanged(report: Report) -> bool:
-    """Return whether nothing was made and the report on disk holds all of this one."""
+    """Return whether every step was reused and the report on disk holds the same values."""
     saved = read_report(BUILD / f"{report.recipe}.json")
     return saved is not None and report.repeats(saved)

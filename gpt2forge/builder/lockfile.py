@@ -1,6 +1,6 @@
-"""`recipes/NAME.lock`: what each step of a recipe must come to, a line a step: `stage key digest`, sorted.
+"""`recipes/NAME.lock`: the key and digest of each step of a recipe, as sorted lines `stage key digest`.
 
-Steps that measure are left out: what they find holds for one machine.
+Measuring steps are left out, because their numbers hold for one machine.
 """
 
 import re
@@ -30,46 +30,47 @@ class Lock:
     steps: dict[str, tuple[int, str, str]]
 
     def check_step(self, step: PlannedStep, store: Store) -> None:
-        """Raise RecipeError, with the line and what changed, when a step is another than the locked one."""
+        """Raise RecipeError, with the line and the difference, if the key of a step differs from the locked one."""
         name = step.stage.name
         line, key, _ = self.steps.get(name, (1, "", ""))
         if name in MEASURING or key == step.key:
             return
         if not key:
-            raise self.refuse(line, f"`{name}` is not in it")
+            raise self.make_error(line, f"`{name}` is not locked")
         record = store.records.find(name, key)
         if record is None:
-            raise self.refuse(
-                line, f"`{name}` has another key, {str(step.key)[:SHORT]}.., than the locked {key[:SHORT]}.."
+            raise self.make_error(
+                line, f"`{name}` has the key {str(step.key)[:SHORT]}.., but {key[:SHORT]}.. is locked"
             )
         nearest = Nearest(record, tuple(compare(record.pre_image, step.pre_image)))
-        raise self.refuse(line, f"`{name}` is not as it was locked: {explain(step.stage, nearest, store.stat_cache)}")
+        raise self.make_error(line, f"`{name}` differs from the lock: {explain(step.stage, nearest, store.stat_cache)}")
 
     def check_outcome(self, outcome: Outcome) -> None:
-        """Raise RecipeError, with the line, when the digest of a step is another than the locked one."""
+        """Raise RecipeError, with the line, if the digest of a step differs from the locked one."""
         line, _, digest = self.steps.get(outcome.stage, (1, "", ""))
         if outcome.stage not in MEASURING and digest != outcome.digest:
-            came = str(outcome.digest)[:SHORT]
-            raise self.refuse(line, f"`{outcome.stage}` came out as {came}.., and {digest[:SHORT]}.. is locked")
+            made = str(outcome.digest)[:SHORT]
+            raise self.make_error(line, f"`{outcome.stage}` made the digest {made}.., but {digest[:SHORT]}.. is locked")
 
-    def refuse(self, line: int, what: str) -> RecipeError:
-        message = f"{what}; if that is meant, build with `--write-lock`"
+    def make_error(self, line: int, problem: str) -> RecipeError:
+        """Return the error of a line, with the fix."""
+        message = f"{problem}; if this is intended, build with `--write-lock`"
         return RecipeError([Fault(Place(str(self.path), line, 1), message)])
 
 
 def name_lock(loaded: LoadedRecipe) -> Path:
-    """Beside the recipe; a variant has its own."""
+    """Return the path of a recipe's lock, beside its file; each variant has its own lock."""
     return loaded.path.with_name(f"{loaded.own_name}.lock")
 
 
 def read_lock(path: Path) -> Lock:
-    """Raises UserError where there is no such file, or it holds something else."""
+    """Read a lock. Raises UserError if the file is missing or unreadable, RecipeError if a line is not valid."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
     except FileNotFoundError as error:
         raise UserError(f"{path}: there is no such lock; write it with `--write-lock`") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read; write it anew with `--write-lock`") from error
+        raise UserError(f"{path}: cannot be read; write it again with `--write-lock`") from error
     steps = {}
     for number, line in enumerate(lines, 1):
         found = LINE.fullmatch(line)

@@ -1,4 +1,4 @@
-"""Publishing: one symlink that changes in one step."""
+"""Publishes a package: one symlink, replaced atomically."""
 
 import os
 import re
@@ -6,16 +6,16 @@ from pathlib import Path
 
 from gpt2forge.errors import UserError
 
-OURS = re.compile(r"/artifacts/[0-9a-f]{64}$")
+TARGET = re.compile(r"/artifacts/[0-9a-f]{64}$")
 
 
 def publish(output: Path, artifact: Path) -> None:
-    """Make `output` a link to the artifact's folder. Raises UserError where something else stands in its place."""
+    """Make `output` a link to the artifact's folder. Raises UserError if `output` is anything but such a link."""
     target = os.path.relpath(artifact.resolve(), output.parent.resolve())
     if output.is_symlink() and str(output.readlink()) == target:
         return
-    is_ours = output.is_symlink() and OURS.search(str(output.readlink()))
-    if not is_ours and (output.is_symlink() or output.exists()):
+    is_own_link = output.is_symlink() and TARGET.search(str(output.readlink()))
+    if not is_own_link and (output.is_symlink() or output.exists()):
         raise UserError(f"{output}: is not a link that gpt2forge made; move it away and build again")
     output.parent.mkdir(parents=True, exist_ok=True)
     aside = output.with_name(f".{output.name}.{os.getpid()}")

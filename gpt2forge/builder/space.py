@@ -1,4 +1,4 @@
-"""The disk space that a build needs, checked before it begins."""
+"""Checks the disk space that a build needs, before it starts."""
 
 import shutil
 from collections.abc import Sequence
@@ -11,16 +11,16 @@ from gpt2forge.units import format_size
 
 
 def check_space(store: Store, job_runs: Sequence[JobRun]) -> None:
-    """Raise UserError where the steps that will run, each counted once, leave more bytes than are free."""
-    ahead: dict[str, PlannedStep] = {}
+    """Raise UserError if the steps that will run, each counted once, write more bytes than are free."""
+    pending: dict[str, PlannedStep] = {}
     for job_run in job_runs:
         wanted = [step for step in job_run.plan.steps if step.stage in job_run.stages]
-        ahead |= {step.identity: step for step in wanted if step.verdict == "will run"}
-    needed = sum(step.estimate.written for step in ahead.values() if step.estimate)
+        pending |= {step.identity: step for step in wanted if step.verdict == "will run"}
+    needed = sum(step.estimate.written for step in pending.values() if step.estimate)
     place = next(folder for folder in (store.root.absolute(), *store.root.absolute().parents) if folder.is_dir())
     free = shutil.disk_usage(place).free
     if needed > free:
         raise UserError(
-            f"{store.root}: this build leaves about {format_size(needed)} there, and {format_size(free)} are free; "
-            "make room, or throw away leftovers, and what can be made again: `gpt2forge store gc --max-size SIZE`"
+            f"{store.root}: this build writes about {format_size(needed)}, but only {format_size(free)} are free; "
+            "free some space, or remove artifacts that can be built again: `gpt2forge store gc --max-size SIZE`"
         )

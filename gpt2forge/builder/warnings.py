@@ -1,4 +1,4 @@
-"""Warnings about a recipe that builds, but whose text is too short or of the wrong kind."""
+"""Warnings about a recipe whose text is too short, or of the wrong kind, for its model."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +10,7 @@ from gpt2forge.recipe.load import LoadedRecipe
 from gpt2forge.stages.stage import Stage
 
 EXAMPLE = Path("examples/nano")
-FEW = 1000  # tokens; fewer are too few to measure a model by
+FEW = 1000  # tokens; fewer are too few to measure a model
 EFFECTS = {
     "verify": "it shows little about the accuracy of another model",
     "calibration": "another model that is fitted to it gains little",
@@ -19,7 +19,7 @@ EFFECTS = {
 
 
 def list_warnings(loaded: LoadedRecipe, stages: Sequence[Stage], outcomes: Sequence[Outcome]) -> list[str]:
-    """List the warnings about a recipe whose run reaches these stages, and came to these outcomes."""
+    """List the warnings about a recipe whose run has these stages and these outcomes."""
     read = {kind for stage in stages for kind in stage.reads}
     used = [section for kind, section in TEXTS.items() if kind in read]
     measured = [accuracy.positions for outcome in outcomes if (accuracy := read_accuracy(outcome))]
@@ -30,7 +30,7 @@ def list_warnings(loaded: LoadedRecipe, stages: Sequence[Stage], outcomes: Seque
 
 
 def warn_of_few(loaded: LoadedRecipe, positions: int) -> list[str]:
-    """Warn of a text of too few tokens."""
+    """Warn if the text has too few tokens."""
     if positions >= FEW:
         return []
     return [

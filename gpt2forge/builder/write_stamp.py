@@ -1,10 +1,10 @@
-"""Writes the stamp that `gpt2forge.stamp` compares: the stats of all that a build read and made.
+"""Writes the stamps that `gpt2forge.stamp` compares: the stats of everything that a build read and made.
 
-1. Before a build is planned, all that it will read is looked at, then the recipe is read again. After the build all of
-   that is looked at again. A stamp is left only if the recipe is the same and the looks are equal: so nothing that the
-   build read has changed since before it was planned.
-2. Nothing that changed within a tick of the clock before the first look counts: it might change again unseen.
-3. Where anything is in doubt no stamp is left, and the next build finds out for itself.
+1. Before a build is planned, `take_snapshot` notes the stats of everything that it will read; then it loads the recipe
+   again. After the build the stats are noted again. A stamp is written only if the recipe and the stats are equal:
+   then nothing that the build read has changed since before it was planned.
+2. A file that changed less than a clock tick before the first stats prevents a stamp: it may change again unseen.
+3. In any doubt no stamp is written, and the next build runs as usual.
 """
 
 import os
@@ -36,104 +36,110 @@ Steps = Sequence[StepReport]
 
 
 @dataclass(frozen=True)
-class Seen:
-    """All that a build reads, as it was before the build was planned; `is_settled` by rules 1 and 2."""
+class Snapshot:
+    """The stats of everything that a build reads, from before it was planned; `is_settled` by rules 1 and 2."""
 
     paths: tuple[str, ...] = ()
-    looks: tuple[str, ...] = ()
+    stats: tuple[str, ...] = ()
     is_settled: bool = False
 
 
-def look_at_sources(loaded: LoadedRecipe, job: Job) -> Seen:
-    """Look at all that a build will read, before it is planned, by rules 1 to 3."""
+def take_snapshot(loaded: LoadedRecipe, job: Job) -> Snapshot:
+    """Note the stats of everything that a build will read, before it is planned (rules 1 to 3)."""
     is_named = loaded.recipe.name == loaded.own_name and loaded.path == RECIPES / f"{loaded.path.stem}.yaml"
     if not is_named:
-        return Seen()
+        return Snapshot()
     began = time.time_ns()
     try:
         paths = tuple(list_read(loaded, job))
-        looks = tuple(stamp.look(path) for path in paths)
+        stats = tuple(stamp.format_stat(path) for path in paths)
         again = load_recipe(loaded.own_name)
         is_same = (again.recipe, again.path) == (loaded.recipe, loaded.path)
-        return Seen(paths, looks, is_same and is_settled(paths, began))
-    except (OSError, ValueError, UserError):  # something is gone, or named so that no line can hold it
-        return Seen()
+        return Snapshot(paths, stats, is_same and is_settled(paths, began))
+    except (OSError, ValueError, UserError):  # a file is gone, or its name has several lines
+        return Snapshot()
 
 
-def leave_stamp(loaded: LoadedRecipe, job: Job, store: Store, steps: Steps, seen: Seen, said: stamp.Said) -> None:
-    """Write the stamp of a build that has just succeeded, or remove the one there is."""
-    place = Path(stamp.name_stamp(loaded.recipe.name))
+def write_stamp(
+    loaded: LoadedRecipe, *, job: Job, store: Store, steps: Steps, snapshot: Snapshot, printed: stamp.Printed
+) -> None:
+    """Write the stamp of a build that has just succeeded, or remove the stamp of an earlier build."""
+    path = Path(stamp.name_stamp(loaded.recipe.name))
     try:
-        text = make_stamp(job, store, steps, seen, said)
+        text = make_stamp(job, store=store, steps=steps, snapshot=snapshot, printed=printed)
         if text is not None:
-            replace_text(place, text)
+            replace_text(path, text)
             if loaded.selected.variant:
-                leave_variants(loaded.path)
+                write_variants(loaded.path)
             return
-    except (OSError, ValueError, UserError):  # something is gone, or named so that no line can hold it
+    except (OSError, ValueError, UserError):  # a file is gone, or its name has several lines
         pass
     with suppress(OSError):
-        place.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)
 
 
-def leave_variants(recipe: Path) -> None:
-    """Write which variants a recipe has, in the form of a stamp of the files that say so: rules 1 and 2."""
+def write_variants(recipe: Path) -> None:
+    """Write the names of a recipe's variants, as a stamp of the files that define them (rules 1 and 2)."""
     faults: list[Fault] = []
     paths, began = list_files(recipe), time.time_ns()
-    looks = [stamp.look(path) for path in paths]
+    stats = [stamp.format_stat(path) for path in paths]
     names = [found.name for found in find_recipes([recipe.stem], faults)]
-    if not faults and is_settled(paths, began) and looks == [stamp.look(path) for path in paths]:
-        replace_text(Path(stamp.name_variants(recipe.stem)), stamp.format_stamp(looks, (names, "")))
+    if not faults and is_settled(paths, began) and stats == [stamp.format_stat(path) for path in paths]:
+        replace_text(
+            Path(stamp.name_variants(recipe.stem)), stamp.format_stamp(stats, stamp.Printed(warnings=names, text=""))
+        )
 
 
 def list_files(recipe: Path) -> list[str]:
+    """List the files of a recipe and its parents, as a stamp names them."""
     return [f"stat {file}" for file, _ in read_chain(recipe)]
 
 
-def make_stamp(job: Job, store: Store, steps: Steps, seen: Seen, said: stamp.Said) -> str | None:
-    """Return the text of a stamp by rules 1 and 2; None where it would not be true."""
-    if not seen.is_settled:
+def make_stamp(job: Job, *, store: Store, steps: Steps, snapshot: Snapshot, printed: stamp.Printed) -> str | None:
+    """Return the text of a stamp by rules 1 and 2; None if it would not be true."""
+    if not snapshot.is_settled:
         return None
     time.sleep(TICK / 1e9)  # what the build wrote last must be settled too
     began, made = time.time_ns(), list(list_made(job, store, steps))
-    looks = [stamp.look(path) for path in made]
-    is_whole = all(is_kept(store, step) for step in steps) and is_settled(made, began)
-    is_same = [stamp.look(path) for path in (*seen.paths, *made)] == [*seen.looks, *looks]
-    return stamp.format_stamp([*seen.looks, *looks], said) if is_whole and is_same else None
+    stats = [stamp.format_stat(path) for path in made]
+    is_whole = all(has_artifact(store, step) for step in steps) and is_settled(made, began)
+    again = [stamp.format_stat(path) for path in (*snapshot.paths, *made)]
+    before = [*snapshot.stats, *stats]
+    return stamp.format_stamp(before, printed) if is_whole and again == before else None
 
 
-def is_kept(store: Store, step: StepReport) -> bool:
+def has_artifact(store: Store, step: StepReport) -> bool:
     """Return whether the artifact of a step is whole, or was removed to make room."""
     record = store.find(step.stage, str(step.key)) or store.find_evicted(step.stage, str(step.key))
     return record is not None and record.digest == step.digest
 
 
 def is_settled(paths: Sequence[str], began: int) -> bool:
-    """Rule 2."""
+    """Return whether rule 2 allows a stamp of these paths, whose stats were noted from `began` (ns) on."""
     places = (Path(path.partition(" ")[2]) for path in paths if not path.startswith("link "))
     return all(read_stat(place).settles_in(began) == 0 for place in places if place.exists())
 
 
 def list_read(loaded: LoadedRecipe, job: Job) -> Iterator[str]:
-    """The recipe with its parents, the settings, the sources, our own code, and what says which tools are installed."""
+    """List what a build reads: recipe, parents, settings, sources, gpt2forge's own code, the tools' metadata."""
     if loaded.selected.variant:
-        yield f"may {RECIPES / loaded.own_name}.yaml"  # a file of its name would come first
+        yield f"may {RECIPES / loaded.own_name}.yaml"  # a file of this name would take precedence
     yield from list_files(loaded.path)
     yield f"may {SETTINGS}"
     for source in job.sources.values():
         yield f"stat {source.path}"
-        if source.find is not None:  # all names there have a say in what is found
+        if source.find is not None:  # every name in the folder may decide which files are found
             yield from (f"may {source.path / name}" for name in sorted(path.name for path in source.path.iterdir()))
     for folder, folders, files in os.walk(stamp.PACKAGE, followlinks=True):
         folders[:] = [name for name in folders if name != "__pycache__"]
         yield from (f"may {folder}/{name}" for name in (*files, *folders) if not name.endswith(".pyc"))
-    yield from (f"may {place}" for place in stamp.list_places())
+    yield from (f"may {path}" for path in stamp.list_library_paths())
     for tool in sorted({tool for stage in job.stages for tool in stage.tools}):
         yield from (f"stat {path}" for path in find_metadata(tool))
 
 
 def find_metadata(tool: str) -> tuple[Path, Path]:
-    """The folder that an installer made for a distribution, and the file in it that holds the version.
+    """Find the folder that an installer made for a distribution, and the file in it that holds the version.
 
     https://packaging.python.org/en/latest/specifications/recording-installed-packages/
     """
@@ -150,7 +156,7 @@ def find_metadata(tool: str) -> tuple[Path, Path]:
 
 
 def list_made(job: Job, store: Store, steps: Steps) -> Iterator[str]:
-    """The link and where it leads, the report, what keeps the output, and of each step its record and its artifact."""
+    """List what a build made: the link and its target, the report, the output's root, every record and artifact."""
     output = BUILD / job.name
     yield from (f"link {output}", f"stat {output}", f"stat {output}.json", f"stat {name_root(store, output)}")
     for step in steps:

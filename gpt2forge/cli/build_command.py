@@ -9,7 +9,7 @@ import click
 from gpt2forge.builder.build import Build, choose_resources, make_build, run_builds
 from gpt2forge.builder.lockfile import name_lock, write_lock
 from gpt2forge.builder.report import Report
-from gpt2forge.builder.write_stamp import Seen, leave_stamp, look_at_sources
+from gpt2forge.builder.write_stamp import Snapshot, take_snapshot, write_stamp
 from gpt2forge.cli import console
 from gpt2forge.cli.options import STORE, assume_option, json_option, recipe_options, skip_option, store_option
 from gpt2forge.cli.run_view import JsonView, RunView, make_view
@@ -17,9 +17,10 @@ from gpt2forge.cli.store_command import list_outputs, shrink
 from gpt2forge.cli.summary import describe_numbers, describe_size
 from gpt2forge.errors import UserError, format_os_error, is_fixable, quote
 from gpt2forge.executor.run import Options
-from gpt2forge.plan.blocked import StepsBlocked, tell_blocked
+from gpt2forge.plan.blocked import StepsBlocked, format_blocked
 from gpt2forge.recipe.load import LoadedRecipe, load_recipes
 from gpt2forge.settings import load_settings
+from gpt2forge.stamp import Printed
 from gpt2forge.store.store import Store
 
 
@@ -128,11 +129,12 @@ def build_recipes(request: BuildRequest) -> None:
     loaded = load_recipes(request.selectors, request.changes, request.name)
     builds, refused = make_builds(loaded, request)
     store = Store(request.store)
-    seen = {each.name: look_at_sources(each.loaded, each.job) for each in builds} if request.is_plain else {}
+    snapshots = {each.name: take_snapshot(each.loaded, each.job) for each in builds} if request.is_plain else {}
     with make_build_view(builds, request.as_json) as view:
         run_builds(builds, store, emit=view.show, options=request.options, until=request.until)
     if request.until is None:
-        finish(builds, store, request, seen=seen, is_well=not refused and all(each.ended_well for each in builds))
+        is_well = not refused and all(each.ended_well for each in builds)
+        finish(builds, store, request, snapshots=snapshots, is_well=is_well)
     elif any(each.ended_well for each in builds):
         console.inform(f"`--until {request.until}`: nothing was published")
     report_failures(builds, refused)
@@ -159,7 +161,7 @@ def make_build_view(builds: Sequence[Build], as_json: bool) -> RunView | JsonVie
 
 
 def finish(
-    builds: Sequence[Build], store: Store, request: BuildRequest, *, seen: Mapping[str, Seen], is_well: bool
+    builds: Sequence[Build], store: Store, request: BuildRequest, *, snapshots: Mapping[str, Snapshot], is_well: bool
 ) -> None:
     """Shrink the store if the whole run went well; print the result of each recipe that was built."""
     shrunk = shrink(store, list_outputs(), load_settings()) if is_well else None
@@ -167,19 +169,20 @@ def finish(
         console.inform(shrunk)
     for each in builds:
         if each.report and each.ended_well:
-            finish_recipe(each, each.report, store=store, request=request, seen=seen.get(each.name))
+            finish_recipe(each, each.report, store=store, request=request, snapshot=snapshots.get(each.name))
 
 
-def finish_recipe(build: Build, report: Report, *, store: Store, request: BuildRequest, seen: Seen | None) -> None:
+def finish_recipe(
+    build: Build, report: Report, *, store: Store, request: BuildRequest, snapshot: Snapshot | None
+) -> None:
     """Print the result of a recipe; write its lock if asked, and the stamp that answers the next build."""
-    printed = describe_result(report)
+    printed = Printed(list(report.warnings), describe_result(report))
     if request.write_lock:
         write_lock(name_lock(build.loaded), report.steps)
-    if seen is not None:
-        said = (list(report.warnings), printed)
-        leave_stamp(build.loaded, job=build.job, store=store, steps=report.steps, seen=seen, said=said)
+    if snapshot is not None:
+        write_stamp(build.loaded, job=build.job, store=store, steps=report.steps, snapshot=snapshot, printed=printed)
     if not request.as_json:
-        console.write(printed)
+        console.write(printed.text)
 
 
 def report_failures(builds: Sequence[Build], refused: Mapping[str, UserError]) -> None:
@@ -193,7 +196,7 @@ def report_failures(builds: Sequence[Build], refused: Mapping[str, UserError]) -
         raise next(iter(failed.values()))
     blocked = [error for error in failed.values() if isinstance(error, StepsBlocked)]
     if blocked and len(blocked) == len(failed):
-        raise UserError(tell_blocked(blocked))
+        raise UserError(format_blocked(blocked))
     for message in list_messages(failed):
         console.report_error(message)
     for error in failed.values():
@@ -220,7 +223,7 @@ def list_messages(failed: Mapping[str, BaseException]) -> list[str]:
             lines |= dict.fromkeys(str(error).splitlines())
         elif isinstance(error, OSError) and is_fixable(error):
             lines[f"{name}: {format_os_error(error)}"] = None
-    return [*lines, *tell_blocked(blocked).splitlines()]
+    return [*lines, *format_blocked(blocked).splitlines()]
 
 
 def describe_result(report: Report) -> str:

@@ -25,7 +25,7 @@ from gpt2forge.cli.summary import describe_size
 from gpt2forge.errors import RecipeError, UserError, quote
 from gpt2forge.executor.events import StepFinished
 from gpt2forge.executor.run import Options
-from gpt2forge.plan.blocked import StepsBlocked, list_blocks, say_needs, tell_blocked
+from gpt2forge.plan.blocked import StepsBlocked, format_blocked, format_needs, list_blocks
 from gpt2forge.recipe.load import load_recipes
 from gpt2forge.stages.stage import PACKAGE
 from gpt2forge.store.roots import find_target
@@ -93,7 +93,7 @@ def prepare(selectors: Sequence[str], is_saved: bool, skip: Sequence[str]) -> li
         else:
             takes.append(prepare_build(build, skip))
     if blocked:
-        raise UserError(tell_blocked(blocked, "compare again", "compare"))
+        raise UserError(format_blocked(blocked, "compare again", "compare"))
     return takes
 
 
@@ -154,7 +154,7 @@ def prepare_shown(build: Build, saved: Report) -> Take:
 
     def take(store: Store) -> Report:
         path = name_report(build)
-        console.inform(f"{build.job.name}: shown as saved in {path}: {say_needs(list_blocks(build.job))}")
+        console.inform(f"{build.job.name}: shown as saved in {path}: {format_needs(list_blocks(build.job))}")
         changed = list_changed(build, saved, store)
         if changed:
             console.warn(f"{build.job.name}: out of date: {quote(changed)} changed after {path} was saved")

@@ -14,7 +14,7 @@ from gpt2forge.cli.recipe_command import list_values
 from gpt2forge.errors import UserError
 from gpt2forge.plan.from_recipe import make_job
 from gpt2forge.plan.plan import PlannedStep
-from gpt2forge.plan.reason import show
+from gpt2forge.plan.reason import format_value
 from gpt2forge.recipe.load import LoadedRecipe, load_recipes
 from gpt2forge.recipe.lookup import list_names
 from gpt2forge.store.store import Store
@@ -37,7 +37,7 @@ def diff(selector: str, other: str, skip: Sequence[str], store: Path, as_json: b
     if as_json:
         console.write_json({"recipes": names, "keys": keys, "shared": shared})
         return
-    rows = [[key, *(show(value) for value in values)] for key, values in keys.items()]
+    rows = [[key, *(format_value(value) for value in values)] for key, values in keys.items()]
     console.write_rows([["", *names], *rows], {})
     console.write(f"shared steps: {', '.join(shared) or 'none'}\n")
 

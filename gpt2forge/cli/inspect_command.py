@@ -8,7 +8,7 @@ import click
 from gpt2forge.cli import console
 from gpt2forge.cli.options import json_option
 from gpt2forge.quantize.coverage import Kind, group_tensors
-from gpt2forge.stages.provenance import read_story
+from gpt2forge.stages.provenance import read_provenance
 from gpt2forge.units import format_size
 
 HEAD = ("tensors", "how many", "bits", "weights a scale", "bits a weight", "relative error", "size")
@@ -19,7 +19,7 @@ HEAD = ("tensors", "how many", "bits", "weights a scale", "bits a weight", "rela
 @json_option
 def inspect(folder: Path, as_json: bool) -> None:
     """Describe a checkpoint, or how a result stores its weights. No weights are loaded."""
-    tensors = read_story(folder).get("tensors")  # only the forge.json of a result has them
+    tensors = read_provenance(folder).get("tensors")  # only the forge.json of a result has them
     if tensors is not None:
         write_kinds(group_tensors(tensors), as_json)
     else:

@@ -10,7 +10,7 @@ from gpt2forge.cli.options import assume_option, json_option, recipe_options, sk
 from gpt2forge.cli.run_view import RunView
 from gpt2forge.errors import quote
 from gpt2forge.executor.events import Meter
-from gpt2forge.plan.blocked import StepsBlocked, tell_blocked
+from gpt2forge.plan.blocked import StepsBlocked, format_blocked
 from gpt2forge.plan.equivalents import list_tools
 from gpt2forge.plan.from_recipe import make_job
 from gpt2forge.plan.job import Job
@@ -123,7 +123,7 @@ def sum_up_blocked(plans: Sequence[Planned]) -> Iterator[str]:
     """Yield which steps cannot run, how to fix that, and which options keep what was made earlier."""
     blocked = [(job, [step for step in steps if step.block]) for job, steps in plans]
     errors = [StepsBlocked(job, [step.block for step in steps if step.block]) for job, steps in blocked if steps]
-    yield from tell_blocked(errors, "build").splitlines()
+    yield from format_blocked(errors, "build").splitlines()
     tools = find_upgraded(step for _, steps in blocked for step in steps if step.block and step.block.tools)
     if tools:
         yield f"{quote(tools)}: `{assume(tools)}` keeps what was made while they were installed"

@@ -14,7 +14,7 @@ from gpt2forge.cli.plan_command import VERDICTS, plan_job
 from gpt2forge.errors import UserError, quote
 from gpt2forge.plan.from_recipe import make_job
 from gpt2forge.plan.plan import PlannedStep
-from gpt2forge.plan.reason import Difference, Nearest, find_nearest, list_files, list_modules, show_change
+from gpt2forge.plan.reason import Difference, Nearest, find_nearest, format_transition, list_files, list_modules
 from gpt2forge.recipe.load import LoadedRecipe, load_recipe
 from gpt2forge.stages.stage import Stage
 from gpt2forge.store.store import Store
@@ -117,7 +117,7 @@ def format_change(stage: Stage, difference: Difference, loaded: LoadedRecipe) ->
     part, *rest = difference.path
     if part == "inputs":
         return "changed", ""
-    change = show_change(difference)
+    change = format_transition(difference)
     keys = {"section": (str(stage.section), *rest), "target": ("target", *rest)}.get(part)
     return change, find_origin(loaded, keys) if keys else ""
 

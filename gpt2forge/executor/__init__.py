@@ -1,1 +1,1 @@
-"""Runs a job: each step in a process of its own, its artifact kept, the result published."""
+"""Runs jobs: each step in its own process, its artifact into the store."""

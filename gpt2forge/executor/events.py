@@ -1,6 +1,6 @@
-"""The events of the steps of a run, which the executor emits and a console shows.
+"""The events of a run: the executor emits them, the console shows them.
 
-`recipe` is the name of the recipe whose step it is; a step that several share is made for the first of them.
+`recipe` is the name of the step's recipe; a step that several recipes share runs for the first of them.
 """
 
 import time
@@ -14,7 +14,7 @@ from gpt2forge.stages.throttle import Throttle
 
 @dataclass(frozen=True)
 class StepStarted:
-    """A step is being made because of `reason`."""
+    """A step has started, because of `reason`."""
 
     stage: str
     reason: str
@@ -26,7 +26,7 @@ class StepStarted:
 
 @dataclass(frozen=True)
 class StepWaiting:
-    """A step waits for something to end."""
+    """A step waits for another process, which `what` names."""
 
     stage: str
     what: str
@@ -69,7 +69,7 @@ Emit = Callable[[Event], None]
 
 @dataclass
 class Meter:
-    """Turns (done, total, unit) into events with a rate and an estimate, ten a second at most."""
+    """Emits progress events with a rate and the seconds left, at most ten per second."""
 
     stage: str
     emit: Emit
@@ -78,9 +78,20 @@ class Meter:
     throttle: Throttle = field(default_factory=lambda: Throttle(per_second=10))
 
     def advance(self, done: int, total: int, unit: str) -> None:
+        """Emit an event for `done` of `total` units, if one is due."""
         if not self.throttle.is_due(done, total):
             return
-        taken = time.monotonic() - self.started
-        rate = done / taken if taken > 0 else 0.0
+        elapsed = time.monotonic() - self.started
+        rate = done / elapsed if elapsed > 0 else 0.0
         left = (total - done) / rate if rate else None
-        self.emit(StepAdvanced(self.stage, done, total, unit, rate, left, self.recipe))
+        self.emit(
+            StepAdvanced(
+                stage=self.stage,
+                done=done,
+                total=total,
+                unit=unit,
+                rate=rate,
+                seconds_left=left,
+                recipe=self.recipe,
+            )
+        )

@@ -1,4 +1,4 @@
-"""One job in a run: its plan, what has come out so far, and which stages could go on."""
+"""One job in a run: its plan, its outcomes so far, and the stages that can start."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ from gpt2forge.stages.stage import Stage
 
 
 class Checks(Protocol):
-    """The conditions of a job beyond its steps. Each method may end the job by raising an error."""
+    """Conditions on a job beyond its steps. Each method may end the job by raising an error."""
 
     def check_step(self, step: PlannedStep) -> None:
         """Check a step before it runs or is reused."""
@@ -21,11 +21,11 @@ class Checks(Protocol):
         """Check the outcome of a step."""
 
     def finish(self, job_run: "JobRun") -> None:
-        """Act on a job of which every step has an outcome."""
+        """Act on a job whose steps all have outcomes."""
 
 
 class NoChecks:
-    """Allows everything."""
+    """Checks that allow everything."""
 
     def check_step(self, step: PlannedStep) -> None: ...
 
@@ -36,10 +36,10 @@ class NoChecks:
 
 @dataclass
 class JobRun:
-    """A job in a run. `until` names the last stage that is wanted.
+    """A job in a run. `until` names the last stage to run.
 
-    `outcomes_by_stage` and `blocked` fill while the run goes on, by name of stage; `claimed` are the stages that the
-    scheduler has taken up. Blocked stages end the job by an error when all others have come out.
+    `outcomes_by_stage` and `blocked`, by name of stage, fill during the run; `claimed` names the stages that the
+    scheduler has claimed. Blocked stages end the job with an error once all other stages have outcomes.
     """
 
     plan: Plan
@@ -56,7 +56,7 @@ class JobRun:
 
     @property
     def stages(self) -> tuple[Stage, ...]:
-        """The stages that this run reaches."""
+        """The stages up to `until`."""
         return self.job.list_until(self.until)
 
     @property
@@ -66,21 +66,22 @@ class JobRun:
 
     @property
     def is_open(self) -> bool:
-        """Return whether there is more to do."""
+        """Return whether a stage is left to run."""
         return self.error is None and not self.is_whole
 
     @property
     def ended_well(self) -> bool:
+        """Return whether every stage ended without an error."""
         return self.error is None and self.is_whole
 
     @property
     def outcomes(self) -> list[Outcome]:
-        """The outcomes so far, in the order of the stages."""
+        """The outcomes so far, in order of the stages."""
         found = self.outcomes_by_stage
         return [found[stage.name] for stage in self.job.all_stages if stage.name in found]
 
     def list_startable(self) -> Iterator[Stage]:
-        """List the stages whose inputs are made, or never will be, and that the scheduler has not taken up."""
+        """List the unclaimed stages whose inputs are made, or cannot be made."""
         for stage in self.stages if self.error is None else ():
             makers = self.list_makers(stage)
             is_ready = all(maker.name in self.outcomes_by_stage for maker in makers)

@@ -1,4 +1,4 @@
-"""A lock that all of a machine's users share: what is measured alone is disturbed by nothing of ours."""
+"""A lock that all users of a machine share, so that only one benchmark of gpt2forge runs at a time."""
 
 import os
 import tempfile
@@ -10,12 +10,12 @@ from gpt2forge.errors import UserError
 from gpt2forge.store.locks import acquire
 
 NAME = "gpt2forge-alone.lock"
-SHARED = Path("/tmp")  # not $TMPDIR, which may be one of each user's own
+SHARED = Path("/tmp")  # not $TMPDIR, which may differ between users
 
 
 @contextmanager
-def hold_machine(wait: Callable[[], None]) -> Iterator[int]:
-    """Hold the machine, and give the descriptor that does; `wait` is called before waiting for another that has it."""
+def hold_machine_lock(wait: Callable[[], None]) -> Iterator[int]:
+    """Hold the lock and yield its descriptor; `wait` is called before waiting for another holder."""
     descriptor = open_lock((SHARED if SHARED.is_dir() else Path(tempfile.gettempdir())) / NAME)
     try:
         acquire(descriptor, wait)
@@ -25,13 +25,13 @@ def hold_machine(wait: Callable[[], None]) -> Iterator[int]:
 
 
 def open_lock(path: Path) -> int:
-    """Open the file, which another user may have made: to lock it, reading is enough."""
+    """Open the lock file for reading, which is enough to lock it: another user may own it."""
     try:
         try:
             return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
         except FileNotFoundError:
             descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644)
-            os.fchmod(descriptor, 0o644)  # whatever the umask says: other users must be able to read it
+            os.fchmod(descriptor, 0o644)  # despite the umask: other users must be able to read it
             return descriptor
     except OSError as error:
         raise UserError(f"{path}: cannot be locked: {error.strerror}; remove it") from error

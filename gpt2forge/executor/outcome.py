@@ -9,7 +9,7 @@ Kind = Literal["built", "reused", "failed", "skipped"]
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a step. `seconds` and `peak_memory_bytes` are those of making it, now or (reused) earlier."""
+    """The outcome of a step. `seconds` and `peak_memory_bytes` are of its run: this one, or (reused) an earlier one."""
 
     stage: str
     outcome: Kind
@@ -21,7 +21,7 @@ class Outcome:
     metrics: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the step as a report has it; metrics have their own places there."""
+        """Return the step as a report holds it, without the metrics, which have their own places there."""
         values = asdict(self)
         del values["metrics"]
         return values

@@ -8,14 +8,14 @@ import psutil
 
 CGROUPS = Path("/sys/fs/cgroup")
 GROUP = Path("/proc/self/cgroup")
-UNBOUND = 1 << 60  # a limit above this is none
+UNBOUND = 1 << 60  # bytes; a higher limit is no limit
 
 
 @dataclass(frozen=True)
 class Resources:
-    """How many steps may run at once, and how much anonymous memory (bytes) they may use together.
+    """Limits on the steps that run at once: their number, and their anonymous memory together, in bytes.
 
-    A step that needs more than that runs alone.
+    A step that needs more memory than that runs alone.
     """
 
     jobs: int
@@ -23,6 +23,7 @@ class Resources:
 
 
 def count_processors() -> int:
+    """Return the number of processors that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

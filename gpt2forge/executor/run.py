@@ -1,4 +1,4 @@
-"""Runs the steps of several plans: what is made already is reused, the rest is made, several steps at once."""
+"""Runs the steps of several plans: existing artifacts are reused, the other steps run, several at once."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,17 +15,17 @@ from gpt2forge.store.store import Store
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """`rerun` names a stage that runs again even if its artifact is there."""
+    """Options of a run. `rerun` names a stage that runs again even if its artifact exists."""
 
     resources: Resources
     rerun: str | None = None
     keep_going: bool = False
 
 
-def run_jobs(job_runs: Sequence[JobRun], store: Store, emit: Emit, options: Options) -> None:
-    """Run every step of every job. The error that ended a job stands in its JobRun.
+def run_jobs(job_runs: Sequence[JobRun], store: Store, *, emit: Emit, options: Options) -> None:
+    """Run every step of every job. `JobRun.error` is the error that ended a job.
 
-    Raises KeyboardInterrupt when the run is given up; every job that was open then has that as its error.
+    Raises KeyboardInterrupt if the run is interrupted; it is then the error of every job that was still open.
     """
     scheduler = Scheduler(
         job_runs,
@@ -37,21 +37,21 @@ def run_jobs(job_runs: Sequence[JobRun], store: Store, emit: Emit, options: Opti
     )
     try:
         scheduler.advance()
-        if scheduler.entries:
-            most = sum(len(job_run.stages) for job_run in job_runs)
-            start_lanes(scheduler.work, min(options.resources.jobs, most))
+        if scheduler.tasks:
+            count = sum(len(job_run.stages) for job_run in job_runs)
+            start_lanes(scheduler.work, min(options.resources.jobs, count))
     except BaseException as error:
-        scheduler.give_up(error)
+        scheduler.cancel(error)
         raise
     for job_run in job_runs:
         if isinstance(job_run.error, KeyboardInterrupt):
-            scheduler.give_up(job_run.error)
+            scheduler.cancel(job_run.error)
             raise job_run.error
 
 
 def start_lanes(work: Callable[[], None], jobs: int) -> None:
-    """Do the same work in several threads, and wait for all; the stages run in processes of their own."""
-    from joblib import Parallel, delayed  # here, because importing it takes as long as making a plan
+    """Call `work` in several threads and wait for all; each stage runs in a process that a thread starts."""
+    from joblib import Parallel, delayed  # only here: importing it takes as long as making a plan
 
     Parallel(n_jobs=jobs, backend="threading")(delayed(work)() for _ in range(jobs))
 
@@ -65,16 +65,17 @@ def run_job(
     until: str | None = None,
     checks: Checks | None = None,
 ) -> JobRun:
-    """Plan and run a job that stands alone, with all of the machine. The error that ended it stands in the result."""
+    """Plan and run a single job with the whole machine. `error` of the result is the error that ended it."""
     check_names(job, rerun, until)
-    plan = make_plan(job, store, Meter("checkpoint", emit, job.name).advance, rerun)
+    plan = make_plan(job, store, Meter("checkpoint", emit, job.name).advance, rerun=rerun)
     job_run = JobRun(plan, checks or NoChecks(), until)
-    run_jobs([job_run], store, emit, Options(resources=Resources(count_processors(), find_memory()), rerun=rerun))
+    options = Options(resources=Resources(count_processors(), find_memory()), rerun=rerun)
+    run_jobs([job_run], store, emit=emit, options=options)
     return job_run
 
 
 def check_names(job: Job, rerun: str | None, until: str | None) -> None:
-    """Raise UserError unless both name stages that this run reaches."""
+    """Raise UserError unless `rerun` and `until` each name a stage that runs."""
     known = [stage.name for stage in job.stages]
     skipped = [stage.name for stage in job.skipped]
     for option, name in (("--rerun", rerun), ("--until", until)):
@@ -83,4 +84,6 @@ def check_names(job: Job, rerun: str | None, until: str | None) -> None:
         if name is not None and name not in known:
             raise UserError(f"`{option} {name}`: `{job.name}` has no such stage; it has {quote(known)}")
     if rerun and until and known.index(rerun) > known.index(until):
-        raise UserError(f"`--rerun {rerun}`: comes after `--until {until}`, where the run ends")
+        raise UserError(
+            f"`--rerun {rerun}`: comes after `--until {until}`, where the run ends; leave out one of the two options"
+        )

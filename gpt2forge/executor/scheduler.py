@@ -1,16 +1,15 @@
-"""Which step of a run is made next, and what comes of it.
+"""Chooses the next step of a run and records its outcome.
 
-1. A step is looked up as soon as its inputs are there. What is made already comes out at once, for every job.
-2. The rest is made by several lanes at once, each step once, however many jobs it belongs to: the first of them has
-   built it, the others reuse it.
-3. Steps that run at once stay within the memory there is, as far as it is foreseen; one step may always run. A step
-   that keeps all processors busy runs with nothing beside it: two of these at once take longer than one after the
-   other (their threads wait for each other by spinning). Such steps wait until nothing else can run, and those that
-   must have the machine to themselves come last.
-4. A failure ends the jobs that the step belongs to. Nothing new begins after it, unless told to keep going; what runs
-   comes to its end, and is kept.
-5. A step that cannot run here, for a tool is not installed, is left out, with all that read what it would make. Its
-   job ends by an error when everything else in it has come out; that ends no other job.
+1. A step is claimed as soon as its inputs are made. A step whose artifact exists is reused at once, in every job.
+2. Several lanes run the other steps, each step once, even if several jobs share it: its outcome is `built` in the first
+   job and `reused` in the others.
+3. Steps that run at once stay within the available memory, as estimated; one step may always run. A step that uses
+   all processors runs alone: two such steps at once take longer than one after the other, because their threads spin
+   while they wait. Such steps start when no other step can; those that need the whole machine come last.
+4. A failure ends the jobs that share the step. No other step starts after it, except with `keep_going`; running steps
+   finish, and their artifacts stay.
+5. A step that cannot run, because a tool is not installed, is left out with every step that needs its artifact. Its job
+   ends with an error once all its other steps have outcomes; other jobs go on.
 """
 
 import threading
@@ -31,8 +30,8 @@ from gpt2forge.store.store import Store
 
 
 @dataclass
-class Entry:
-    """A task, and the jobs whose step it is; the first of them counts as the one that builds it."""
+class ScheduledTask:
+    """A task and the jobs that share it; it counts as built for the first of them."""
 
     task: Task
     job_runs: list[JobRun] = field(default_factory=list)
@@ -44,16 +43,17 @@ class Entry:
 
     @property
     def is_wanted(self) -> bool:
+        """Return whether the task runs, or an open job needs it."""
         return self.is_running or any(job_run.is_open for job_run in self.job_runs)
 
 
-def rank(entry: Entry) -> tuple[bool, bool]:
-    """Order entries by rule 3; the lower goes first."""
-    return entry.stage.alone, entry.stage.takes_all
+def rank(scheduled: ScheduledTask) -> tuple[bool, bool]:
+    """Return the rank of a task by rule 3; the lower rank starts first."""
+    return scheduled.stage.alone, scheduled.stage.uses_all_processors
 
 
 class Scheduler:
-    """The state of a run. The lanes that work on it share it under one lock."""
+    """The state of a run, which its lanes share under one lock."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Scheduler:
     ) -> None:
         self.job_runs, self.store, self.resources = job_runs, store, resources
         self.listener, self.rerun, self.keep_going = emit, rerun, keep_going
-        self.entries: dict[str, Entry] = {}
+        self.tasks: dict[str, ScheduledTask] = {}
         self.made: set[str] = set()
         self.lanes = 0
         self.is_ending = False
@@ -75,53 +75,54 @@ class Scheduler:
         self.changed = threading.Condition(threading.RLock())
 
     def emit(self, event: Event) -> None:
-        """Pass on one event after the other, whichever lane it comes from."""
+        """Pass events on one at a time, from any lane."""
         with self.changed:
             self.listener(event)
 
     def work(self) -> None:
-        """Run one task after the other, as a lane, until none is left."""
+        """Run tasks one after the other, as a lane, until none is left."""
         with self.changed:
             self.lanes += 1
         try:
-            while entry := self.take():
-                self.run_entry(entry)
+            while scheduled := self.take():
+                self.run_scheduled(scheduled)
         finally:
             with self.changed:
                 self.lanes -= 1
                 self.changed.notify_all()
 
-    def take(self) -> Entry | None:
-        """Return the next entry to run, waiting until one fits; None when nothing is left."""
+    def take(self) -> ScheduledTask | None:
+        """Return the next task to run, waiting until one fits; None if none is left."""
         with self.changed:
-            while not self.is_ending and self.entries:
-                entry = self.choose()
-                if entry:
-                    entry.is_running = True
-                    return entry
+            while not self.is_ending and self.tasks:
+                scheduled = self.choose()
+                if scheduled:
+                    scheduled.is_running = True
+                    return scheduled
                 self.changed.wait()
             return None
 
-    def choose(self) -> Entry | None:
-        """Choose by rule 3; of equals, the first that came."""
-        waiting = [entry for entry in self.entries.values() if not entry.is_running]
-        return next((entry for entry in sorted(waiting, key=rank) if self.fits(entry)), None)
+    def choose(self) -> ScheduledTask | None:
+        """Choose a waiting task by rule 3; of equal ranks, the one scheduled first."""
+        waiting = [each for each in self.tasks.values() if not each.is_running]
+        return next((each for each in sorted(waiting, key=rank) if self.fits(each)), None)
 
-    def fits(self, entry: Entry) -> bool:
-        running = [other for other in self.entries.values() if other.is_running]
+    def fits(self, scheduled: ScheduledTask) -> bool:
+        """Return whether a task may run beside the running ones, by rule 3."""
+        running = [each for each in self.tasks.values() if each.is_running]
         if not running:
             return True
-        if any(each.stage.takes_all for each in (entry, *running)):
+        if any(each.stage.uses_all_processors for each in (scheduled, *running)):
             return False
-        return sum(each.task.memory for each in (entry, *running)) <= self.resources.memory
+        return sum(each.task.memory for each in (scheduled, *running)) <= self.resources.memory
 
-    def run_entry(self, entry: Entry) -> None:
-        """Run a task and go on from there. An error ends the jobs of the task, not the lane."""
-        outcome, error = self.try_task(entry.task)
+    def run_scheduled(self, scheduled: ScheduledTask) -> None:
+        """Run a task, record its outcome, and claim the next steps. An error ends the task's jobs, not the lane."""
+        outcome, error = self.try_task(scheduled.task)
         with self.changed:
-            del self.entries[entry.task.key]
-            self.made.add(entry.task.key)
-            for job_run in entry.job_runs:
+            del self.tasks[scheduled.task.key]
+            self.made.add(scheduled.task.key)
+            for job_run in scheduled.job_runs:
                 self.record_outcome(job_run, outcome, error)
                 if outcome.outcome == "built":
                     outcome = replace(outcome, outcome="reused", reason="")
@@ -139,7 +140,7 @@ class Scheduler:
             return Outcome(stage=task.stage.name, outcome="failed", reason=reason, key=task.key, seconds=seconds), error
 
     def record_outcome(self, job_run: JobRun, outcome: Outcome, error: BaseException | None = None) -> None:
-        """Note the outcome of a step in one of its jobs, and check it."""
+        """Record the outcome of a step in one of its jobs, and check it."""
         job_run.outcomes_by_stage[outcome.stage] = outcome
         self.emit(StepFinished(outcome, job_run.job.name))
         if job_run.error is not None:
@@ -153,7 +154,7 @@ class Scheduler:
             self.fail(job_run, caught)
 
     def finish(self, job_run: JobRun) -> None:
-        """End a job of which every step has an outcome or is blocked, by rule 5."""
+        """End a job whose steps all have outcomes or are blocked (rule 5)."""
         if job_run.error is not None or not job_run.is_whole:
             return
         blocks = [job_run.blocked[stage.name] for stage in job_run.stages if stage.name in job_run.blocked]
@@ -168,25 +169,26 @@ class Scheduler:
             job_run.checks.finish(job_run)
 
     def skip(self, job_run: JobRun, stage: Stage, reason: str) -> None:
+        """Record that a stage was skipped."""
         outcome = Outcome(stage=stage.name, outcome="skipped", reason=reason)
         job_run.outcomes_by_stage[stage.name] = outcome
         self.emit(StepFinished(outcome, job_run.job.name))
 
     def fail(self, job_run: JobRun, error: BaseException) -> None:
-        """End a job by rule 4."""
+        """End a job with an error, by rule 4."""
         job_run.error = job_run.error or error
         self.is_ending = self.is_ending or not self.keep_going or not isinstance(error, Exception)
-        self.entries = {key: entry for key, entry in self.entries.items() if entry.is_wanted}
+        self.tasks = {key: each for key, each in self.tasks.items() if each.is_wanted}
 
     def advance(self) -> None:
-        """Take up every step that could go on, by rules 1 and 2, until none is left that comes out at once."""
+        """Claim every step that can start, by rules 1 and 2, and again after steps that are reused at once."""
         with self.changed:
             while found := [(job_run, stage) for job_run in self.job_runs for stage in job_run.list_startable()]:
                 for job_run, stage in found:
-                    self.take_up(job_run, stage)
+                    self.claim(job_run, stage)
 
-    def take_up(self, job_run: JobRun, stage: Stage) -> None:
-        """Complete the planned step of a stage; reuse its artifact, or make it a task."""
+    def claim(self, job_run: JobRun, stage: Stage) -> None:
+        """Complete the planned step of a stage; reuse its artifact, or schedule a task."""
         job_run.claimed.add(stage.name)
         try:
             is_rerun = stage.name == self.rerun
@@ -202,31 +204,32 @@ class Scheduler:
                 self.finish(job_run)
                 return
             job_run.checks.check_step(step)
-            self.reuse_or_add(job_run, step, is_rerun)
+            self.reuse_or_schedule(job_run, step, is_rerun)
         except Exception as error:
             self.fail(job_run, error)
 
-    def reuse_or_add(self, job_run: JobRun, step: PlannedStep, is_rerun: bool) -> None:
+    def reuse_or_schedule(self, job_run: JobRun, step: PlannedStep, is_rerun: bool) -> None:
+        """Reuse the artifact of a step, join the task of another job, or schedule a new task."""
         key = str(step.key)
-        entry = self.entries.get(key)
+        scheduled = self.tasks.get(key)
         is_forced = is_rerun and key not in self.made
-        record = None if is_forced or entry else self.find_record(step)
+        record = None if is_forced or scheduled else self.find_record(step)
         if record:
-            reason = step.kept.reason if step.kept else ""
+            reason = step.equivalent.reason if step.equivalent else ""
             self.record_outcome(job_run, make_outcome(record, "reused", reason))
-        elif entry:
-            entry.job_runs.append(job_run)
+        elif scheduled:
+            scheduled.job_runs.append(job_run)
         else:
             task = Task(step, job_run.plan, self.store, is_rerun=is_forced)
-            self.entries[key] = Entry(task, [job_run])
+            self.tasks[key] = ScheduledTask(task, [job_run])
 
     def find_record(self, step: PlannedStep) -> Record | None:
-        """Return the record of a step that is made. Its artifact may be removed where the plan reads it no more."""
+        """Return the record of a step's artifact, which may be evicted if no step of the plan reads it."""
         name, key = step.stage.name, str(step.key)
         return self.store.find(name, key) or (self.store.find_evicted(name, key) if step.is_evicted else None)
 
-    def give_up(self, error: BaseException) -> None:
-        """Stop what runs, wait until it has ended, and leave no job open."""
+    def cancel(self, error: BaseException) -> None:
+        """Stop the running tasks, wait until they have ended, and end every open job with this error."""
         self.stop.set()
         with self.changed:
             self.is_ending = True

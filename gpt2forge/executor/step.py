@@ -1,4 +1,4 @@
-"""Runs one step: the stage in its worker process, the artifact into the store, the record last."""
+"""Runs one step: the stage in a worker process, then its artifact into the store, then the record."""
 
 import shutil
 import time
@@ -11,14 +11,14 @@ from typing import Any, Literal
 
 from gpt2forge.errors import UserError
 from gpt2forge.executor.events import Emit, Meter, StepStarted, StepWaiting
-from gpt2forge.executor.machine_lock import hold_machine
+from gpt2forge.executor.machine_lock import hold_machine_lock
 from gpt2forge.executor.outcome import Outcome
 from gpt2forge.executor.worker_process import WorkerResult, run_worker
-from gpt2forge.plan.equivalents import Kept
+from gpt2forge.plan.equivalents import Equivalent
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import make_basis
 from gpt2forge.plan.plan import Plan, PlannedStep, measure_input
-from gpt2forge.stages.provenance import add_story
+from gpt2forge.stages.provenance import add_provenance
 from gpt2forge.stages.stage import Stage
 from gpt2forge.store.atomic import remove_tree
 from gpt2forge.store.records import Record
@@ -27,9 +27,9 @@ from gpt2forge.store.store import Store
 
 @dataclass(frozen=True)
 class Task:
-    """A step that must run, of a plan, with the store that takes its artifact.
+    """A step of a plan that must run, and the store for its artifact.
 
-    `is_rerun`: it runs even if its artifact is there.
+    `is_rerun`: it runs even if its artifact exists.
     """
 
     step: PlannedStep
@@ -52,7 +52,7 @@ class Task:
 
     @property
     def inputs(self) -> Mapping[str, str]:
-        """Digests by kind."""
+        """The digests of the inputs by kind."""
         return {kind: str(digest) for kind, digest in self.step.inputs.items()}
 
     @property
@@ -61,14 +61,14 @@ class Task:
 
     @property
     def memory(self) -> int:
-        """Bytes of anonymous memory that the step is expected to use."""
+        """The bytes of anonymous memory that the step is expected to use."""
         return self.step.estimate.memory if self.step.estimate else 0
 
 
 def run_task(task: Task, emit: Emit, stop: Event) -> Outcome:
-    """Run a step, unless another build has run it meanwhile.
+    """Run a step, unless another build has run it in the meantime.
 
-    Raises the error that ended it; KeyboardInterrupt when `stop` is set.
+    Raises the error that ended it; KeyboardInterrupt if `stop` is set.
     """
     check_inputs(task)
     name = task.stage.name
@@ -80,11 +80,11 @@ def run_task(task: Task, emit: Emit, stop: Event) -> Outcome:
         with take_machine(task, emit, stop) as machine:
             emit(StepStarted(name, task.reason, task.job.name))
             task.store.clear_damaged(name, task.key)
-            return make_outcome(make_artifact(task, (lock, *machine), emit, stop), "built", task.reason)
+            return make_outcome(make_artifact(task, (lock, *machine), emit=emit, stop=stop), "built", task.reason)
 
 
 def check_inputs(task: Task) -> None:
-    """Raise UserError where an artifact to read was removed after the plan was made."""
+    """Raise UserError if an artifact that the step reads was removed after the plan was made."""
     for kind, digest in task.inputs.items():
         folder = task.store.artifacts.folder(digest)
         if kind not in task.job.sources and not folder.is_dir():
@@ -93,7 +93,7 @@ def check_inputs(task: Task) -> None:
 
 @dataclass
 class Waiting:
-    """Called again and again while the executor waits: reports it once, and raises when the run is given up."""
+    """Called repeatedly while a step waits: reports it once, and raises KeyboardInterrupt if the run is stopped."""
 
     report: Callable[[], None]
     stop: Event
@@ -109,16 +109,17 @@ class Waiting:
 
 @contextmanager
 def take_machine(task: Task, emit: Emit, stop: Event) -> Iterator[tuple[int, ...]]:
-    """Wait until no other measurement runs on this machine, where the stage must be alone; yield what holds it."""
+    """Hold the machine lock if the stage must run alone; yield the descriptor of the lock, if any."""
     if not task.stage.alone:
         yield ()
         return
     event = StepWaiting(task.stage.name, "another measurement on this machine", task.job.name)
-    with hold_machine(Waiting(lambda: emit(event), stop)) as descriptor:
+    with hold_machine_lock(Waiting(lambda: emit(event), stop)) as descriptor:
         yield (descriptor,)
 
 
 def make_outcome(record: Record, outcome: Literal["built", "reused"], reason: str) -> Outcome:
+    """Return the outcome of a step that has a record."""
     return Outcome(
         stage=record.stage,
         outcome=outcome,
@@ -131,12 +132,15 @@ def make_outcome(record: Record, outcome: Literal["built", "reused"], reason: st
     )
 
 
-def make_artifact(task: Task, locks: tuple[int, ...], emit: Emit, stop: Event) -> Record:
-    """Run the stage in its own process, move its folder into the store, write the record last."""
+def make_artifact(task: Task, locks: tuple[int, ...], *, emit: Emit, stop: Event) -> Record:
+    """Run the stage in its own process, move its folder into the store, and write the record last."""
     store, step, started = task.store, task.step, time.monotonic()
     out = store.make_workspace(task.key)
     try:
-        result = copy_kept(task, step.kept, out) if step.kept else run_stage(task, locks, out, emit, stop)
+        if step.equivalent:
+            result = copy_equivalent(task, step.equivalent, out)
+        else:
+            result = run_stage(task, locks, out=out, emit=emit, stop=stop)
         check_sources(task)
         check_code(task)
         digest = store.artifacts.commit(out, result.written)
@@ -152,14 +156,22 @@ def make_artifact(task: Task, locks: tuple[int, ...], emit: Emit, stop: Event) -
         seconds=round(time.monotonic() - started, 3),
         peak_memory_bytes=result.peak_memory_bytes,
         created=time.time(),
-        bytes_read=sum(measure_input(task.job, store, kind, digest) for kind, digest in task.inputs.items()),
+        bytes_read=sum(
+            measure_input(task.job, store, kind=kind, digest=digest) for kind, digest in task.inputs.items()
+        ),
         bytes_written=store.artifacts.measure(digest),
     )
     store.records.write(record)
     return record
 
 
-def run_stage(task: Task, locks: tuple[int, ...], out: Path, emit: Emit, stop: Event) -> WorkerResult:
+def measure_inputs(task: Task) -> int:
+    """Return the bytes of all inputs of a step."""
+    return sum(measure_input(task.job, task.store, kind=kind, digest=digest) for kind, digest in task.inputs.items())
+
+
+def run_stage(task: Task, locks: tuple[int, ...], *, out: Path, emit: Emit, stop: Event) -> WorkerResult:
+    """Run the stage of a task in a worker that writes to `out`."""
     return run_worker(
         task.stage.name,
         request=make_request(task, out),
@@ -170,17 +182,17 @@ def run_stage(task: Task, locks: tuple[int, ...], out: Path, emit: Emit, stop: E
     )
 
 
-def copy_kept(task: Task, kept: Kept, out: Path) -> WorkerResult:
-    """Copy what an earlier version made, and note in forge.json that it was kept."""
-    shutil.copytree(task.store.artifacts.folder(kept.record.digest), out, dirs_exist_ok=True)
+def copy_equivalent(task: Task, equivalent: Equivalent, out: Path) -> WorkerResult:
+    """Copy the artifact of other tool versions, and record the assumption in forge.json."""
+    shutil.copytree(task.store.artifacts.folder(equivalent.record.digest), out, dirs_exist_ok=True)
     for path in (out, *out.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
-    add_story(out, {"assumed": task.step.pre_image["assumed"]})
-    return WorkerResult(dict(kept.record.metrics), kept.record.seconds, kept.record.peak_memory_bytes)
+    add_provenance(out, {"assumed": task.step.pre_image["assumed"]})
+    return WorkerResult(dict(equivalent.record.metrics), equivalent.record.seconds, equivalent.record.peak_memory_bytes)
 
 
 def make_request(task: Task, out: Path) -> dict[str, Any]:
-    """Describe the work for the worker, as JSON."""
+    """Return the request that the worker reads, as JSON."""
     inputs = {
         kind: {"path": str(locate(task, kind, digest)), "digest": digest, "made": kind not in task.job.sources}
         for kind, digest in task.inputs.items()
@@ -196,22 +208,23 @@ def make_request(task: Task, out: Path) -> dict[str, Any]:
 
 
 def locate(task: Task, kind: str, digest: str) -> Path:
+    """Return the path of an input: a source, or an artifact's folder."""
     source = task.job.sources.get(kind)
     return source.path if source else task.store.artifacts.folder(digest)
 
 
 def check_sources(task: Task) -> None:
-    """Raise UserError where a source changed since its digest was made, even if it has changed back."""
+    """Raise UserError if a source changed after its digest was made, even if it has changed back."""
     for kind in task.inputs:
         source = task.job.sources.get(kind)
-        if source and source.look() != task.plan.stats[kind]:
+        if source and source.read_stats() != task.plan.stats[kind]:
             raise UserError(f"{source.path}: changed while it was being read; build again when nothing writes to it")
 
 
 def check_code(task: Task) -> None:
-    """Raise UserError where gpt2forge's own code or a tool changed since the plan was made: the key is of the old."""
+    """Raise UserError if gpt2forge's code or a tool changed after the plan was made, because the key is outdated."""
     if (
-        task.step.kept is None
+        task.step.equivalent is None
         and make_basis(task.job, task.stage, task.store.stat_cache) != task.plan.bases[task.stage.name]
     ):
         raise UserError(f"`{task.stage.name}`: gpt2forge or a tool changed while the build ran; build again")

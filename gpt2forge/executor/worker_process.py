@@ -1,4 +1,4 @@
-"""Starts a worker, listens to it, and measures it until it ends."""
+"""Starts a worker, reads its messages, and measures its memory until it ends."""
 
 import json
 import os
@@ -18,11 +18,11 @@ from gpt2forge.digest import Written
 from gpt2forge.errors import UserError
 from gpt2forge.measure.memory import measure_anonymous
 
-SAMPLE = 0.02  # seconds between two looks at the worker's memory
+SAMPLE = 0.02  # seconds between two samples of the worker's memory
 
 
 class StageCrash(Exception):
-    """A stage ended in a way that is a bug of ours; its log says more."""
+    """A stage ended because of a bug in gpt2forge; its log has the traceback."""
 
     def __init__(self, stage: str, log: Path, last: str) -> None:
         super().__init__(f"`{stage}` failed inside gpt2forge: {last}; its log is `{log}`")
@@ -30,10 +30,10 @@ class StageCrash(Exception):
 
 @dataclass(frozen=True)
 class WorkerResult:
-    """The result of a worker that ended well.
+    """The result of a worker that ended without an error.
 
-    `peak_memory_bytes` is anonymous memory of its process tree. `written` are the files that it hashed while it wrote
-    them, by name.
+    `peak_memory_bytes` is the anonymous memory of its process tree. `written` holds the files that it hashed while
+    it wrote them, by name.
     """
 
     metrics: dict[str, Any]
@@ -51,11 +51,11 @@ def run_worker(
     advance: Callable[[int, int, str], None],
     stop: Event,
 ) -> WorkerResult:
-    """Run one stage in a process of its own.
+    """Run one stage in its own process.
 
-    The worker inherits the descriptors `locks`, so that the step stays locked until the worker has really gone, even
-    when this process is killed. Raises UserError where the stage reports a fault of the user, when something killed the
-    worker, StageCrash for anything else, KeyboardInterrupt when `stop` is set.
+    The worker inherits the descriptors `locks`, so that the step stays locked until the worker has ended, even if
+    this process is killed. Raises UserError for an error that the user can fix and for a killed worker, StageCrash
+    for any other failure, KeyboardInterrupt if `stop` is set.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
@@ -67,18 +67,20 @@ def run_worker(
             os.close(theirs)
         try:
             send_request(worker, {**request, "events": theirs})
-            messages, peak = listen(worker.pid, events, advance, stop)
+            messages, peak = listen(worker.pid, events, advance=advance, stop=stop)
             code = worker.wait()
         finally:
             worker.kill()
             worker.wait()
-    return interpret_end(stage, messages, code, log, WorkerResult({}, time.monotonic() - started, peak))
+    result = WorkerResult({}, time.monotonic() - started, peak)
+    return interpret_end(stage, messages, code=code, log=log, result=result)
 
 
 def start(output: int, descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
+    """Start a worker that writes its log to the descriptor `output` and inherits the other descriptors."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)}
     command = [sys.executable, "-P", "-m", "gpt2forge.stages.worker"]
-    # A session of its own: Ctrl-C reaches this process alone, which then ends the worker in order.
+    # In its own session, so that Ctrl-C reaches only this process, which then ends the worker.
     return subprocess.Popen(
         command,
         stdin=subprocess.PIPE,
@@ -91,15 +93,17 @@ def start(output: int, descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
 
 
 def send_request(worker: subprocess.Popen[bytes], request: dict[str, Any]) -> None:
-    """Send the worker its request, and leave the pipe open: the worker ends when it closes."""
+    """Send the request to the worker, and leave the pipe open: the worker ends when the pipe closes."""
     assert worker.stdin is not None
-    with suppress(BrokenPipeError):  # it died at once: its end says more than a broken pipe
+    with suppress(BrokenPipeError):  # the worker died at once: its exit code says more than a broken pipe
         worker.stdin.write(json.dumps(request).encode() + b"\n")
         worker.stdin.flush()
 
 
-def listen(pid: int, events: Any, advance: Callable[[int, int, str], None], stop: Event) -> tuple[dict[str, Any], int]:
-    """Read messages until the worker closes its end; return the last of each kind, and the peak of its memory."""
+def listen(
+    pid: int, events: Any, *, advance: Callable[[int, int, str], None], stop: Event
+) -> tuple[dict[str, Any], int]:
+    """Read messages until the worker closes the pipe; return the last of each kind, and its peak memory in bytes."""
     messages: dict[str, Any] = {}
     peak, pending = 0, b""
     with selectors.DefaultSelector() as selector:
@@ -122,8 +126,8 @@ def listen(pid: int, events: Any, advance: Callable[[int, int, str], None], stop
                     advance(*message["advance"])
 
 
-def interpret_end(stage: str, messages: dict[str, Any], code: int, log: Path, result: WorkerResult) -> WorkerResult:
-    """Turn the end of a worker into its result. Raises the errors that `run_worker` lists."""
+def interpret_end(stage: str, messages: dict[str, Any], *, code: int, log: Path, result: WorkerResult) -> WorkerResult:
+    """Return the result of a worker that has ended. Raises the errors that `run_worker` lists."""
     if "fault" in messages:
         raise UserError(messages["fault"])
     if -code in (signal.SIGKILL, signal.SIGTERM):

@@ -1,1 +1,1 @@
-"""From a recipe to steps: the key of each, which are done, which will run, and why."""
+"""The steps of a recipe: the key of each, whether it is done or will run, and why."""

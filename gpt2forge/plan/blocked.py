@@ -30,7 +30,7 @@ class Block:
         return f"needs {join_words(self.inputs)}, which cannot be made"
 
 
-def find_block(job: Job, stage: Stage, versions: Versions, blocked: Iterable[str]) -> Block | None:
+def find_block(job: Job, stage: Stage, *, versions: Versions, blocked: Iterable[str]) -> Block | None:
     """Apply rule 1. `versions` are those of the stage's tools, `blocked` the names of the earlier blocked stages."""
     names = set(blocked)
     makers = {kind: job.find_maker(stage, kind) for kind in stage.reads}
@@ -40,28 +40,28 @@ def find_block(job: Job, stage: Stage, versions: Versions, blocked: Iterable[str
 
 
 def list_blocks(job: Job) -> list[Block]:
-    """List the steps of a job that cannot run here, unless the store has what an assumed version made."""
+    """List the steps of a job that cannot run here, except where the store has an equivalent artifact."""
     found: dict[str, Block] = {}
     for stage in job.stages:
-        block = find_block(job, stage, find_versions(stage), found)
+        block = find_block(job, stage, versions=find_versions(stage), blocked=found)
         if block:
             found[stage.name] = block
     return list(found.values())
 
 
 class StepsBlocked(UserError):
-    """Ends a job after all its other steps. The message names the blocked steps, what they need and what to do.
+    """Ends a job after all its other steps. The message names the blocked steps, the tools they need and the fix.
 
     `can_skip`: no other option forbids `--skip`.
     """
 
     def __init__(self, job: Job, blocks: Sequence[Block], can_skip: bool = True) -> None:
         self.job, self.blocks, self.can_skip = job, tuple(blocks), can_skip
-        super().__init__(tell_blocked([self]))
+        super().__init__(format_blocked([self]))
 
     @property
     def skip(self) -> set[str]:
-        """The stages to name in `--skip` by rule 3; none where that is of no use."""
+        """The stages to name in `--skip` by rule 3; empty if that would not help."""
         if not self.can_skip or not all(block.stage.optional for block in self.blocks):
             return set()
         stages = [*(block.stage for block in self.blocks), *self.job.skipped]
@@ -69,10 +69,10 @@ class StepsBlocked(UserError):
         return {stage.name for stage in stages if stage.writes not in read}
 
 
-def tell_blocked(errors: Sequence[StepsBlocked], again: str = "build again", unmeasured: str = "publish") -> str:
-    """Write one message for several jobs: a line for all jobs that lack the same.
+def format_blocked(errors: Sequence[StepsBlocked], again: str = "build again", unmeasured: str = "publish") -> str:
+    """Format one message for several jobs: jobs that lack the same tools share a line.
 
-    `again` is what to do after the installation, `unmeasured` what `--skip` makes possible.
+    `again` is the command to repeat after the installation, `unmeasured` the one that `--skip` allows.
     """
     named = {name for error in errors for name in error.skip}
     skip = [name for name in MEASURING if name in named]
@@ -81,13 +81,13 @@ def tell_blocked(errors: Sequence[StepsBlocked], again: str = "build again", unm
         remedy = f"run `{name_installer(tool for block in error.blocks for tool in block.tools)}` and {again}"
         if error.skip:
             remedy += f", or {unmeasured} without measuring: `--skip {','.join(skip)}`"
-        line = f"{say_needs(error.blocks)}; {remedy}"
+        line = f"{format_needs(error.blocks)}; {remedy}"
         recipes.setdefault(line, []).append(error.job.name)
     return "\n".join(f"{', '.join(names)}: {line}" for line, names in recipes.items())
 
 
-def say_needs(blocks: Sequence[Block]) -> str:
-    """Say which steps need which tools, and which steps cannot run either."""
+def format_needs(blocks: Sequence[Block]) -> str:
+    """Format which steps need which tools, and which later steps cannot run either."""
     needing: dict[tuple[str, ...], list[str]] = {}
     for block in blocks:
         if block.tools:
@@ -100,11 +100,13 @@ def say_needs(blocks: Sequence[Block]) -> str:
 
 
 def list_needs(needing: Mapping[tuple[str, ...], Sequence[str]]) -> Iterator[str]:
+    """Yield one clause for each set of tools. `needing` are the names of the stages by the tools that they need."""
     for tools, stages in needing.items():
         yield f"{join_words(stages)} {'needs' if len(stages) == 1 else 'need'} {join_words(tools)}"
 
 
 def join_words(words: Sequence[str]) -> str:
+    """Join words in backticks, as in "`a`, `b` and `c`"."""
     return join([f"`{word}`" for word in words])
 
 

@@ -1,10 +1,10 @@
-"""The digests of the code that decides what a step makes: all that its stage and the worker reach inside gpt2forge.
+"""The digests of the code that decides the result of a step: the modules that its stage and the worker reach.
 
-1. A module is reached when it is imported, at its top or inside a function, by one that is reached; so are the packages
-   it lies in. UNDECIDING are left out: no result depends on them.
-2. Its code enters as tokens, without comments, docstrings and layout, so that only what can change a result
+1. A module of gpt2forge is reached if a reached module imports it, at its top or inside a function; so are the packages
+   that contain it. UNDECIDING are left out: no result depends on them.
+2. A module enters as tokens, without comments, docstrings and layout, so that only code that can change a result
    changes a key.
-3. What a `raise` passes to the exception is left out too: where an error is raised, nothing is made.
+3. The arguments of a raised exception are left out too: where an error is raised, nothing is made.
 """
 
 import ast
@@ -21,10 +21,10 @@ from gpt2forge.store.stat_cache import StatCache
 
 PACKAGE = Path(__file__).parents[1]
 UNDECIDING = {"gpt2forge.errors", "gpt2forge.units", "gpt2forge.stages.failure", "gpt2forge.stages.throttle"}
-"""Modules that write messages and pace progress."""
+"""Modules that format messages and throttle progress."""
 
 LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.ENCODING}
-SUMMARY = re.compile(r"[0-9a-f]{64}( [\w.]+)*")  # of a module, as the stat_cache keeps it
+SUMMARY = re.compile(r"[0-9a-f]{64}( [\w.]+)*")  # of a module, as the stat cache keeps it
 FSTRING_START = getattr(token, "FSTRING_START", None)
 FSTRING_END = getattr(token, "FSTRING_END", None)
 BLOCKS = {tokenize.NEWLINE: "\n", tokenize.INDENT: "\t+", tokenize.DEDENT: "\t-"}
@@ -32,19 +32,19 @@ BLOCKS = {tokenize.NEWLINE: "\n", tokenize.INDENT: "\t+", tokenize.DEDENT: "\t-"
 
 @dataclass(frozen=True)
 class Module:
-    """The digest of a file's tokens, and the names of ours that it imports."""
+    """The digest of a file's tokens, and the names of the modules of gpt2forge that it imports."""
 
     tokens: str
     imports: tuple[str, ...]
 
 
 def digest_code(modules: Sequence[Path], stat_cache: StatCache) -> dict[str, str]:
-    """Return the digest of each module that those in these files reach, by name."""
+    """Return the digest of each module that these files reach, by name."""
     return {name: module.tokens for name, module in sorted(find_reach(modules, stat_cache).items())}
 
 
 def find_reach(modules: Sequence[Path], stat_cache: StatCache) -> dict[str, Module]:
-    """Find the modules that those in these files reach, themselves included, by name (rule 1)."""
+    """Find the modules that these files reach, their own included, by name (rule 1)."""
     pending = {name_module(module): module for module in modules}
     reached: dict[str, Module] = {}
     while pending:
@@ -58,13 +58,13 @@ def find_reach(modules: Sequence[Path], stat_cache: StatCache) -> dict[str, Modu
 
 
 def name_packages(name: str) -> list[str]:
-    """List a module's name and those of the packages that it lies in."""
+    """List the names of a module and of the packages that contain it."""
     parts = name.split(".")
     return [".".join(parts[: end + 1]) for end in range(len(parts))]
 
 
 def name_module(path: Path) -> str:
-    """Return a module's dotted name; a toy stage of a test goes by its file's name."""
+    """Return a module's dotted name; outside gpt2forge, as the toy stages of tests are, its file's stem."""
     if PACKAGE not in path.parents:
         return path.stem
     parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
@@ -72,7 +72,7 @@ def name_module(path: Path) -> str:
 
 
 def find_file(name: str) -> Path | None:
-    """Return the file of a module of ours; None for a name that stands for something in a module."""
+    """Return the file of a module of gpt2forge; None for the name of something inside a module."""
     path = PACKAGE.parent.joinpath(*name.split("."))
     for file in (path.with_suffix(".py"), path / "__init__.py"):
         if file.is_file():
@@ -81,7 +81,7 @@ def find_file(name: str) -> Path | None:
 
 
 def read_module(path: Path, stat_cache: StatCache) -> Module:
-    """Read a file, or recall what was read of the same content."""
+    """Read a module; one with the same content is read once and then recalled."""
     name = digest_bytes(b"module " + stat_cache.digest(path).encode())
     known = stat_cache.recall(name)
     if known is not None and SUMMARY.fullmatch(known):
@@ -94,7 +94,7 @@ def read_module(path: Path, stat_cache: StatCache) -> Module:
 
 
 def list_imports(tree: ast.AST) -> Iterator[str]:
-    """List every name that may be a module of ours, with the packages on the way."""
+    """List every imported name that may be a module of gpt2forge, and the packages that contain it."""
     for node in ast.walk(tree):
         names: list[str] = []
         if isinstance(node, ast.Import):
@@ -122,7 +122,7 @@ def list_tokens(source: str) -> Iterator[str]:
 
 
 def list_whole_tokens(source: str) -> Iterator[tokenize.TokenInfo]:
-    """List the tokens of a file, an f-string as one: tokenize splits it from Python 3.12 on, and keys would differ."""
+    """List the tokens of a file, each f-string as one: Python 3.12 and later split it, which would change keys."""
     lines = source.splitlines(keepends=True)
     opened: list[tokenize.TokenInfo] = []
     for found in tokenize.generate_tokens(io.StringIO(source).readline):
@@ -137,13 +137,13 @@ def list_whole_tokens(source: str) -> Iterator[tokenize.TokenInfo]:
 
 
 def cut(lines: Sequence[str], start: tuple[int, int], end: tuple[int, int]) -> str:
-    """Return the text between two places, each a row that counts from 1 and a column."""
+    """Return the text between two positions, each a row from 1 and a column from 0."""
     text = "".join(lines[start[0] - 1 : end[0]])
     return text[start[1] : len(text) - len(lines[end[0] - 1]) + end[1]]
 
 
 def find_raised(tree: ast.AST, lines: Sequence[str]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Find the parentheses behind the name of each exception that is raised: start and end, as tokenize counts."""
+    """Find the arguments of each raised exception: the start and end of the parentheses, as tokenize counts."""
     calls = (node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call))
     return [
         (
@@ -155,13 +155,13 @@ def find_raised(tree: ast.AST, lines: Sequence[str]) -> list[tuple[tuple[int, in
 
 
 def count_characters(lines: Sequence[str], row: int | None, offset: int | None) -> tuple[int, int]:
-    """Turn a position of ast, whose columns are bytes of UTF-8, into one of tokenize."""
+    """Convert a position of ast, whose columns are bytes of UTF-8, to one of tokenize."""
     assert row is not None and offset is not None
     return row, len(lines[row - 1].encode()[:offset].decode())
 
 
 def find_docstrings(tree: ast.AST) -> Iterator[tuple[int, int]]:
-    """Find the starts of docstrings, as tokenize counts; a string that stands alone counts as one."""
+    """Find the starts of docstrings, as tokenize counts; any string that is a statement counts as one."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
             yield node.lineno, node.col_offset

@@ -1,24 +1,22 @@
-"""What making a step will take: learnt from the nearest one that was made before, else guessed from what it reads.
+"""Estimates of a step's time, space and memory: from the most similar earlier run, else from the bytes it reads.
 
-A nearest one that read far less or more, another checkpoint's say, is scaled by what is read.
+An earlier run that read more or fewer bytes, of another checkpoint for example, is scaled by the bytes read.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.reason import Nearest
 from gpt2forge.stages.stage import Stage
-from gpt2forge.store.store import Store
 
-DECIDING = ("section", "target")  # the parts of a pre-image that say how much comes out
+DECIDING = ("section", "target")  # the parts of a pre-image that decide how many bytes are written
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Estimate:
-    """Bytes that the step reads, leaves in the store, and takes of anonymous memory at its peak.
+    """Bytes that a step reads, writes to the store, and uses of anonymous memory at its peak.
 
-    `seconds` is None where no such step was made before.
+    `seconds` is None if the stage never ran before.
     """
 
     seconds: float | None
@@ -27,23 +25,18 @@ class Estimate:
     memory: int
 
 
-def estimate(job: Job, stage: Stage, nearest: Nearest | None, read: int) -> Estimate:
-    """What to expect of a stage that reads so many bytes."""
+def estimate(job: Job, stage: Stage, *, nearest: Nearest | None, read: int) -> Estimate:
+    """Estimate from the most similar earlier run, for a stage that reads `read` bytes."""
     written = int(stage.guess(job.find_section(stage), read))
     memory = stage.libraries + int(stage.holds * read)
     if nearest is None:
-        return Estimate(None, read, written, memory)
+        return Estimate(seconds=None, read=read, written=written, memory=memory)
     record = nearest.record
     if not record.bytes_read or record.bytes_written is None:
-        return Estimate(record.seconds, read, written, memory)
+        return Estimate(seconds=record.seconds, read=read, written=written, memory=memory)
     scale = read / record.bytes_read
     if not any(difference.path[0] in DECIDING for difference in nearest.differences):
         written = int(record.bytes_written * scale)
     more = int(stage.holds * max(0, read - record.bytes_read))
-    return Estimate(record.seconds * max(1.0, scale), read, written, record.peak_memory_bytes + more)
-
-
-def measure_inputs(job: Job, store: Store, inputs: Mapping[str, str]) -> int:
-    """Bytes of what a step reads, given by kind and digest."""
-    sources = job.sources
-    return sum(sources[kind].size if kind in sources else store.artifacts.measure(inputs[kind]) for kind in inputs)
+    memory = record.peak_memory_bytes + more
+    return Estimate(seconds=record.seconds * max(1.0, scale), read=read, written=written, memory=memory)

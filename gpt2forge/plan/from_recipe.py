@@ -1,4 +1,4 @@
-"""The job that a recipe asks for."""
+"""Makes the job of a recipe."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,38 +14,44 @@ from gpt2forge.stages.read_texts import read_text
 from gpt2forge.stages.stage import PACKAGE, Stage
 
 TEXTS = {"calibration_text": "calibration", "text": "verify"}
-"""The sections that name a file of text, by the kind that stages read it as."""
+"""The sections that name a text file, by the kind that stages read it as."""
 
 
 def make_job(loaded: LoadedRecipe, skip: Sequence[str] = (), assumed: Sequence[str] = ()) -> Job:
-    """The stages whose section the recipe has, without those in `skip`.
+    """Make the job of the stages whose section the recipe has, without those in `skip`.
 
-    Raises RecipeError, with the recipe's place that names it, when a file is not there; UserError when a stage cannot
-    be skipped.
+    Raises RecipeError, with the place in the recipe, if a file is missing; UserError if a stage cannot be skipped.
     """
     recipe = loaded.recipe
     sections = {stage.section: getattr(recipe, stage.section) for stage in STAGES if stage.section}
-    asked = leave_unread(list(settle(sections)))
-    kept = leave_out(asked, skip)
+    asked = drop_unread(list(select_stages(sections)))
+    kept = drop_skipped(asked, skip)
     check_assumed(kept, assumed)
     sources = {"checkpoint": find_source(loaded)}
     for kind, section in TEXTS.items():
         if any(kind in stage.reads for stage in kept):
             sources[kind] = find_text(loaded, section, sections[section].text)
-    skipped = tuple(stage for stage in asked if stage not in kept)
-    return Job(recipe.name, tuple(kept), sections, recipe.target, sources, skipped, tuple(assumed))
+    return Job(
+        name=recipe.name,
+        stages=tuple(kept),
+        sections=sections,
+        target=recipe.target,
+        sources=sources,
+        skipped=tuple(stage for stage in asked if stage not in kept),
+        assumed=tuple(assumed),
+    )
 
 
-def settle(sections: Mapping[str, Any]) -> Iterator[Stage]:
-    """The stages that have their section, or read none, each with all that it reads."""
+def select_stages(sections: Mapping[str, Any]) -> Iterator[Stage]:
+    """Yield the stages that have their section or need none, each with every kind that it reads."""
     for stage in STAGES:
         section = sections[stage.section] if stage.section else None
         if section is not None or stage.section is None:
-            yield stage.settle(section)
+            yield stage.for_section(section)
 
 
-def leave_unread(stages: Sequence[Stage]) -> list[Stage]:
-    """The stages without those whose artifact is read by none, unless it is the package or tells of it."""
+def drop_unread(stages: Sequence[Stage]) -> list[Stage]:
+    """Drop the stages whose artifact no other stage reads, except those that make or measure the package."""
     kept: list[Stage] = []
     for stage in reversed(stages):
         if stage.optional or stage.writes == PACKAGE or any(stage.writes in later.reads for later in kept):
@@ -53,21 +59,24 @@ def leave_unread(stages: Sequence[Stage]) -> list[Stage]:
     return kept
 
 
-def leave_out(stages: Sequence[Stage], skip: Sequence[str]) -> list[Stage]:
-    """The stages without those that are named, and without those that only they would read."""
+def drop_skipped(stages: Sequence[Stage], skip: Sequence[str]) -> list[Stage]:
+    """Drop the stages named in `skip`, and the measuring stages that only they read.
+
+    Raises UserError for a stage that makes the result, or that a remaining stage needs.
+    """
     for name in skip:
         if name not in MEASURING:
-            raise UserError(f"`--skip {name}`: only {quote(MEASURING)} can be left out")
+            raise UserError(f"`--skip {name}`: only {quote(MEASURING)} can be skipped")
     kept: list[Stage] = []
     for stage in reversed(stages):
         readers = [later for later in stages if stage.writes in later.reads]
         is_wanted = not readers or any(reader in kept for reader in readers)
         if not stage.optional or (stage.name not in skip and is_wanted):
             kept.insert(0, stage)
-    left_out = {stage.writes for stage in stages} - {stage.writes for stage in kept}
+    unmade = {stage.writes for stage in stages} - {stage.writes for stage in kept}
     for stage in kept:
-        for kind in left_out & set(stage.reads):
-            raise UserError(f"`--skip {kind}`: `{stage.name}` needs it; skip `{stage.name}`, and both are left out")
+        for kind in unmade & set(stage.reads):
+            raise UserError(f"`--skip {kind}`: `{stage.name}` needs it; skip `{stage.name}`, which skips both")
     return kept
 
 
@@ -81,7 +90,7 @@ def find_source(loaded: LoadedRecipe) -> Source:
 
 
 def find_text(loaded: LoadedRecipe, section: str, text: str) -> Source:
-    """The file that `text` of a section names."""
+    """Return the file that `text` of a section names. Raises RecipeError if it is not a readable text file."""
     path, place = Path(text), loaded.place(section, "text")
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "there is no such file"
@@ -95,5 +104,5 @@ def find_text(loaded: LoadedRecipe, section: str, text: str) -> Source:
 
 
 def list_files(folder: Path) -> tuple[str, ...]:
-    """The files of a checkpoint that convert reads."""
+    """List the files of a checkpoint that convert reads."""
     return find_checkpoint(folder).files

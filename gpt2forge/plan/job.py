@@ -1,4 +1,4 @@
-"""A job: what is asked for, as stages, sections and sources. Paths and names are in it, but enter no key."""
+"""A job: the stages, sections and sources of a recipe. It holds paths and names, which enter no key."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -14,7 +14,7 @@ from gpt2forge.store.stat_cache import StatCache, StatEntry, read_stat
 
 @dataclass(frozen=True)
 class Source:
-    """What no step made: a file, or those files of a folder that a stage will read, as `find` names them."""
+    """Files that no step made: one file, or the files of a folder that `find` names."""
 
     path: Path
     find: Callable[[Path], tuple[str, ...]] | None = None
@@ -25,39 +25,39 @@ class Source:
 
     @property
     def size(self) -> int:
-        """Bytes."""
+        """The size in bytes."""
         return sum(file.stat().st_size for file in self.files)
 
-    def look(self) -> dict[Path, StatEntry]:
-        """What changes when anything is written there, even what was there before."""
+    def read_stats(self) -> dict[Path, StatEntry]:
+        """Return the stat of each file, which any write changes, even one of the same bytes."""
         return {file: read_stat(file) for file in self.files}
 
     def digest(self, stat_cache: StatCache, advance: Advance) -> str:
-        """Names the content of what is there now; tells how far it is in bytes, where files must be read."""
+        """Return the digest of the present content. `advance` is called with the bytes that must be read for it."""
         if self.find is None:
             return stat_cache.digest(self.path)
         files = self.find(self.path)
         total, done = self.size, 0
 
-        def tell(count: int) -> None:
+        def count_read(count: int) -> None:
             nonlocal done
             done += count
             advance(done, total, "B")
 
-        manifest = make_manifest(self.path, list(files), lambda path: stat_cache.digest(path, tell))
+        manifest = make_manifest(self.path, list(files), lambda path: stat_cache.digest(path, count_read))
         remember_files(stat_cache, manifest)
         return manifest.digest
 
 
 def remember_files(stat_cache: StatCache, manifest: Manifest) -> None:
-    """So that it can be told later which file of a source is another."""
+    """Remember the digest of each file, so that a later reason can name the file that changed."""
     name = name_files(manifest.digest)
     if stat_cache.recall(name) is None:
         stat_cache.remember(name, json.dumps({path: file.digest for path, file in manifest.files.items()}))
 
 
 def recall_files(stat_cache: StatCache, digest: str) -> dict[str, str]:
-    """The digests of the files of a source that was looked at once; empty where that is not known."""
+    """Return the digests of the files of a source by name; empty if they are not known."""
     try:
         found = json.loads(stat_cache.recall(name_files(digest)) or "{}")
     except ValueError:
@@ -69,12 +69,12 @@ def name_files(digest: str) -> str:
     return digest_bytes(b"files " + digest.encode())
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Job:
     """The stages in order, the sections and target they read, and the sources by kind.
 
-    `skipped` are the stages that would belong to it and were left out, `assumed` the tools of which another version is
-    taken to make the same.
+    `skipped` are the stages that `--skip` left out, `assumed` the tools whose versions `--assume-equivalent` lets
+    differ.
     """
 
     name: str
@@ -90,12 +90,12 @@ class Job:
         return (*self.stages, *self.skipped)
 
     def list_until(self, until: str | None) -> tuple[Stage, ...]:
-        """List the stages up to the one that `until` names; all where that is None."""
+        """List the stages up to the one that `until` names; all stages if that is None."""
         names = [stage.name for stage in self.stages]
         return self.stages if until is None else self.stages[: names.index(until) + 1]
 
     def find_maker(self, stage: Stage, kind: str) -> Stage | None:
-        """The stage whose artifact of a kind another one reads: the last before it; None where that is a source."""
+        """Return the last stage before `stage` that makes a kind; None if that kind is a source."""
         earlier = self.stages[: self.stages.index(stage)]
         return next((maker for maker in reversed(earlier) if maker.writes == kind), None)
 
@@ -103,7 +103,7 @@ class Job:
         return self.sections[stage.section] if stage.section else None
 
     def section_values(self, stage: Stage) -> dict[str, Any]:
-        """The values of the section that a stage reads, as JSON; none where it reads none."""
+        """Return the values of the section that a stage reads, as JSON; empty if it reads none."""
         if stage.section is None:
             return {}
         return self.sections[stage.section].model_dump(

@@ -1,10 +1,10 @@
-"""The key of a step: sha256 of its pre-image, which is everything that decides what the step makes and nothing else.
+"""The key of a step: sha256 of its pre-image, which holds everything that decides its result and nothing else.
 
 {stage, version, code: {module it reaches: digest}, section: its values, target: the values it reads,
  inputs: {kind: digest of the content}, tools: {distribution: version; null where it is not installed}}
 
-All but the inputs is known before any step runs: the basis of the pre-image. A step has no key while one of its tools
-is not installed, or one of its inputs is not made.
+The basis of a pre-image is everything but the inputs, and is known before any step runs. A step has no key while one
+of its tools is not installed or one of its inputs is not made.
 """
 
 import sys
@@ -26,7 +26,7 @@ Basis = Mapping[str, Any]
 
 
 def make_basis(job: Job, stage: Stage, stat_cache: StatCache) -> Basis:
-    """Collect all that decides what a stage makes in a job, but for its inputs."""
+    """Collect everything that decides the result of a stage in a job, except its inputs."""
     host = {"host": describe_host()} if stage.on_host else {}
     return {
         "stage": stage.name,
@@ -40,7 +40,7 @@ def make_basis(job: Job, stage: Stage, stat_cache: StatCache) -> Basis:
 
 
 def add_inputs(basis: Basis, inputs: Mapping[str, str | None]) -> dict[str, Any]:
-    """Complete a pre-image. `inputs` are digests by kind; None for an artifact that is not made yet."""
+    """Return the complete pre-image. `inputs` are digests by kind; None for an artifact that is not made yet."""
     return {**basis, "inputs": dict(inputs)}
 
 
@@ -49,7 +49,7 @@ def make_key(pre_image: Mapping[str, Any]) -> str:
 
 
 def find_modules(stage: Stage) -> tuple[Path, Path]:
-    """Return the files that decide what a stage makes: its own, and the worker's, which runs it and adds forge.json."""
+    """Return the files whose code decides the result of a stage: its own, and the worker, which adds forge.json."""
     file = sys.modules[stage.module].__file__
     assert file is not None, f"{stage.module} has no file"
     return Path(file), Path(worker.__file__)

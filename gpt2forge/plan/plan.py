@@ -1,6 +1,6 @@
-"""The plan of a build: each step done, to run, to run if the one before it comes out different, or unable to run.
+"""The plan of a build: each step is done, will run, may run (if an input changes), or cannot run.
 
-A plan is made once. A run carries its steps through: when the inputs of a step come out, `Plan.resolve` completes it.
+A plan is made once. A run carries its steps through: when the inputs of a step are made, `Plan.resolve` completes it.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 from gpt2forge.plan.blocked import Block, find_block
-from gpt2forge.plan.equivalents import Kept, find_kept, revise
+from gpt2forge.plan.equivalents import Equivalent, assume, find_equivalent
 from gpt2forge.plan.estimate import Estimate, estimate
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import Basis, add_inputs, make_basis, make_key
-from gpt2forge.plan.reason import THROWN_AWAY, Nearest, explain, find_nearest
+from gpt2forge.plan.reason import EVICTED, Nearest, explain, find_nearest
 from gpt2forge.stages.stage import PACKAGE, Advance, Stage
 from gpt2forge.store.stat_cache import StatEntry
 from gpt2forge.store.store import Store
@@ -25,11 +25,11 @@ Verdict = Literal["done", "will run", "may run", "cannot run"]
 class PlannedStep:
     """A stage in a plan, with a verdict and its reason.
 
-    `key` is None while an input is not made yet, and where the step cannot run; `digest` is that of the artifact of a
-    step that is done. `nearest` is the earlier step that the reason compares with, `estimate` what running it takes;
-    both are None where it is done. `kept`: the artifact of other versions of tools that the user lets stand for it.
-    `is_evicted`: it is done, its artifact was removed to make room, and no step reads it.
-    Steps of equal `identity` are one: it is the key, or what the key will depend on.
+    `key` is None while an input is not made yet, and if the step cannot run. `digest` is that of a done step's
+    artifact. `nearest` is the earlier run that the reason compares with, `estimate` the time, space and memory of
+    running the step; both are None if it is done. `equivalent` is the artifact of other tool versions that the user
+    lets it use. `is_evicted`: it is done, its artifact was removed to make room, and no step reads it.
+    `identity` is the key, or a digest of everything that the key will depend on: steps of equal identity are one.
     """
 
     stage: Stage
@@ -41,13 +41,13 @@ class PlannedStep:
     digest: str | None = None
     nearest: Nearest | None = None
     estimate: Estimate | None = None
-    kept: Kept | None = None
+    equivalent: Equivalent | None = None
     is_evicted: bool = False
     block: Block | None = None
 
     @property
     def inputs(self) -> Mapping[str, str | None]:
-        """Digests by kind; None for what is not made yet."""
+        """The digests of the inputs by kind; None for an input that is not made yet."""
         inputs: Mapping[str, str | None] = self.pre_image["inputs"]
         return inputs
 
@@ -66,7 +66,7 @@ class PlannedStep:
 
 @dataclass(frozen=True)
 class Input:
-    """What a step reads: its digest, None while it is not made; what tells it from all others; its bytes."""
+    """An input of a step: its digest (None until it is made), its identity as in PlannedStep, its size in bytes."""
 
     digest: str | None
     identity: str
@@ -75,9 +75,9 @@ class Input:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """The steps of a job in order, the digests of its sources by kind, and the bases of all pre-images by stage.
+    """The steps of a job in order, the digests of its sources by kind, and the basis of each pre-image by stage.
 
-    `stats` are the stats of each source's files from before the digest was made.
+    `stats` holds the stats of each source's files from before its digest was made.
     """
 
     job: Job
@@ -87,20 +87,21 @@ class Plan:
     bases: Mapping[str, Basis]
 
     def find(self, stage: Stage) -> PlannedStep:
+        """Return the step of a stage."""
         return next(step for step in self.steps if step.stage == stage)
 
     def resolve(
-        self, stage: Stage, made: Mapping[str, str], blocked: Iterable[str], store: Store, is_rerun: bool = False
+        self, stage: Stage, *, made: Mapping[str, str], blocked: Iterable[str], store: Store, is_rerun: bool = False
     ) -> PlannedStep:
         """Complete the step of a stage now that its inputs are made, or never will be.
 
         `made` are the digests by kind, `blocked` the names of the stages that cannot run. A step that is run again
-        keeps nothing that an earlier version made.
+        uses no equivalent artifact.
         """
         planned = self.find(stage)
-        if planned.inputs == made and not (is_rerun and planned.kept) and is_still_true(planned, store):
+        if planned.inputs == made and not (is_rerun and planned.equivalent) and is_still_true(planned, store):
             return planned
-        sizes = {kind: measure_input(self.job, store, kind, digest) for kind, digest in made.items()}
+        sizes = {kind: measure_input(self.job, store, kind=kind, digest=digest) for kind, digest in made.items()}
         inputs = {kind: Input(digest, digest, sizes[kind]) for kind, digest in made.items()}
         missing = {kind: Input(None, planned.identity, 0) for kind in stage.reads if kind not in made}
         step = plan_step(
@@ -110,23 +111,23 @@ class Plan:
             inputs={**inputs, **missing},
             store=store,
             blocked=blocked,
-            can_keep=not is_rerun,
+            can_assume=not is_rerun,
         )
-        # The plan did not know this step's key, so it could not tell whether a later step reads the artifact.
-        return replace(step, verdict="will run", reason=THROWN_AWAY, is_evicted=False) if step.is_evicted else step
+        # The plan did not know this key, nor whether a later step reads the artifact.
+        return replace(step, verdict="will run", reason=EVICTED, is_evicted=False) if step.is_evicted else step
 
 
 def is_still_true(step: PlannedStep, store: Store) -> bool:
-    """Return whether a step that is done still is: another process may have removed its artifact meanwhile."""
+    """Return whether a done step still is: another process may have removed its artifact."""
     return step.verdict != "done" or step.is_evicted or store.find(step.stage.name, str(step.key)) is not None
 
 
-def make_plan(job: Job, store: Store, advance: Advance, rerun: str | None = None) -> Plan:
-    """Look up every step. `advance` is told of the bytes of sources that must be hashed.
+def make_plan(job: Job, store: Store, advance: Advance, *, rerun: str | None = None) -> Plan:
+    """Look up every step. `advance` is called with the bytes of the sources that must be hashed.
 
-    `rerun` names a stage that will be run again.
+    `rerun` names a stage that will run again.
     """
-    stats = {kind: source.look() for kind, source in job.sources.items()}
+    stats = {kind: source.read_stats() for kind, source in job.sources.items()}
     sources = {kind: source.digest(store.stat_cache, advance) for kind, source in job.sources.items()}
     inputs = {kind: Input(digest, digest, job.sources[kind].size) for kind, digest in sources.items()}
     bases = {stage.name: make_basis(job, stage, store.stat_cache) for stage in job.stages}
@@ -146,32 +147,32 @@ def make_plan(job: Job, store: Store, advance: Advance, rerun: str | None = None
     return Plan(job=job, steps=restore_needed(job, steps, rerun), sources=sources, stats=stats, bases=bases)
 
 
-def measure_input(job: Job, store: Store, kind: str, digest: str) -> int:
-    """Return the bytes of a source, or of an artifact."""
+def measure_input(job: Job, store: Store, *, kind: str, digest: str) -> int:
+    """Return the size in bytes of a source or an artifact."""
     return job.sources[kind].size if kind in job.sources else store.artifacts.measure(digest)
 
 
 def is_there(store: Store, digest: str) -> bool:
-    """Return whether an artifact is whole, or was removed to make room, so that its content is known."""
+    """Return whether an artifact is whole or was removed to make room: in both cases its content is known."""
     return store.artifacts.is_whole(digest) or store.artifacts.is_evicted(digest)
 
 
 def restore_needed(job: Job, steps: Sequence[PlannedStep], rerun: str | None) -> tuple[PlannedStep, ...]:
-    """Let an evicted step run where a step that runs reads its artifact, or where it is the package."""
+    """Let an evicted step run if it makes the package, or if a step that runs reads its artifact."""
     needed = {stage.name for stage in job.stages if stage.writes == PACKAGE}
-    settled: list[PlannedStep] = []
+    restored: list[PlannedStep] = []
     for step in reversed(steps):
         if step.is_evicted and step.stage.name in needed:
-            step = replace(step, verdict="will run", reason=THROWN_AWAY, is_evicted=False)
+            step = replace(step, verdict="will run", reason=EVICTED, is_evicted=False)
         if step.block is None and (step.verdict != "done" or step.stage.name == rerun):
             makers = (job.find_maker(step.stage, kind) for kind in step.stage.reads)
             needed |= {maker.name for maker in makers if maker}
-        settled.insert(0, step)
-    return tuple(settled)
+        restored.insert(0, step)
+    return tuple(restored)
 
 
 def unite(plans: Sequence[Sequence[PlannedStep]]) -> list[tuple[PlannedStep, ...]]:
-    """Join plans that run as one: an evicted step that one of them runs again is run for all."""
+    """Join plans that run together: an evicted step that one of them runs is run for all of them."""
     made = {step.identity: step for plan in plans for step in plan if step.verdict == "will run"}
     return [tuple(made.get(step.identity, step) if step.is_evicted else step for step in plan) for plan in plans]
 
@@ -184,45 +185,52 @@ def plan_step(
     inputs: Mapping[str, Input],
     store: Store,
     blocked: Iterable[str],
-    can_keep: bool = True,
+    can_assume: bool = True,
 ) -> PlannedStep:
-    """Look up one step. `inputs` are those that it reads, by kind; `can_keep`: `--assume-equivalent` counts."""
+    """Look up one step. `inputs` are its inputs by kind; `can_assume`: it may use an equivalent artifact."""
     pre_image: Mapping[str, Any] = add_inputs(basis, {kind: each.digest for kind, each in inputs.items()})
     missing = [kind for kind, each in inputs.items() if each.digest is None]
     identity = make_key(add_inputs(basis, {kind: each.identity for kind, each in inputs.items()}))
-    kept = find_kept(job, stage, pre_image, store) if can_keep and not missing else None
-    if kept:
-        pre_image = revise(stage, pre_image, kept)
+    equivalent = find_equivalent(job, stage, pre_image=pre_image, store=store) if can_assume and not missing else None
+    if equivalent:
+        pre_image = assume(stage, pre_image, equivalent)
         identity = make_key(pre_image)
-    block = find_block(job, stage, {} if kept else pre_image["tools"], blocked)
+    block = find_block(job, stage, versions={} if equivalent else pre_image["tools"], blocked=blocked)
     key = None if missing or block else identity
     step = PlannedStep(
-        stage=stage, verdict="done", reason="", pre_image=pre_image, identity=identity, key=key, kept=kept, block=block
+        stage=stage,
+        verdict="done",
+        reason="",
+        pre_image=pre_image,
+        identity=identity,
+        key=key,
+        equivalent=equivalent,
+        block=block,
     )
     record = store.find(stage.name, key) if key else None
     if record:
-        return replace(step, reason=kept.reason if kept else "", digest=record.digest)
+        return replace(step, reason=equivalent.reason if equivalent else "", digest=record.digest)
     read = sum(each.size for each in inputs.values())
-    return explain_unmade(job, add_estimate(job, step, read, store), missing, store)
+    return explain_unmade(add_estimate(job, step, read=read, store=store), missing=missing, store=store)
 
 
-def add_estimate(job: Job, step: PlannedStep, read: int, store: Store) -> PlannedStep:
-    """Estimate what a step takes that reads this many bytes, from the nearest step that was made before."""
+def add_estimate(job: Job, step: PlannedStep, *, read: int, store: Store) -> PlannedStep:
+    """Add the most similar earlier run to a step that reads `read` bytes, and the estimate made from it."""
     nearest = find_nearest(step.pre_image, store.records.list(step.stage.name))
-    return replace(step, nearest=nearest, estimate=estimate(job, step.stage, nearest, read))
+    return replace(step, nearest=nearest, estimate=estimate(job, step.stage, nearest=nearest, read=read))
 
 
-def explain_unmade(job: Job, step: PlannedStep, missing: Sequence[str], store: Store) -> PlannedStep:
-    """Add verdict and reason to a step whose artifact is not there; `missing` are its inputs that are not made."""
+def explain_unmade(step: PlannedStep, *, missing: Sequence[str], store: Store) -> PlannedStep:
+    """Add verdict and reason to a step that has no artifact; `missing` are the kinds of its inputs not made yet."""
     nearest = step.nearest
     evicted = store.find_evicted(step.stage.name, step.key) if step.key else None
     if evicted:
-        return replace(step, reason=f"{THROWN_AWAY}, and nothing needs it", digest=evicted.digest, is_evicted=True)
+        return replace(step, reason=f"{EVICTED}, and nothing needs it", digest=evicted.digest, is_evicted=True)
     if step.block:
         return replace(step, verdict="cannot run", reason=step.block.reason)
-    # All but the missing inputs may be as they were: then the step is reused if those come out as they were too.
+    # Nothing else differs from the earlier run, so the step is reused if the missing inputs are made unchanged.
     if missing and nearest and not nearest.differences and is_there(store, nearest.record.digest):
-        reason = f"if {' or '.join(f'`{kind}`' for kind in missing)} comes out different"
+        reason = f"if {' or '.join(f'`{kind}`' for kind in missing)} changes"
         return replace(step, verdict="may run", reason=reason)
-    reason = step.kept.reason if step.kept else explain(step.stage, nearest, store.stat_cache)
+    reason = step.equivalent.reason if step.equivalent else explain(step.stage, nearest, store.stat_cache)
     return replace(step, verdict="will run", reason=reason)

@@ -1,4 +1,4 @@
-"""The tools that stages need: which versions are installed, and how to install what is missing."""
+"""The tools that stages need: their installed versions, and the command that installs missing ones."""
 
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
@@ -6,10 +6,10 @@ from importlib.metadata import PackageNotFoundError, version
 from gpt2forge.stages.stage import Stage
 
 EXTRAS: Mapping[str, str] = {"torch": "torch", "transformers": "torch"}
-"""The extra of gpt2forge that installs a tool; all other tools are installed with gpt2forge itself."""
+"""The extra of gpt2forge that installs a tool; every other tool is installed with gpt2forge itself."""
 
 Versions = Mapping[str, str | None]
-"""By tool; None for one that is not installed."""
+"""Versions by tool; None for a tool that is not installed."""
 
 
 def find_versions(stage: Stage) -> dict[str, str | None]:

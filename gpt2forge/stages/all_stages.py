@@ -8,4 +8,4 @@ STAGES: tuple[Stage, ...] = (
     *(reference.STAGE, verify.STAGE, benchmark.STAGE),
 )
 MEASURING = tuple(stage.name for stage in STAGES if stage.optional)
-"""The stages that tell of a result and make none of it."""
+"""The stages that measure the result but are not needed to make it."""

@@ -1,4 +1,4 @@
-"""Describes the error that ended a stage, for the process that started the worker."""
+"""Descriptions of the error that ended a stage, for the process that started the worker."""
 
 from typing import Any
 
@@ -6,18 +6,18 @@ from gpt2forge.errors import FIXABLE, UserError, format_os_error
 
 
 def describe_failure(stage: str, error: Exception) -> dict[str, Any]:
-    """Return {"fault": one line} for what a user can fix, else {"crash": one line}, whose traceback goes to the log."""
+    """Return {"fault": one line} for an error that the user can fix, else {"crash": one line}."""
     if isinstance(error, UserError):
         return {"fault": str(error)}
     if isinstance(error, OSError) and error.errno in FIXABLE:
         return {"fault": format_os_error(error)}
     if isinstance(error, ImportError) and (error.name or "").partition(".")[0] != "gpt2forge":
-        return {"fault": f"`{stage}` cannot import what it needs: {name_error(error)}; install it anew"}
+        return {"fault": f"`{stage}` cannot import what it needs: {name_error(error)}; reinstall it"}
     if isinstance(error, MemoryError):
-        return {"fault": f"`{stage}` needs more memory than there is; free some and build again"}
+        return {"fault": f"`{stage}` needs more memory than is available; free some and build again"}
     return {"crash": name_error(error)}
 
 
 def name_error(error: Exception) -> str:
-    """Return an error's kind and message on one line."""
+    """Return an error's class and message on one line."""
     return " ".join(f"{type(error).__name__}: {error}".split())

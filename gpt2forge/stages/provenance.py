@@ -1,8 +1,8 @@
-"""forge.json, which lies in every artifact: how it was made. It holds nothing that differs between hosts.
+"""The provenance of an artifact, its file forge.json. It holds nothing that differs between hosts.
 
 {"sections": {"target": {...}, "fusion": {...}}, "inputs": {"convert": {"checkpoint": digest}, ...},
- and in a package "tools": {...versions}, and what the stage itself left there, such as "tensors";
- "assumed": {tool: [version that made it, version that was taken to make the same]}}
+ in a package also "tools": {tool: version}, and the values that the stage itself added, such as "tensors";
+ "assumed": {tool: [version that made it, version that was assumed equivalent]}}
 """
 
 import json
@@ -18,35 +18,37 @@ NAME = "forge.json"
 def write_provenance(
     out: Path,
     stage: Stage,
+    *,
     section: Mapping[str, Any],
     target: Mapping[str, Any],
     inputs: Mapping[str, Mapping[str, Any]],
 ) -> None:
-    """Say in `out` how it was made.
+    """Write the provenance of the artifact in `out`.
 
-    `inputs` are {kind: {"path", "digest", "made"}}: a source, which no step made, tells nothing of itself, whatever
-    lies there. `section` and `target` are what was read. Tools stand in a package only: an upgrade that leaves the
-    weights and graphs as they are leaves their artifacts as they are.
+    `inputs` are {kind: {"path", "digest", "made"}}: a source, which no step made, has no provenance, even if it holds a
+    forge.json. `section` and `target` hold the values that the stage read. Only a package lists tools: so an upgrade
+    that changes no weights and no graphs changes none of their artifacts.
     """
-    story: dict[str, Any] = {"sections": {}, "inputs": {}}
+    provenance: dict[str, Any] = {"sections": {}, "inputs": {}}
     for source in inputs.values():
-        told = read_story(Path(source["path"])) if source["made"] else {}
-        story["sections"] |= told.get("sections", {})
-        story["inputs"] |= told.get("inputs", {})
+        earlier = read_provenance(Path(source["path"])) if source["made"] else {}
+        provenance["sections"] |= earlier.get("sections", {})
+        provenance["inputs"] |= earlier.get("inputs", {})
     if stage.section:
-        story["sections"][stage.section] = section
-    story["sections"]["target"] = {**story["sections"].get("target", {}), **target}
-    story["inputs"][stage.name] = {kind: source["digest"] for kind, source in inputs.items()}
+        provenance["sections"][stage.section] = section
+    provenance["sections"]["target"] = {**provenance["sections"].get("target", {}), **target}
+    provenance["inputs"][stage.name] = {kind: source["digest"] for kind, source in inputs.items()}
     if stage.writes == PACKAGE:
-        story["tools"] = stage.tool_versions()
-    add_story(out, {**story, **read_story(out)})
+        provenance["tools"] = stage.tool_versions()
+    add_provenance(out, {**provenance, **read_provenance(out)})
 
 
-def add_story(out: Path, more: Mapping[str, Any]) -> None:
-    """Say more, of a folder that may have its story already."""
-    (out / NAME).write_text(json.dumps({**read_story(out), **more}, indent=1, sort_keys=True) + "\n")
+def add_provenance(out: Path, more: Mapping[str, Any]) -> None:
+    """Add values to the provenance of a folder, which need not have one yet."""
+    (out / NAME).write_text(json.dumps({**read_provenance(out), **more}, indent=1, sort_keys=True) + "\n")
 
 
-def read_story(folder: Path) -> dict[str, Any]:
+def read_provenance(folder: Path) -> dict[str, Any]:
+    """Return the provenance of a folder; empty if it has none."""
     path = folder / NAME
     return dict(json.loads(path.read_text())) if path.is_file() else {}

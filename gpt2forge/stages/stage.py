@@ -1,4 +1,4 @@
-"""What a stage is: one section of the recipe, what it reads, what it writes, and the function that does it."""
+"""The Stage type: a section of the recipe, the kinds it reads and writes, and the function that runs it."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -11,23 +11,23 @@ from pydantic import BaseModel, ConfigDict, Field
 from gpt2forge.digest import Written
 
 Metrics = Mapping[str, Any]
-"""Numbers of one step, as JSON values."""
+"""The numbers of one step, as JSON values."""
 
 PACKAGE = "package"
 """The kind of the artifact that is published."""
 
 Advance = Callable[[int, int, str], None]
-"""Called with (done, total, unit) as long work goes on; the unit of bytes is `B`."""
+"""A callback for progress, called with (done, total, unit); the unit of bytes is `B`."""
 
 
 class Section(BaseModel):
-    """A part of a recipe: strict, frozen, no unknown keys."""
+    """A section of a recipe: strict, frozen, no unknown keys."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
 class Target(Section):
-    """The machine that the result is for."""
+    """The device and processors that run the result."""
 
     device: Literal["cpu", "cuda"] = Field(description="the device that runs the result")
     cpu: Literal["any", "vnni"] = Field(
@@ -39,10 +39,10 @@ class Target(Section):
 
 @dataclass(frozen=True)
 class Inputs:
-    """What a stage reads, by kind: folders of artifacts, and sources.
+    """The inputs of a stage: the paths of artifacts and sources, by kind.
 
-    It tells by `advance` how far it is, and by `vouch`, once, which files it hashed as it wrote them, by name: so that
-    they need not be read again.
+    The stage calls `advance` to report progress. It may call `vouch`, once, with the files that it hashed while it
+    wrote them, by name; the store does not read these again.
     """
 
     paths: Mapping[str, Path]
@@ -54,24 +54,26 @@ class Inputs:
 
 
 Run = Callable[[Inputs, Any, Target, Path], Metrics]
-"""(inputs, section, target, out): `section` is the stage's own section class, or None where it reads none."""
+"""A run function (inputs, section, target, out); `section` is of the stage's section class, or None."""
 
 
 @dataclass(frozen=True)
 class Stage:
     """A kind of work, as data.
 
-    `section` names the recipe section it reads (None: none), `fields` what it reads of it (None: all), `target` the
-    fields of `target:`, `reads` the kinds of its inputs, `writes` the kind it makes, `tools` the distributions whose
-    version its result depends on. `version` is raised when the result changes for a reason that none of these shows.
+    `section` names the recipe section that it reads (None: none) and `fields` the fields of it (None: all). `target`
+    names the fields of `target:` that it reads. `reads` are the kinds of its inputs; `also_reads` returns those that it
+    reads only with certain values of its section. `writes` is the kind that it makes. `tools` are the distributions
+    whose version its result depends on. `version` is raised if the result changes for a reason that none of these
+    shows.
 
-    `also_reads`: kinds that it reads only where its section asks for them.
+    `optional`: may be skipped, because it measures the result but is not needed to make it. `on_host`: its numbers hold
+    for this machine only. `threaded`: it uses all processors, so no other step of a build runs beside it. `alone`: the
+    same, and only one such step runs on a machine at a time.
 
-    `optional`: a build may leave it out, for it tells of the result and makes none of it. `on_host`: what it finds
-    holds for this machine only. `threaded`: it keeps all processors busy by itself, so that nothing runs beside it in
-    a build. `alone`: the same, and no two of it run on a machine at once. `guess`: about how many bytes come
-    out, given the section and the bytes that are read; `libraries`: bytes of memory that it takes before it reads any;
-    `holds`: how much of what it reads is in memory at once, at most.
+    For estimates: `guess` returns the bytes it writes, given the section and the bytes it reads. `libraries` is the
+    memory in bytes that it uses before it reads anything. `holds` is the largest share of the bytes read that is in
+    memory at once.
     """
 
     name: str
@@ -92,19 +94,20 @@ class Stage:
     libraries: int = 300 << 20
     holds: float = 1.0
 
-    def settle(self, section: Section | None) -> "Stage":
-        """The stage as this section has it: with all that it reads in `reads`."""
+    def for_section(self, section: Section | None) -> "Stage":
+        """Return the stage with every kind that it reads for this section in `reads`."""
         return replace(self, reads=(*self.reads, *self.also_reads(section)), also_reads=lambda section: ())
 
     @property
-    def takes_all(self) -> bool:
-        """Whether it wants every processor."""
+    def uses_all_processors(self) -> bool:
+        """Return whether it uses every processor."""
         return self.threaded or self.alone
 
     @property
     def module(self) -> str:
-        """The importable module that holds this stage as `STAGE`; a worker process finds it there."""
+        """The name of the module that holds this stage as `STAGE`, from which a worker imports it."""
         return self.run.__module__
 
     def tool_versions(self) -> dict[str, str]:
+        """Return the installed version of each tool."""
         return {tool: version(tool) for tool in self.tools}

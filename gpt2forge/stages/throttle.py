@@ -1,4 +1,4 @@
-"""Limits how often progress is reported: not for every piece, and always at the end."""
+"""Limits how often progress is reported."""
 
 import math
 import time
@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 @dataclass
 class Throttle:
-    """Decides when a report is due: at most `per_second` times a second, and when all is done."""
+    """Decides when a progress report is due: at most `per_second` times a second, and always at the end."""
 
     per_second: float
     last: float = -math.inf
 
     def is_due(self, done: int, total: int) -> bool:
+        """Return whether to report now that `done` of `total` units are done."""
         now = time.monotonic()
         due = done >= total or now - self.last >= 1 / self.per_second
         if due:

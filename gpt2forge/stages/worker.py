@@ -1,8 +1,8 @@
-"""The process that runs one stage, `python -m gpt2forge.stages.worker`, as standard input requests.
+"""The worker, `python -m gpt2forge.stages.worker`, which runs one stage on request from standard input.
 
-It reads one line of JSON, imports the stage's module and nothing else of the program, and writes lines of JSON to the
-descriptor that it was given: {"advance": [done, total, unit]} and at most once {"written": {file: {...}}}, then one of
-{"metrics": {...}}, {"fault": what a user can fix} and {"crash": a bug}.
+It reads one line of JSON and imports the stage's module, but no other part of the program. It writes lines of JSON to
+the descriptor that the request names: {"advance": [done, total, unit]}, at most once {"written": {file: {...}}}, then
+one of {"metrics": {...}}, {"fault": an error that the user can fix} and {"crash": a bug}.
 """
 
 import importlib
@@ -23,6 +23,7 @@ from gpt2forge.stages.throttle import Throttle
 
 
 def main() -> int:
+    """Run the requested stage, report its end, and return the exit code."""
     request = json.loads(sys.stdin.buffer.readline())
     threading.Thread(target=leave_with_parent, daemon=True).start()
     with os.fdopen(request["events"], "w", buffering=1) as events:
@@ -37,13 +38,14 @@ def main() -> int:
 
 
 def leave_with_parent() -> None:
-    """End when the parent does: it never writes again, and its end of the pipe closes however it dies."""
-    # Not through sys.stdin: a thread that waits inside a buffered reader makes the interpreter abort at its end.
+    """Exit when the parent ends: it writes no second line, and the pipe closes even if it is killed."""
+    # Not through sys.stdin: the interpreter aborts at exit if a thread waits inside a buffered reader.
     os.read(0, 1)
     os._exit(1)
 
 
 def run_stage(request: dict[str, Any], events: TextIO) -> dict[str, Any]:
+    """Run the requested stage, write its provenance, and return its metrics."""
     stage: Stage = importlib.import_module(request["module"]).STAGE
     section = parse_section(stage, request["section"])
     paths = {kind: Path(source["path"]) for kind, source in request["inputs"].items()}
@@ -59,17 +61,17 @@ def run_stage(request: dict[str, Any], events: TextIO) -> dict[str, Any]:
         vouch=lambda written: send(events, {"written": {name: asdict(file) for name, file in written.items()}}),
     )
     out = Path(request["out"])
-    # Only what the key covers: a stage that reads another field of the target fails here, not by a stale artifact.
+    # Only the fields that the key covers: reading another one fails here instead of leaving a stale artifact.
     target = {field: request["target"][field] for field in stage.target}
     metrics = stage.run(inputs, section, typing.cast(Target, SimpleNamespace(**target)), out)
-    write_provenance(out, stage, request["section"], target, request["inputs"])
+    write_provenance(out, stage, section=request["section"], target=target, inputs=request["inputs"])
     return dict(metrics)
 
 
 def parse_section(stage: Stage, values: dict[str, Any]) -> Section | None:
-    """Return the section as the class that the stage's run function takes; None where the stage reads none.
+    """Return the section as the class that the stage's run function takes; None if the stage reads none.
 
-    A stage that reads some fields gets these and no others, as with the target.
+    A stage that declares `fields` gets only these, as with the target.
     """
     if stage.section is None:
         return None
@@ -80,6 +82,7 @@ def parse_section(stage: Stage, values: dict[str, Any]) -> Section | None:
 
 
 def send(events: TextIO, message: dict[str, Any]) -> None:
+    """Write one message."""
     events.write(json.dumps(message) + "\n")
 
 
@@ -87,5 +90,5 @@ if __name__ == "__main__":
     status = main()
     sys.stdout.flush()
     sys.stderr.flush()
-    # What was made is closed, and taking numpy and onnx apart piece by piece would take a tenth of a second.
+    # All files are closed, and an ordinary exit would take 0.1 s to unload numpy and onnx.
     os._exit(status)

@@ -1,1 +1,1 @@
-"""gpt2forge where `pip install .` is all that was installed: without PyTorch and transformers."""
+"""Tests of gpt2forge as `pip install .` installs it: without PyTorch and transformers."""

@@ -9,14 +9,14 @@ from gpt2forge.cli.program import run
 
 
 def run_all(lines: list[list[str]]) -> list[tuple[int, str, str]]:
-    """Return of each command its exit code, what it wrote, and its messages."""
+    """Return the exit code, stdout and stderr of each command."""
     return [run_one(words) for words in lines]
 
 
 def run_one(words: list[str]) -> tuple[int, str, str]:
-    with redirect_stdout(io.StringIO()) as written, redirect_stderr(io.StringIO()) as said:
+    with redirect_stdout(io.StringIO()) as written, redirect_stderr(io.StringIO()) as messages:
         code = run(words)
-    return code, written.getvalue(), said.getvalue()
+    return code, written.getvalue(), messages.getvalue()
 
 
 if __name__ == "__main__":

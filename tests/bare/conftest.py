@@ -21,13 +21,13 @@ quantization:
 
 @pytest.fixture(scope="session")
 def bare() -> str:
-    """The interpreter; it is made once, and kept for later runs."""
+    """Return the interpreter of the environment, which is made once and kept for later runs."""
     return str(make_bare())
 
 
 @pytest.fixture(scope="session")
 def shop(bare: str, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    """A working directory whose recipes can be changed."""
+    """Make a working directory whose recipes can be changed."""
     folder = tmp_path_factory.mktemp("bare") / "here"
     shutil.copytree(ROOT / "recipes", folder / "recipes")
     (folder / "recipes/plain.yaml").write_text(PLAIN)
@@ -37,7 +37,7 @@ def shop(bare: str, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 
 @dataclass(frozen=True)
 class FirstBuild:
-    """What a build of nano-cpu-int8, as typed, wrote; and of which stages it left records, logs and outputs."""
+    """The output of a build of nano-cpu-int8, and the stages that left records, logs and outputs."""
 
     written: str
     messages: list[str]
@@ -61,6 +61,6 @@ def built(shop: Workshop) -> FirstBuild:
 
 @pytest.fixture(scope="session")
 def published(shop: Workshop, built: FirstBuild) -> Workshop:
-    """The working directory with nano-cpu-int8 published, unmeasured."""
+    """Return the working directory with nano-cpu-int8 published, unmeasured."""
     shop.run("build", "nano-cpu-int8", *UNMEASURED, measured=True)
     return shop

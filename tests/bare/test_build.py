@@ -1,4 +1,4 @@
-"""A build makes all that it can, and says once, at the end, what to install for the rest."""
+"""A build runs every step that it can, and reports at the end what to install for the others."""
 
 import json
 import subprocess
@@ -88,13 +88,13 @@ def test_several_recipes_have_one_message(shop: Workshop, built: FirstBuild) -> 
     assert read_report(shop, "nano-cpu-int4")["error"] == f"nano-cpu-int4: {INT8}, {SKIP}"
 
 
-def test_skip_as_the_message_says_publishes_and_makes_nothing_anew(shop: Workshop, built: FirstBuild) -> None:
+def test_skip_as_in_the_message_publishes_and_makes_nothing_again(shop: Workshop, built: FirstBuild) -> None:
     done = start(shop, "nano-cpu-int8", *UNMEASURED, code=0)
     assert done.stdout.startswith("build/nano-cpu-int8  1.8 MB")
     report = read_report(shop, "nano-cpu-int8")
     assert [outcome for _, outcome in list_outcomes(report)] == ["reused"] * 4 + ["skipped"] * 3
     assert report["error"] is None
-    # The next build that is to measure says so, and leaves what is published.
+    # The next build with measurements reports them as blocked, and leaves the published package.
     target = (shop.folder / "build/nano-cpu-int8").readlink()
     done = start(shop, "nano-cpu-int8", code=1)
     assert "warning: build/nano-cpu-int8: still points to an earlier build's result" in done.stderr.splitlines()
@@ -132,7 +132,7 @@ def test_lock_of_a_step_that_cannot_run_is_not_broken(shop: Workshop, built: Fir
     assert list_errors(start(shop, "nano-cpu-int4-gptq", "--locked", code=1)) == [f"nano-cpu-int4-gptq: {FITTED}"]
 
 
-def test_other_failures_are_told_first(shop: Workshop, built: FirstBuild) -> None:
+def test_other_failures_are_reported_first(shop: Workshop, built: FirstBuild) -> None:
     (shop.folder / "lost.yaml").write_text("name: lost\nsource:\n  checkpoint: lost\ntarget:\n  device: cpu\n")
     done = start(shop, "nano-cpu-int8", "lost.yaml", "--keep-going", code=1)
     first, second, last = list_errors(done)
@@ -183,7 +183,7 @@ def test_environment_has_no_pytorch_and_imports_this_working_tree(bare: str) -> 
 
 
 def test_build_goes_on_where_pytorch_is_installed(shop: Workshop, built: FirstBuild) -> None:
-    """The keys of what was made do not depend on PyTorch, so all of it is reused."""
+    """Reuse every artifact: the keys do not depend on PyTorch."""
     keys = [step["key"] for step in read_report(shop, "nano-cpu-int8")["steps"][:4]]
     steps = json.loads(replace(shop, python=Workshop.python).run("plan", "nano-cpu-int8", "--json").stdout)["steps"]
     assert [step["key"] for step in steps[:4]] == keys

@@ -1,4 +1,4 @@
-"""Every command that builds nothing works without PyTorch, on every recipe whose checkpoint is here."""
+"""Tests of every command that builds nothing, without PyTorch, on every recipe whose checkpoint exists."""
 
 import json
 import shutil
@@ -17,17 +17,17 @@ FITTED = {"nano-cpu-int4-gptq", "nano-cpu-int4-small", "nano-cpu@fitted"}
 BATCH = ROOT / "tests/bare/batch.py"
 
 Found = list[tuple[int, str, str]]
-"""Of each command its exit code, what it wrote, and its messages."""
+"""The exit code, stdout and stderr of each command."""
 
 
 def run_batch(shop: Workshop, lines: list[list[str]]) -> tuple[Found, set[str]]:
-    """Run command lines in one process; return what came of each, and the packages that were imported."""
+    """Run command lines in one process; return their results and the packages that they imported."""
     done = subprocess.run(
         [shop.python, str(BATCH)], cwd=shop.folder, input=json.dumps(lines), capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    said = json.loads(done.stdout)
-    return [(code, written, messages) for code, written, messages in said["found"]], set(said["imported"])
+    answer = json.loads(done.stdout)
+    return [(code, written, messages) for code, written, messages in answer["found"]], set(answer["imported"])
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""PyTorch was installed when a recipe was built, and no longer is."""
+"""Tests of recipes that were built with PyTorch, after it was removed."""
 
 import json
 from collections.abc import Iterator
@@ -27,7 +27,7 @@ NEEDS = "`reference` needs `torch` and `transformers`, which are not installed, 
 
 @pytest.fixture(scope="module")
 def left(published: Workshop) -> Workshop:
-    """Two recipes that were built with PyTorch, one of them verified; now the commands run without it."""
+    """Make two recipes built with PyTorch, one of them verified; the commands now run without it."""
     (published.folder / "recipes/mine.yaml").write_text(MINE)
     replace(published, python=Workshop.python).run("build", "mine", "plain", measured=True)
     return published
@@ -43,7 +43,7 @@ def rewritten(path: Path, text: str) -> Iterator[None]:
         path.write_text(before)
 
 
-def test_saved_results_are_compared_and_said_to_be_saved(left: Workshop) -> None:
+def test_saved_results_are_compared_and_marked_as_saved(left: Workshop) -> None:
     saved = json.loads((left.folder / "build/mine.json").read_text())
     done = left.run("compare", "mine", "plain", "--json")
     reports = json.loads(done.stdout)["reports"]
@@ -53,7 +53,7 @@ def test_saved_results_are_compared_and_said_to_be_saved(left: Workshop) -> None
     assert done.stderr == f"mine: shown as saved in build/mine.json: {NEEDS}\n"
 
 
-def test_saved_result_of_an_earlier_state_is_said_to_be_out_of_date(left: Workshop) -> None:
+def test_saved_result_of_an_earlier_state_is_marked_as_out_of_date(left: Workshop) -> None:
     path = left.folder / "build/mine.json"
     report = json.loads(path.read_text())
     report["steps"][2]["key"] = "0" * 64

@@ -1,4 +1,4 @@
-"""`pip install .` builds a wheel that has everything, and what is installed from it runs."""
+"""The wheel that `pip install .` builds: it is complete, and the installed command runs."""
 
 import os
 import re
@@ -21,7 +21,7 @@ PIP = ("-m", "pip", "--disable-pip-version-check")
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this working tree, made by the build tools that requirements.txt pins."""
+    """Build the wheel of this working tree with the build tools that requirements.txt pins."""
     folder = tmp_path_factory.mktemp("wheel")
     command = [sys.executable, *PIP, "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(folder), str(ROOT)]
     subprocess.run(command, check=True)

@@ -47,12 +47,15 @@ def test_step_that_is_another_is_named_with_its_line_and_what_changed_before_it_
         elsewhere = shop.run("build", "nano-cpu-int8", "--locked", "--store", "empty", code=1)
     finally:
         recipe.write_text(text)
-    start, end = "error: recipes/nano-cpu-int8.lock:4:1: `quantize` ", "; if that is meant, build with `--write-lock`"
-    change = "is not as it was locked: `quantization.granularity` 128 -> 64"
+    start, end = (
+        "error: recipes/nano-cpu-int8.lock:4:1: `quantize` ",
+        "; if this is intended, build with `--write-lock`",
+    )
+    change = "differs from the lock: `quantization.granularity` 128 -> 64"
     assert done.stderr.splitlines()[-1] == f"{start}{change}{end}"
     assert "built" not in done.stderr
     line = elsewhere.stderr.splitlines()[-1]  # where nothing is known of what was locked
-    assert line.startswith(f"{start}has another key, ") and line.endswith(end) and len(line) < 200
+    assert line.startswith(f"{start}has the key ") and line.endswith(end) and len(line) < 200
     assert not [row for row in elsewhere.stderr.splitlines() if row.startswith("built   quantize")]
     assert not (shop.folder / "build/nano-cpu-int8").exists()
 
@@ -61,7 +64,7 @@ def test_another_result_under_the_same_key_is_noticed(shop: Workshop, lock: Path
     lines = lock.read_text().splitlines()
     lock.write_text("\n".join([f"{lines[0][:-1]}{'0' if lines[0][-1] != '0' else '1'}", *lines[1:]]) + "\n")
     line = shop.run("build", "nano-cpu-int8", "--locked", code=1).stderr.splitlines()[-1]
-    assert line.startswith("error: recipes/nano-cpu-int8.lock:1:1: `convert` came out as ")
+    assert line.startswith("error: recipes/nano-cpu-int8.lock:1:1: `convert` made the digest ")
 
 
 @pytest.mark.parametrize(

@@ -59,4 +59,7 @@ def test_build_that_assumes_nothing_takes_nothing_that_was_kept(upgraded: Worksh
 
 def test_tool_that_makes_nothing_is_one_line(workshop: Workshop) -> None:
     done = workshop.run("build", RECIPE, "--assume-equivalent", "onxn", code=1)
-    assert done.stderr == "error: `--assume-equivalent onxn`: no step is made by it; did you mean `onnx`?\n"
+    assert (
+        done.stderr
+        == "error: `--assume-equivalent onxn`: no part of the result is made with it; did you mean `onnx`?\n"
+    )

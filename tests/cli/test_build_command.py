@@ -315,7 +315,7 @@ def test_build_that_cannot_fit_does_not_begin(fresh: Workshop) -> None:
     with small_disk(fresh.folder / "cache", "size=3m"):
         done = fresh.run("build", "nano-cpu-int8", code=1)
         assert len(done.stderr.splitlines()) == 1
-        assert done.stderr.startswith("error: cache: this build leaves about ")
+        assert done.stderr.startswith("error: cache: this build writes about ")
         assert list((fresh.folder / "cache").glob("artifacts/*")) == []
 
 

@@ -90,7 +90,7 @@ def test_gc_keeps_what_an_output_leads_to(shop: Workshop) -> None:
     assert list_steps(shop) == {"quantize"}
     shop.run("generate", "nano-cpu-int8", "-p", "def", "-n", "2")
     planned = [line.split(maxsplit=2) for line in shop.run("plan", "nano-cpu-int8", *UNMEASURED).stdout.splitlines()]
-    said = "its artifact was thrown away, and nothing needs it"
+    said = "its artifact was removed to make room, and nothing needs it"
     assert planned == [*(["done", name, said] for name in ("convert", "export", "fuse")), ["done", "quantize"]]
     asked = shop.run("why", "nano-cpu-int8", "convert", *UNMEASURED).stdout
     assert asked.split(maxsplit=2)[2] == f"{said}\n"
@@ -102,11 +102,11 @@ def test_what_gc_threw_away_is_made_again_only_where_it_is_needed(shop: Workshop
     assert [path.name for path in (shop.store / "artifacts").glob("*/")] == [before["quantize"]]
     plan = json.loads(shop.run("plan", "nano-cpu-int8", "--json", *UNMEASURED).stdout)["steps"]
     assert [step["verdict"] for step in plan] == ["done"] * 4
-    assert plan[0]["reason"] == "its artifact was thrown away, and nothing needs it"
+    assert plan[0]["reason"] == "its artifact was removed to make room, and nothing needs it"
     assert {step["outcome"] for step in shop.report("nano-cpu-int8")["steps"]} == {"reused", "skipped"}
     edited = shop.report("nano-cpu-int8", "--set", "quantization.granularity=64", "--name", "edited")["steps"]
     assert [step["outcome"] for step in edited[:4]] == ["built"] * 4
-    assert [step["reason"] for step in edited[:3]] == ["its artifact was thrown away"] * 3
+    assert [step["reason"] for step in edited[:3]] == ["its artifact was removed to make room"] * 3
     assert {step["stage"]: step["digest"] for step in edited[:3]}.items() <= before.items()
 
 

@@ -134,4 +134,4 @@ def test_modules_of_ours_are_named_and_the_rest_is_counted(tmp_path: Path) -> No
 def test_step_whose_input_is_not_made_yet_waits_for_it(shop: Workshop) -> None:
     words = ("nano-cpu-int8", *UNMEASURED, "--set", "fusion.gelu=false", "--name", "other")
     lines = ask(shop, *words)
-    assert lines[-1].startswith("may run   quantize    if `graph` comes out different")
+    assert lines[-1].startswith("may run   quantize    if `graph` changes")

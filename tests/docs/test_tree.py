@@ -14,7 +14,7 @@ SECTION = PAGE.partition("\n## Where things are\n")[2].partition("\n## ")[0]
 CHANGES = PAGE.partition("\n## The usual changes\n")[2].partition("\n### ")[0]
 IGNORED = ("__pycache__", *(line.strip("/") for line in (ROOT / ".gitignore").read_text().split() if line))
 PLACES = ("", "gpt2forge/", "gpt2forge/graph/")
-"""Where the paths of the table of usual changes start."""
+"""The folders in which the paths of the table of usual changes start."""
 
 
 def list_paths(tree: str) -> Iterator[str]:

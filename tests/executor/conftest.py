@@ -1,4 +1,4 @@
-"""The store and the source of the toy jobs that the tests of the executor run."""
+"""The store and the source of the toy jobs."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""Jobs of which some steps cannot run, because a tool is not installed."""
+"""Jobs with steps that cannot run because a tool is not installed."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -19,8 +19,18 @@ from tests.plan.test_blocked import NEEDS_IT, add_tool, block
 from tests.toy import gather, pack, repeat
 from tests.toy.job import begin, make_job, words
 
-MEASURE = Stage("measure", None, (), ("text",), "numbers", (), 1, gather.run, optional=True)
-"""Is never run here."""
+MEASURE = Stage(
+    name="measure",
+    section=None,
+    target=(),
+    reads=("text",),
+    writes="numbers",
+    tools=(),
+    version=1,
+    run=gather.run,
+    optional=True,
+)
+"""A stage that never runs here."""
 
 
 def run_all(
@@ -28,12 +38,12 @@ def run_all(
 ) -> list[Event]:
     events: list[Event] = []
     options = Options(resources=Resources(lanes, 1 << 40), rerun=rerun, keep_going=keep_going)
-    run_jobs(job_runs, store, events.append, options)
+    run_jobs(job_runs, store, emit=events.append, options=options)
     return events
 
 
 def end_in(job: Job, *stages: Stage) -> Job:
-    """The job with other stages behind its first two."""
+    """Return the job with other stages after its first two."""
     return replace(job, stages=(gather.STAGE, repeat.STAGE, *stages))
 
 
@@ -117,7 +127,7 @@ def test_skip_is_offered_where_no_other_option_forbids_it(
     assert job_run.error.can_skip is can_skip
 
 
-def test_what_is_skipped_on_request_is_told_as_ever(store: Store, source: Path) -> None:
+def test_stage_skipped_on_request_is_reported(store: Store, source: Path) -> None:
     job = replace(block(make_job(source), "pack"), skipped=(MEASURE,))
     job_run = begin(job, store)
     run_all([job_run], store)

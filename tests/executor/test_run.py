@@ -1,4 +1,4 @@
-"""What runs, what is reused, and what a failure leaves."""
+"""Steps that run, steps that are reused, and the state that a failure leaves."""
 
 import os
 import subprocess
@@ -52,7 +52,7 @@ def test_unchanged_section_is_reused_when_an_earlier_value_comes_back(store: Sto
 
 def test_one_changed_byte_of_the_source_reruns_everything(store: Store, source: Path) -> None:
     run(make_job(source), store)
-    # gather strips the text: the same text comes out, but what is published must never name another source.
+    # gather strips the text, so its text is equal, but a package must never name another source.
     (source / "a").write_text("hello\n")
     outcomes = run(make_job(source), store)
     assert words(outcomes) == ["built"] * 3
@@ -61,7 +61,7 @@ def test_one_changed_byte_of_the_source_reruns_everything(store: Store, source: 
     assert words(run(make_job(source), store)) == ["reused"] * 3
 
 
-def test_step_whose_input_came_out_equal_is_reused(store: Store, source: Path) -> None:
+def test_step_whose_input_is_made_again_unchanged_is_reused(store: Store, source: Path) -> None:
     run(make_job(source), store)
     outcomes = run(make_job(source), store, rerun="gather")
     assert words(outcomes) == ["built", "reused", "reused"]
@@ -170,7 +170,7 @@ def test_memory_of_a_step_is_measured(store: Store, source: Path) -> None:
     assert outcomes[2].peak_memory_bytes - outcomes[1].peak_memory_bytes > 50 << 20
 
 
-def test_events_tell_each_step_from_start_to_end(store: Store, source: Path) -> None:
+def test_events_follow_each_step_from_start_to_end(store: Store, source: Path) -> None:
     events: list[Event] = []
     run_job(make_job(source), store, events.append)
     kinds = [type(event) for event in events if not (isinstance(event, StepAdvanced) and event.stage == "checkpoint")]
@@ -184,10 +184,10 @@ def test_two_builds_at_once_make_every_step_once(tmp_path: Path, source: Path) -
         f"print(*words(run(make_job(Path({str(source)!r})), Store(Path({str(tmp_path / 'cache')!r})))))"
     )
     builds = [subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    said = [build.communicate()[0].split() for build in builds]
+    outputs = [build.communicate()[0].split() for build in builds]
     assert [build.returncode for build in builds] == [0, 0, 0]
     for step in range(3):
-        assert sorted(words[step] for words in said) == ["built", "reused", "reused"]
+        assert sorted(words[step] for words in outputs) == ["built", "reused", "reused"]
 
 
 def test_killed_build_takes_its_worker_along_and_the_next_one_goes_on(tmp_path: Path, source: Path) -> None:
@@ -239,7 +239,7 @@ def test_damaged_artifact_is_put_aside_and_made_again(store: Store, source: Path
 
 @pytest.fixture
 def upgrade(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
-    """Makes the version of the distribution `made-up` another, as its metadata says."""
+    """Return a function that sets the version of the distribution `made-up`, by its metadata."""
 
     def install(version: str) -> None:
         metadata = tmp_path / f"{version}/made_up-{version}.dist-info/METADATA"
@@ -261,7 +261,7 @@ def test_step_that_is_rerun_keeps_nothing_of_an_earlier_version(
     upgrade("1.0")
     run(job, store)
     upgrade("2.0")
-    assert run(job, store)[place].reason == "kept: made-up 1.0 -> 2.0 is taken to make the same"
+    assert run(job, store)[place].reason == "kept: made-up 1.0 -> 2.0 is assumed equivalent"
     rerun = run(job, store, rerun=stage)[place]
     assert (rerun.outcome, rerun.reason) == ("built", "asked for by `--rerun`")
     assert run(job, store)[place].reason == ""

@@ -1,4 +1,4 @@
-"""Several jobs in one run: what is shared, what runs at once, and what a failure ends."""
+"""Several jobs in one run: shared steps, steps that run at once, and jobs that a failure ends."""
 
 import os
 import signal
@@ -34,17 +34,18 @@ def run_all(
     events: list[Event] = []
     job_runs = [begin(job, store) for job in jobs]
     options = Options(resources=Resources(lanes, memory), keep_going=keep_going)
-    run_jobs(job_runs, store, events.append, options)
+    run_jobs(job_runs, store, emit=events.append, options=options)
     return job_runs, events
 
 
 def make_meeting(folder: Path, name: str, wants: str, stage: Stage = meet.STAGE) -> Job:
-    """A job of two stages, of which the second meets those of other jobs in `folder`."""
+    """Return a job of two stages; the second one meets those of other jobs in `folder`."""
     place = folder / "place"
     place.mkdir(parents=True, exist_ok=True)
     job = make_job(folder / "source")
     sections = {"meeting": meet.Meeting.model_validate({"place": str(place), "name": name, "wants": wants})}
-    return Job(name, (gather.STAGE, stage), sections, job.target, {"checkpoint": Source(folder / "source", list_files)})
+    sources = {"checkpoint": Source(folder / "source", list_files)}
+    return Job(name=name, stages=(gather.STAGE, stage), sections=sections, target=job.target, sources=sources)
 
 
 def test_step_that_several_jobs_share_is_built_once(store: Store, source: Path) -> None:
@@ -69,7 +70,7 @@ def test_steps_of_two_jobs_run_at_once(tmp_path: Path, store: Store) -> None:
     [(1, PLENTY, meet.STAGE), (3, 1, meet.STAGE), (3, PLENTY, replace(meet.STAGE, threaded=True))],
     ids=["one job at once", "memory for one", "every processor taken"],
 )
-def test_steps_run_one_after_the_other_where_there_is_no_room_for_two(
+def test_steps_run_one_after_the_other_where_memory_is_too_small_for_two(
     tmp_path: Path, store: Store, lanes: int, memory: int, stage: Stage
 ) -> None:
     jobs = [make_meeting(tmp_path, name, "solitude", stage) for name in "abc"]
@@ -77,7 +78,7 @@ def test_steps_run_one_after_the_other_where_there_is_no_room_for_two(
     assert [job_run.error for job_run in job_runs] == [None] * 3
 
 
-def test_failure_ends_its_own_job_alone_when_told_to_keep_going(store: Store, source: Path) -> None:
+def test_failure_ends_its_own_job_alone_with_keep_going(store: Store, source: Path) -> None:
     jobs = [make_job(source, end="fault"), make_job(source, times=3)]
     (bad, good), _ = run_all(jobs, store, keep_going=True)
     assert words(bad.outcomes) == ["built", "failed"]
@@ -107,7 +108,8 @@ def test_failed_check_ends_one_job_and_not_the_step(store: Store, source: Path) 
                 raise UserError("too long")
 
     job_runs = [begin(make_job(source), store, Refusal()), begin(make_job(source), store)]
-    run_jobs(job_runs, store, lambda event: None, Options(resources=Resources(2, PLENTY), keep_going=True))
+    options = Options(resources=Resources(2, PLENTY), keep_going=True)
+    run_jobs(job_runs, store, emit=lambda event: None, options=options)
     assert str(job_runs[0].error) == "too long"
     assert words(job_runs[0].outcomes)[:2] == ["built", "built"]
     assert words(job_runs[1].outcomes) == ["reused", "reused", "built"]
@@ -118,7 +120,7 @@ def test_interrupt_ends_every_worker_and_keeps_what_is_finished(tmp_path: Path, 
     cache = tmp_path / "cache"
     make_job(source)
     program = (
-        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "  # a shell may have it ignored
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "  # a shell may have set it to be ignored
         "from pathlib import Path; from tests.toy.job import *; from tests.executor.test_scheduler import *; "
         f"jobs = [make_job(Path({str(source)!r}), times=n, end='sleep') for n in range(1, 5)]; "
         f"run_all(jobs, Store(Path({str(cache)!r})), {lanes})"
@@ -126,8 +128,8 @@ def test_interrupt_ends_every_worker_and_keeps_what_is_finished(tmp_path: Path, 
     build = subprocess.Popen([sys.executable, "-c", program], stderr=subprocess.PIPE, text=True)
     pids = wait_for_sleepers(cache, lanes)
     build.send_signal(signal.SIGINT)
-    _, said = build.communicate(timeout=60)
-    assert said.splitlines()[-1] == "KeyboardInterrupt"
+    _, stderr = build.communicate(timeout=60)
+    assert stderr.splitlines()[-1] == "KeyboardInterrupt"
     assert not [pid for pid in pids if Path(f"/proc/{pid}").exists()]
     again, _ = run_all([make_job(source)], Store(cache))
     assert words(again[0].outcomes) == ["reused", "built", "built"]

@@ -1,4 +1,4 @@
-"""What the fault tests share: how often to try, a seed, and the table of what was tried."""
+"""Shared by the fault tests: the number of rounds, a random seed, and the table of results."""
 
 import random
 import time
@@ -17,28 +17,28 @@ PROPERTY = "fault"
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """The quick form tries the same every time, so that a change and not chance turns it red; the long form explores."""
+    """Choose the seed: fixed in a quick run, so that only a change makes it fail; by the clock in a long run."""
     given, chance = config.getoption("--seed"), time.time_ns() % 1_000_000 if config.getoption("--rounds") else 1
     config.stash[SEED] = chance if given is None else given
 
 
 @pytest.fixture
 def rounds(request: pytest.FixtureRequest) -> Callable[[int], int]:
-    """Gives how often to try: what `--rounds` says, else this few times."""
+    """Return a function that returns the number of rounds: that of `--rounds`, else its argument."""
     return lambda few: int(request.config.getoption("--rounds") or few)
 
 
 @pytest.fixture
 def draw(request: pytest.FixtureRequest) -> random.Random:
-    """The same for the same seed and test, whatever else runs."""
+    """Return a generator that depends only on the seed and the name of the test."""
     return random.Random(f"{request.config.stash[SEED]} {request.node.name}")
 
 
 @pytest.fixture
 def note(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> Note:
-    """Puts a test's row into the table: what was tried, how often, what came of it."""
+    """Return a function that adds the test's row to the table: the fault, the rounds and the result."""
     name = f"{request.node.path.stem}::{request.node.originalname}"
-    return lambda what, times, came: record_property(PROPERTY, [name, what, times, came])
+    return lambda what, times, result: record_property(PROPERTY, [name, what, times, result])
 
 
 @pytest.fixture(scope="session")
@@ -49,7 +49,7 @@ def forge() -> Iterator[Forge]:
 
 @pytest.fixture(scope="session")
 def undisturbed(workshop: Workshop) -> State:
-    """What the real command makes of nano when nothing disturbs it."""
+    """Return the state after an undisturbed build of nano with the real command."""
     return take_state(workshop, "nano-cpu-int8")
 
 

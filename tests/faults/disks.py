@@ -1,4 +1,4 @@
-"""File systems of a test's own; a test is skipped where they cannot be mounted."""
+"""File systems for one test each; the test is skipped if they cannot be mounted."""
 
 import subprocess
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ import pytest
 
 @contextmanager
 def mount(folder: Path, *words: str) -> Iterator[Path]:
-    """Mount what these words of mount(8) say; gives the folder."""
+    """Mount a file system with these arguments of mount(8); yield the folder."""
     folder.mkdir(parents=True, exist_ok=True)
     try:
         subprocess.run(["mount", *words, str(folder)], capture_output=True, text=True, check=True)
@@ -25,7 +25,7 @@ def mount(folder: Path, *words: str) -> Iterator[Path]:
 
 @contextmanager
 def small_disk(folder: Path, limit: str) -> Iterator[Path]:
-    """A disk in memory with a limit, as in `size=1m` and `nr_inodes=50`."""
+    """Mount a disk in memory with a limit, as in `size=1m` and `nr_inodes=50`."""
     with mount(folder, "-t", "tmpfs", "-o", limit, "tmpfs") as disk:
         yield disk
 

@@ -1,4 +1,4 @@
-"""Toy builds in processes that can be killed: forked from a prepared one, as starting interpreters takes too long.
+"""Toy builds in processes that can be killed: forked from a prepared one, because starting interpreters takes too long.
 
 The prepared process answers a request (see gpt2forge.measure.child) with the event of the build's process id, then with
 its exit code.
@@ -25,11 +25,11 @@ from gpt2forge.store.store import Store
 from tests.toy.job import make_job, run
 from tests.workshop import ROOT
 
-MOST = 256  # descriptors that a build may have open
+MOST = 256  # open descriptors of a build, at most
 
 
 class Forge:
-    """The prepared process, as the tests see it."""
+    """A handle of the prepared process."""
 
     def __enter__(self) -> "Forge":
         self.child = Child([sys.executable, "-m", "tests.faults.forge"], cwd=ROOT, stderr=subprocess.DEVNULL)
@@ -39,7 +39,7 @@ class Forge:
         self.child.__exit__(kind, error, trace)
 
     def begin(self, folder: Path, **request: Any) -> int:
-        """Start a build in a folder and return its process id; `carry_out` lists what a request may contain."""
+        """Start a build in a folder and return its process id; `run_build` lists what a request may contain."""
         self.child.send({"folder": str(folder), **request})
         return self.hear()
 
@@ -51,9 +51,9 @@ class Forge:
         """Build to the end, which must succeed; return outcome, key and digest by stage."""
         self.begin(folder, **request)
         code = self.hear()
-        said = (folder / "said").read_text()
-        assert code == 0, said
-        found: dict[str, list[str]] = json.loads(said)
+        result = (folder / "result").read_text()
+        assert code == 0, result
+        found: dict[str, list[str]] = json.loads(result)
         return found
 
 
@@ -80,7 +80,7 @@ class Forked:
 
 
 def work(order: int, output: int, kept: Sequence[int]) -> int:
-    """Be a worker that has the same descriptors as one that was started."""
+    """Run as a worker with the same descriptors as a started one."""
     for number, place in ((order, 0), (output, 1), (output, 2)):
         os.dup2(number, place)
     for number in range(3, MOST):
@@ -95,7 +95,7 @@ def work(order: int, output: int, kept: Sequence[int]) -> int:
         return 1
 
 
-def carry_out(folder: Path, source: str = "source", collects: bool = False, times: int = 2) -> int:
+def run_build(folder: Path, source: str = "source", collects: bool = False, times: int = 2) -> int:
     """Build and publish as the command does; with `collects`, then remove leftovers as `store gc` does."""
     store, output = Store(folder / "cache"), folder / "build/toy"
     try:
@@ -107,15 +107,15 @@ def carry_out(folder: Path, source: str = "source", collects: bool = False, time
             collect(store, [], limit=None)
     except (UserError, OSError) as error:
         assert isinstance(error, UserError) or error.errno in FIXABLE, error
-        say(folder, str(error))
+        write_result(folder, str(error))
         return 1
-    say(folder, json.dumps({each.stage: [each.outcome, each.key, each.digest] for each in outcomes}))
+    write_result(folder, json.dumps({each.stage: [each.outcome, each.key, each.digest] for each in outcomes}))
     return 0
 
 
-def say(folder: Path, text: str) -> None:
-    with suppress(OSError):  # a build may have left no room for it
-        (folder / "said").write_text(text)
+def write_result(folder: Path, text: str) -> None:
+    with suppress(OSError):  # the build may have filled the disk
+        (folder / "result").write_text(text)
 
 
 def answer(request: dict[str, Any], send: Send) -> int:
@@ -124,7 +124,7 @@ def answer(request: dict[str, Any], send: Send) -> int:
     if pid == 0:
         code = 3
         try:
-            code = carry_out(Path(request.pop("folder")), **request)
+            code = run_build(Path(request.pop("folder")), **request)
         finally:
             os._exit(code)
     send(pid)

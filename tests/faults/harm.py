@@ -76,7 +76,7 @@ def hurt_folder(folder: Path, draw: random.Random) -> None:
         shutil.rmtree(aside)
 
 
-def copy_anew(folder: Path, place: Path) -> None:
-    """Copy a tree as a CI cache is restored: with other inodes and times, and the same modes."""
+def copy_fresh(folder: Path, place: Path) -> None:
+    """Copy a tree as a CI cache is restored: with other inodes and times, but the same modes."""
     shutil.copytree(folder, place, symlinks=True, copy_function=shutil.copy)
     os.utime(place)

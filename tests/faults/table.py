@@ -1,4 +1,4 @@
-"""The table of what the fault tests tried, as docs/reliability.md shows it."""
+"""The table of fault tests and their results, as in docs/reliability.md."""
 
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
@@ -8,12 +8,12 @@ HEAD = "| test | what was tried | times | what came of it |\n|---|---|---|---|\n
 
 @dataclass(frozen=True)
 class Row:
-    """One test: `times` is how often it tried."""
+    """A test and its result; `times` is the number of rounds."""
 
     test: str
     what: str
     times: int
-    came: str
+    result: str
 
 
 def make_table(rows: Iterable[Row]) -> str:

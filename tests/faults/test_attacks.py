@@ -1,4 +1,4 @@
-"""Files that mean harm: each ends in one line, in little memory, and nothing is written but below build/ and the store."""
+"""Malicious files: each ends in one line, in little memory, and files are written only to build/ and the store."""
 
 import json
 import os
@@ -22,13 +22,13 @@ from tests.workshop import UNMEASURED, Workshop, make_workshop
 
 pytestmark = pytest.mark.slow
 
-PEAK = 400 << 20  # bytes; what a conversion of a checkpoint as small as these takes is a quarter of it
-LIMIT = 8 << 30  # bytes of addresses, so that what fails does not take the machine along
+PEAK = 400 << 20  # bytes; four times the memory of converting a checkpoint of this size
+LIMIT = 8 << 30  # bytes of address space, so that a failure does not exhaust the machine
 GOOD = "name: {name}\nsource:\n  checkpoint: {checkpoint}\ntarget:\n  device: cpu\n"
 INDEX, SHARD = "model.ckpt.index", "model.ckpt.data-00000-of-00001"
 PICKLE = b"cos\nsystem\n(S'touch pwned'\ntR."  # os.system("touch pwned")
 
-# In a process between: what a process that was forked from this one is said to have held counts what this one holds.
+# Run in a process between: the peak memory of a forked process includes the memory of its parent.
 MEASURED = f"""
 import resource, subprocess, sys
 resource.setrlimit(resource.RLIMIT_AS, ({LIMIT}, {LIMIT}))
@@ -44,21 +44,21 @@ def shop(tmp_path: Path) -> Workshop:
 
 
 def refuse(shop: Workshop, *words: str) -> str:
-    """Run what must be refused in one line, in little memory, with nothing left where it may not be; gives the line."""
+    """Run a command that must fail in one line, in little memory, without stray files; return the line."""
     before = list_outside(shop)
     command = [sys.executable, "-c", MEASURED, sys.executable, "-m", "gpt2forge", "build", *words, *UNMEASURED]
     build = subprocess.run(command, cwd=shop.folder, capture_output=True, text=True, check=False)
-    said = [line for line in build.stderr.splitlines() if not line.startswith(("failed ", "warning: "))]
-    assert build.returncode == 1, f"{words}: exit code {build.returncode}: {said}"
-    assert len(said) == 1, said
-    assert said[0].startswith("error: "), said
+    lines = [line for line in build.stderr.splitlines() if not line.startswith(("failed ", "warning: "))]
+    assert build.returncode == 1, f"{words}: exit code {build.returncode}: {lines}"
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("error: "), lines
     assert int(build.stdout) * (1 if sys.platform == "darwin" else 1024) < PEAK, f"{words}: {build.stdout} KB"
     assert list_outside(shop) == before, words
-    return said[0]
+    return lines[0]
 
 
 def list_outside(shop: Workshop) -> set[tuple[str, int, int]]:
-    """What lies around and in the working directory, but for what builds may write."""
+    """List the files around and in the working directory, without those that builds may write."""
     paths = [path for path in shop.folder.parent.rglob("*") if not {"build", "cache"} & set(path.parts)]
     found = [(str(path), path.lstat()) for path in paths]
     return {(name, stat.st_mtime_ns if not stat.st_mode & 0o40000 else 0, stat.st_size) for name, stat in found}
@@ -72,7 +72,7 @@ def write(shop: Workshop, file: str, text: str | bytes) -> str:
 
 
 def list_recipes() -> Mapping[str, tuple[str, str | bytes]]:
-    """Recipes by what they try: the file's name, and what stands in it."""
+    """List malicious recipes by their attack: the file's name and its content."""
     good = GOOD.format(name="x", checkpoint="examples/nano")
     laughs = "a: &a [x, x]\n" + "".join(
         f"{one}: &{one} [*{two}, *{two}]\n" for one, two in zip("bcdefgh", "abcdefg", strict=True)
@@ -141,9 +141,9 @@ def test_safetensors_that_lie_end_in_one_line(shop: Workshop, note: Note) -> Non
     write_huggingface(shop)
     for what, data in TENSORS.items():
         write(shop, "model.safetensors", data)
-        said = refuse_checkpoint(shop)
-        assert "mine" in said, what
-        assert ("a name occurs twice" in said) == (what == "a name that stands twice")
+        message = refuse_checkpoint(shop)
+        assert "mine" in message, what
+        assert ("a name occurs twice" in message) == (what == "a name that stands twice")
     note(
         "safetensors with headers of 2^60 bytes, duplicate names, and ranges that are negative, overlap or leave the file",
         len(TENSORS),
@@ -190,8 +190,8 @@ def test_tensorflow_checkpoints_that_lie_end_in_one_line(shop: Workshop, note: N
         shutil.copytree(DATA / "openai", shop.folder / "mine", dirs_exist_ok=True)
         table = dict(read_table((shop.folder / "mine" / INDEX).read_bytes())) | {b"model/wte": entry}
         write(shop, INDEX, make_table(sorted(table.items())))
-        said = refuse_checkpoint(shop)
-        assert "model/wte" in said or "overlap" in said, what
+        message = refuse_checkpoint(shop)
+        assert "model/wte" in message or "overlap" in message, what
     shutil.copytree(DATA / "openai", shop.folder / "mine", dirs_exist_ok=True)
     data = bytearray((shop.folder / "mine" / SHARD).read_bytes())
     data[-1] ^= 1
@@ -205,7 +205,7 @@ def test_tensorflow_checkpoints_that_lie_end_in_one_line(shop: Workshop, note: N
 
 
 def doctor_manifest(names: Mapping[str, str]) -> Callable[[Path, Mapping[str, Any]], None]:
-    """Let an artifact's manifest name other paths."""
+    """Return a function that makes an artifact's manifest name other paths."""
 
     def doctor(store: Path, made: Mapping[str, Any]) -> None:
         path = store / "artifacts" / f"{made['pack'][2]}.json"
@@ -217,7 +217,7 @@ def doctor_manifest(names: Mapping[str, str]) -> Callable[[Path, Mapping[str, An
 
 
 def doctor_record(digest: str) -> Callable[[Path, Mapping[str, Any]], None]:
-    """Let a record name another folder, its own checksum fitting."""
+    """Return a function that makes a record, with a valid checksum, name another folder."""
 
     def doctor(store: Path, made: Mapping[str, Any]) -> None:
         path = store / f"records/pack/{made['pack'][1]}.json"

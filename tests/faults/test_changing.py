@@ -1,4 +1,4 @@
-"""An input changes while it is read: an error that names it, or a build of one of the contents, and never a mixture."""
+"""Inputs that change while they are read: an error that names them, or a build of one content, never a mixture."""
 
 import random
 import shutil
@@ -22,13 +22,13 @@ ONE, OTHER = b"hello ", b"HELLO "
 
 
 def overwrite(path: Path, data: bytes) -> None:
-    """In one step, into the same file."""
+    """Overwrite the file in place, in one step."""
     with path.open("r+b", buffering=0) as file:
         file.write(data)
 
 
 def exchange(path: Path, data: bytes) -> None:
-    """Another file in its place."""
+    """Put another file in its place."""
     path.with_name(f".{path.name}").write_bytes(data)
     path.with_name(f".{path.name}").replace(path)
 
@@ -53,12 +53,12 @@ def test_toy_build_of_a_source_that_changes(
         change_later = threading.Timer(draw.uniform(0, whole), change, (folder / "source/a", OTHER))
         change_later.start()
         forge.begin(folder)
-        code, said = forge.hear(), (folder / "said").read_text()
+        code, message = forge.hear(), (folder / "result").read_text()
         change_later.join()
         if code:
-            assert code == 1, said
-            assert f"{folder}/source" in said
-            assert "changed while it was being read; build again when nothing writes to it" in said
+            assert code == 1, message
+            assert f"{folder}/source" in message
+            assert "changed while it was being read; build again when nothing writes to it" in message
             refused += 1
         (now,) = [key for key in known if known[key] == read_tree(tmp_path / "other/build/toy")]
         for record in (folder / "cache/records/gather").glob("*.json"):
@@ -80,7 +80,7 @@ def test_real_conversion_of_a_checkpoint_that_changes(
     shutil.copytree(ROOT / "examples/nano", checkpoint)
     hparams = checkpoint / "hparams.json"
     one = hparams.read_bytes()
-    other = one.replace(b"{", b"{ ", 1)  # the same numbers, other bytes: both can be built
+    other = one.replace(b"{", b"{ ", 1)  # other bytes, same numbers: both can be built
     words = ("nano-cpu-int8", "--set", "source.checkpoint=mine", "--name", "mine", "--until", "convert")
     known = {}
     for data in (one, other):
@@ -98,11 +98,11 @@ def test_real_conversion_of_a_checkpoint_that_changes(
         )
         time.sleep(draw.uniform(0.1, 0.7))
         exchange(hparams, other)
-        said = build.communicate()[1]
-        assert build.returncode in (0, 1), said
-        assert build.returncode == 0 or "error: mine" in said
+        message = build.communicate()[1]
+        assert build.returncode in (0, 1), message
+        assert build.returncode == 0 or "error: mine" in message
         records = [path.stem for path in shop.folder.glob(f"store-{number}/records/convert/*.json")]
-        assert set(records) <= set(known), said
+        assert set(records) <= set(known), message
         (step,) = shop.report(*words, "--store", f"store-{number}")["steps"]
         assert (step["key"], step["digest"]) == list(known.items())[1]
     note(

@@ -1,4 +1,4 @@
-"""Damaged files of a store are noticed and made again, never served."""
+"""Damaged files in a store: noticed and made again, never used."""
 
 import itertools
 import random
@@ -9,7 +9,7 @@ import pytest
 
 from tests.faults.conftest import Note
 from tests.faults.forge import Forge
-from tests.faults.harm import HURTS, copy_anew, hurt, hurt_folder
+from tests.faults.harm import HURTS, copy_fresh, hurt, hurt_folder
 from tests.faults.state import State, list_debris, read_tree, take_state
 from tests.workshop import Workshop, make_workshop
 
@@ -41,10 +41,10 @@ def test_whatever_is_hurt_in_a_store_of_toys_is_made_anew(
             for path in found[kind]:
                 if not path.is_dir():
                     hurt(path, how, draw)
-            said = f"{kind}: {how.__name__}"
+            message = f"{kind}: {how.__name__}"
             made = forge.build(tmp_path, collects=True)
-            assert {stage: each[1:] for stage, each in made.items()} == expected, said
-            assert read_tree(tmp_path / "build/toy") == files, said
+            assert {stage: each[1:] for stage, each in made.items()} == expected, message
+            assert read_tree(tmp_path / "build/toy") == files, message
             tried += 1
     note(
         "each kind of file in a store of toy stages: cut off, deleted, replaced, one bit flipped, emptied, turned into a folder or a link",
@@ -60,14 +60,14 @@ def test_whatever_is_hurt_in_a_real_store_is_made_anew(
     for _ in range(count := rounds(2)):
         kind, paths = draw.choice(sorted(find_victims(shop.store, undisturbed.steps).items()))
         path, how = draw.choice([path for path in paths if not path.is_dir()]), draw.choice(HURTS)
-        said = f"{kind} {path.relative_to(shop.folder)}: {how.__name__}"
+        message = f"{kind} {path.relative_to(shop.folder)}: {how.__name__}"
         hurt(path, how, draw)
         report = shop.report("nano-cpu-int8")
         stages = [step["stage"] for step in report["steps"] if step["outcome"] == "built"]
-        assert stages == [kind.rpartition(" ")[2]] if " of " in kind else len(stages) < 2, said
-        assert take_state(shop, "nano-cpu-int8") == undisturbed, said
+        assert stages == [kind.rpartition(" ")[2]] if " of " in kind else len(stages) < 2, message
+        assert take_state(shop, "nano-cpu-int8") == undisturbed, message
         shop.run("store", "gc")
-        assert "0 damaged" in shop.run("store", "verify").stdout, said
+        assert "0 damaged" in shop.run("store", "verify").stdout, message
     note(
         "a graph, weights, JSON, a manifest, a record or a stat cache entry of a real store, damaged in one of the ways below",
         count,
@@ -90,7 +90,7 @@ def test_artifact_that_is_gone_or_something_else_is_made_anew(
 
 def test_restored_cache_is_a_hit(tmp_path: Path, built: Workshop, undisturbed: State, note: Note) -> None:
     other = make_workshop(tmp_path / "other")
-    copy_anew(built.store, other.store)
+    copy_fresh(built.store, other.store)
     report = other.report("nano-cpu-int8")
     assert {step["outcome"] for step in report["steps"]} == {"reused", "skipped"}
     assert take_state(other, "nano-cpu-int8") == undisturbed

@@ -11,14 +11,14 @@ import pytest
 
 from tests.faults.conftest import Note
 from tests.faults.disks import mount, small_disk
-from tests.faults.harm import copy_anew
+from tests.faults.harm import copy_fresh
 from tests.faults.state import State, list_debris, read_tree, take_state
 from tests.faults.test_damage import find_victims
 from tests.workshop import UNMEASURED, Workshop, make_workshop
 
 pytestmark = pytest.mark.slow
 
-HELD_TO_PERMISSIONS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")  # else they do not bind root
+HELD_TO_PERMISSIONS = ("setpriv", "--bounding-set=-dac_override,-dac_read_search")  # or they do not apply to root
 OTHER = ("nano-cpu-int8", "--set", "quantization.granularity=64", "--name", "x")
 ODD = (
     "with space",
@@ -35,13 +35,13 @@ ODD = (
 @pytest.fixture
 def shop(tmp_path: Path, undisturbed: State, workshop: Workshop) -> Workshop:
     made = make_workshop(tmp_path / "here")
-    copy_anew(workshop.store, made.store)
+    copy_fresh(workshop.store, made.store)
     assert take_state(made, "nano-cpu-int8") == undisturbed
     return made
 
 
 def start(shop: Workshop, *words: str) -> subprocess.CompletedProcess[str]:
-    """Build as one whom permissions bind."""
+    """Build as a user to whom permissions apply."""
     command = [sys.executable, "-m", "gpt2forge", "build", *words, *UNMEASURED]
     prefix = HELD_TO_PERMISSIONS if shutil.which("setpriv") else ()
     return subprocess.run([*prefix, *command], cwd=shop.folder, capture_output=True, text=True, check=False)
@@ -111,7 +111,7 @@ def test_working_directories_with_odd_names(
 ) -> None:
     for name in draw.sample(ODD, count := min(len(ODD), rounds(3))):
         odd = make_workshop(tmp_path / name)
-        copy_anew(shop.store, odd.store)
+        copy_fresh(shop.store, odd.store)
         assert take_state(odd, "nano-cpu-int8", "--rerun", "convert") == undisturbed, name
         assert read_tree(odd.folder / "build/nano-cpu-int8") == undisturbed.files, name
     note(

@@ -1,4 +1,4 @@
-"""The disk is full, of bytes or of files, at any point of a build: one line, nothing damaged, and it goes on."""
+"""A full disk, of bytes or of files, at any point of a build: one line, no damage, and the next build goes on."""
 
 import os
 import random
@@ -20,7 +20,7 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 
 
 def count_used(folder: Path) -> tuple[int, int]:
-    """How many bytes and files a disk holds."""
+    """Return the number of bytes and files on a disk."""
     found = os.statvfs(folder)
     return (found.f_blocks - found.f_bfree) * found.f_frsize, found.f_files - found.f_ffree
 
@@ -47,7 +47,7 @@ def test_toy_build_on_a_disk_of_every_size(
             assert [made[1:] for made in found.values()] == [made[1:] for made in expected.values()], limit
             assert read_tree(disk / "build/toy") == files, limit
             assert list_debris(disk / "cache") == [], limit
-    assert failed > len(chosen) // 4  # what is lost of the stat cache is no failure
+    assert failed > len(chosen) // 4  # a lost entry of the stat cache is no failure
     note(
         "builds of toy stages on disks of every size, in bytes and in files; then with enough space",
         failed,
@@ -63,7 +63,7 @@ def test_real_build_on_a_disk_that_is_too_small(
         size, inodes = count_used(disk)
     limits = [f"size={draw.randrange(PAGE, size)},nr_inodes=100000" for _ in range(rounds(1))]
     limits += [f"size=1g,nr_inodes={draw.randrange(4, inodes)}" for _ in range(rounds(1) // 2)]
-    # The last that a build writes: records, the note of the output, the link, the report.
+    # The last files that a build writes: records, the root of the output, the link, the report.
     limits += [f"size=1g,nr_inodes={inodes - few}" for few in range(1, 1 + min(rounds(1), 12))]
     failed = sum(build_on_small_disk(tmp_path / "small", limit, undisturbed) for limit in limits)
     assert failed >= rounds(1)
@@ -75,7 +75,7 @@ def test_real_build_on_a_disk_that_is_too_small(
 
 
 def build_on_small_disk(folder: Path, limit: str, expected: State) -> bool:
-    """Whether it failed there; what it was to leave is proven."""
+    """Return whether the build failed there; check the state that it left."""
     with small_disk(folder, limit) as disk:
         shop = make_workshop(disk)
         failed = fails(shop, limit)
@@ -91,11 +91,11 @@ def fails(shop: Workshop, limit: str) -> bool:
     done = shop.start("build", "nano-cpu-int8")
     if done.returncode:
         assert done.returncode == 1, f"{limit}: {done.stderr}"
-        said = [
+        lines = [
             line
             for line in done.stderr.splitlines()
             if not line.startswith(("built ", "reused ", "skipped ", "failed ", "warning: "))
         ]
-        assert len(said) == 1, f"{limit}: {done.stderr}"
-        assert re.fullmatch("error: .+", said[0]), f"{limit}: {done.stderr}"
+        assert len(lines) == 1, f"{limit}: {done.stderr}"
+        assert re.fullmatch("error: .+", lines[0]), f"{limit}: {done.stderr}"
     return done.returncode != 0

@@ -1,4 +1,4 @@
-"""A build, or its worker, is killed at any moment: the next one goes on, and makes the same."""
+"""A build or its worker, killed at any moment: the next build goes on and makes the same bytes."""
 
 import os
 import random
@@ -40,14 +40,14 @@ def test_toy_build_that_was_killed_is_finished_by_the_next(
         kill(pid, its_worker=draw.random() < 0.3)
         struck += forge.hear() != 0
         found = forge.build(folder, collects=True)
-        said = f"round {number}, killed after {moment:.4f} s"
+        message = f"round {number}, killed after {moment:.4f} s"
         assert {stage: made[1:] for stage, made in found.items()} == {
             stage: made[1:] for stage, made in expected.items()
-        }, said
-        assert read_tree(folder / "build/toy") == files, said
-        assert list_debris(folder / "cache") == [], said
+        }, message
+        assert read_tree(folder / "build/toy") == files, message
+        assert list_debris(folder / "cache") == [], message
         clear(folder)
-    assert struck > count // 10  # the others came to their end first
+    assert struck > count // 10  # the others ended before
     note(
         "kill -9 of a build of toy stages, or of its worker, at a random moment; then a build and `store gc`",
         count,
@@ -71,11 +71,11 @@ def test_real_build_that_was_killed_is_finished_by_the_next(
         time.sleep(moment)
         kill(build.pid, its_worker=number % 2 == 1)
         build.wait()
-        said = f"round {number}, killed after {moment:.3f} s"
-        assert take_state(shop, "nano-cpu-int8") == undisturbed, said
+        message = f"round {number}, killed after {moment:.3f} s"
+        assert take_state(shop, "nano-cpu-int8") == undisturbed, message
         shop.run("store", "gc")
-        assert list_debris(shop.store) == [], said
-        assert "0 damaged" in shop.run("store", "verify").stdout, said
+        assert list_debris(shop.store) == [], message
+        assert "0 damaged" in shop.run("store", "verify").stdout, message
         clear(shop.folder)
     note(
         "kill -9 of `build nano-cpu-int8`, or of its worker, at a random moment; then a build and `store gc`",
@@ -92,7 +92,7 @@ def measure_build(folder: Path) -> float:
 
 
 def kill(pid: int, its_worker: bool) -> None:
-    """Kill a build without a warning, or what it has started; the build itself where it has not started anything."""
+    """Kill a build without a warning, or its worker if it has started one."""
     with suppress(ProcessLookupError, psutil.NoSuchProcess):
         workers = psutil.Process(pid).children() if its_worker else []
         os.kill(workers[0].pid if workers else pid, signal.SIGKILL)

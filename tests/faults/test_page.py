@@ -1,4 +1,4 @@
-"""docs/reliability.md tells of every fault test, and of no other."""
+"""The table of docs/reliability.md: one row for every fault test, and no other row."""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""A bit of a disk rots. No time and no size shows it, so only `store verify` finds it."""
+"""A rotten bit on a disk: no time and no size shows it, so only `store verify` finds it."""
 
 import random
 import subprocess
@@ -43,7 +43,7 @@ def test_bit_that_rots_on_the_disk_is_found_by_verify_and_fixed(
 
 
 def draw_block(weights: bytes, draw: random.Random) -> bytes:
-    """Draw a whole block of these weights, but no blank one, which the file system has many of."""
+    """Draw a whole block of these weights that is not blank: the file system has many blank ones."""
     blocks = [weights[start : start + 4096] for start in range(0, len(weights) - 4095, 4096)]
     return draw.choice([block for block in blocks if len(set(block)) > 16])
 

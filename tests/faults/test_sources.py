@@ -1,4 +1,4 @@
-"""A source changes in ways that its size and its times do not show: the key is always the one that a fresh store gives."""
+"""Sources that change without a change of size or time: the key is always that of a fresh store."""
 
 import json
 import os
@@ -19,7 +19,7 @@ pytestmark = pytest.mark.slow
 
 WORDS = ("--set", "source.checkpoint=mine", "--name", "mine")
 DAY = 86400 * 10**9  # ns
-EARLIER = (  # the real command, whose clock was set back
+EARLIER = (  # the real command with its clock set back
     "import time, sys; now, now_ns = time.time, time.time_ns; "
     f"time.time, time.time_ns = lambda: now() - {DAY // 10**9}, lambda: now_ns() - {DAY}; "
     "from gpt2forge.cli.program import main; main()"
@@ -34,7 +34,7 @@ def shop(tmp_path: Path) -> Workshop:
 
 
 def plan(shop: Workshop, store: str, program: tuple[str, ...] = ("-m", "gpt2forge")) -> str:
-    """The key of convert."""
+    """Return the key of convert."""
     command = [sys.executable, *program, "plan", "nano-cpu-int8", "--json", "--store", store, *WORDS, *UNMEASURED]
     done = subprocess.run(command, cwd=shop.folder, capture_output=True, text=True, check=True)
     key: str = json.loads(done.stdout)["steps"][0]["key"]
@@ -42,7 +42,7 @@ def plan(shop: Workshop, store: str, program: tuple[str, ...] = ("-m", "gpt2forg
 
 
 def edit(path: Path, draw: random.Random) -> None:
-    """Give hparams.json other bytes, as many, that say the same."""
+    """Change the bytes of hparams.json, but not its size or meaning."""
     before = path.read_bytes()
     while path.read_bytes() == before:
         pairs = list(json.loads(before).items())
@@ -62,7 +62,7 @@ def edit_and_restore_time(folder: Path, draw: random.Random) -> None:
 
 
 def exchange(folder: Path, draw: random.Random) -> None:
-    """Another file of the same size and time, as `cp -p` and `mv` or rsync put it there."""
+    """Put another file of the same size and time there, as `cp -p` and `mv` or rsync do."""
     other = folder.with_name("other")
     other.mkdir(exist_ok=True)
     shutil.copy2(folder / "hparams.json", other)
@@ -71,7 +71,7 @@ def exchange(folder: Path, draw: random.Random) -> None:
 
 
 def exchange_folder(folder: Path, draw: random.Random) -> None:
-    """Another checkpoint under the same name, of the same sizes and times."""
+    """Put another checkpoint there, of the same name, sizes and times."""
     aside = folder.with_name(f"aside-{draw.randrange(1 << 30)}")
     folder.rename(aside)
     shutil.copytree(aside, folder, symlinks=True)
@@ -79,7 +79,7 @@ def exchange_folder(folder: Path, draw: random.Random) -> None:
 
 
 def lead_link_elsewhere(folder: Path, draw: random.Random) -> None:
-    """The checkpoint is a link, which leads to another of the same sizes and times then."""
+    """Let the link of the checkpoint lead to another one of the same sizes and times."""
     aside, other = (folder.with_name(f"{name}-{draw.randrange(1 << 30)}") for name in ("real", "other"))
     if folder.is_symlink():
         aside = folder.resolve()
@@ -106,7 +106,7 @@ def edit_in_the_future(folder: Path, draw: random.Random) -> None:
 
 
 def edit_in_whole_seconds(folder: Path, draw: random.Random) -> None:
-    """As file systems keep times that have no more."""
+    """Edit with times in whole seconds, as on file systems that keep no fractions."""
     edit(folder / "hparams.json", draw)
     os.utime(folder / "hparams.json", (int(time.time()),) * 2)
 
@@ -138,7 +138,7 @@ def test_every_change_of_a_source_is_another_key(
 def test_clock_that_was_set_back_gives_the_same_keys(
     shop: Workshop, rounds: Callable[[int], int], draw: random.Random, note: Note
 ) -> None:
-    """Everything is of the future then: the store, its stat cache, the source and each later edit."""
+    """Set the clock back: then the store, its stat cache, the source and each later edit are in the future."""
     earlier = ("-c", EARLIER)
     shop.run("build", "nano-cpu-int8", *WORDS, "--until", "convert")
     assert plan(shop, "cache", earlier) == plan(shop, "fresh")
@@ -155,7 +155,7 @@ def test_clock_that_was_set_back_gives_the_same_keys(
 def test_stamp_of_a_build_sees_the_same_changes(
     shop: Workshop, rounds: Callable[[int], int], draw: random.Random, note: Note
 ) -> None:
-    """`gpt2forge build NAME` compares stats alone where nothing changed, so it must see what the stat cache sees."""
+    """Check the stamp of `gpt2forge build NAME` too: it compares only stats, as the stat cache does."""
     (shop.folder / "recipes").unlink()
     (shop.folder / "recipes").mkdir()
     text = "name: plain\nsource:\n  checkpoint: mine\ntarget:\n  device: cpu\n"
@@ -164,7 +164,7 @@ def test_stamp_of_a_build_sees_the_same_changes(
         before = shop.report("plain", measured=True)["steps"][0]["key"]
         shop.run("build", "plain", measured=True)
         assert "nothing changed since it was built" in shop.run("build", "plain", measured=True).stderr
-        way = WAYS[number % (len(WAYS) - 2)]  # after the last two no stamp is left, for the times are not to be trusted
+        way = WAYS[number % (len(WAYS) - 2)]  # the last two leave no stamp, because their times cannot be trusted
         way(shop.folder / "mine", draw)
         assert "nothing changed" not in shop.run("build", "plain", measured=True).stderr, way.__name__
         assert shop.report("plain", measured=True)["steps"][0]["key"] != before, way.__name__

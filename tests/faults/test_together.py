@@ -1,4 +1,4 @@
-"""Several builds at once that share a store: every step is made once over all."""
+"""Several builds at once that share a store: every step runs once in all of them."""
 
 import json
 import subprocess
@@ -36,11 +36,11 @@ def test_toy_builds_at_once_make_every_step_once(tmp_path: Path, rounds: Callabl
             for each, folder in enumerate(folders)
         ]
         assert [build.wait() for build in builds] == [0] * 8
-        said = [json.loads((folder / "said").read_text()) for folder in folders]
-        keys = {key for found in said for _, key, _ in found.values()}
-        built = Counter(key for found in said for outcome, key, _ in found.values() if outcome == "built")
+        results = [json.loads((folder / "result").read_text()) for folder in folders]
+        keys = {key for found in results for _, key, _ in found.values()}
+        built = Counter(key for found in results for outcome, key, _ in found.values() if outcome == "built")
         assert built == dict.fromkeys(keys, 1)
-        assert len(keys) == 5  # one of gather, two of repeat and of pack
+        assert len(keys) == 5  # one of gather, two each of repeat and pack
         assert list_debris(store) == []
     note(
         "eight simultaneous builds of toy stages in one store, of two jobs that share a step",
@@ -70,7 +70,7 @@ def test_real_builds_at_once_make_every_step_once(
 
 
 def build_at_once(shops: Sequence[Workshop], recipes: int, store: Path) -> list[dict[str, Any]]:
-    """Start a build in each, of one recipe or of two in turns; gives their reports, and proves that no key was made twice."""
+    """Start a build in each workshop, of one recipe or of two in turns; check that no key was made twice."""
     start = [sys.executable, "-m", "gpt2forge", "build", "nano-cpu-int8", "--json", "--store", str(store), *UNMEASURED]
     builds = [
         subprocess.Popen(
@@ -82,10 +82,10 @@ def build_at_once(shops: Sequence[Workshop], recipes: int, store: Path) -> list[
         )
         for each, shop in enumerate(shops)
     ]
-    said = [build.communicate() for build in builds]
-    assert [build.returncode for build in builds] == [0] * len(builds), said
-    events = [json.loads(line) for out, _ in said for line in out.splitlines()]
+    outputs = [build.communicate() for build in builds]
+    assert [build.returncode for build in builds] == [0] * len(builds), outputs
+    events = [json.loads(line) for out, _ in outputs for line in out.splitlines()]
     done = [event for event in events if event["event"] == "step_finished" and event["outcome"] in ("built", "reused")]
     built = Counter(event["key"] for event in done if event["outcome"] == "built")
     assert built == dict.fromkeys({event["key"] for event in done}, 1)
-    return [json.loads(out.splitlines()[-1])["report"] for out, _ in said]
+    return [json.loads(out.splitlines()[-1])["report"] for out, _ in outputs]

@@ -1,4 +1,4 @@
-"""What of the code is in a key."""
+"""The parts of the code that enter a key."""
 
 import ast
 from pathlib import Path
@@ -52,7 +52,7 @@ def test_f_string_is_one_token_on_every_python(text: str) -> None:
 
 
 @pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: path.stem)
-def test_tokens_of_a_module_of_ours_hold_every_name_in_it(path: Path) -> None:
+def test_tokens_of_each_module_hold_every_name_in_it(path: Path) -> None:
     source = path.read_text(encoding="utf-8")
     tokens = list(list_tokens(source))
     assert tokens.count("\t+") == tokens.count("\t-")

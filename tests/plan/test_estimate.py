@@ -1,4 +1,4 @@
-"""How much memory a step is expected to take, before any was made and after."""
+"""The memory that a step is expected to use, before and after an earlier run."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.toy.job import make_job
 def test_memory_is_what_a_stage_holds_of_what_it_reads(tmp_path: Path) -> None:
     job = make_job(tmp_path / "source")
     stage = replace(job.stages[0], holds=0.25)
-    assert estimate(job, stage, None, 1000).memory == stage.libraries + 250
+    assert estimate(job, stage, nearest=None, read=1000).memory == stage.libraries + 250
 
 
 def test_memory_grows_from_what_the_nearest_took(tmp_path: Path) -> None:
@@ -21,5 +21,5 @@ def test_memory_grows_from_what_the_nearest_took(tmp_path: Path) -> None:
     pretend(job, store)
     stage = replace(job.stages[0], holds=0.25)
     record = replace(store.records.list(stage.name)[0], peak_memory_bytes=500, bytes_read=1000, bytes_written=10)
-    assert estimate(job, stage, Nearest(record, ()), 3000).memory == 500 + 500
-    assert estimate(job, stage, Nearest(record, ()), 200).memory == 500
+    assert estimate(job, stage, nearest=Nearest(record, ()), read=3000).memory == 500 + 500
+    assert estimate(job, stage, nearest=Nearest(record, ()), read=200).memory == 500

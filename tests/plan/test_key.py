@@ -1,4 +1,4 @@
-"""Keys: equal for equal reasons, different for any other."""
+"""Keys: equal for equal pre-images, different for all others."""
 
 import json
 from dataclasses import replace
@@ -24,7 +24,7 @@ values = st.recursive(
 
 
 def reverse(value: Any) -> Any:
-    """The same value with every mapping written in another order."""
+    """Return the value with every mapping in reverse order."""
     if isinstance(value, dict):
         return {key: reverse(child) for key, child in reversed(value.items())}
     return [reverse(child) for child in value] if isinstance(value, list) else value
@@ -36,7 +36,7 @@ def test_order_of_keys_does_not_count(value: Any) -> None:
 
 
 def mark(value: Any) -> Any:
-    """The value with the type of every scalar, so that 1, 1.0, True and "1" differ, as they do in a recipe."""
+    """Return the value with the type of every scalar, so that 1, 1.0, True and "1" differ, as in a recipe."""
     if isinstance(value, dict):
         return {key: mark(child) for key, child in value.items()}
     return [mark(child) for child in value] if isinstance(value, list) else (type(value).__name__, repr(value))

@@ -30,7 +30,7 @@ def test_step_behind_one_that_will_run_may_run(tmp_path: Path) -> None:
     assert plan(store, source, times=3) == [
         ("done", ""),
         ("will run", "`repetition.times` 2 -> 3"),
-        ("may run", "if `text` comes out different"),
+        ("may run", "if `text` changes"),
     ]
 
 

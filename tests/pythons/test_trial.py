@@ -23,7 +23,7 @@ def run_pytest(folder: Path, text: str) -> Result:
     return summarize(done.returncode, done.stdout, folder / "log")
 
 
-def test_counts_and_seconds_are_told(tmp_path: Path) -> None:
+def test_counts_and_seconds_are_reported(tmp_path: Path) -> None:
     result = run_pytest(tmp_path, TESTS)
     assert result.passed
     assert re.fullmatch(r"1 passed, 1 skipped in [\d.]+s", result.summary)

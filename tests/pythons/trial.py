@@ -18,7 +18,7 @@ BUILDER = "editables"  # hatchling needs it for an editable installation
 FAST = ("-m", "pytest", "-n", "2", "-m", "not slow", "-p", "no:cacheprovider")
 WITHOUT_TORCH = ("--without-torch",)
 WITHOUT_PINS = ("--deselect", "tests/test_setup.py::test_pins_cover_the_whole_closure")
-"""That test reads what the installed packages need, and the pins are for other versions of them."""
+"""The test left out: it reads the needs of the installed packages, but the pins are for other versions."""
 SUMMARY = re.compile(r"^=* ?(\d+ \w+.* in [\d.]+s.*?) ?=*$", re.MULTILINE)
 FAULT = re.compile(r"^(?:FAILED|ERROR) .*", re.MULTILINE)
 
@@ -33,7 +33,7 @@ class Trial:
     constraints: str
     has_torch: bool
     options: tuple[str, ...]
-    """Those of pytest."""
+    """Arguments of pytest."""
 
     @property
     def folder(self) -> str:

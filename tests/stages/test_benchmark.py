@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gpt2forge.executor.machine_lock import hold_machine
+from gpt2forge.executor.machine_lock import hold_machine_lock
 from gpt2forge.measure.host import describe_host
 from gpt2forge.measure.speed import count_read_bytes
 from tests.workshop import LITTLE, UNMEASURED, Workshop
@@ -60,7 +60,7 @@ def test_prompt_that_does_not_fit_is_one_line(measured: Workshop) -> None:
 
 def test_no_two_benchmarks_run_at_once_on_a_machine(measured: Workshop) -> None:
     command = [sys.executable, "-m", "gpt2forge", "build", "nano-cpu-int8", "--name", "nano-cpu-int8-proven", *LITTLE]
-    with hold_machine(lambda: None):
+    with hold_machine_lock(lambda: None):
         waiting = subprocess.Popen(
             [*command, "--rerun", "benchmark", "--json"], cwd=measured.folder, stdout=subprocess.PIPE, text=True
         )
@@ -86,18 +86,21 @@ def test_skipped_measurements_are_said_and_the_rest_is_published(measured: Works
 @pytest.mark.parametrize(
     ("stages", "message"),
     [
-        ("fuse", "`--skip fuse`: only `reference`, `verify`, `benchmark` can be left out"),
+        ("fuse", "`--skip fuse`: only `reference`, `verify`, `benchmark` can be skipped"),
         ("verify,benchmark --until verify", "`--until verify`: `verify` is skipped; leave out one of the two options"),
         (
             "benchmark --rerun benchmark",
             "`--rerun benchmark`: `benchmark` is skipped; leave out one of the two options",
         ),
-        ("benchmark --rerun verify --until fuse", "`--rerun verify`: lies behind `--until fuse`, where the run ends"),
+        (
+            "benchmark --rerun verify --until fuse",
+            "`--rerun verify`: comes after `--until fuse`, where the run ends; leave out one of the two options",
+        ),
         (
             "verify --rerun nosuch --skip benchmark",
             "`--rerun nosuch`: `nano-cpu-int8` has no such stage; it has `convert`, `export`, `fuse`, `quantize`",
         ),
-        ("reference", "`--skip reference`: `verify` needs it; skip `verify`, and both are left out"),
+        ("reference", "`--skip reference`: `verify` needs it; skip `verify`, which skips both"),
     ],
 )
 def test_words_that_contradict_are_said_and_the_report_stays(measured: Workshop, stages: str, message: str) -> None:

@@ -1,4 +1,4 @@
-"""What a stage imports is what its key covers."""
+"""The imports of a stage, which its key must cover."""
 
 import json
 import subprocess
@@ -51,7 +51,7 @@ def test_everything_a_stage_imports_is_in_its_key_and_nothing_else(
         "target": recipe.target.model_dump(),
         "inputs": {
             kind: {"path": str(folders[kind]), "digest": "0", "made": kind not in SOURCES}
-            for kind in stage.settle(section).reads
+            for kind in stage.for_section(section).reads
         },
         "out": str(tmp_path / "out"),
         "events": EVENTS,

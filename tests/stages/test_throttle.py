@@ -1,4 +1,4 @@
-"""What is said on the way: not every piece, and always the end."""
+"""Progress reports: not for every piece, and always at the end."""
 
 import pytest
 

@@ -23,7 +23,7 @@ PADDING = 3_000_000  # bytes
 
 @pytest.fixture
 def pip(monkeypatch: pytest.MonkeyPatch) -> Pip:
-    """pip with no other settings than those that a test makes."""
+    """Return pip without any settings except those of the test."""
     for name in [name for name in os.environ if name.startswith("PIP_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
@@ -32,7 +32,7 @@ def pip(monkeypatch: pytest.MonkeyPatch) -> Pip:
 
 @pytest.fixture
 def pypi(tmp_path: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch) -> Iterator[Index]:
-    """An index whose PyTorch is the CUDA build, as PyPI's is for Linux on x86-64."""
+    """Serve an index whose PyTorch is the CUDA build, as on PyPI for Linux on x86-64."""
     make_wheel(tmp_path / "pypi/torchlike", "torchlike", "2.13.0", ["nvidia-like==1"], PADDING)
     make_wheel(tmp_path / "pypi/nvidia-like", "nvidia-like", "1", padding=PADDING)
     with serve(tmp_path / "pypi") as index:
@@ -42,7 +42,7 @@ def pypi(tmp_path: Path, pip: Pip, monkeypatch: pytest.MonkeyPatch) -> Iterator[
 
 @pytest.fixture
 def pytorch(tmp_path: Path) -> Iterator[Index]:
-    """An index of CPU builds, as PyTorch's own."""
+    """Serve an index of CPU builds, as PyTorch's own."""
     make_wheel(tmp_path / "pytorch/torchlike", "torchlike", "2.13.0+cpu")
     with serve(tmp_path / "pytorch") as index:
         yield index
@@ -92,7 +92,7 @@ def test_cuda_build_is_announced_with_its_size_where_the_index_cannot_be_reached
         f"{closed} cannot be reached or has no build for this machine. To use a CPU build, interrupt this and name an "
         "index or a folder of wheels: make install TORCH_INDEX=...",
     )
-    assert [path for path in pypi.asked if path.endswith(".whl")] != []  # sizes were asked for
+    assert [path for path in pypi.asked if path.endswith(".whl")] != []  # their sizes were requested
 
 
 def test_none_leaves_the_choice_to_pip(pip: Pip, pypi: Index, pytorch: Index) -> None:
@@ -125,9 +125,9 @@ def test_large_download_is_announced_and_followed(
 ) -> None:
     make_wheel(tmp_path / "pypi/weighty", "weighty", "1", ["nvidia-like"], 20_000_000)
     monkeypatch.setenv("PIP_NO_CACHE_DIR", "1")
-    said: list[str] = []
-    Pip(pip.python, said.append).install(("--target", str(tmp_path / "out"), "weighty"))
-    assert said == [
+    lines: list[str] = []
+    Pip(pip.python, lines.append).install(("--target", str(tmp_path / "out"), "weighty"))
+    assert lines == [
         "2 packages, 23 MB to download unless pip has kept them",
         "downloading weighty, 20 MB",
         "unpacking 2 packages",

@@ -35,7 +35,7 @@ def make_wheel(folder: Path, name: str, version: str, requires: Sequence[str] = 
 
 @dataclass
 class Index:
-    """An index: a folder for each project under `folder`; `asked` holds the paths that were asked for."""
+    """An index: a folder for each project under `folder`; `asked` holds the paths that were requested."""
 
     folder: Path
     url: str = ""

@@ -1,1 +1,1 @@
-"""A line of three small stages that fail on request: what the engine is tested with where GPT-2 would only be slow."""
+"""Three small stages that fail on request, for tests of the executor that need no model."""

@@ -11,4 +11,13 @@ def run(inputs: Inputs, section: None, target: Target, out: Path) -> Metrics:
     return {}
 
 
-STAGE = Stage("gather", None, (), ("checkpoint",), "text", ("numpy",), 1, run)
+STAGE = Stage(
+    name="gather",
+    section=None,
+    target=(),
+    reads=("checkpoint",),
+    writes="text",
+    tools=("numpy",),
+    version=1,
+    run=run,
+)

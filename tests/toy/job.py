@@ -16,7 +16,7 @@ STAGES = (gather.STAGE, repeat.STAGE, pack.STAGE)
 
 
 def make_job(folder: Path, times: int = 2, end: str = "fine", upper: bool = False, cpu: str = "any") -> Job:
-    """A job whose source is `folder`, with one file in it unless it has some."""
+    """Return a job whose source is `folder`, with one file in it if it is empty."""
     folder.mkdir(parents=True, exist_ok=True)
     if not any(folder.iterdir()):
         (folder / "a").write_text("hello ")
@@ -25,7 +25,8 @@ def make_job(folder: Path, times: int = 2, end: str = "fine", upper: bool = Fals
         "packing": pack.Packing(upper=upper),
     }
     target = Target.model_validate({"device": "cpu", "cpu": cpu})
-    return Job("toy", STAGES, sections, target, {"checkpoint": Source(folder, list_files)})
+    sources = {"checkpoint": Source(folder, list_files)}
+    return Job(name="toy", stages=STAGES, sections=sections, target=target, sources=sources)
 
 
 def list_files(folder: Path) -> tuple[str, ...]:
@@ -36,7 +37,7 @@ def begin(
     job: Job, store: Store, checks: Checks | None = None, until: str | None = None, rerun: str | None = None
 ) -> JobRun:
     """Plan a job, to run it together with others."""
-    return JobRun(make_plan(job, store, lambda done, total, unit: None, rerun), checks or NoChecks(), until)
+    return JobRun(make_plan(job, store, lambda done, total, unit: None, rerun=rerun), checks or NoChecks(), until)
 
 
 def run(job: Job, store: Store, rerun: str | None = None, until: str | None = None) -> list[Outcome]:

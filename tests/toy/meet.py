@@ -1,4 +1,4 @@
-"""A toy stage that ends well only where others run beside it, or only where none does."""
+"""A toy stage that succeeds only if others run beside it, or only if none does."""
 
 import time
 from pathlib import Path
@@ -11,7 +11,7 @@ PATIENCE = 60.0  # seconds
 
 
 class Meeting(Section):
-    """`place` is a folder that all share, `name` this one's own in it."""
+    """The section of the stage: `place` is a folder that all share, `name` is its own file in it."""
 
     place: str
     name: str
@@ -34,15 +34,24 @@ def wait_for_company(place: Path) -> None:
     began = time.monotonic()
     while len(list(place.iterdir())) < 2:
         if time.monotonic() - began > PATIENCE:
-            raise UserError("nobody came")
+            raise UserError("no other stage runs")
         time.sleep(0.01)
 
 
 def stay_alone(place: Path) -> None:
     for _ in range(30):
         if len(list(place.iterdir())) > 1:
-            raise UserError("somebody is here")
+            raise UserError("another stage runs")
         time.sleep(0.01)
 
 
-STAGE = Stage("meet", "meeting", (), ("text",), "package", (), 1, run)
+STAGE = Stage(
+    name="meet",
+    section="meeting",
+    target=(),
+    reads=("text",),
+    writes="package",
+    tools=(),
+    version=1,
+    run=run,
+)

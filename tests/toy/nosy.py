@@ -10,4 +10,13 @@ def run(inputs: Inputs, section: None, target: Target, out: Path) -> Metrics:
     return {}
 
 
-STAGE = Stage("nosy", None, (), ("text",), "text", (), 1, run)
+STAGE = Stage(
+    name="nosy",
+    section=None,
+    target=(),
+    reads=("text",),
+    writes="text",
+    tools=(),
+    version=1,
+    run=run,
+)

@@ -1,4 +1,4 @@
-"""The second toy stage: repeats the text, or comes to grief on request."""
+"""The second toy stage: repeats the text, or fails on request."""
 
 import os
 import signal
@@ -32,4 +32,13 @@ def run(inputs: Inputs, section: Repetition, target: Target, out: Path) -> Metri
     return {"times": section.times}
 
 
-STAGE = Stage("repeat", "repetition", (), ("text",), "text", (), 1, run)
+STAGE = Stage(
+    name="repeat",
+    section="repetition",
+    target=(),
+    reads=("text",),
+    writes="text",
+    tools=(),
+    version=1,
+    run=run,
+)
