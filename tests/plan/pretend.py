@@ -19,7 +19,7 @@ def pretend(job: Job, store: Store) -> list[Record]:
 
 
 def find_next(job: Job, store: Store) -> PlannedStep | None:
-    steps = make_plan(job, store, lambda done, total, unit: None)
+    steps = make_plan(job, store, lambda done, total, unit: None).steps
     return next((step for step in steps if step.verdict != "done"), None)
 
 
