@@ -57,7 +57,12 @@ def write_floats(stack: Stack, name: str, x: ir.Value, length: int, columns: int
     return stack.builder.op(name, "MatMul", [x, stack.weigh(f"{name}.weight", weight)])
 
 
-def write_blocks(bits: int, block: int) -> Write:
+def write_blocks(bits: int, block: int, is_exact: bool = False) -> Write:
+    """Return the form of weights in blocks.
+
+    With `is_exact`, activations stay float32: rounding them is most of the cost of int8 in fidelity.
+    """
+
     def write(stack: Stack, name: str, x: ir.Value, length: int, columns: int) -> ir.Value:
         blocks = count_blocks(length, block)
         matrix = BlockMatrix(f"{name}.weight", length, columns, bits, block, Region(0, 0), Region(0, 0))
@@ -65,20 +70,10 @@ def write_blocks(bits: int, block: int) -> Write:
         steps = stack.random.integers(1, 1 << bits, (columns, blocks, block), np.uint8)
         data = steps if bits == 8 else steps[..., ::2] | steps[..., 1::2] << 4
         stack.weigh(f"{name}.weight.blocks", data)
-        scales = np.full((columns, blocks), scale(bits, length), np.float32)
-        stack.weigh(f"{name}.weight.scales", scales)
-        return write_block_matmul(stack.builder, name, x, matrix)
-
-    return write
-
-
-def write_exact(bits: int, block: int) -> Write:
-    """Like `write_blocks`, with float32 activations: rounding them is most of the cost of int8 in fidelity."""
-    rounded = write_blocks(bits, block)
-
-    def write(stack: Stack, name: str, x: ir.Value, length: int, columns: int) -> ir.Value:
-        product = rounded(stack, name, x, length, columns)
-        stack.builder.nodes[-1].attributes["accuracy_level"] = ir.AttrInt64("accuracy_level", FLOAT_ARITHMETIC)
+        stack.weigh(f"{name}.weight.scales", np.full((columns, blocks), scale(bits, length), np.float32))
+        product = write_block_matmul(stack.builder, name, x, matrix)
+        if is_exact:
+            stack.builder.nodes[-1].attributes["accuracy_level"] = ir.AttrInt64("accuracy_level", FLOAT_ARITHMETIC)
         return product
 
     return write
@@ -111,7 +106,7 @@ FORMS: dict[str, Write] = {
     "int8 per channel, one scale for all rows": write_dynamic,
     **{f"int8 blocks of {block}": write_blocks(8, block) for block in (32, 64, 128, 256)},
     **{f"int4 blocks of {block}": write_blocks(4, block) for block in (32, 64, 128)},
-    "int8 blocks of 128, float activations": write_exact(8, 128),
+    "int8 blocks of 128, float activations": write_blocks(8, 128, is_exact=True),
 }
 
 

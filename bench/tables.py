@@ -52,37 +52,45 @@ def tabulate_readme(results: Results) -> Iterator[Sheet]:
     if SHIPPED in results.get("peers", {}):
         yield tabulate_speed(results["peers"][SHIPPED])
     if "fidelity" in results:
-        columns = ("recipe", "what", "MB", "perplexity beside PyTorch", "KL divergence", "same token")
-        rows = [describe_variant(variant, found) for variant, found in results["fidelity"].items()]
-        yield Sheet("", (*columns, "worst of the properties"), rows)
+        yield tabulate_recipes(results["fidelity"])
 
 
 def tabulate_speed(peers: Results) -> Sheet:
     """Return a row for PyTorch and for each variant."""
     systems, whole = peers["systems"], peers["float32_bytes"]
-    recipes = {f"ours, {variant}": f"`{SHIPPED}-{VARIANTS[variant].recipe}`" for variant in SHIPPED_VARIANTS}
-    rows = []
-    for name, recipe in {PYTORCH: "", **recipes}.items():
-        if name not in systems:
-            continue
-        size = systems[name]["bytes"] if recipe else 0
-        cells = [recipe, name.removeprefix("ours, ")]
-        cells += [show_megabytes(size, 0), f"{size / whole:.1%}"] if size else ["", ""]
-        for kind, digits in (("token_ms", 1), ("prefill_ms", 0)):
-            ours, reference = (find(systems, each, kind, KEY, "median") for each in (name, PYTORCH))
-            cells += [f"{ours:.{digits}f}" if ours and reference else "-", show_ratio(ours, reference, ".3f")]
-        rows.append(cells)
-    columns = ("recipe", "what", "MB", "of float32", "a new token, ms", "of PyTorch", "prompt of 64, ms", "of PyTorch")
-    return Sheet("", columns, rows)
+    ours = {f"`{SHIPPED}-{VARIANTS[variant].recipe}`": f"ours, {variant}" for variant in SHIPPED_VARIANTS}
+
+    def show_part(name: str, kind: str) -> str:
+        taken, reference = (find(systems, each, kind, KEY, "median") for each in (name, PYTORCH))
+        return show_ratio(taken, reference, ".3f")
+
+    return make_sheet(
+        "",
+        "recipe",
+        {recipe: name for recipe, name in {"": PYTORCH, **ours}.items() if name in systems},
+        ("what", lambda name: name.removeprefix("ours, ")),
+        ("MB", lambda name: "" if name == PYTORCH else show_megabytes(systems[name]["bytes"], 0)),
+        ("of float32", lambda name: "" if name == PYTORCH else f"{systems[name]['bytes'] / whole:.1%}"),
+        ("a new token, ms", lambda name: show_median(systems[name], "token_ms", ".1f")),
+        ("of PyTorch", lambda name: show_part(name, "token_ms")),
+        ("prompt of 64, ms", lambda name: show_median(systems[name], "prefill_ms", ".0f")),
+        ("of PyTorch", lambda name: show_part(name, "prefill_ms")),
+    )
 
 
-def describe_variant(variant: str, found: Results) -> list[str]:
-    worst = max(value for value in found["properties"].values() if value is not None)
-    return [
-        *(f"`{EXAMPLE}-{VARIANTS[variant].recipe}`", variant, show_megabytes(found["bytes"])),
-        *(f"{found['perplexity_increase']:+.3%}", f"{found['kl_mean']:.1e}", f"{found['top1_agreement']:.2%}"),
-        f"{worst:.0e}",
-    ]
+def tabulate_recipes(fidelity: Results) -> Sheet:
+    """Return a row for each of nano's recipes."""
+    return make_sheet(
+        "",
+        "recipe",
+        {f"`{EXAMPLE}-{VARIANTS[name].recipe}`": {"variant": name, **found} for name, found in fidelity.items()},
+        ("what", lambda found: str(found["variant"])),
+        ("MB", lambda found: show_megabytes(found["bytes"])),
+        ("perplexity beside PyTorch", lambda found: f"{found['perplexity_increase']:+.3%}"),
+        ("KL divergence", lambda found: f"{found['kl_mean']:.1e}"),
+        ("same token", lambda found: f"{found['top1_agreement']:.2%}"),
+        ("worst of the properties", lambda found: f"{max(value or 0 for value in found['properties'].values()):.0e}"),
+    )
 
 
 def tabulate_builds(title: str, builds: Results) -> Sheet:

@@ -86,12 +86,12 @@ def parse_config(values: Mapping[str, Any], path: Path) -> ModelConfig:
         n_inner=4 * width if values.get("n_inner") is None else read_count(values, "n_inner", path),
         layer_norm_epsilon=read_epsilon(values, path),
         tied=values.get("tie_word_embeddings", True) is not False,
-        eos_token_id=read_token(values, "eos_token_id", vocabulary, path, vocabulary - 1),
-        bos_token_id=read_token(values, "bos_token_id", vocabulary, path, None),
+        eos_token_id=read_token(values, "eos_token_id", path, vocabulary=vocabulary, default=vocabulary - 1),
+        bos_token_id=read_token(values, "bos_token_id", path, vocabulary=vocabulary, default=None),
         activation_function=read_activation(values, path),
-        scale_attn_weights=read_flag(values, "scale_attn_weights", path, True),
-        scale_attn_by_inverse_layer_idx=read_flag(values, "scale_attn_by_inverse_layer_idx", path, False),
-        reorder_and_upcast_attn=read_flag(values, "reorder_and_upcast_attn", path, False),
+        scale_attn_weights=read_flag(values, "scale_attn_weights", path, default=True),
+        scale_attn_by_inverse_layer_idx=read_flag(values, "scale_attn_by_inverse_layer_idx", path, default=False),
+        reorder_and_upcast_attn=read_flag(values, "reorder_and_upcast_attn", path, default=False),
     )
     if config.n_embd % config.n_head:
         raise UserError(f"{path}: n_embd {config.n_embd} is not a multiple of n_head {config.n_head}")
@@ -119,7 +119,7 @@ def read_activation(values: Mapping[str, Any], path: Path) -> str:
     return ACTIVATIONS[value]
 
 
-def read_flag(values: Mapping[str, Any], key: str, path: Path, default: bool) -> bool:
+def read_flag(values: Mapping[str, Any], key: str, path: Path, *, default: bool) -> bool:
     value = values.get(key, default)
     if not isinstance(value, bool):
         raise UserError(f"{path}: {quote_untrusted(f'{key}: {json.dumps(value)}')} is neither `true` nor `false`")
@@ -143,7 +143,7 @@ def read_epsilon(values: Mapping[str, Any], path: Path) -> float:
     return float(value)
 
 
-def read_token(values: Mapping[str, Any], key: str, vocabulary: int, path: Path, default: Default) -> int | Default:
+def read_token(values: Mapping[str, Any], key: str, path: Path, *, vocabulary: int, default: Default) -> int | Default:
     """Return the id of a token, `default` if there is none."""
     value = values.get(key)
     if value is None:

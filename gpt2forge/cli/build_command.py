@@ -130,7 +130,7 @@ def build_recipes(request: BuildRequest) -> None:
     store = Store(request.store)
     seen = {each.name: look_at_sources(each.loaded, each.job) for each in builds} if request.is_plain else {}
     with make_build_view(builds, request.as_json) as view:
-        run_builds(builds, store, view.show, request.options, request.until)
+        run_builds(builds, store, emit=view.show, options=request.options, until=request.until)
     if request.until is None:
         finish(builds, store, request, seen=seen, is_well=not refused and all(each.ended_well for each in builds))
     elif any(each.ended_well for each in builds):

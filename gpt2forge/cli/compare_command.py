@@ -1,10 +1,11 @@
-"""`gpt2forge compare`: put results side by side, and build those that are missing first.
+"""`gpt2forge compare`: shows results side by side, and builds those that are missing first.
 
 A result that cannot be measured here, because a tool is not installed, is shown from its saved report.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -41,15 +42,15 @@ Take = Callable[[Store], Report]
 
 
 @click.command("compare")
-@click.argument("references", metavar="RECIPE...", nargs=-1, required=True)
+@click.argument("selectors", metavar="RECIPE...", nargs=-1, required=True)
 @skip_option
 @click.option("--markdown", "as_markdown", is_flag=True, help="Write a Markdown table, for a README.")
 @store_option
 @json_option
-def compare(references: tuple[str, ...], store: Path, skip: Sequence[str], as_json: bool, as_markdown: bool) -> None:
+def compare(selectors: tuple[str, ...], store: Path, skip: Sequence[str], as_json: bool, as_markdown: bool) -> None:
     """Compare results side by side; the first is the baseline. Missing ones are built. A saved report works too."""
     # All recipes are checked before the first build begins.
-    groups = groupby(references, lambda reference: reference.endswith(".json"))
+    groups = groupby(selectors, lambda selector: selector.endswith(".json"))
     takes = [take for is_saved, group in groups for take in prepare(list(group), is_saved, skip)]
     if len(takes) < 2:
         raise UserError("`compare` needs two or more results; name another")
@@ -73,16 +74,16 @@ def write_table(comparison: Comparison, as_markdown: bool) -> None:
         console.warn(remark)
 
 
-def prepare(references: Sequence[str], is_saved: bool, skip: Sequence[str]) -> list[Take]:
+def prepare(selectors: Sequence[str], is_saved: bool, skip: Sequence[str]) -> list[Take]:
     """Return a function for each report, which reads the saved report or builds the recipe.
 
     Raises UserError, once for all recipes, if a recipe can neither be built completely nor be shown from its report.
     """
     if is_saved:
-        return [prepare_saved(Path(reference)) for reference in references]
+        return [prepare_saved(Path(selector)) for selector in selectors]
     takes: list[Take] = []
     blocked: list[StepsBlocked] = []
-    for build in [make_build(loaded, skip=skip) for loaded in load_recipes(references)]:
+    for build in [make_build(loaded, skip=skip) for loaded in load_recipes(selectors)]:
         blocks = list_blocks(build.job)
         saved = find_saved(build) if blocks else None
         if saved is not None:
@@ -112,7 +113,8 @@ def prepare_build(build: Build, skip: Sequence[str]) -> Take:
             return done
         reports: list[Report] = []
         with RunView() as view, suppress(RecipeError):  # a result beyond a limit has a report too
-            run_build(build, Store(store.root), lambda event: follow(event, view.show, reports), options, last)
+            emit = partial(follow, show=view.show, reports=reports)
+            run_build(build, Store(store.root), emit=emit, options=options, until=last)
         return reports[0]
 
     return take

@@ -41,10 +41,10 @@ def compare_window(logits: Array, reference: Reference) -> Divergence:
     """Compare the logits (L, V) of a window with the reference for the same window, ROWS positions at a time."""
     following = reference.tokens[1:]
     spans = split_rows(len(following), ROWS)
-    return join([compare_rows(logits[:-1][span], following[span], reference, span) for span in spans])
+    return join([compare_rows(logits[:-1][span], following[span], reference, span=span) for span in spans])
 
 
-def compare_rows(logits: Array, following: Array, reference: Reference, span: slice) -> Divergence:
+def compare_rows(logits: Array, following: Array, reference: Reference, *, span: slice) -> Divergence:
     """Compare logits (N, V) with the rows `span` of the reference."""
     ids, tail = reference.ids[span].astype(np.int64), reference.tail[span]
     log_q = log_softmax(logits)

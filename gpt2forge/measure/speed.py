@@ -25,6 +25,7 @@ Samples = Mapping[str, list[float]]
 def measure(
     package: Path,
     weights: Path,
+    *,
     prompt_tokens: int,
     new_tokens: int,
     rounds: int,
@@ -50,8 +51,8 @@ def measure(
         for number in range(rounds):
             advance(number, rounds, "rounds")
             run_round(systems, prompt, new_tokens, samples)
-        found = others.measure()
-        return describe(ours, pytorch, samples, found, package)
+        noise = find_noise(others.measure(), samples)
+        return {**describe(package, ours, pytorch, samples=samples), "noise": noise, "host": describe_host()}
 
 
 def run_round(systems: Mapping[str, Contestant], prompt: list[int], new: int, samples: dict[str, list[float]]) -> None:
@@ -64,8 +65,8 @@ def run_round(systems: Mapping[str, Contestant], prompt: list[int], new: int, sa
             samples.setdefault(name + suffix, []).append(turn[name])
 
 
-def describe(ours: Contestant, pytorch: Contestant, samples: Samples, others: float, package: Path) -> dict[str, Any]:
-    """Return the part `benchmark` of a report."""
+def describe(package: Path, ours: Contestant, pytorch: Contestant, *, samples: Samples) -> dict[str, Any]:
+    """Return the numbers of both systems for the part `benchmark` of a report."""
     spreads: dict[str, Spread] = {name: summarize(values) for name, values in samples.items()}
     speed = spreads["bandwidth_gb_s"]
     limit = count_read_bytes(package) / speed.median / 1e6
@@ -81,8 +82,6 @@ def describe(ours: Contestant, pytorch: Contestant, samples: Samples, others: fl
         "bandwidth_limit_share": limit / spreads["token_ms"].median,
         "spread": {name: [spread.least, spread.largest] for name, spread in spreads.items()},
         "rounds": len(samples["token_ms"]),
-        "noise": find_noise(others, samples),
-        "host": describe_host(),
     }
 
 

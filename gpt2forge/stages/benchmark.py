@@ -26,7 +26,12 @@ def run(inputs: Inputs, section: Benchmark, target: Target, out: Path) -> Metric
     from gpt2forge.measure.speed import measure
 
     found = measure(
-        inputs[PACKAGE], inputs["weights"], section.prompt_tokens, section.new_tokens, section.rounds, inputs.advance
+        inputs[PACKAGE],
+        inputs["weights"],
+        prompt_tokens=section.prompt_tokens,
+        new_tokens=section.new_tokens,
+        rounds=section.rounds,
+        advance=inputs.advance,
     )
     (out / "benchmark.json").write_text(json.dumps(found, indent=1) + "\n")
     return {"benchmark": found}

@@ -19,8 +19,8 @@ def pretend(job: Job, store: Store) -> list[Record]:
 
 
 def find_next(job: Job, store: Store) -> PlannedStep | None:
-    steps = make_plan(job, store, lambda done, total, unit: None).steps
-    return next((step for step in steps if step.verdict != "done"), None)
+    plan = make_plan(job, store, lambda done, total, unit: None)
+    return next((step for step in plan.steps if step.verdict != "done"), None)
 
 
 def record_step(step: PlannedStep, store: Store) -> Record:

@@ -53,7 +53,14 @@ def test_it_vouches_for_the_large_file_through_its_worker(tmp_path: Path) -> Non
         "out": str(tmp_path / "out"),
     }
     (tmp_path / "out").mkdir()
-    ended = run_worker("convert", order, tmp_path / "log", (), lambda done, total, unit: None, Event())
+    ended = run_worker(
+        "convert",
+        request=order,
+        log=tmp_path / "log",
+        locks=(),
+        advance=lambda done, total, unit: None,
+        stop=Event(),
+    )
     path = tmp_path / "out/model.safetensors"
     found = path.stat()
     assert ended.written == {path.name: Written(digest_file(path), found.st_size, found.st_mtime_ns)}

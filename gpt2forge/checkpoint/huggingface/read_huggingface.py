@@ -31,7 +31,7 @@ def read_huggingface(checkpoint: Checkpoint) -> Contents:
     specs = list_expected(checkpoint.folder, config, found)
     buffers = [name for name in found if BUFFER.fullmatch(name)]
     refuse_unknown(found, {spec.name.removeprefix(PREFIX) for spec in specs} | set(buffers), config)
-    tensors = tuple(locate(spec, *found[spec.name.removeprefix(PREFIX)], path) for spec in specs)
+    tensors = tuple(locate(spec, *found[spec.name.removeprefix(PREFIX)], config=path) for spec in specs)
     check_apart(tensors)
     left_out = tuple(LeftOut(name, found[name][1].dtype, found[name][1].nbytes) for name in buffers)
     return Contents(config, tensors, left_out)
@@ -98,7 +98,7 @@ def read_weight_map(path: Path, names: set[str]) -> dict[str, str]:
     return entries
 
 
-def locate(spec: TensorSpec, path: Path, tensor: Tensor, config: Path) -> SourceTensor:
+def locate(spec: TensorSpec, path: Path, tensor: Tensor, *, config: Path) -> SourceTensor:
     """Check a tensor of a file's header against the model; `config` is the path of config.json."""
     source = SourceTensor(
         spec.name, tensor.dtype, shape=tensor.shape, path=path, offset=tensor.offset, nbytes=tensor.nbytes
