@@ -21,8 +21,8 @@ OTHER = ("--set", "quantization.granularity=64", "--name", "x")
 
 def test_toy_builds_at_once_make_every_step_once(tmp_path: Path, rounds: Callable[[int], int], note: Note) -> None:
     program = (
-        "import json, sys; from pathlib import Path; from tests.faults.forge import carry_out; "
-        "sys.exit(carry_out(Path(sys.argv[1]), times=int(sys.argv[2])))"
+        "import json, sys; from pathlib import Path; from tests.faults.forge import run_build; "
+        "sys.exit(run_build(Path(sys.argv[1]), times=int(sys.argv[2])))"
     )
     for number in range(count := rounds(1)):
         store = tmp_path / f"store-{number}"
