@@ -8,7 +8,7 @@ import click
 from gpt2forge.cli import console
 from gpt2forge.cli.options import json_option
 from gpt2forge.quantize.coverage import Kind, group_tensors
-from gpt2forge.stages.provenance import read_provenance
+from gpt2forge.stages.forge_json import read_provenance
 from gpt2forge.units import format_size
 
 HEAD = ("tensors", "how many", "bits", "weights a scale", "bits a weight", "relative error", "size")

@@ -18,7 +18,7 @@ from gpt2forge.plan.equivalents import Equivalent
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import make_basis
 from gpt2forge.plan.plan import Plan, PlannedStep, measure_input
-from gpt2forge.stages.provenance import add_provenance
+from gpt2forge.stages.forge_json import add_provenance
 from gpt2forge.stages.stage import Stage
 from gpt2forge.store.atomic import remove_tree
 from gpt2forge.store.records import Record

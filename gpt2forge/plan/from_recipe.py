@@ -7,7 +7,8 @@ from typing import Any
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.errors import Fault, RecipeError, UserError, quote
 from gpt2forge.plan.equivalents import check_assumed
-from gpt2forge.plan.job import Job, Source
+from gpt2forge.plan.job import Job
+from gpt2forge.plan.source import Source
 from gpt2forge.recipe.load import LoadedRecipe
 from gpt2forge.stages.all_stages import MEASURING, STAGES
 from gpt2forge.stages.read_texts import read_text

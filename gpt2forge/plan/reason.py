@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from gpt2forge.plan.job import recall_files
+from gpt2forge.plan.source import recall_files
 from gpt2forge.stages.stage import Stage
 from gpt2forge.store.records import Record
 from gpt2forge.store.stat_cache import StatCache

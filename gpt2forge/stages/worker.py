@@ -17,7 +17,7 @@ from types import SimpleNamespace
 from typing import Any, TextIO
 
 from gpt2forge.stages.failure import describe_failure
-from gpt2forge.stages.provenance import write_provenance
+from gpt2forge.stages.forge_json import write_provenance
 from gpt2forge.stages.stage import Inputs, Section, Stage, Target
 from gpt2forge.stages.throttle import Throttle
 

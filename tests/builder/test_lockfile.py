@@ -83,4 +83,6 @@ def test_lock_that_cannot_be_read_is_one_line(shop: Workshop, lock: Path, text: 
 
 def test_changed_recipe_is_not_locked(shop: Workshop) -> None:
     words = ("--write-lock", "--set", "quantization.scheme=int4", "--name", "x")
-    assert shop.run("build", "nano-cpu-int8", *words, code=1).stderr.startswith("error: `--write-lock` locks a whole recipe")
+    assert shop.run("build", "nano-cpu-int8", *words, code=1).stderr.startswith(
+        "error: `--write-lock` locks a whole recipe"
+    )

@@ -17,7 +17,8 @@ from gpt2forge.executor.job_run import JobRun, NoChecks
 from gpt2forge.executor.outcome import Outcome
 from gpt2forge.executor.resources import Resources, find_memory
 from gpt2forge.executor.run import Options, run_jobs
-from gpt2forge.plan.job import Job, Source
+from gpt2forge.plan.job import Job
+from gpt2forge.plan.source import Source
 from gpt2forge.stages.stage import Stage
 from gpt2forge.store.store import Store
 from tests.toy import gather, meet

@@ -6,8 +6,9 @@ from gpt2forge.executor.events import Event
 from gpt2forge.executor.job_run import Checks, JobRun, NoChecks
 from gpt2forge.executor.outcome import Outcome
 from gpt2forge.executor.run import run_job
-from gpt2forge.plan.job import Job, Source
+from gpt2forge.plan.job import Job
 from gpt2forge.plan.plan import make_plan
+from gpt2forge.plan.source import Source
 from gpt2forge.stages.stage import Target
 from gpt2forge.store.store import Store
 from tests.toy import gather, pack, repeat
