@@ -14,4 +14,5 @@ def take_share() -> None:
     if hasattr(os, "sched_setaffinity") and "PYTEST_XDIST_WORKER" in os.environ:
         number = int(os.environ["PYTEST_XDIST_WORKER"].removeprefix("gw"))
         count = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
-        os.sched_setaffinity(0, sorted(AVAILABLE)[number::count] or AVAILABLE)
+        processors = sorted(AVAILABLE)
+        os.sched_setaffinity(0, processors[number::count] or {processors[number % len(processors)]})

@@ -257,7 +257,7 @@ def test_recipe_that_fails_ends_it_or_not(built: Workshop) -> None:
     assert second == f"error: `nano-cpu-int4`: {rest}"
     assert not (built.folder / "build/nano-cpu-int4").exists()
     report = json.loads((built.folder / "build/nano-cpu-int4.json").read_text())
-    assert report["error"] == "not built after another recipe had failed; `--keep-going` does"
+    assert report["error"] == "not built after another recipe had failed; `--keep-going` builds it"
     done = built.run(*words, "--keep-going", "--skip", "verify", "--set", "x=1", "--name", "y", code=1, measured=True)
     assert done.stderr == "error: `--name` names one result; give one recipe\n"
     (built.folder / "other.yaml").write_text(

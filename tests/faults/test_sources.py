@@ -33,10 +33,14 @@ def shop(tmp_path: Path) -> Workshop:
     return made
 
 
-def plan(shop: Workshop, store: str, program: tuple[str, ...] = ("-m", "gpt2forge")) -> str:
-    """Return the key of convert."""
-    command = [sys.executable, *program, "plan", "nano-cpu-int8", "--json", "--store", store, *WORDS, *UNMEASURED]
-    done = subprocess.run(command, cwd=shop.folder, capture_output=True, text=True, check=True)
+def plan(shop: Workshop, store: str, program: tuple[str, ...] = ()) -> str:
+    """Return the key of convert, as `gpt2forge plan` or this program says."""
+    words = ("plan", "nano-cpu-int8", "--json", "--store", store, *WORDS, *UNMEASURED)
+    if program:
+        command = [sys.executable, *program, *words]
+        done = subprocess.run(command, cwd=shop.folder, capture_output=True, text=True, check=True)
+    else:
+        done = shop.run(*words)
     key: str = json.loads(done.stdout)["steps"][0]["key"]
     return key
 

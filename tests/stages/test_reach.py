@@ -13,7 +13,7 @@ from gpt2forge.recipe.load import load_recipe
 from gpt2forge.stages.all_stages import STAGES
 from gpt2forge.stages.stage import Stage
 from gpt2forge.store.stat_cache import StatCache
-from tests.workshop import FITTED, ROOT, Workshop
+from tests.workshop import FITTED, LITTLE, ROOT, Workshop
 
 pytestmark = pytest.mark.slow
 
@@ -35,7 +35,7 @@ print(json.dumps(sorted(name for name in sys.modules if name.partition(".")[0] =
 def test_everything_a_stage_imports_is_in_its_key_and_nothing_else(
     stage: Stage, fitted_once: Workshop, tmp_path: Path
 ) -> None:
-    recipe = load_recipe(str(ROOT / f"recipes/{FITTED[0]}.yaml"), [FITTED[-1]], "reach").recipe
+    recipe = load_recipe(str(ROOT / f"recipes/{FITTED[0]}.yaml"), [FITTED[-1], *LITTLE[1::2]], "reach").recipe
     report = json.loads((fitted_once.folder / f"build/{FITTED[0]}-proven.json").read_text(encoding="utf-8"))
     folders = dict(SOURCES)
     for made, step in zip(STAGES, report["steps"], strict=True):
