@@ -3,9 +3,6 @@
 import math
 from dataclasses import dataclass
 
-from gpt2forge.checkpoint.config import ModelConfig
-from gpt2forge.checkpoint.names import list_specs
-
 
 @dataclass(frozen=True)
 class Shape:
@@ -19,10 +16,29 @@ class Shape:
 
     @property
     def tensors(self) -> dict[str, tuple[int, ...]]:
-        """Return the shape of every tensor by its TF1 name; a linear layer's weight is [1, in, out]."""
-        sizes = (self.n_vocab, self.n_ctx, self.n_embd, self.n_head, self.n_layer, 4 * self.n_embd)
-        config = ModelConfig(*sizes, layer_norm_epsilon=1e-5, tied=True, eos_token_id=self.n_vocab - 1)
-        return {spec.openai: spec.openai_shape for spec in list_specs(config)}
+        """Return the shape of every tensor by its TF1 name; a linear layer's weight is [1, in, out].
+
+        The values of a synthetic tensor depend on its place here: another order makes other checkpoints of a seed.
+        """
+        width = self.n_embd
+        shapes: dict[str, tuple[int, ...]] = {
+            "model/wte": (self.n_vocab, width),
+            "model/wpe": (self.n_ctx, width),
+            "model/ln_f/g": (width,),
+            "model/ln_f/b": (width,),
+        }
+        linear = {
+            "attn/c_attn": (width, 3 * width),
+            "attn/c_proj": (width, width),
+            "mlp/c_fc": (width, 4 * width),
+            "mlp/c_proj": (4 * width, width),
+        }
+        for layer in (f"model/h{i}" for i in range(self.n_layer)):
+            for norm in ("ln_1", "ln_2"):
+                shapes |= {f"{layer}/{norm}/g": (width,), f"{layer}/{norm}/b": (width,)}
+            for name, (fan_in, fan_out) in linear.items():
+                shapes |= {f"{layer}/{name}/w": (1, fan_in, fan_out), f"{layer}/{name}/b": (fan_out,)}
+        return shapes
 
     @property
     def parameters(self) -> int:
