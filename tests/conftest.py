@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -67,6 +68,8 @@ def built_once(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 @pytest.fixture(scope="session")
 def measured_once(tmp_path_factory: pytest.TempPathFactory, built_once: Workshop) -> Workshop:
     """Make a workshop in which PROVEN are measured too, on little text; to copy, not to change."""
+    if find_spec("torch") is None:
+        pytest.skip("measuring needs PyTorch")
 
     def fill(folder: Path) -> None:
         shop = copy_workshop(built_once, folder)

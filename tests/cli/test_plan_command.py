@@ -11,6 +11,7 @@ from tests.workshop import Workshop, make_workshop
 
 
 def test_plan_of_a_fresh_folder_runs_everything_and_writes_no_artifact(tmp_path: Path) -> None:
+    pytest.importorskip("torch")  # without it some steps cannot run: tests/bare
     shop = make_workshop(tmp_path)
     lines = shop.run("plan", "nano-cpu-int8").stdout.splitlines()
     assert [line.split()[:3] for line in lines] == [

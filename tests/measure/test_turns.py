@@ -10,6 +10,8 @@ from pathlib import Path
 import psutil
 import pytest
 
+pytest.importorskip("torch")
+
 from gpt2forge.errors import UserError
 from gpt2forge.measure import package_contestant
 from gpt2forge.measure.speed import count_read_bytes

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+pytest.importorskip("torch")
+
 from gpt2forge.executor.machine_lock import hold_machine_lock
 from gpt2forge.measure.host import describe_host
 from gpt2forge.measure.speed import count_read_bytes
