@@ -26,12 +26,19 @@ def list_paths(tree: str) -> Iterator[str]:
 
 
 def list_folders(folder: Path) -> Iterator[str]:
-    """Yield the folders below one: those that git ignores and hidden ones aside."""
-    for path in sorted(path for path in folder.iterdir() if path.is_dir()):
+    """Yield the folders below one, but for hidden ones, those that git ignores, and those that hold byte code alone.
+
+    Byte code stays behind where git moves the files of a folder elsewhere.
+    """
+    for path in sorted(path for path in folder.iterdir() if path.is_dir() and has_files(path)):
         if not any(fnmatch(path.name, pattern) for pattern in (".*", *IGNORED)):
             yield f"{path.relative_to(ROOT).as_posix()}/"
             if path.is_relative_to(ROOT / "gpt2forge"):
                 yield from list_folders(path)
+
+
+def has_files(folder: Path) -> bool:
+    return any(path.is_file() and path.suffix != ".pyc" for path in folder.rglob("*"))
 
 
 LISTED = list(list_paths(SECTION))
