@@ -18,8 +18,9 @@ from gpt2forge.errors import UserError
 from gpt2forge.executor.events import Meter
 from gpt2forge.executor.job_run import JobRun
 from gpt2forge.executor.outcome import Outcome
-from gpt2forge.executor.resources import Resources, count_processors, find_memory
+from gpt2forge.executor.resources import Resources, find_memory
 from gpt2forge.executor.run import Options, check_names, run_jobs
+from gpt2forge.measure.host import count_threads
 from gpt2forge.plan.from_recipe import make_job
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.plan import PlannedStep, make_plan
@@ -113,7 +114,7 @@ def make_build(
 def choose_resources(jobs: int | None = None) -> Resources:
     """Return the resources for a run: `jobs` steps at once, else as in the settings, else one per processor."""
     settings = load_settings().build
-    return Resources(jobs or settings.jobs or count_processors(), settings.grant(find_memory()))
+    return Resources(jobs or settings.jobs or count_threads(), settings.grant(find_memory()))
 
 
 def run_build(build: Build, store: Store, *, emit: Emit, options: Options, until: str | None = None) -> Report:

@@ -18,7 +18,7 @@ from gpt2forge.stages.all_stages import MEASURING
 from gpt2forge.store.atomic import write_whole
 from gpt2forge.store.store import Store
 
-SHORT = 12  # digits of a key or digest that are shown
+SHORT = 12  # hexadecimal digits of a key or digest that people are shown
 LINE = re.compile(r"([a-z_]+) ([0-9a-f]{64}) ([0-9a-f]{64})")
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from gpt2forge.builder.lockfile import SHORT
 from gpt2forge.builder.outputs import BUILD
 from gpt2forge.cli import console
 from gpt2forge.cli.options import json_option, store_option
@@ -18,8 +19,6 @@ from gpt2forge.store.inventory import Item, list_digests, measure_store, take_in
 from gpt2forge.store.locks import StoreBusy
 from gpt2forge.store.store import Store
 from gpt2forge.units import format_size, parse_size
-
-SHORT = 12  # hexadecimal digits that identify a digest to people
 
 
 @click.group("store")

@@ -1,6 +1,5 @@
 """The part of the machine that a run may use."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,11 +19,6 @@ class Resources:
 
     jobs: int
     memory: int
-
-
-def count_processors() -> int:
-    """Return the number of processors that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def find_memory() -> int:

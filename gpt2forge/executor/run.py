@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from gpt2forge.errors import UserError, quote
 from gpt2forge.executor.events import Emit, Meter
 from gpt2forge.executor.job_run import Checks, JobRun, NoChecks
-from gpt2forge.executor.resources import Resources, count_processors, find_memory
+from gpt2forge.executor.resources import Resources, find_memory
 from gpt2forge.executor.scheduler import Scheduler
+from gpt2forge.measure.host import count_threads
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.plan import make_plan
 from gpt2forge.store.store import Store
@@ -69,7 +70,7 @@ def run_job(
     check_names(job, rerun, until)
     plan = make_plan(job, store, Meter("checkpoint", emit, job.name).advance, rerun=rerun)
     job_run = JobRun(plan, checks or NoChecks(), until)
-    options = Options(resources=Resources(count_processors(), find_memory()), rerun=rerun)
+    options = Options(resources=Resources(count_threads(), find_memory()), rerun=rerun)
     run_jobs([job_run], store, emit=emit, options=options)
     return job_run
 

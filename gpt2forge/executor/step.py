@@ -156,9 +156,7 @@ def make_artifact(task: Task, locks: tuple[int, ...], *, emit: Emit, stop: Event
         seconds=round(time.monotonic() - started, 3),
         peak_memory_bytes=result.peak_memory_bytes,
         created=time.time(),
-        bytes_read=sum(
-            measure_input(task.job, store, kind=kind, digest=digest) for kind, digest in task.inputs.items()
-        ),
+        bytes_read=measure_inputs(task),
         bytes_written=store.artifacts.measure(digest),
     )
     store.records.write(record)
