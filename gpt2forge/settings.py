@@ -4,7 +4,6 @@ Nothing in it changes a result, so it enters no key.
 """
 
 import os
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,11 +15,10 @@ from gpt2forge.recipe.merge import drop_nulls
 from gpt2forge.recipe.unknown_keys import explain_unknown, list_unknown, remove
 from gpt2forge.recipe.yaml import Node, read_document
 from gpt2forge.stages.stage import Section
-from gpt2forge.units import PATTERN, parse_size
+from gpt2forge.units import PERCENTAGE, SIZE, parse_percentage, parse_size
 
 FILE = Path("gpt2forge.yaml")
-PERCENTAGE = r"(\d{1,3}(?:\.\d{1,9})?)%"
-WRITTEN = Annotated[str, Field(pattern=f"^({PATTERN})$")] | Annotated[int, Field(ge=0)]
+WRITTEN = Annotated[str, Field(pattern=f"^({SIZE})$")] | Annotated[int, Field(ge=0)]
 SHARED = Annotated[str, Field(pattern=f"^({PERCENTAGE})$")] | WRITTEN
 
 
@@ -34,17 +32,11 @@ def read_size(value: Any) -> int:
     return parse_size(text if isinstance(text := write_plain(value), str) else "")
 
 
-def read_share(text: str) -> float | None:
-    """Return `80%` as 0.8; None for what is no percentage."""
-    found = re.fullmatch(PERCENTAGE, text, re.ASCII)
-    return float(found[1]) / 100 if found else None
-
-
 def check_memory(value: Any) -> str:
     """Raise ValueError unless the value is a share from 1 to 100 per cent, or a size above 0 bytes."""
     text = write_plain(value)
     try:
-        share = read_share(text)
+        share = parse_percentage(text)
         fits = parse_size(text) > 0 if share is None else 0.01 <= share <= 1
     except (TypeError, ValueError):
         fits = False
@@ -77,7 +69,7 @@ class BuildSettings(Section):
 
     def grant(self, total: int) -> int:
         """Return the memory, in bytes, that the steps may use on a machine with `total` bytes."""
-        share = read_share(self.memory)
+        share = parse_percentage(self.memory)
         return parse_size(self.memory) if share is None else int(share * total)
 
 

@@ -96,7 +96,7 @@ def format_choice(choice: Schema) -> str:
     if "enum" in choice:
         return ", ".join(map(format_value, choice["enum"]))
     if "pattern" in choice:
-        return "a percentage" if choice["pattern"].endswith("%$") else "a name"
+        return "a percentage" if "%" in choice["pattern"] else "a name"
     least = f", {choice['minimum']} or more" if "minimum" in choice else ""
     return TYPES[choice["type"]] + least
 

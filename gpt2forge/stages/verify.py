@@ -1,27 +1,27 @@
 """verify: measure how far the package diverges from the reference, and check the properties of every package."""
 
 import json
-import re
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from gpt2forge.stages.stage import PACKAGE, Inputs, Metrics, Section, Stage, Target
+from gpt2forge.units import PERCENTAGE, parse_percentage
 
 PROMPT = 32  # tokens in each prompt on which the properties are checked
-PERCENTAGE = r"^(\d+(\.\d*)?|\.\d+)%$"
 
 
 def read_share(value: Any) -> float:
     """Read `0.5%` as 0.005. A bare number is refused because 0.5 could mean a half or half a percent."""
-    found = re.fullmatch(PERCENTAGE, value, re.ASCII) if isinstance(value, str) else None
-    if found is None or float(found[1]) > 100:
+    share = parse_percentage(value) if isinstance(value, str) else None
+    if share is None or share > 1:
         raise ValueError("must be a percentage from `0%` to `100%`, as in `0.5%`")
-    return float(found[1]) / 100
+    return share
 
 
-Share = Annotated[float, BeforeValidator(read_share, json_schema_input_type=Annotated[str, Field(pattern=PERCENTAGE)])]
+Written = Annotated[str, Field(pattern=f"^({PERCENTAGE})$")]
+Share = Annotated[float, BeforeValidator(read_share, json_schema_input_type=Written)]
 Amount = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
