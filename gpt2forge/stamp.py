@@ -106,8 +106,13 @@ def describe_process() -> str:
 
 
 def list_library_paths() -> list[str]:
-    """List the paths that Python imports from, without the program's own, which depends on how it was started."""
-    return [path for path in sys.path if path not in ("", os.getcwd(), os.path.dirname(sys.argv[0]))]
+    """List the paths that Python imports from, without the program's own, which depends on how it was started.
+
+    An editable installation puts the clone last, where it hides no installed module. It is left out too, because every
+    new folder there, such as a test's, would change its stat.
+    """
+    paths = [path for path in sys.path if path not in ("", os.getcwd(), os.path.dirname(sys.argv[0]))]
+    return paths[:-1] if paths[-1:] == [os.path.dirname(PACKAGE)] else paths
 
 
 def read_processor() -> list[bytes]:

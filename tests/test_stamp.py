@@ -255,6 +255,16 @@ def test_tool_that_comes_before_the_installed_one_is_noticed(shop: Workshop, tmp
     assert CURRENT not in start(shop, "build", "mine-int8", env=environment).stderr.splitlines()
 
 
+def test_new_folder_in_the_clone_of_an_editable_installation_changes_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", ["/libraries", str(ROOT)])
+    assert stamp.list_library_paths() == ["/libraries"]
+    monkeypatch.setattr(sys, "path", [str(ROOT), "/libraries"])  # there a new folder can hide an installed module
+    assert stamp.list_library_paths() == [str(ROOT), "/libraries"]
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a full disk at hand")
 def test_output_that_cannot_be_written_is_one_line(shop: Workshop) -> None:
     settle(shop)
