@@ -23,7 +23,9 @@ def list_warnings(loaded: LoadedRecipe, stages: Sequence[Stage], outcomes: Seque
     read = {kind for stage in stages for kind in stage.reads}
     used = [section for kind, section in TEXTS.items() if kind in read]
     measured = [accuracy.positions for outcome in outcomes if (accuracy := read_accuracy(outcome))]
+    notes = [note for outcome in outcomes for note in outcome.metrics.get("notes", ())]
     return [
+        *(f"{loaded.place('source', 'checkpoint')}: {note}" for note in notes),
         *(warning for section in used for warning in warn_of_text(loaded, section)),
         *(warning for count in measured for warning in warn_of_few(loaded, count)),
     ]

@@ -128,6 +128,7 @@ def list_read(loaded: LoadedRecipe, job: Job) -> Iterator[str]:
     yield f"may {SETTINGS}"
     for source in job.sources.values():
         yield f"stat {source.path}"
+        yield from (f"stat {folder}" for folder in source.through)
         if source.find is not None:  # every name in the folder may decide which files are found
             yield from (f"may {source.path / name}" for name in sorted(path.name for path in source.path.iterdir()))
     for folder, folders, files in os.walk(stamp.PACKAGE, followlinks=True):

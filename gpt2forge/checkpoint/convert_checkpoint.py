@@ -7,7 +7,7 @@ from typing import Any
 
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.detect import find_checkpoint
-from gpt2forge.checkpoint.format import Checkpoint, Format
+from gpt2forge.checkpoint.format import DEFAULT, Checkpoint, Format, Wanted
 from gpt2forge.checkpoint.formats import FORMATS
 from gpt2forge.checkpoint.model_folder import WEIGHTS, ReportBytes, write_config, write_weights
 from gpt2forge.checkpoint.names import HEAD, PREFIX
@@ -24,20 +24,26 @@ WITHOUT_EFFECT = ("transformers_version", "_from_model_config")
 
 @dataclass(frozen=True)
 class Converted:
-    """The result of a conversion: its numbers, and the large file that it wrote, by name."""
+    """The result of a conversion: its numbers, what a user should know, and the large file that it wrote, by name."""
 
     numbers: dict[str, int]
+    notes: tuple[str, ...]
     written: dict[str, Written]
 
 
 def convert_checkpoint(
-    source: Path, out: Path, report: ReportBytes = lambda done, total: None, formats: Sequence[Format] = FORMATS
+    source: Path,
+    out: Path,
+    report: ReportBytes = lambda done, total: None,
+    *,
+    formats: Sequence[Format] = FORMATS,
+    wanted: Wanted = DEFAULT,
 ) -> Converted:
-    """Write the checkpoint in `source` to `out` as float32 model.safetensors with config and tokenizer.
+    """Write the checkpoint at `source` to `out` as float32 model.safetensors with config and tokenizer.
 
     Raises UserError if the checkpoint is incomplete, damaged, or not a supported GPT-2.
     """
-    checkpoint = find_checkpoint(source, formats)
+    checkpoint = find_checkpoint(source, formats, wanted)
     vocabulary, contents = read_checkpoint(checkpoint)
     contents = resolve_head(contents)
     write_config(contents.config, read_generation(checkpoint), out)
@@ -45,7 +51,7 @@ def convert_checkpoint(
     written = write_weights(contents.tensors, out, report)
     values = sum(tensor.count for tensor in contents.tensors)
     numbers = {"tensors": len(contents.tensors), "parameters": values, "context": contents.config.n_positions}
-    return Converted(numbers, {WEIGHTS: written})
+    return Converted(numbers, (*checkpoint.notes, *contents.notes), {WEIGHTS: written})
 
 
 def read_checkpoint(checkpoint: Checkpoint) -> tuple[Vocabulary, Contents]:

@@ -4,24 +4,31 @@ It looks at file names and reads small index files only. `plan` calls it, so it 
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from gpt2forge.checkpoint.format import Checkpoint, Format
+from gpt2forge.checkpoint.format import DEFAULT, Checkpoint, Format, Wanted
 from gpt2forge.checkpoint.formats import FORMATS
+from gpt2forge.checkpoint.locate import list_names, locate
 from gpt2forge.errors import UserError
 
 
-def find_checkpoint(folder: Path, formats: Sequence[Format] = FORMATS) -> Checkpoint:
-    """Find the checkpoint in a folder, in any of the formats.
+def find_checkpoint(path: Path, formats: Sequence[Format] = FORMATS, wanted: Wanted = DEFAULT) -> Checkpoint:
+    """Find the checkpoint at a path, in any of the formats. See `locate` for the paths that lead to a checkpoint.
 
     Raises UserError if there is none, if there are several, or if a file of it is missing.
     """
-    names = {path.name for path in folder.iterdir() if path.is_file()} if folder.is_dir() else set()
+    place = locate(path, lambda names: any(each.is_in(names) for each in formats))
+    folder = place.folder
+    names = list_names(folder) if folder.is_dir() else set()
     found = [each for each in formats if each.is_in(names)]
     if not found:
         expected = "; ".join(each.expected_files for each in formats)
-        raise UserError(f"no checkpoint at `{folder}`: put one of these there: {expected}")
+        raise UserError(f"no checkpoint at `{path}`: put one of these there: {expected}")
     if len(found) > 1:
         titles = ", ".join(each.title for each in found)
         raise UserError(f"{folder}: holds checkpoints of {len(found)} formats ({titles}); keep one in a folder")
-    return found[0].find(folder, names)
+    checkpoint = found[0].find(folder, names, wanted)
+    if path.is_file() and path.name not in checkpoint.files:
+        raise UserError(f"{path}: is not read; the checkpoint beside it is in `{'`, `'.join(checkpoint.weights)}`")
+    return replace(checkpoint, notes=(*place.notes, *checkpoint.notes), through=place.through)

@@ -18,12 +18,36 @@ class Checkpoint:
 
     `files` are the sorted names of all files that a conversion reads; the digest of a checkpoint covers these and no
     others. `weights` are the files among them that hold the weights, in the order in which an index numbers them.
+    `notes` say what a user should know about the choice, a sentence each, without the path. `through` are the folders
+    above whose names were read to find this one.
     """
 
     folder: Path
     format: "Format"
     files: tuple[str, ...]
     weights: tuple[str, ...]
+    notes: tuple[str, ...] = ()
+    through: tuple[Path, ...] = ()
+
+    @property
+    def ignored(self) -> tuple[str, ...]:
+        """The sorted names of the files in the folder that a conversion does not read."""
+        return tuple(sorted(path.name for path in self.folder.iterdir() if path.name not in self.files))
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A recipe's choice within a checkpoint.
+
+    `step` is the training step of a run that saved several; None means the newest. Without `own_tokenizer` the
+    tokenizer comes from elsewhere, so the checkpoint needs none.
+    """
+
+    step: int | None = None
+    own_tokenizer: bool = True
+
+
+DEFAULT = Wanted()
 
 
 @dataclass(frozen=True)
@@ -33,7 +57,7 @@ class Format:
     * `name` identifies the format in the output of `gpt2forge inspect`, `title` in messages.
     * `expected_files` completes the message "put one of these there: ...".
     * `is_in(names)` returns whether a folder with files of these names holds a checkpoint of this format.
-    * `find(folder, names)` returns the checkpoint. It reads no file but small indexes.
+    * `find(folder, names, wanted)` returns the checkpoint. It reads no file but small indexes.
     * `read_vocabulary(checkpoint)` reads the tokenizer.
     * `read_contents(checkpoint, vocabulary)` reads the configuration and the position of each tensor, not the weights.
     """
@@ -42,6 +66,6 @@ class Format:
     title: str
     expected_files: str
     is_in: Callable[[set[str]], bool]
-    find: Callable[[Path, set[str]], Checkpoint]
+    find: Callable[[Path, set[str], Wanted], Checkpoint]
     read_vocabulary: Callable[[Checkpoint], Vocabulary]
     read_contents: Callable[[Checkpoint, Vocabulary], Contents]

@@ -22,6 +22,9 @@ def read_pieces(
     Each piece is valid until the next but one is requested. Raises UserError if the bytes do not match their
     checksum; it may do so only after the last piece.
     """
+    if tensor.make is not None:
+        yield from cut_pieces(tensor.make(), tensor)
+        return
     dtype = DTYPES[tensor.dtype]
     buffers = make_buffers() if buffers is None else buffers
     crc = 0
@@ -36,6 +39,19 @@ def read_pieces(
             yield piece.view(dtype).astype(DTYPES["F32"], copy=False)
     if tensor.crc is not None and crc != tensor.crc:
         raise UserError(f"{tensor.path}: the checksum of `{tensor.name}` does not match; copy the file there again")
+
+
+def cut_pieces(values: np.ndarray[Any, Any], tensor: SourceTensor) -> Iterator[np.ndarray[Any, Any]]:
+    """Yield the values of an array as `read_pieces` does. Raises UserError if it has another shape than the tensor."""
+    if values.shape != tensor.shape:
+        raise UserError(f"{tensor.path}: `{tensor.name}` has the shape {list(values.shape)}, not {list(tensor.shape)}")
+    rows = values.reshape(1, -1) if values.ndim < 2 else values
+    row = rows[0].size
+    step = max(1, PIECE // row)
+    for first in range(0, len(rows), step):
+        flat = np.ascontiguousarray(rows[first : first + step], dtype=DTYPES["F32"]).reshape(-1)
+        for start in range(0, flat.size, PIECE):
+            yield flat[start : start + PIECE]
 
 
 def make_buffers() -> Iterator[np.ndarray[Any, Any]]:

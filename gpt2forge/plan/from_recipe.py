@@ -1,10 +1,12 @@
 """Makes the job of a recipe."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gpt2forge.checkpoint.detect import find_checkpoint
+from gpt2forge.checkpoint.format import Wanted
 from gpt2forge.errors import Fault, RecipeError, UserError, quote
 from gpt2forge.plan.equivalents import check_assumed
 from gpt2forge.plan.job import Job
@@ -82,12 +84,12 @@ def drop_skipped(stages: Sequence[Stage], skip: Sequence[str]) -> list[Stage]:
 
 
 def find_source(loaded: LoadedRecipe) -> Source:
-    folder = Path(loaded.recipe.source.checkpoint)
+    source = loaded.recipe.source
     try:
-        find_checkpoint(folder)
+        found = find_checkpoint(Path(source.checkpoint), wanted=source.wanted)
     except UserError as error:
         raise RecipeError([Fault(loaded.place("source", "checkpoint"), str(error))]) from error
-    return Source(folder, list_files)
+    return Source(found.folder, partial(list_files, wanted=source.wanted), found.through)
 
 
 def find_text(loaded: LoadedRecipe, section: str, text: str) -> Source:
@@ -104,6 +106,6 @@ def find_text(loaded: LoadedRecipe, section: str, text: str) -> Source:
     return Source(path)
 
 
-def list_files(folder: Path) -> tuple[str, ...]:
+def list_files(folder: Path, wanted: Wanted) -> tuple[str, ...]:
     """List the files of a checkpoint that convert reads."""
-    return find_checkpoint(folder).files
+    return find_checkpoint(folder, wanted=wanted).files

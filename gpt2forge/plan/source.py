@@ -13,10 +13,14 @@ from gpt2forge.store.stat_cache import StatCache, StatEntry, read_stat
 
 @dataclass(frozen=True)
 class Source:
-    """Files that no step made: one file, or the files of a folder that `find` names."""
+    """Files that no step made: one file, or the files of a folder that `find` names.
+
+    `through` are the folders whose names were read to find that folder.
+    """
 
     path: Path
     find: Callable[[Path], tuple[str, ...]] | None = None
+    through: tuple[Path, ...] = ()
 
     @property
     def files(self) -> list[Path]:

@@ -10,7 +10,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from gpt2forge.checkpoint.config import ModelConfig, parse_config
 from gpt2forge.checkpoint.contents import Contents, SourceTensor, check_apart, check_tensor
-from gpt2forge.checkpoint.format import Checkpoint, Format
+from gpt2forge.checkpoint.format import Checkpoint, Format, Wanted
 from gpt2forge.checkpoint.names import TensorSpec, list_specs
 from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary
 from gpt2forge.checkpoint.untrusted_text import read_object
@@ -26,7 +26,7 @@ def holds_npz(names: set[str]) -> bool:
     return WEIGHTS in names
 
 
-def find_npz(folder: Path, names: set[str]) -> Checkpoint:
+def find_npz(folder: Path, names: set[str], wanted: Wanted) -> Checkpoint:
     files = tuple(sorted((CONFIG, WEIGHTS, *TOKENIZER)))
     missing = [name for name in files if name not in names]
     if missing:

@@ -128,9 +128,9 @@ def test_missing_tensor_is_named(tiny: Path) -> None:
 
 
 def test_unknown_tensor_is_refused_by_name(tiny: Path) -> None:
-    change_tensors(tiny, lambda tensors: tensors | {"score.weight": torch.zeros(2, 8)})
+    change_tensors(tiny, lambda tensors: tensors | {"h.0.gate.weight": torch.zeros(2, 8)})
     assert refusal(tiny) == (
-        f"{tiny / 'model.safetensors'}: holds `score.weight`, which a GPT-2 with 2 layers does not have; "
+        f"{tiny / 'model.safetensors'}: holds `h.0.gate.weight`, which a GPT-2 with 2 layers does not have; "
         "write it again with `GPT2LMHeadModel.from_pretrained(...).save_pretrained(...)`"
     )
 

@@ -37,17 +37,19 @@ FILES = [
     "vocab.json",
 ]
 
+SOURCE = SourceSection(checkpoint="given as an input")
+
 
 def convert(source: Path, out: Path) -> dict[str, int]:
     out.mkdir()
-    return dict(STAGE.run(Inputs({"checkpoint": source}), None, Target(device="cpu"), out))
+    return dict(STAGE.run(Inputs({"checkpoint": source}), SOURCE, Target(device="cpu"), out))
 
 
 def test_it_vouches_for_the_large_file_through_its_worker(tmp_path: Path) -> None:
     order = {
         "name": "convert",
         "module": STAGE.module,
-        "section": {},
+        "section": {"step": None},
         "target": {},
         "inputs": {"checkpoint": {"path": str(NANO), "digest": "0" * 64, "made": False}},
         "out": str(tmp_path / "out"),
@@ -142,7 +144,7 @@ def test_tensors_are_in_order_without_holes(nano: Path) -> None:
 def test_progress_ends_at_all_bytes(tmp_path: Path) -> None:
     told: list[tuple[int, int, str]] = []
     inputs = Inputs({"checkpoint": NANO}, lambda done, total, unit: told.append((done, total, unit)))
-    STAGE.run(inputs, None, Target(device="cpu"), tmp_path)
+    STAGE.run(inputs, SOURCE, Target(device="cpu"), tmp_path)
     assert told[-1] == (5_401_600, 5_401_600, "B")
     assert told == sorted(told)
 
@@ -188,8 +190,9 @@ def test_damaged_weights_stop_the_stage(tmp_path: Path) -> None:
     )
 
 
-def test_stage_reads_the_checkpoint_and_no_section() -> None:
-    assert (STAGE.name, STAGE.section, STAGE.reads, STAGE.writes) == ("convert", None, ("checkpoint",), "weights")
+def test_stage_reads_the_checkpoint_and_not_its_path() -> None:
+    assert (STAGE.name, STAGE.reads, STAGE.writes) == ("convert", ("checkpoint",), "weights")
+    assert STAGE.section == "source" and "checkpoint" not in (STAGE.fields or ())
     assert STAGE.module == "gpt2forge.stages.convert"
     assert list(STAGE.tool_versions()) == ["tokenizers"]
     assert SourceSection(checkpoint="checkpoints/774M").checkpoint == "checkpoints/774M"

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from gpt2forge.checkpoint.contents import Contents
-from gpt2forge.checkpoint.format import Checkpoint, Format
+from gpt2forge.checkpoint.format import Checkpoint, Format, Wanted
 from gpt2forge.checkpoint.huggingface.huggingface_vocabulary import read_huggingface_vocabulary
 from gpt2forge.checkpoint.huggingface.read_huggingface import add_token_ids, read_huggingface, read_weight_map
 from gpt2forge.checkpoint.vocabulary import Vocabulary
@@ -26,7 +26,7 @@ def holds_huggingface(names: set[str]) -> bool:
     return "config.json" in names
 
 
-def find_huggingface(folder: Path, names: set[str]) -> Checkpoint:
+def find_huggingface(folder: Path, names: set[str], wanted: Wanted) -> Checkpoint:
     """Find the files of a directory that transformers' `save_pretrained` wrote."""
     indexes, weights = find_weights(folder, names)
     if "tokenizer.json" not in names and not {"vocab.json", "merges.txt"} <= names:

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from gpt2forge.checkpoint.contents import Contents
-from gpt2forge.checkpoint.format import Checkpoint, Format
+from gpt2forge.checkpoint.format import Checkpoint, Format, Wanted
 from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary
 from gpt2forge.checkpoint.tf1.pointer import read_pointer
 from gpt2forge.checkpoint.tf1.read_tf1 import read_tf1
@@ -20,7 +20,7 @@ def holds_tf1(names: set[str]) -> bool:
     return "checkpoint" in names or any(name.endswith(".index") for name in names)
 
 
-def find_tf1(folder: Path, names: set[str]) -> Checkpoint:
+def find_tf1(folder: Path, names: set[str], wanted: Wanted) -> Checkpoint:
     """Find the files of the checkpoint that the file `checkpoint` names; without that file, of the only one."""
     missing = [name for name in TEXTS if name not in names]
     if missing:
