@@ -4,9 +4,9 @@ from pathlib import Path
 
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.format import Checkpoint, Format, Wanted
-from gpt2forge.checkpoint.huggingface.huggingface_vocabulary import read_huggingface_vocabulary
+from gpt2forge.checkpoint.huggingface.huggingface_tokenizer import read_huggingface_tokenizer
 from gpt2forge.checkpoint.huggingface.read_huggingface import add_token_ids, read_huggingface, read_weight_map
-from gpt2forge.checkpoint.vocabulary import Vocabulary
+from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
 from gpt2forge.errors import UserError
 
 TEXTS = (
@@ -18,6 +18,7 @@ TEXTS = (
     "added_tokens.json",
     "special_tokens_map.json",
     "tokenizer_config.json",
+    "chat_template.jinja",
 )
 
 
@@ -50,8 +51,8 @@ def find_weights(folder: Path, names: set[str]) -> tuple[tuple[str, ...], tuple[
     raise UserError(f"{folder}: has config.json, but no `model.safetensors`; put it there")
 
 
-def read_contents(checkpoint: Checkpoint, vocabulary: Vocabulary) -> Contents:
-    return add_token_ids(read_huggingface(checkpoint), vocabulary, checkpoint.folder / "config.json")
+def read_contents(checkpoint: Checkpoint, tokenizer: SourceTokenizer) -> Contents:
+    return add_token_ids(read_huggingface(checkpoint), tokenizer, checkpoint.folder / "config.json")
 
 
 HUGGINGFACE = Format(
@@ -60,6 +61,6 @@ HUGGINGFACE = Format(
     expected_files="a Hugging Face directory (config.json, model.safetensors, tokenizer.json)",
     is_in=holds_huggingface,
     find=find_huggingface,
-    read_vocabulary=read_huggingface_vocabulary,
+    read_tokenizer=read_huggingface_tokenizer,
     read_contents=read_contents,
 )

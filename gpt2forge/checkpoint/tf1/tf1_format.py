@@ -5,10 +5,11 @@ from pathlib import Path
 
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.format import Checkpoint, Format, Wanted
+from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer, make_from_vocabulary
 from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary
 from gpt2forge.checkpoint.tf1.pointer import read_pointer
 from gpt2forge.checkpoint.tf1.read_tf1 import read_tf1
-from gpt2forge.checkpoint.vocabulary import END_OF_TEXT, Vocabulary
+from gpt2forge.checkpoint.vocabulary import END_OF_TEXT
 from gpt2forge.errors import UserError
 
 TEXTS = ("hparams.json", "encoder.json", "vocab.bpe")
@@ -56,12 +57,12 @@ def find_shards(folder: Path, prefix: str, names: set[str]) -> tuple[str, ...]:
     return tuple(found)
 
 
-def read_vocabulary(checkpoint: Checkpoint) -> Vocabulary:
-    return read_openai_vocabulary(checkpoint.folder)
+def read_tokenizer(checkpoint: Checkpoint) -> SourceTokenizer:
+    return make_from_vocabulary(read_openai_vocabulary(checkpoint.folder))
 
 
-def read_contents(checkpoint: Checkpoint, vocabulary: Vocabulary) -> Contents:
-    return read_tf1(checkpoint, vocabulary.ids[END_OF_TEXT])
+def read_contents(checkpoint: Checkpoint, tokenizer: SourceTokenizer) -> Contents:
+    return read_tf1(checkpoint, tokenizer.ids[END_OF_TEXT])
 
 
 TF1 = Format(
@@ -70,6 +71,6 @@ TF1 = Format(
     expected_files="OpenAI's files (checkpoint, model.ckpt.*, hparams.json, encoder.json, vocab.bpe)",
     is_in=holds_tf1,
     find=find_tf1,
-    read_vocabulary=read_vocabulary,
+    read_tokenizer=read_tokenizer,
     read_contents=read_contents,
 )

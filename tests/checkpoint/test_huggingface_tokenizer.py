@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gpt2forge.checkpoint.huggingface.huggingface_vocabulary import read_huggingface_vocabulary
 
 from gpt2forge.checkpoint.detect import find_checkpoint
-from gpt2forge.checkpoint.huggingface.huggingface_vocabulary import read_huggingface_vocabulary
 from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary
 from gpt2forge.checkpoint.vocabulary import END_OF_TEXT, Added, Vocabulary
 from gpt2forge.errors import UserError

@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+from gpt2forge.checkpoint.tokenizer import make_tokenizer, write_tokenizer
 from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import ByteLevelBPETokenizer, Tokenizer
 from transformers import AutoTokenizer
 
 from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary
-from gpt2forge.checkpoint.tokenizer import make_tokenizer, write_tokenizer
 from gpt2forge.checkpoint.vocabulary import END_OF_TEXT, Added, Vocabulary, list_default_roles
 from gpt2forge.errors import UserError
 from tests.checkpoint.tiny import DATA
