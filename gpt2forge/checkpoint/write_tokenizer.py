@@ -27,7 +27,11 @@ def write_tokenizer(tokenizer: SourceTokenizer, positions: int, folder: Path) ->
 
 def describe_tokenizer(tokenizer: SourceTokenizer, positions: int) -> dict[str, Any]:
     """Return the values of tokenizer_config.json."""
-    added = json.loads(tokenizer.text)["added_tokens"]
+    # transformers makes a role's token special if it is listed; one that is not special must stay so.
+    roles = set(tokenizer.roles.values())
+    added = [
+        each for each in json.loads(tokenizer.text)["added_tokens"] if each["special"] or each["content"] not in roles
+    ]
     decoder = {str(token["id"]): {key: value for key, value in token.items() if key != "id"} for token in added}
     is_gpt2 = tokenizer.merges is not None
     return {

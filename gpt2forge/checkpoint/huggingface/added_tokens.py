@@ -84,10 +84,14 @@ def read_added_tokens(
     named = {role: None if token is None else known.get(token.content, token) for role, token in named.items()}
     others = [parse_token(token, path) for token in extra]
     contents = {token.content for token in named.values() if token}
+
+    def mark(token: Token) -> Token:
+        return make_special(token) if token.content in contents else token
+
     return AddedTokens(
-        numbered=tuple(token for _, token in sorted(numbered.items(), key=lambda item: item[0])),
+        numbered=tuple(mark(token) for _, token in sorted(numbered.items(), key=lambda item: item[0])),
         named=tuple(make_special(token) for token in named.values() if token),
-        others=tuple(make_special(token) if token.content in contents else token for token in others),
+        others=tuple(mark(token) for token in others),
         roles={role: None if token is None else token.content for role, token in named.items() if role in ROLES},
     )
 

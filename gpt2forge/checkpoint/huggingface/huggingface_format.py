@@ -6,6 +6,7 @@ from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.format import Checkpoint, Format, Wanted
 from gpt2forge.checkpoint.huggingface.huggingface_tokenizer import read_huggingface_tokenizer
 from gpt2forge.checkpoint.huggingface.read_huggingface import add_token_ids, read_huggingface, read_weight_map
+from gpt2forge.checkpoint.huggingface.tokenizer_kinds import KINDS
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
 from gpt2forge.errors import UserError
 
@@ -15,6 +16,7 @@ TEXTS = (
     "tokenizer.json",
     "vocab.json",
     "merges.txt",
+    "vocab.txt",
     "added_tokens.json",
     "special_tokens_map.json",
     "tokenizer_config.json",
@@ -30,10 +32,15 @@ def holds_huggingface(names: set[str]) -> bool:
 def find_huggingface(folder: Path, names: set[str], wanted: Wanted) -> Checkpoint:
     """Find the files of a directory that transformers' `save_pretrained` wrote."""
     indexes, weights = find_weights(folder, names)
-    if "tokenizer.json" not in names and not {"vocab.json", "merges.txt"} <= names:
+    if wanted.own_tokenizer and not holds_tokenizer(names):
         raise UserError(f"{folder}: no tokenizer; put `tokenizer.json`, or `vocab.json` and `merges.txt`, there")
     files = (*(name for name in TEXTS if name in names), *indexes, *weights)
     return Checkpoint(folder, HUGGINGFACE, files=tuple(sorted(files)), weights=weights)
+
+
+def holds_tokenizer(names: set[str]) -> bool:
+    """Return whether files of these names hold a tokenizer."""
+    return "tokenizer.json" in names or any(names >= set(kind.files) for kind in KINDS)
 
 
 def find_weights(folder: Path, names: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:

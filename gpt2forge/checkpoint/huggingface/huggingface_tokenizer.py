@@ -1,9 +1,9 @@
 """Reads the tokenizer of a Hugging Face directory as transformers loads it.
 
 1. The class is `tokenizer_class` of tokenizer_config.json, else of config.json, else GPT2Tokenizer.
-2. GPT2Tokenizer is GPT-2's byte-level BPE, whatever else its tokenizer.json says: transformers takes the vocabulary,
-   the merges and the post-processor of the file and nothing more. `add_prefix_space` comes from tokenizer_config.json.
-3. A tokenizer.json of any other class, or whose model is not BPE, is taken as it is.
+2. Of the classes in KINDS transformers takes the vocabulary of a tokenizer.json and little more: GPT2Tokenizer is
+   byte-level BPE, whatever the file says of it. `add_prefix_space` and the like come from tokenizer_config.json.
+3. A tokenizer.json of any other class, or whose model is of another type, is taken as it is.
 4. Truncation and padding belong to a call, not to the tokenizer, and are taken out; their sides are kept.
 """
 
@@ -14,16 +14,14 @@ from typing import TYPE_CHECKING, Any
 
 from gpt2forge.checkpoint.format import Checkpoint
 from gpt2forge.checkpoint.huggingface.added_tokens import AddedTokens, read_added_tokens
-from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer, describe_byte_level
+from gpt2forge.checkpoint.huggingface.tokenizer_kinds import GPT2, KINDS, Kind, Words, read_ids
+from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_object, read_text
-from gpt2forge.checkpoint.vocabulary import END_OF_TEXT, Merge, parse_ids, parse_merges, read_lines
 from gpt2forge.errors import UserError
 
 if TYPE_CHECKING:  # finding a checkpoint imports this module
     from tokenizers import Tokenizer
 
-GPT2 = "GPT2Tokenizer"
-DEFAULTS = dict.fromkeys(("bos_token", "eos_token", "unk_token"), END_OF_TEXT)  # of GPT2Tokenizer
 CONFIG, SPECIAL, ADDED = "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"
 TEMPLATE = "chat_template.jinja"
 SETTINGS: Mapping[str, type | tuple[type, ...]] = {
@@ -55,35 +53,46 @@ def read_tokenizer_files(folder: Path, names: set[str]) -> SourceTokenizer:
     beside = {name: read_object(folder / name) if name in names else {} for name in (CONFIG, SPECIAL, ADDED)}
     whole = read_object(folder / "tokenizer.json") if "tokenizer.json" in names else None
     config = beside[CONFIG]
-    is_gpt2 = find_class(folder, names, config) == GPT2 and (whole is None or find_model(whole) == "BPE")
+    kind = find_kind(folder, names, config, whole)
     added = read_added_tokens(
         config,
         beside[SPECIAL],
         beside[ADDED],
         list_serialized(whole, folder),
         folder=folder,
-        defaults=DEFAULTS if is_gpt2 else read_padding(whole),
+        defaults=read_padding(whole) if kind is None else kind.roles,
     )
-    values, ids, merges = read_model(folder, whole, config, is_gpt2=is_gpt2)
+    values, words = read_model(folder, whole, config, kind)
     tokenizer = load_tokenizer(values, added, folder)
-    if whole is None:
-        add_start(tokenizer, config, added.roles)
+    if kind is not None and (whole is None or not kind.keeps_processor):
+        kind.surround(tokenizer, config, added.roles)
     return SourceTokenizer(
         text=tokenizer.to_str(),
-        ids=ids,
+        ids=words.ids,
         added={token.content: number for number, token in tokenizer.get_added_tokens_decoder().items()},
-        merges=merges,
+        merges=words.merges,
         roles=added.roles,
         settings={**read_sides(whole), **read_settings(config, added)},
         templates=read_templates(folder, names, config),
     )
 
 
-def find_class(folder: Path, names: set[str], config: Values) -> str:
-    """Return the name of the tokenizer's class (rule 1) without the ending `Fast`."""
+def find_kind(folder: Path, names: set[str], config: Values, whole: Values | None) -> Kind | None:
+    """Return the kind of tokenizer (rules 1 and 2); None if its tokenizer.json is taken as it is (rule 3).
+
+    Raises UserError if there is no tokenizer.json and the vocabulary is of no known kind.
+    """
     other = read_object(folder / "config.json") if "config.json" in names else {}
-    name = config.get("tokenizer_class") or other.get("tokenizer_class") or GPT2
-    return str(name).removesuffix("Fast")
+    name = str(config.get("tokenizer_class") or other.get("tokenizer_class") or GPT2.name).removesuffix("Fast")
+    named = next((kind for kind in KINDS if kind.name == name), None)
+    if whole is not None:
+        return named if named and find_model(whole) == named.model else None
+    if named and names >= set(named.files):
+        return named
+    raise UserError(
+        f"{folder}: the files of the tokenizer {quote_untrusted(name)} cannot be read; write its tokenizer.json there: "
+        "`AutoTokenizer.from_pretrained(folder).save_pretrained(folder)`"
+    )
 
 
 def find_model(values: Values) -> object:
@@ -99,43 +108,22 @@ def list_serialized(values: Values | None, folder: Path) -> list[Any]:
     return rows
 
 
-def read_model(
-    folder: Path, whole: Values | None, config: Values, *, is_gpt2: bool
-) -> tuple[dict[str, Any], dict[str, int], tuple[Merge, ...] | None]:
-    """Return the tokenizer.json without added tokens, its vocabulary, and its merges if it is GPT-2's."""
+def read_model(folder: Path, whole: Values | None, config: Values, kind: Kind | None) -> tuple[dict[str, Any], Words]:
+    """Return the tokenizer.json without the tokens that other files add, and its vocabulary (rules 2 to 4)."""
     if whole is None:
-        ids = parse_ids(read_object(folder / "vocab.json"), folder / "vocab.json")
-        merges = parse_merges(read_lines(folder / "merges.txt"), ids, folder / "merges.txt")
-        values = describe_byte_level(ids, merges, add_prefix_space=config.get("add_prefix_space") is True)
-        return values, ids, merges
-    path = folder / "tokenizer.json"
-    model = whole.get("model")
-    if not isinstance(model, dict) or not isinstance(model.get("vocab"), dict | list):
+        assert kind is not None
+        words = kind.read_files(folder)
+        return kind.describe(words, config), words
+    path, model = folder / "tokenizer.json", whole.get("model")
+    if not isinstance(model, dict):
         raise UserError(f"{path}: has no `model.vocab`; is it a tokenizer's file?")
-    ids = parse_ids(list_ids(model["vocab"], path), path)
-    if not is_gpt2:
-        kept = {**whole, "truncation": None, "padding": None, "model": {**model, **drop_dropout(model)}}
-        return kept, ids, None
-    if not isinstance(model.get("merges"), list):
-        raise UserError(f"{path}: has no `model.merges`; is it a tokenizer's file?")
-    merges = parse_merges(model["merges"], ids, path)
-    values = describe_byte_level(ids, merges, add_prefix_space=config.get("add_prefix_space") is True)
-    processor = whole.get("post_processor")
-    return values | ({"post_processor": processor} if isinstance(processor, dict) else {}), ids, merges
-
-
-def drop_dropout(model: Values) -> dict[str, Any]:
-    """Return the change that makes BPE choose the same merges each time, as is right outside training."""
-    return {"dropout": None} if "dropout" in model else {}
-
-
-def list_ids(vocabulary: Any, path: Path) -> dict[str, Any]:
-    """Return the ids of a tokenizer.json's vocabulary: an object, or a list of [token, score] in order of the ids."""
-    if isinstance(vocabulary, dict):
-        return vocabulary
-    if not all(isinstance(row, list) and row and isinstance(row[0], str) for row in vocabulary):
-        raise UserError(f"{path}: `model.vocab` is not a list of tokens and scores; is it a tokenizer's file?")
-    return {row[0]: number for number, row in enumerate(vocabulary)}
+    if kind is None:
+        # Dropout makes BPE choose other merges each time, which is for training only.
+        kept = {**model, "dropout": None} if "dropout" in model else model
+        return {**whole, "truncation": None, "padding": None, "model": kept}, Words(read_ids(model, path))
+    words, processor = kind.read_model(model, path), whole.get("post_processor")
+    is_kept = kind.keeps_processor and isinstance(processor, dict)
+    return {**kind.describe(words, config), **({"post_processor": processor} if is_kept else {})}, words
 
 
 def load_tokenizer(values: Values, added: AddedTokens, folder: Path) -> "Tokenizer":
@@ -150,22 +138,6 @@ def load_tokenizer(values: Values, added: AddedTokens, folder: Path) -> "Tokeniz
     there = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
     tokenizer.add_tokens([AddedToken(token.content, **token.flags) for token in added.list_new(there)])
     return tokenizer
-
-
-def add_start(tokenizer: "Tokenizer", config: Values, roles: Mapping[str, str | None]) -> None:
-    """Let the tokenizer put the first token before a text, and the last behind it, if the config asks for it."""
-    from tokenizers.processors import TemplateProcessing
-
-    asked = {side: roles.get(f"{side}_token") for side in ("bos", "eos") if config.get(f"add_{side}_token") is True}
-    tokens = {side: token for side, token in asked.items() if token is not None}
-    if not tokens:
-        return
-    first, last = ([tokens[side]] if side in tokens else [] for side in ("bos", "eos"))
-    tokenizer.post_processor = TemplateProcessing(
-        single=[*first, "$A:0", *last],
-        pair=[*first, "$A:0", *last, *(f"{token}:1" for token in first), "$B:1", *(f"{token}:1" for token in last)],
-        special_tokens=[(token, tokenizer.token_to_id(token)) for token in dict.fromkeys(tokens.values())],
-    )
 
 
 def read_sides(whole: Values | None) -> dict[str, str]:
