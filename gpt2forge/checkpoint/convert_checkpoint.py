@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gpt2forge.checkpoint.check_tokenizer import check_tokenizer, open_source
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.format import DEFAULT, Checkpoint, Format, Wanted
@@ -45,6 +46,9 @@ def convert_checkpoint(
     """
     checkpoint = find_checkpoint(source, formats, wanted)
     tokenizer, contents = read_checkpoint(checkpoint)
+    source_texts = open_source(checkpoint.format.name, checkpoint.folder, tokenizer)
+    if source_texts is not None:
+        check_tokenizer(source_texts, tokenizer.text, checkpoint.folder)
     contents = resolve_head(contents)
     write_config(contents.config, read_generation(checkpoint), out)
     write_tokenizer(tokenizer, contents.config.n_positions, out)
