@@ -27,13 +27,14 @@ Decode = Callable[[Sequence[int], bool], str]
 class SourceTexts:
     """The source's own tokenizer: `encode(text)` returns ids, `decode(ids, skip)` leaves special tokens out or in.
 
-    `encode_plain(text)` adds no token at the beginning or the end.
+    `encode_plain(text)` adds no token at the beginning or the end. `added` are the tokens that stay whole.
     """
 
     name: str
     encode: Encode
     decode: Decode
     encode_plain: Encode
+    added: tuple[str, ...]
 
 
 def check_text(source: SourceTexts, ours: Tokenizer, folder: Path, text: str) -> None:
@@ -41,9 +42,8 @@ def check_text(source: SourceTexts, ours: Tokenizer, folder: Path, text: str) ->
     expected, found = list(source.encode_plain(text)), ours.encode(text, add_special_tokens=False).ids
     if found != expected:
         pairs = zip(found, expected, strict=False)
-        place = next(
-            (place for place, (one, other) in enumerate(pairs) if one != other), min(len(found), len(expected))
-        )
+        differ = (place for place, (one, other) in enumerate(pairs) if one != other)
+        place = next(differ, min(len(found), len(expected)))
         around = source.decode(expected[max(0, place - 4) : place + 4], False)
         refuse(folder, f"token {place} of the text, near {quote_untrusted(around)}, is another for {source.name}")
 
@@ -54,8 +54,8 @@ def check_tokenizer(source: SourceTexts, text: str, folder: Path) -> None:
     Raises UserError that names the first text that differs. `folder` is the source.
     """
     ours = Tokenizer.from_str(text)
-    added = [token.content for token in ours.get_added_tokens_decoder().values()][:MOST_TOKENS]
-    for each in list_hard_texts(added):
+    added = dict.fromkeys([*source.added, *(token.content for token in ours.get_added_tokens_decoder().values())])
+    for each in list_hard_texts(list(added)[:MOST_TOKENS]):
         expected, found = list(source.encode(each)), ours.encode(each).ids
         if found != expected:
             refuse(folder, f"{quote_untrusted(each)} would be {found[:8]}, but is {expected[:8]} for {source.name}")
@@ -93,6 +93,7 @@ def open_huggingface(folder: Path) -> SourceTexts | None:
             tokenizer.decode(list(ids), skip_special_tokens=skip, clean_up_tokenization_spaces=False)
         ),
         encode_plain=lambda text: tokenizer(text, add_special_tokens=False)["input_ids"],
+        added=tuple(tokenizer.get_added_vocab()),
     )
 
 
@@ -115,7 +116,7 @@ def open_openai(ids: dict[str, int], merges: Sequence[tuple[str, str]], special:
     from gpt2forge.checkpoint.tf1.openai_encoder import OpenAIEncoder
 
     encoder = OpenAIEncoder(ids, merges, special)
-    return SourceTexts("OpenAI's encoder", encoder.encode, encoder.decode, encoder.encode)
+    return SourceTexts("OpenAI's encoder", encoder.encode, encoder.decode, encoder.encode, tuple(special))
 
 
 def open_source(format_name: str, folder: Path, tokenizer: Any) -> SourceTexts | None:
