@@ -119,6 +119,23 @@ def open_openai(ids: dict[str, int], merges: Sequence[tuple[str, str]], special:
     return SourceTexts("OpenAI's encoder", encoder.encode, encoder.decode, encoder.encode, tuple(special))
 
 
+def open_converted(format_name: str, folder: Path, weights: Path) -> SourceTexts | None:
+    """Open the source's own tokenizer; OpenAI's from the files that the conversion wrote to `weights`."""
+    if format_name == "huggingface":
+        return open_huggingface(folder)
+    if format_name != "tf1":
+        return None
+    ids = json.loads((weights / "vocab.json").read_bytes())
+    lines = (weights / "merges.txt").read_text(encoding="utf-8").split("\n")[1:-1]
+    added = {token.content: number for number, token in read_added(weights).items()}
+    return open_openai(ids, [(left, right) for left, _, right in (line.partition(" ") for line in lines)], added)
+
+
+def read_added(weights: Path) -> dict[int, Any]:
+    """Return the added tokens of a tokenizer.json by id."""
+    return dict(Tokenizer.from_file(str(weights / "tokenizer.json")).get_added_tokens_decoder())
+
+
 def open_source(format_name: str, folder: Path, tokenizer: Any) -> SourceTexts | None:
     """Open the source's own tokenizer; None if no library for its format is there."""
     if format_name == "huggingface":
