@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gpt2forge.checkpoint.check_tokenizer import check_tokenizer, open_source
+from gpt2forge.checkpoint.check_tokenizer import SourceTexts, check_tokenizer, open_source
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.format import DEFAULT, Checkpoint, Format, Wanted
 from gpt2forge.checkpoint.formats import FORMATS
 from gpt2forge.checkpoint.model_folder import WEIGHTS, ReportBytes, write_config, write_weights
 from gpt2forge.checkpoint.names import HEAD, PREFIX
+from gpt2forge.checkpoint.other_tokenizer import NO_TOKENIZER, make_id_tokenizer, read_other_tokenizer
 from gpt2forge.checkpoint.read_tensors import hold_same_values
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
 from gpt2forge.checkpoint.untrusted_text import read_object
@@ -39,14 +40,16 @@ def convert_checkpoint(
     *,
     formats: Sequence[Format] = FORMATS,
     wanted: Wanted = DEFAULT,
+    other: Path | None = None,
 ) -> Converted:
     """Write the checkpoint at `source` to `out` as float32 model.safetensors with config and tokenizer.
 
+    The tokenizer is the one at `other`, unless that is None or `wanted` asks for the checkpoint's own.
     Raises UserError if the checkpoint is incomplete, damaged, or not a supported GPT-2.
     """
     checkpoint = find_checkpoint(source, formats, wanted)
-    tokenizer, contents = read_checkpoint(checkpoint)
-    source_texts = open_source(checkpoint.format.name, checkpoint.folder, tokenizer)
+    tokenizer, contents = read_checkpoint(checkpoint, wanted, other)
+    source_texts = open_own(checkpoint, wanted, tokenizer)
     if source_texts is not None:
         check_tokenizer(source_texts, tokenizer.text, checkpoint.folder)
     contents = resolve_head(contents)
@@ -58,10 +61,22 @@ def convert_checkpoint(
     return Converted(numbers, (*checkpoint.notes, *contents.notes), {WEIGHTS: written})
 
 
-def read_checkpoint(checkpoint: Checkpoint) -> tuple[SourceTokenizer, Contents]:
+def open_own(checkpoint: Checkpoint, wanted: Wanted, tokenizer: SourceTokenizer) -> SourceTexts | None:
+    """Open the checkpoint's own tokenizer in its own library; None if it is not used, or if the library is missing."""
+    return open_source(checkpoint.format.name, checkpoint.folder, tokenizer) if wanted.own_tokenizer else None
+
+
+def read_checkpoint(
+    checkpoint: Checkpoint, wanted: Wanted = DEFAULT, other: Path | None = None
+) -> tuple[SourceTokenizer, Contents]:
     """Read everything in a checkpoint except the weights. Raises UserError if its files contradict each other."""
-    tokenizer = checkpoint.format.read_tokenizer(checkpoint)
+    if wanted.own_tokenizer:
+        tokenizer = checkpoint.format.read_tokenizer(checkpoint)
+    else:
+        tokenizer = NO_TOKENIZER if other is None else read_other_tokenizer(other)
     contents = checkpoint.format.read_contents(checkpoint, tokenizer)
+    if tokenizer is NO_TOKENIZER:
+        tokenizer = make_id_tokenizer(contents.config.vocab_size)
     try:
         notes = tokenizer.list_notes(contents.config.vocab_size)
     except UserError as error:

@@ -40,7 +40,11 @@ def encode_text(tokenizer: Tokenizer, text: str) -> list[int]:
         raise UserError(
             f"the text: character {error.start} is {code}, half of a surrogate pair; take it out"
         ) from error
-    ids: list[int] = tokenizer.encode(text).ids
+    try:
+        ids: list[int] = tokenizer.encode(text).ids
+    except Exception as error:  # the library raises Exception itself
+        reason = " ".join(str(error).split())
+        raise UserError(f"the text cannot be turned into tokens: {reason}; this model may take ids alone") from error
     return ids
 
 

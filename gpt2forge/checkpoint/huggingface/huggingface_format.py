@@ -4,24 +4,14 @@ from pathlib import Path
 
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.format import Checkpoint, Format, Wanted
-from gpt2forge.checkpoint.huggingface.huggingface_tokenizer import read_huggingface_tokenizer
+from gpt2forge.checkpoint.huggingface.huggingface_tokenizer import TOKENIZER_FILES, read_huggingface_tokenizer
 from gpt2forge.checkpoint.huggingface.read_huggingface import add_token_ids, read_huggingface, read_weight_map
 from gpt2forge.checkpoint.huggingface.tokenizer_kinds import KINDS
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
 from gpt2forge.errors import UserError
 
-TEXTS = (
-    "config.json",
-    "generation_config.json",
-    "tokenizer.json",
-    "vocab.json",
-    "merges.txt",
-    "vocab.txt",
-    "added_tokens.json",
-    "special_tokens_map.json",
-    "tokenizer_config.json",
-    "chat_template.jinja",
-)
+CONFIGS = ("config.json", "generation_config.json")
+TEXTS = (*CONFIGS, *TOKENIZER_FILES)
 
 
 def holds_huggingface(names: set[str]) -> bool:
@@ -34,7 +24,8 @@ def find_huggingface(folder: Path, names: set[str], wanted: Wanted) -> Checkpoin
     indexes, weights = find_weights(folder, names)
     if wanted.own_tokenizer and not holds_tokenizer(names):
         raise UserError(f"{folder}: no tokenizer; put `tokenizer.json`, or `vocab.json` and `merges.txt`, there")
-    files = (*(name for name in TEXTS if name in names), *indexes, *weights)
+    texts = TEXTS if wanted.own_tokenizer else CONFIGS
+    files = (*(name for name in texts if name in names), *indexes, *weights)
     return Checkpoint(folder, HUGGINGFACE, files=tuple(sorted(files)), weights=weights)
 
 

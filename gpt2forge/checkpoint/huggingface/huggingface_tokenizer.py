@@ -24,6 +24,8 @@ if TYPE_CHECKING:  # finding a checkpoint imports this module
 
 CONFIG, SPECIAL, ADDED = "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"
 TEMPLATE = "chat_template.jinja"
+WHOLE = "tokenizer.json"
+TOKENIZER_FILES = (WHOLE, CONFIG, SPECIAL, ADDED, TEMPLATE, "vocab.json", "merges.txt", "vocab.txt")
 SETTINGS: Mapping[str, type | tuple[type, ...]] = {
     "padding_side": str,
     "truncation_side": str,
@@ -45,13 +47,14 @@ def read_huggingface_tokenizer(checkpoint: Checkpoint) -> SourceTokenizer:
     return read_tokenizer_files(checkpoint.folder, set(checkpoint.files))
 
 
-def read_tokenizer_files(folder: Path, names: set[str]) -> SourceTokenizer:
+def read_tokenizer_files(folder: Path, names: set[str], whole_name: str = WHOLE) -> SourceTokenizer:
     """Read the tokenizer in a folder, from those of `names` that belong to a tokenizer.
 
+    `whole_name` is the name of its tokenizer.json.
     Raises UserError if the files are damaged or contradict each other.
     """
     beside = {name: read_object(folder / name) if name in names else {} for name in (CONFIG, SPECIAL, ADDED)}
-    whole = read_object(folder / "tokenizer.json") if "tokenizer.json" in names else None
+    whole = read_object(folder / whole_name) if whole_name in names else None
     config = beside[CONFIG]
     kind = find_kind(folder, names, config, whole)
     added = read_added_tokens(

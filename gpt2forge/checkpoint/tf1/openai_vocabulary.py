@@ -15,6 +15,8 @@ from gpt2forge.checkpoint.vocabulary import (
 )
 from gpt2forge.errors import UserError
 
+OPENAI_FILES = ("encoder.json", "vocab.bpe")
+
 
 def read_openai_vocabulary(folder: Path) -> Vocabulary:
     """Read encoder.json and vocab.bpe. Raises UserError unless they are byte-level BPE with `<|endoftext|>`."""

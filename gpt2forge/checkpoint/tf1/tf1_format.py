@@ -62,7 +62,7 @@ def read_tokenizer(checkpoint: Checkpoint) -> SourceTokenizer:
 
 
 def read_contents(checkpoint: Checkpoint, tokenizer: SourceTokenizer) -> Contents:
-    return read_tf1(checkpoint, tokenizer.ids[END_OF_TEXT])
+    return read_tf1(checkpoint, tokenizer.find(END_OF_TEXT) or 0)
 
 
 TF1 = Format(
