@@ -16,10 +16,15 @@ from gpt2forge.checkpoint.other_tokenizer import NO_TOKENIZER, make_id_tokenizer
 from gpt2forge.checkpoint.read_tensors import hold_same_values
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
 from gpt2forge.checkpoint.untrusted_text import read_object
+from gpt2forge.checkpoint.vocabulary import END_OF_TEXT
 from gpt2forge.checkpoint.write_tokenizer import write_tokenizer
 from gpt2forge.digest import Written
 from gpt2forge.errors import UserError
 
+TRAINER_NOTE = (
+    f"the trainers of such runs read `{END_OF_TEXT}` in their texts as ordinary text; if yours held such markers, set "
+    "`source.special_tokens: text`, otherwise `token`"
+)
 GENERATION_CONFIG = "generation_config.json"
 WITHOUT_EFFECT = ("transformers_version", "_from_model_config")
 
@@ -53,7 +58,8 @@ def convert_checkpoint(
     if source_texts is not None:
         check_tokenizer(source_texts, tokenizer.text, checkpoint.folder)
     contents = resolve_head(contents)
-    write_config(contents.config, read_generation(checkpoint), out)
+    generation = {**read_generation(checkpoint), **list_stops(tokenizer)}
+    write_config(contents.config, generation, out)
     write_tokenizer(tokenizer, contents.config.n_positions, out)
     written = write_weights(contents.tensors, out, report)
     values = sum(tensor.count for tensor in contents.tensors)
@@ -63,7 +69,11 @@ def convert_checkpoint(
 
 def open_own(checkpoint: Checkpoint, wanted: Wanted, tokenizer: SourceTokenizer) -> SourceTexts | None:
     """Open the checkpoint's own tokenizer in its own library; None if it is not used, or if the library is missing."""
-    return open_source(checkpoint.format.name, checkpoint.folder, tokenizer) if wanted.own_tokenizer else None
+    # transformers reads special tokens as the files say, and OpenAI's encoder as it is told.
+    is_as_saved = wanted.special_tokens != "text" or checkpoint.format.name == "tf1"
+    if not wanted.own_tokenizer or not is_as_saved:
+        return None
+    return open_source(checkpoint.format.name, checkpoint.folder, tokenizer)
 
 
 def read_checkpoint(
@@ -77,11 +87,21 @@ def read_checkpoint(
     contents = checkpoint.format.read_contents(checkpoint, tokenizer)
     if tokenizer is NO_TOKENIZER:
         tokenizer = make_id_tokenizer(contents.config.vocab_size)
+    if wanted.special_tokens == "text":
+        tokenizer = tokenizer.read_special_as_text()
+    if checkpoint.format.name == "tf1" and contents.step is not None and wanted.special_tokens is None:
+        contents = replace(contents, notes=(*contents.notes, TRAINER_NOTE))
     try:
         notes = tokenizer.list_notes(contents.config.vocab_size)
     except UserError as error:
         raise UserError(f"{checkpoint.folder}: {error}") from error
     return tokenizer, replace(contents, notes=(*contents.notes, *notes))
+
+
+def list_stops(tokenizer: SourceTokenizer) -> dict[str, Any]:
+    """Return the text at which generating stops, where the end of a text is written in pieces."""
+    end = tokenizer.roles.get("eos_token")
+    return {"stop_strings": [end]} if end and tokenizer.settings.get("split_special_tokens") else {}
 
 
 def resolve_head(contents: Contents) -> Contents:

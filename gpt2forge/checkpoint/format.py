@@ -7,6 +7,7 @@ their modules must not import numpy, tokenizers or other large libraries at the 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
@@ -40,11 +41,13 @@ class Wanted:
     """A recipe's choice within a checkpoint.
 
     `step` is the training step of a run that saved several; None means the newest. Without `own_tokenizer` the
-    tokenizer comes from elsewhere, so the checkpoint needs none.
+    tokenizer comes from elsewhere, so the checkpoint needs none. `special_tokens` in a text are read as tokens or as
+    ordinary text; None means as tokens, unless the checkpoint says otherwise.
     """
 
     step: int | None = None
     own_tokenizer: bool = True
+    special_tokens: Literal["token", "text"] | None = None
 
 
 DEFAULT = Wanted()

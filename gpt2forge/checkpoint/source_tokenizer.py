@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
@@ -30,6 +30,21 @@ class SourceTokenizer:
     roles: Mapping[str, str | None]
     settings: Mapping[str, Any] = field(default_factory=dict)
     templates: Mapping[str, str] = field(default_factory=dict)
+
+    def read_special_as_text(self) -> "SourceTokenizer":
+        """Return the tokenizer that reads special tokens in a text as ordinary text, in pieces.
+
+        Trainers of 2019 and 2020 encoded `<|endoftext|>` so. The tokens keep their ids and roles.
+        """
+        values = json.loads(self.text)
+        special = [token["content"] for token in values["added_tokens"] if token["special"]]
+        values["added_tokens"] = [token for token in values["added_tokens"] if not token["special"]]
+        return replace(
+            self,
+            text=json.dumps(values, ensure_ascii=False, separators=(",", ":")),
+            added={token: number for token, number in self.added.items() if token not in special},
+            settings={**self.settings, "split_special_tokens": True},
+        )
 
     def find(self, token: str | None) -> int | None:
         """Return the id of a token, None if there is no such token."""

@@ -1,7 +1,7 @@
 """convert: reads a checkpoint of any format and writes one float32 safetensors file, its config and its tokenizer."""
 
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
@@ -24,6 +24,12 @@ class SourceSection(Section):
         description="a folder with another tokenizer, or a tokenizer.json; `none`: texts are ids with spaces between",
     )
 
+    special_tokens: Literal["token", "text"] | None = Field(
+        default=None,
+        description="how texts are read that hold `<|endoftext|>` and the like: as one token, or as ordinary text, as "
+        "the trainers of gpt-2-simple did",
+    )
+
     @property
     def own_tokenizer(self) -> bool:
         """Whether the tokenizer is the checkpoint's own."""
@@ -32,7 +38,7 @@ class SourceSection(Section):
     @property
     def wanted(self) -> Wanted:
         """The choice within the checkpoint."""
-        return Wanted(self.step, self.own_tokenizer)
+        return Wanted(self.step, self.own_tokenizer, self.special_tokens)
 
 
 class Choice(Protocol):
@@ -43,6 +49,9 @@ class Choice(Protocol):
 
     @property
     def own_tokenizer(self) -> bool: ...
+
+    @property
+    def special_tokens(self) -> Literal["token", "text"] | None: ...
 
 
 def run(inputs: Inputs, section: Choice, target: Target, out: Path) -> Metrics:
@@ -56,7 +65,7 @@ def run(inputs: Inputs, section: Choice, target: Target, out: Path) -> Metrics:
         inputs["checkpoint"],
         out,
         lambda done, total: inputs.advance(done, total, "B"),
-        wanted=Wanted(section.step, section.own_tokenizer),
+        wanted=Wanted(section.step, section.own_tokenizer, section.special_tokens),
         other=inputs.paths.get("tokenizer"),
     )
     inputs.vouch(converted.written)
@@ -71,7 +80,7 @@ def list_more(section: SourceSection) -> tuple[str, ...]:
 STAGE = Stage(
     name="convert",
     section="source",
-    fields=("step", "own_tokenizer"),
+    fields=("step", "own_tokenizer", "special_tokens"),
     target=(),
     reads=("checkpoint",),
     also_reads=list_more,

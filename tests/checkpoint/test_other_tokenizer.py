@@ -1,5 +1,6 @@
 """A recipe may name another tokenizer than the checkpoint's, or none: then texts are ids."""
 
+import json
 import shutil
 from pathlib import Path
 
@@ -83,3 +84,19 @@ def test_without_a_tokenizer_a_text_is_ids(bare: Path, tmp_path: Path) -> None:
 def test_folder_without_a_tokenizer_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="holds no tokenizer; put"):
         list_tokenizer_files(tmp_path)
+
+
+def test_special_tokens_may_be_read_as_text_and_then_stop_generating_as_text(tmp_path: Path) -> None:
+    source = tmp_path / "run"
+    shutil.copytree(DATA / "run1", source)
+    kept, notes = {}, {}
+    for special in (None, "token", "text"):
+        out = tmp_path / str(special)
+        out.mkdir()
+        notes[special] = convert_checkpoint(source, out, wanted=Wanted(special_tokens=special)).notes
+        kept[special] = read_tokenizer(out).encode("a<|endoftext|>b").ids
+        assert AutoTokenizer.from_pretrained(out)("a<|endoftext|>b").input_ids == kept[special]
+    assert len(kept["token"]) == 3 and kept[None] == kept["token"]
+    assert len(kept["text"]) > 10
+    assert json.loads((tmp_path / "text/generation_config.json").read_text())["stop_strings"] == ["<|endoftext|>"]
+    assert "`source.special_tokens: text`" in notes[None][-1] and not notes["text"] and not notes["token"]

@@ -69,7 +69,7 @@ def read_tokenizer_files(folder: Path, names: set[str], whole_name: str = WHOLE)
     tokenizer = load_tokenizer(values, added, folder)
     if kind is not None and (whole is None or not kind.keeps_processor):
         kind.surround(tokenizer, config, added.roles)
-    return SourceTokenizer(
+    found = SourceTokenizer(
         text=tokenizer.to_str(),
         ids=words.ids,
         added={token.content: number for number, token in tokenizer.get_added_tokens_decoder().items()},
@@ -78,6 +78,7 @@ def read_tokenizer_files(folder: Path, names: set[str], whole_name: str = WHOLE)
         settings={**read_sides(whole), **read_settings(config, added)},
         templates=read_templates(folder, names, config),
     )
+    return found.read_special_as_text() if config.get("split_special_tokens") is True else found
 
 
 def find_kind(folder: Path, names: set[str], config: Values, whole: Values | None) -> Kind | None:
