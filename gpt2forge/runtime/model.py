@@ -1,6 +1,5 @@
 """An open package with text on both sides, as `gpt2forge generate` and `gpt2forge.load` use it."""
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,6 +8,7 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from gpt2forge.checkpoint.token_ids import BEGIN, END, choose_ids, read_named, take_first
 from gpt2forge.errors import UserError, check_argument
 from gpt2forge.runtime.decoder import Decoder, open_decoder
 from gpt2forge.runtime.generate import generate_tokens
@@ -22,11 +22,15 @@ DEFAULT_NEW_TOKENS = 128  # if the context has room for them
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A model with its tokenizer; `end` is its end-of-text token. Several threads may use one model at once."""
+    """A model with its tokenizer. Several threads may use one model at once.
+
+    Each of the tokens `ends` ends a text. `begin` starts one without a prompt; None if the model has no such token.
+    """
 
     decoder: Decoder = field(repr=False)
     tokenizer: Tokenizer = field(repr=False)
-    end: int
+    ends: tuple[int, ...]
+    begin: int | None
 
     @property
     def context(self) -> int:
@@ -72,8 +76,8 @@ class Model:
     ) -> Iterator[str]:
         """Yield the text that the model adds to the prompt, in pieces of whole characters, as it is generated.
 
-        The text ends before the end-of-text token or after `max_tokens` tokens, by default 128 or what the context
-        has room for. `temperature` 0 always chooses the likeliest token. Otherwise each token is drawn from the
+        The text ends before a token that ends it, or after `max_tokens` tokens, by default 128 or what the context has
+        room for. `temperature` 0 always chooses the likeliest token. Otherwise each token is drawn from the
         `top_k` likeliest (0: all), and of those from the likeliest whose probabilities sum to `top_p`. Equal seeds
         draw equal texts.
         Raises UserError, before anything runs, if a value is out of range or the prompt does not fit.
@@ -97,14 +101,20 @@ class Model:
             check_argument("max_tokens", max_tokens, Integral)
             if max_tokens < 1:
                 raise UserError(f"{max_tokens} new tokens were asked for; ask for 1 or more")
-        tokens = self.encode(prompt) or [self.end]
+        tokens = self.encode(prompt) or [self.start_text()]
         free = self.context - len(tokens)
         if free < 1:
             raise UserError(
                 f"the prompt's {len(tokens)} tokens fill this model's context of {self.context}; shorten the prompt"
             )
         wanted = min(DEFAULT_NEW_TOKENS, free) if max_tokens is None else max_tokens
-        return generate_tokens(self.decoder, tokens, wanted, sample=make_sampler(sampling), stop_token=self.end)
+        return generate_tokens(self.decoder, tokens, wanted, sample=make_sampler(sampling), ends=self.ends)
+
+    def start_text(self) -> int:
+        """Return the token that stands before a text without a prompt. Raises UserError if the model names none."""
+        if self.begin is None:
+            raise UserError("an empty prompt needs a token to start from, and this model names none; give a prompt")
+        return self.begin
 
     def spell(self, tokens: Iterable[int]) -> Iterator[str]:
         """Yield a piece of text for each token, which may be empty, and one for the bytes that are left at the end."""
@@ -119,13 +129,19 @@ def open_model(folder: Path, threads: int = 0) -> Model:
     check_threads(threads)
     try:
         tokenizer, decoder = read_tokenizer(folder), open_decoder(folder, threads)
-        end = json.loads((folder / "config.json").read_text())["eos_token_id"]
+        ends, begin = read_ends_and_begin(folder, decoder.vocabulary)
     except UserError:
         raise
     except Exception as error:  # each library raises its own kinds of errors for a cut or edited file
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{folder}: cannot be opened: {reason}; is it complete? build or copy it again") from error
-    return Model(decoder, tokenizer, end)
+    return Model(decoder, tokenizer, ends, begin)
+
+
+def read_ends_and_begin(folder: Path, vocabulary: int) -> tuple[tuple[int, ...], int | None]:
+    """Return the tokens that end a text, and the one that starts it: where none is named, the first that ends it."""
+    begin, ends = (choose_ids(read_named(folder, key), vocabulary) for key in (BEGIN, END))
+    return ends, take_first(begin or ends)
 
 
 def check_threads(threads: int) -> None:
