@@ -25,7 +25,7 @@ CONFIG_KEYS = (
     "scale_attn_weights",
     "scale_attn_by_inverse_layer_idx",
     "reorder_and_upcast_attn",
-    "eos_token_id",
+    "ends",
 )
 
 

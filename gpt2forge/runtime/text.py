@@ -6,7 +6,7 @@
 """
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -122,6 +122,29 @@ class WordStream:
     def finish(self) -> str:
         whole: str = self.tokenizer.decode(self.tokens, skip_special_tokens=False)
         return whole[self.sent :]
+
+
+def stop_at(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
+    """Yield the pieces of a text up to the first of the strings `stops`, which may lie across several pieces.
+
+    A piece waits while its end may be the beginning of such a string.
+    """
+    waiting = ""
+    for piece in pieces:
+        waiting += piece
+        found = [place for stop in stops if (place := waiting.find(stop)) >= 0]
+        if found:
+            yield waiting[: min(found)]
+            return
+        kept = max((count_begun(waiting, stop) for stop in stops), default=0)
+        yield waiting[: len(waiting) - kept]
+        waiting = waiting[len(waiting) - kept :]
+    yield waiting
+
+
+def count_begun(text: str, stop: str) -> int:
+    """Return how many characters at the end of a text are the beginning of a string."""
+    return next((count for count in range(min(len(text), len(stop) - 1), 0, -1) if stop.startswith(text[-count:])), 0)
 
 
 def list_bytes() -> dict[str, int]:

@@ -61,7 +61,7 @@ def read_hparams(path: Path, eos_token_id: int) -> ModelConfig:
         n_inner=4 * width,
         layer_norm_epsilon=LAYER_NORM_EPSILON,
         tied=True,
-        eos_token_id=eos_token_id,
+        ends=(eos_token_id,),
         bos_token_id=eos_token_id,
     )
 
