@@ -5,13 +5,13 @@ from pathlib import Path
 
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.format import Checkpoint, Format, Wanted
+from gpt2forge.checkpoint.tf1.choose_save import choose_save
+from gpt2forge.checkpoint.tf1.missing_texts import TEXTS, check_texts
 from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary
-from gpt2forge.checkpoint.tf1.pointer import read_pointer
 from gpt2forge.checkpoint.tf1.read_tf1 import read_tf1
 from gpt2forge.checkpoint.vocabulary import END_OF_TEXT, Vocabulary
 from gpt2forge.errors import UserError
 
-TEXTS = ("hparams.json", "encoder.json", "vocab.bpe")
 SHARD = re.compile(r"\.data-(\d{5})-of-(\d{5})", re.ASCII)
 
 
@@ -21,22 +21,12 @@ def holds_tf1(names: set[str]) -> bool:
 
 
 def find_tf1(folder: Path, names: set[str], wanted: Wanted) -> Checkpoint:
-    """Find the files of the checkpoint that the file `checkpoint` names; without that file, of the only one."""
-    missing = [name for name in TEXTS if name not in names]
-    if missing:
-        raise UserError(f"{folder}: `{'`, `'.join(missing)}` missing; copy them from what was fine-tuned")
-    pointer = ("checkpoint",) if "checkpoint" in names else ()
-    prefix = read_pointer(folder / "checkpoint", names) if pointer else find_only_prefix(folder, names)
-    shards = find_shards(folder, prefix, names)
-    files = (*pointer, f"{prefix}.index", *shards, *TEXTS)
-    return Checkpoint(folder, TF1, files=tuple(sorted(files)), weights=shards)
-
-
-def find_only_prefix(folder: Path, names: set[str]) -> str:
-    found = sorted(name for name in names if name.endswith(".index"))
-    if len(found) > 1:
-        raise UserError(f"{folder}: holds `{'`, `'.join(found)}`, but no file `checkpoint` that names one of them")
-    return found[0].removesuffix(".index")
+    """Find the files of one save, which `choose_save` chooses, and the texts beside it."""
+    save = choose_save(folder, names, wanted.step)
+    check_texts(folder, names)
+    shards = find_shards(folder, save.prefix, names)
+    files = (*save.pointer, f"{save.prefix}.index", *shards, *TEXTS)
+    return Checkpoint(folder, TF1, files=tuple(sorted(files)), weights=shards, notes=save.notes)
 
 
 def find_shards(folder: Path, prefix: str, names: set[str]) -> tuple[str, ...]:
