@@ -7,6 +7,7 @@ from gpt2forge.checkpoint.format import Checkpoint, Format, Wanted
 from gpt2forge.checkpoint.huggingface.huggingface_vocabulary import read_huggingface_vocabulary
 from gpt2forge.checkpoint.huggingface.read_huggingface import add_token_ids, read_huggingface, read_weight_map
 from gpt2forge.checkpoint.vocabulary import Vocabulary
+from gpt2forge.checkpoint.weight_names import hold_only_others
 from gpt2forge.errors import UserError
 
 TEXTS = (
@@ -23,7 +24,7 @@ TEXTS = (
 
 def holds_huggingface(names: set[str]) -> bool:
     """Return whether one of these file names marks a Hugging Face directory."""
-    return "config.json" in names
+    return "config.json" in names and not hold_only_others(names)
 
 
 def find_huggingface(folder: Path, names: set[str], wanted: Wanted) -> Checkpoint:

@@ -44,8 +44,8 @@ class BundleEntry:
     slices: tuple[Slice, ...] = ()
 
 
-def read_bundle(path: Path, shards: int) -> dict[str, BundleEntry]:
-    """Read every tensor's entry, by name, from a .index file; `shards` is the number of .data files beside it.
+def read_bundle(path: Path, shards: int | None = None) -> dict[str, BundleEntry]:
+    """Read every tensor's entry, by name, from a .index file; `shards` is the number of .data files, if it is checked.
 
     Raises UserError if the file is damaged, or not in the format that TensorFlow has written since 2016.
     """
@@ -72,10 +72,10 @@ def decode_key(key: bytes) -> str:
     return key.decode("utf-8", "backslashreplace")
 
 
-def check_header(message: bytes, shards: int) -> None:
+def check_header(message: bytes, shards: int | None) -> None:
     """Raise ValueError unless a BundleHeaderProto matches the number of shards and has a supported version."""
     fields = dict(read_fields(message))
-    if fields.get(1, 0) != shards:
+    if shards is not None and fields.get(1, 0) != shards:
         raise ValueError(f"it belongs to {fields.get(1, 0)!r} .data files, not {shards}")
     if fields.get(2, 0) != 0:
         raise ValueError("it was written on a big-endian machine")

@@ -10,7 +10,7 @@ from gpt2forge.checkpoint.format import Checkpoint
 from gpt2forge.checkpoint.names import TensorSpec, list_specs
 from gpt2forge.checkpoint.tf1.bundle_index import BundleEntry, read_bundle
 from gpt2forge.checkpoint.tf1.choose_save import read_step
-from gpt2forge.checkpoint.tf1.leveldb import unmask
+from gpt2forge.checkpoint.tf1.locate_entry import find_index, make_source
 from gpt2forge.checkpoint.tf1.partitions import (
     Partitions,
     find_partitions,
@@ -57,11 +57,6 @@ def find_scope(entries: Mapping[str, BundleEntry], index: Path) -> str:
     return "" if "" in scopes else next(iter(scopes), "")
 
 
-def find_index(checkpoint: Checkpoint) -> Path:
-    """Return the path of the file that lists the tensors."""
-    return checkpoint.folder / next(name for name in checkpoint.files if name.endswith(".index"))
-
-
 def read_hparams(path: Path, eos_token_id: int) -> ModelConfig:
     """Read OpenAI's hparams.json. Raises UserError if a number is missing or not a count."""
     values = read_object(path)
@@ -102,23 +97,6 @@ def locate(checkpoint: Checkpoint, spec: TensorSpec, name: str, entries: Mapping
     for part in parts:
         check_tensor(part, shape=part.shape, config=hparams, index=index, name=name)
     return Located(reshape(whole, spec.shape), parts)
-
-
-def make_source(checkpoint: Checkpoint, name: str, stored_name: str, entry: BundleEntry) -> SourceTensor:
-    """Return an entry of the index as a tensor. Raises UserError if its shard does not exist."""
-    count = len(checkpoint.weights)
-    if entry.shard >= count:
-        shown = f"{quote_untrusted(stored_name)} lies in shard {entry.shard} of {count}"
-        raise UserError(f"{find_index(checkpoint)}: {shown}")
-    return SourceTensor(
-        name=name,
-        dtype=entry.dtype,
-        shape=entry.shape,
-        path=checkpoint.folder / checkpoint.weights[entry.shard],
-        offset=entry.offset,
-        nbytes=entry.size,
-        crc=unmask(entry.crc),
-    )
 
 
 def list_left_out(entries: Mapping[str, BundleEntry], known: set[str]) -> Iterator[LeftOut]:
