@@ -73,7 +73,8 @@ def test_no_checkpoint_says_what_to_put_where(tmp_path: Path, exists: bool) -> N
         f"no checkpoint at `{folder}`: put one of these there: "
         "OpenAI's files (checkpoint, model.ckpt.*, hparams.json, encoder.json, vocab.bpe); "
         "a TensorFlow 2 checkpoint of TFGPT2LMHeadModel (*.index, *.data-*, config.json, tokenizer.json); "
-        "a Hugging Face directory (config.json, model.safetensors, tokenizer.json)"
+        "a Hugging Face directory (config.json, model.safetensors, tokenizer.json); "
+        "a GGUF of GPT-2 in F32 or F16 (model.gguf)"
     )
 
 
