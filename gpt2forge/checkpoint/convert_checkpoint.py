@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gpt2forge.checkpoint.check_tokenizer import check_tokenizer, open_source
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.format import DEFAULT, Checkpoint, Format, Wanted
@@ -12,9 +13,9 @@ from gpt2forge.checkpoint.formats import FORMATS
 from gpt2forge.checkpoint.model_folder import WEIGHTS, ReportBytes, write_config, write_weights
 from gpt2forge.checkpoint.names import HEAD, PREFIX
 from gpt2forge.checkpoint.read_tensors import hold_same_values
-from gpt2forge.checkpoint.tokenizer import write_tokenizer
+from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
 from gpt2forge.checkpoint.untrusted_text import read_object
-from gpt2forge.checkpoint.vocabulary import Vocabulary
+from gpt2forge.checkpoint.write_tokenizer import write_tokenizer
 from gpt2forge.digest import Written
 from gpt2forge.errors import UserError
 
@@ -44,26 +45,28 @@ def convert_checkpoint(
     Raises UserError if the checkpoint is incomplete, damaged, or not a supported GPT-2.
     """
     checkpoint = find_checkpoint(source, formats, wanted)
-    vocabulary, contents = read_checkpoint(checkpoint)
+    tokenizer, contents = read_checkpoint(checkpoint)
+    source_texts = open_source(checkpoint.format.name, checkpoint.folder, tokenizer)
+    if source_texts is not None:
+        check_tokenizer(source_texts, tokenizer.text, checkpoint.folder)
     contents = resolve_head(contents)
     write_config(contents.config, read_generation(checkpoint), out)
-    write_tokenizer(vocabulary, contents.config.n_positions, out)
+    write_tokenizer(tokenizer, contents.config.n_positions, out)
     written = write_weights(contents.tensors, out, report)
     values = sum(tensor.count for tensor in contents.tensors)
     numbers = {"tensors": len(contents.tensors), "parameters": values, "context": contents.config.n_positions}
     return Converted(numbers, (*checkpoint.notes, *contents.notes), {WEIGHTS: written})
 
 
-def read_checkpoint(checkpoint: Checkpoint) -> tuple[Vocabulary, Contents]:
+def read_checkpoint(checkpoint: Checkpoint) -> tuple[SourceTokenizer, Contents]:
     """Read everything in a checkpoint except the weights. Raises UserError if its files contradict each other."""
-    vocabulary = checkpoint.format.read_vocabulary(checkpoint)
-    contents = checkpoint.format.read_contents(checkpoint, vocabulary)
-    if vocabulary.size > contents.config.vocab_size:
-        raise UserError(
-            f"{checkpoint.folder}: the tokenizer has ids up to {vocabulary.size - 1}, but the model only "
-            f"{contents.config.vocab_size} tokens; is it the one of this checkpoint?"
-        )
-    return vocabulary, contents
+    tokenizer = checkpoint.format.read_tokenizer(checkpoint)
+    contents = checkpoint.format.read_contents(checkpoint, tokenizer)
+    try:
+        notes = tokenizer.list_notes(contents.config.vocab_size)
+    except UserError as error:
+        raise UserError(f"{checkpoint.folder}: {error}") from error
+    return tokenizer, replace(contents, notes=(*contents.notes, *notes))
 
 
 def resolve_head(contents: Contents) -> Contents:

@@ -9,8 +9,8 @@ import numpy as np
 from gpt2forge.checkpoint.config import ModelConfig
 from gpt2forge.checkpoint.contents import SourceTensor
 from gpt2forge.checkpoint.read_tensors import make_buffers, read_pieces
-from gpt2forge.checkpoint.tokenizer import write_json
 from gpt2forge.checkpoint.write_safetensors import write_float32
+from gpt2forge.checkpoint.write_tokenizer import write_json
 from gpt2forge.digest import Written
 from gpt2forge.errors import UserError
 

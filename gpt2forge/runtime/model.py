@@ -14,7 +14,7 @@ from gpt2forge.runtime.decoder import Decoder, open_decoder
 from gpt2forge.runtime.generate import generate_tokens
 from gpt2forge.runtime.sampling import Sampling, make_sampler
 from gpt2forge.runtime.score import Score, score_tokens
-from gpt2forge.runtime.text import TextStream, encode_text, read_tokenizer
+from gpt2forge.runtime.text import encode_text, open_stream, read_tokenizer
 
 MOST_THREADS = 4  # per core; more never help
 DEFAULT_NEW_TOKENS = 128  # if the context has room for them
@@ -108,7 +108,7 @@ class Model:
 
     def spell(self, tokens: Iterable[int]) -> Iterator[str]:
         """Yield a piece of text for each token, which may be empty, and one for the bytes that are left at the end."""
-        stream = TextStream(self.tokenizer)
+        stream = open_stream(self.tokenizer)
         for token in tokens:
             yield stream.push(token)
         yield stream.finish()

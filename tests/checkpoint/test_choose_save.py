@@ -141,7 +141,7 @@ def test_each_of_several_saves_is_what_tensorflow_reads(tmp_path: Path) -> None:
     assert np.array_equal(theirs[-1]["model/wte"], theirs[2]["model/wte"])
     for step, saved in zip((*steps, None), theirs, strict=True):
         checkpoint = find(folder, step)
-        contents = checkpoint.format.read_contents(checkpoint, checkpoint.format.read_vocabulary(checkpoint))
+        contents = checkpoint.format.read_contents(checkpoint, checkpoint.format.read_tokenizer(checkpoint))
         assert contents.step == (step or 1100)
         tensors = {tensor.name: gather(tensor) for tensor in contents.tensors}
         for name, values in saved.items():

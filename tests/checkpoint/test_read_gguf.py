@@ -1,5 +1,7 @@
 """GGUF files that llama.cpp's package wrote are read as the model and the tokenizer that they were made of."""
 
+import json
+import shutil
 import struct
 import tempfile
 from collections.abc import Iterator
@@ -23,7 +25,7 @@ from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.gguf.gguf_file import read_gguf
 from gpt2forge.checkpoint.names import HEAD
 from gpt2forge.checkpoint.read_tensors import read_pieces
-from gpt2forge.checkpoint.vocabulary import Vocabulary
+from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
 from gpt2forge.errors import UserError
 from tests.checkpoint.fuzz import make_texts
 from tests.checkpoint.gguf_writer import write_gguf
@@ -52,7 +54,7 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path / "gguf"
 
 
-def load(folder: Path) -> tuple[Vocabulary, Contents]:
+def load(folder: Path) -> tuple[SourceTokenizer, Contents]:
     return read_checkpoint(find_checkpoint(folder))
 
 
@@ -106,8 +108,23 @@ def test_tokenizer_is_that_of_the_source(source: Path, folder: Path, tmp_path: P
         ]
     assert (ours.eos_token, ours.bos_token, ours.pad_token) == ("<|endoftext|>", theirs.bos_token, "<|pad|>")
     assert ours.chat_template == theirs.chat_template
-    vocabulary, contents = load(folder)
-    assert (vocabulary.size, contents.config.vocab_size, contents.config.eos_token_id) == (262, 270, 0)
+    tokenizer, contents = load(folder)
+    assert (tokenizer.size, contents.config.vocab_size, contents.config.eos_token_id) == (262, 270, 0)
+
+
+def test_first_token_that_the_source_puts_before_a_text_is_kept(source: Path, folder: Path, tmp_path: Path) -> None:
+    own = Path(shutil.copytree(source, tmp_path / "own"))
+    values = json.loads((own / "tokenizer_config.json").read_text())
+    (own / "tokenizer_config.json").write_text(json.dumps({**values, "add_bos_token": True}))
+    (own / "tokenizer.json").write_text(AutoTokenizer.from_pretrained(own).backend_tokenizer.to_str())
+    write_gguf(own, folder / "model.gguf")
+    out = tmp_path / "out"
+    out.mkdir()
+    convert_checkpoint(folder, out)
+    assert AutoTokenizer.from_pretrained(out)("the").input_ids == [
+        0,
+        *AutoTokenizer.from_pretrained(source)("the").input_ids,
+    ]
 
 
 def test_head_of_its_own_is_kept(folder: Path, tmp_path: Path) -> None:

@@ -5,10 +5,10 @@ from pathlib import Path
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.format import Checkpoint, Format, Wanted
 from gpt2forge.checkpoint.gguf.gguf_file import read_gguf
-from gpt2forge.checkpoint.gguf.gguf_vocabulary import read_gguf_vocabulary
+from gpt2forge.checkpoint.gguf.gguf_tokenizer import read_gguf_tokenizer
 from gpt2forge.checkpoint.gguf.read_gguf_model import read_gguf_model
+from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
-from gpt2forge.checkpoint.vocabulary import Vocabulary
 from gpt2forge.checkpoint.weight_names import hold_huggingface
 from gpt2forge.errors import UserError
 
@@ -32,12 +32,12 @@ def find_gguf(folder: Path, names: set[str], wanted: Wanted) -> Checkpoint:
     return Checkpoint(folder, GGUF, files=found, weights=found)
 
 
-def read_vocabulary(checkpoint: Checkpoint) -> Vocabulary:
+def read_tokenizer(checkpoint: Checkpoint) -> SourceTokenizer:
     path = checkpoint.folder / checkpoint.weights[0]
-    return read_gguf_vocabulary(read_gguf(path).metadata, path)
+    return read_gguf_tokenizer(read_gguf(path).metadata, path)
 
 
-def read_contents(checkpoint: Checkpoint, vocabulary: Vocabulary) -> Contents:
+def read_contents(checkpoint: Checkpoint, tokenizer: SourceTokenizer) -> Contents:
     return read_gguf_model(checkpoint.folder / checkpoint.weights[0])
 
 
@@ -47,6 +47,6 @@ GGUF = Format(
     expected_files="a GGUF of GPT-2 in F32 or F16 (model.gguf)",
     is_in=holds_gguf,
     find=find_gguf,
-    read_vocabulary=read_vocabulary,
+    read_tokenizer=read_tokenizer,
     read_contents=read_contents,
 )

@@ -8,8 +8,8 @@ from gpt2forge.checkpoint.contents import Contents, SourceTensor
 from gpt2forge.checkpoint.format import Checkpoint
 from gpt2forge.checkpoint.match_tensors import match_tensors
 from gpt2forge.checkpoint.safetensors import Tensor, read_header
+from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_object
-from gpt2forge.checkpoint.vocabulary import Vocabulary
 from gpt2forge.errors import UserError
 
 
@@ -60,10 +60,10 @@ def read_weight_map(path: Path, names: set[str]) -> dict[str, str]:
     return entries
 
 
-def add_token_ids(contents: Contents, vocabulary: Vocabulary, path: Path) -> Contents:
+def add_token_ids(contents: Contents, tokenizer: SourceTokenizer, path: Path) -> Contents:
     """Take the ids of the first and the last token from the tokenizer if the config.json at `path` has none."""
     given = read_object(path)
-    ids = {role: vocabulary.find(token) for role, token in vocabulary.roles.items()}
+    ids = {role: tokenizer.find(token) for role, token in tokenizer.roles.items()}
     end, start = ids.get("eos_token"), ids.get("bos_token")
     config = contents.config
     if given.get("eos_token_id") is None and end is not None:

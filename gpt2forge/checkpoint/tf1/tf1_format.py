@@ -4,6 +4,7 @@ from pathlib import Path
 
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.format import Checkpoint, Format, Wanted
+from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer, make_from_vocabulary
 from gpt2forge.checkpoint.tf1.bundle_index import read_bundle
 from gpt2forge.checkpoint.tf1.choose_save import choose_save
 from gpt2forge.checkpoint.tf1.find_shards import find_shards
@@ -13,7 +14,7 @@ from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary
 from gpt2forge.checkpoint.tf1.read_tf1 import read_hparams, read_tf1
 from gpt2forge.checkpoint.tf2.object_graph import is_object_graph
 from gpt2forge.checkpoint.tf2.read_tf2 import read_tf2
-from gpt2forge.checkpoint.vocabulary import END_OF_TEXT, Vocabulary
+from gpt2forge.checkpoint.vocabulary import END_OF_TEXT
 from gpt2forge.errors import UserError
 
 
@@ -44,13 +45,13 @@ def refuse_undescribed(folder: Path, prefix: str) -> None:
         )
 
 
-def read_vocabulary(checkpoint: Checkpoint) -> Vocabulary:
-    return read_openai_vocabulary(checkpoint.folder)
+def read_tokenizer(checkpoint: Checkpoint) -> SourceTokenizer:
+    return make_from_vocabulary(read_openai_vocabulary(checkpoint.folder))
 
 
-def read_contents(checkpoint: Checkpoint, vocabulary: Vocabulary) -> Contents:
+def read_contents(checkpoint: Checkpoint, tokenizer: SourceTokenizer) -> Contents:
     """Read OpenAI's names, or those of TFGPT2LMHeadModel; the names in the index decide."""
-    end = vocabulary.ids[END_OF_TEXT]
+    end = tokenizer.ids[END_OF_TEXT]
     if not is_object_graph(read_bundle(find_index(checkpoint), len(checkpoint.weights))):
         return read_tf1(checkpoint, end)
     hparams = checkpoint.folder / "hparams.json"
@@ -63,6 +64,6 @@ TF1 = Format(
     expected_files="OpenAI's files (checkpoint, model.ckpt.*, hparams.json, encoder.json, vocab.bpe)",
     is_in=holds_tf1,
     find=find_tf1,
-    read_vocabulary=read_vocabulary,
+    read_tokenizer=read_tokenizer,
     read_contents=read_contents,
 )

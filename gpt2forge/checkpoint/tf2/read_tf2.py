@@ -8,12 +8,12 @@ from gpt2forge.checkpoint.contents import Contents, LeftOut, SourceTensor
 from gpt2forge.checkpoint.format import Checkpoint
 from gpt2forge.checkpoint.huggingface.read_huggingface import add_token_ids
 from gpt2forge.checkpoint.match_tensors import match_tensors
+from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
 from gpt2forge.checkpoint.tf1.bundle_index import BundleEntry, read_bundle
 from gpt2forge.checkpoint.tf1.choose_save import read_step
 from gpt2forge.checkpoint.tf1.locate_entry import find_index, make_source
 from gpt2forge.checkpoint.tf2.object_graph import translate_paths
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
-from gpt2forge.checkpoint.vocabulary import Vocabulary
 from gpt2forge.errors import UserError
 
 SAVE_AGAIN = "save the GPT-2 by itself, with `model.save_pretrained(folder)` of TFGPT2LMHeadModel"
@@ -37,10 +37,10 @@ def read_tf2(checkpoint: Checkpoint, config: ModelConfig, config_path: Path) -> 
     return replace(contents, left_out=(*contents.left_out, *others), step=read_step(index.stem))
 
 
-def read_described(checkpoint: Checkpoint, vocabulary: Vocabulary) -> Contents:
+def read_described(checkpoint: Checkpoint, tokenizer: SourceTokenizer) -> Contents:
     """Read a checkpoint beside a config.json. Raises UserError as `read_tf2` does."""
     path = checkpoint.folder / "config.json"
-    return add_token_ids(read_tf2(checkpoint, read_config(checkpoint.folder), path), vocabulary, path)
+    return add_token_ids(read_tf2(checkpoint, read_config(checkpoint.folder), path), tokenizer, path)
 
 
 def find_tensor(checkpoint: Checkpoint, name: str, path: str, entry: BundleEntry) -> SourceTensor:

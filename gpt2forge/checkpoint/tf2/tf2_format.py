@@ -3,25 +3,17 @@
 from pathlib import Path
 
 from gpt2forge.checkpoint.format import Checkpoint, Format, Wanted
-from gpt2forge.checkpoint.huggingface.huggingface_vocabulary import read_huggingface_vocabulary
+from gpt2forge.checkpoint.huggingface.huggingface_format import TEXTS, holds_tokenizer
+from gpt2forge.checkpoint.huggingface.huggingface_tokenizer import read_huggingface_tokenizer
+from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer, make_from_vocabulary
 from gpt2forge.checkpoint.tf1.choose_save import choose_save
 from gpt2forge.checkpoint.tf1.find_shards import find_shards
 from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary
 from gpt2forge.checkpoint.tf2.read_tf2 import read_described
-from gpt2forge.checkpoint.vocabulary import Vocabulary
 from gpt2forge.errors import UserError
 
 CONFIG = "config.json"
 OPENAI_TOKENIZER = ("encoder.json", "vocab.bpe")
-HUGGINGFACE_TOKENIZER = (
-    "generation_config.json",
-    "tokenizer.json",
-    "vocab.json",
-    "merges.txt",
-    "added_tokens.json",
-    "special_tokens_map.json",
-    "tokenizer_config.json",
-)
 
 
 def holds_tf2(names: set[str]) -> bool:
@@ -40,17 +32,17 @@ def find_tf2(folder: Path, names: set[str], wanted: Wanted) -> Checkpoint:
 
 def find_texts(folder: Path, names: set[str], wanted: Wanted) -> tuple[str, ...]:
     """Return the names of the files of the configuration and the tokenizer. Raises UserError if one is missing."""
-    found = tuple(name for name in HUGGINGFACE_TOKENIZER if name in names)
-    if "tokenizer.json" in names or {"vocab.json", "merges.txt"} <= names or not wanted.own_tokenizer:
-        return (CONFIG, *found)
+    if not wanted.own_tokenizer or holds_tokenizer(names):
+        return tuple(name for name in TEXTS if name in names)
     if names.issuperset(OPENAI_TOKENIZER):
         return (CONFIG, *OPENAI_TOKENIZER)
     raise UserError(f"{folder}: no tokenizer; put `tokenizer.json`, or `vocab.json` and `merges.txt`, there")
 
 
-def read_vocabulary(checkpoint: Checkpoint) -> Vocabulary:
-    is_openai = set(OPENAI_TOKENIZER) <= set(checkpoint.files)
-    return read_openai_vocabulary(checkpoint.folder) if is_openai else read_huggingface_vocabulary(checkpoint)
+def read_tokenizer(checkpoint: Checkpoint) -> SourceTokenizer:
+    if set(OPENAI_TOKENIZER) <= set(checkpoint.files):
+        return make_from_vocabulary(read_openai_vocabulary(checkpoint.folder))
+    return read_huggingface_tokenizer(checkpoint)
 
 
 TF2 = Format(
@@ -59,6 +51,6 @@ TF2 = Format(
     expected_files="a TensorFlow 2 checkpoint of TFGPT2LMHeadModel (*.index, *.data-*, config.json, tokenizer.json)",
     is_in=holds_tf2,
     find=find_tf2,
-    read_vocabulary=read_vocabulary,
+    read_tokenizer=read_tokenizer,
     read_contents=read_described,
 )

@@ -2,9 +2,12 @@
 
 from array import array
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from gpt2forge.checkpoint.huggingface.tokenizer_kinds import GPT2
+from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer, make_from_vocabulary
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.checkpoint.vocabulary import Added, Vocabulary, parse_ids, parse_merges
 from gpt2forge.errors import UserError
@@ -23,11 +26,34 @@ ROLES = {
     "unk_token": "tokenizer.ggml.unknown_token_id",
     "pad_token": "tokenizer.ggml.padding_token_id",
 }
+AROUND = ("add_bos_token", "add_eos_token")
 CHAT_TEMPLATE = "tokenizer.chat_template"
 
 
-def read_gguf_vocabulary(metadata: Mapping[str, Any], path: Path) -> Vocabulary:
+def read_gguf_tokenizer(metadata: Mapping[str, Any], path: Path) -> SourceTokenizer:
     """Read the tokenizer. Raises UserError if it is not the byte-level BPE of GPT-2."""
+    tokenizer = make_from_vocabulary(read_vocabulary(metadata, path))
+    template = metadata.get(CHAT_TEMPLATE)
+    templates = {"default": template} if isinstance(template, str) else {}
+    return replace(surround(tokenizer, metadata), templates=templates)
+
+
+def surround(source: SourceTokenizer, metadata: Mapping[str, Any]) -> SourceTokenizer:
+    """Add the tokens around a text that the metadata ask for."""
+    asked = {
+        name: True for name in ("add_bos_token", "add_eos_token") if metadata.get(f"tokenizer.ggml.{name}") is True
+    }
+    if not asked:
+        return source
+    from tokenizers import Tokenizer  # finding a checkpoint imports this module
+
+    tokenizer = Tokenizer.from_str(source.text)
+    GPT2.surround(tokenizer, asked, source.roles)
+    return replace(source, text=tokenizer.to_str(), settings={**source.settings, **asked})
+
+
+def read_vocabulary(metadata: Mapping[str, Any], path: Path) -> Vocabulary:
+    """Read the tokens and merges. Raises UserError if they are not the byte-level BPE of GPT-2."""
     if metadata.get(MODEL) != "gpt2" or metadata.get(PRE, "default") not in SPLITS:
         found = f"`{MODEL}` {quote_untrusted(metadata.get(MODEL))}, `{PRE}` {quote_untrusted(metadata.get(PRE))}"
         raise UserError(f"{path}: its tokenizer ({found}) is not GPT-2's byte-level BPE")
@@ -43,9 +69,8 @@ def read_gguf_vocabulary(metadata: Mapping[str, Any], path: Path) -> Vocabulary:
         for number, token in used.items()
         if types[number] in (CONTROL, USER_DEFINED)
     )
-    settings = {"chat_template": metadata[CHAT_TEMPLATE]} if isinstance(metadata.get(CHAT_TEMPLATE), str) else {}
     ids = parse_ids(ids, path)
-    return Vocabulary(ids, parse_merges(pairs, ids, path), added, read_roles(metadata, used, path), settings)
+    return Vocabulary(ids, parse_merges(pairs, ids, path), added, read_roles(metadata, used, path))
 
 
 def read_texts(metadata: Mapping[str, Any], key: str, path: Path) -> list[str]:
