@@ -18,6 +18,7 @@ from gpt2forge.checkpoint.hard_texts import list_hard_texts
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.errors import UserError
 
+TRANSFORMERS = ("huggingface", "tf2")  # formats whose tokenizer transformers reads
 MOST_TOKENS = 200  # added tokens that the texts hold; more would take seconds
 Encode = Callable[[str], Sequence[int]]
 Decode = Callable[[Sequence[int], bool], str]
@@ -121,7 +122,7 @@ def open_openai(ids: dict[str, int], merges: Sequence[tuple[str, str]], special:
 
 def open_converted(format_name: str, folder: Path, weights: Path) -> SourceTexts | None:
     """Open the source's own tokenizer; OpenAI's from the files that the conversion wrote to `weights`."""
-    if format_name == "huggingface":
+    if format_name in TRANSFORMERS:
         return open_huggingface(folder)
     if format_name != "tf1":
         return None
@@ -138,6 +139,6 @@ def read_added(weights: Path) -> dict[int, Any]:
 
 def open_source(format_name: str, folder: Path, tokenizer: Any) -> SourceTexts | None:
     """Open the source's own tokenizer; None if no library for its format is there."""
-    if format_name == "huggingface":
+    if format_name in TRANSFORMERS:
         return open_huggingface(folder)
     return open_openai(tokenizer.ids, tokenizer.merges, tokenizer.added) if format_name == "tf1" else None

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gpt2forge.checkpoint.other_models import refuse_other_models
 from gpt2forge.checkpoint.token_ids import BEGIN, END, PAD, keep_inside, read_ids, take_first
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_object
 from gpt2forge.errors import UserError
 
 # Keys whose other values change the logits in ways that the graph does not implement; other values are refused.
-FIXED = {"add_cross_attention": False, "is_causal": True, "quantization_config": None}
+FIXED = {"add_cross_attention": False, "is_causal": True}
 # The supported activations by every name that transformers' ACT2FN has for them, each with its one name in gpt2forge.
 ACTIVATIONS = {
     **dict.fromkeys(("gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_fast", "gelu_accurate"), "gelu_new"),
@@ -71,8 +72,7 @@ def read_config(folder: Path) -> ModelConfig:
 
 def parse_config(values: Mapping[str, Any], path: Path) -> ModelConfig:
     """Parse the values of a `config.json`; `path` is named in errors."""
-    if values.get("model_type", "gpt2") != "gpt2":
-        raise UserError(f"{path}: model_type is {quote_untrusted(values['model_type'])}; only `gpt2` can be built")
+    refuse_other_models(values, path)
     values = resolve_names(values, path)
     for key, fixed in FIXED.items():
         if values.get(key, fixed) != fixed:

@@ -75,7 +75,12 @@ def test_heads_that_do_not_divide_the_width_are_refused() -> None:
     [
         ("add_cross_attention", True, "`add_cross_attention: true` cannot be built; only `false` can"),
         ("is_causal", False, "`is_causal: false` cannot be built; only `true` can"),
-        ("quantization_config", {"bits": 4}, '`quantization_config: {"bits": 4}` cannot be built; only `null` can'),
+        (
+            "quantization_config",
+            {"bits": 4},
+            "the weights are quantized by an unknown method; start from the model before that, in float32, float16 or "
+            "bfloat16: `quantization:` of the recipe quantizes it",
+        ),
         *(
             (
                 "activation_function",
@@ -132,7 +137,10 @@ def test_every_second_name_of_transformers_is_known() -> None:
 
 
 def test_other_model_is_refused() -> None:
-    assert refusal(model_type="llama") == "config.json: model_type is `llama`; only `gpt2` can be built"
+    assert refusal(model_type="llama") == (
+        "config.json: model_type is `llama`, Llama; only `gpt2` can be built; "
+        "`optimum-cli export onnx --model FOLDER OUT` may export it"
+    )
 
 
 def test_missing_number_is_named() -> None:

@@ -100,3 +100,11 @@ def test_special_tokens_may_be_read_as_text_and_then_stop_generating_as_text(tmp
     assert len(kept["text"]) > 10
     assert json.loads((tmp_path / "text/generation_config.json").read_text())["stop_strings"] == ["<|endoftext|>"]
     assert "`source.special_tokens: text`" in notes[None][-1] and not notes["text"] and not notes["token"]
+
+
+def test_tensorflow_run_needs_no_vocabulary_if_another_is_named(tmp_path: Path) -> None:
+    source = tmp_path / "run"
+    shutil.copytree(DATA / "run1", source)
+    for name in ("encoder.json", "vocab.bpe"):
+        (source / name).unlink()
+    assert read_tokenizer(convert(source, tmp_path / "out", None)).encode("1 2").ids == [1, 2]

@@ -8,6 +8,7 @@ from gpt2forge.checkpoint.huggingface.huggingface_tokenizer import TOKENIZER_FIL
 from gpt2forge.checkpoint.huggingface.read_huggingface import add_token_ids, read_huggingface, read_weight_map
 from gpt2forge.checkpoint.huggingface.tokenizer_kinds import KINDS
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
+from gpt2forge.checkpoint.weight_names import hold_only_others
 from gpt2forge.errors import UserError
 
 CONFIGS = ("config.json", "generation_config.json")
@@ -16,7 +17,7 @@ TEXTS = (*CONFIGS, *TOKENIZER_FILES)
 
 def holds_huggingface(names: set[str]) -> bool:
     """Return whether one of these file names marks a Hugging Face directory."""
-    return "config.json" in names
+    return "config.json" in names and not hold_only_others(names)
 
 
 def find_huggingface(folder: Path, names: set[str], wanted: Wanted) -> Checkpoint:
