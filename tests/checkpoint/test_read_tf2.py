@@ -111,7 +111,7 @@ def test_texts_of_openai_describe_it_as_well(openai: Path) -> None:
     _, contents = read_checkpoint(find_checkpoint(openai))
     _, other = read_checkpoint(find_checkpoint(WEIGHTS))
     assert [tensor.name for tensor in contents.tensors] == [tensor.name for tensor in other.tensors]
-    assert contents.config.eos_token_id == 0
+    assert contents.config.ends == (0,)
 
 
 def test_tokenizer_of_openai_is_read_beside_a_config(openai: Path) -> None:
