@@ -52,6 +52,7 @@ STAGE = Stage(
     target=(),
     reads=("checkpoint",),
     writes="weights",
+    # torch, which opens files of PyTorch, is none: it says where the bytes of a tensor lie, and decides no value.
     tools=("tokenizers",),
     version=1,
     run=run,

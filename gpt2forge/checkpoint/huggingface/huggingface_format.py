@@ -1,11 +1,12 @@
-"""The format that transformers' `save_pretrained` writes: config.json, safetensors files and a tokenizer."""
+"""The format that transformers' `save_pretrained` writes: config.json, weights and a tokenizer."""
 
 from pathlib import Path
 
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.format import Checkpoint, Format, Wanted
 from gpt2forge.checkpoint.huggingface.huggingface_vocabulary import read_huggingface_vocabulary
-from gpt2forge.checkpoint.huggingface.read_huggingface import add_token_ids, read_huggingface, read_weight_map
+from gpt2forge.checkpoint.huggingface.read_huggingface import add_token_ids, read_huggingface
+from gpt2forge.checkpoint.huggingface.weight_files import find_weights
 from gpt2forge.checkpoint.vocabulary import Vocabulary
 from gpt2forge.errors import UserError
 
@@ -35,21 +36,6 @@ def find_huggingface(folder: Path, names: set[str], wanted: Wanted) -> Checkpoin
     return Checkpoint(folder, HUGGINGFACE, files=tuple(sorted(files)), weights=weights)
 
 
-def find_weights(folder: Path, names: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the names of the index files, if there are any, and of the files that hold the weights."""
-    if "model.safetensors" in names:
-        return (), ("model.safetensors",)
-    if "model.safetensors.index.json" in names:
-        index = folder / "model.safetensors.index.json"
-        return (index.name,), tuple(sorted(set(read_weight_map(index, names).values())))
-    if "pytorch_model.bin" in names or "pytorch_model.bin.index.json" in names:
-        raise UserError(
-            f"{folder}: `pytorch_model.bin` is a pickle, which is not opened because it can run code; "
-            "write it again with `model.save_pretrained(folder, safe_serialization=True)`"
-        )
-    raise UserError(f"{folder}: has config.json, but no `model.safetensors`; put it there")
-
-
 def read_contents(checkpoint: Checkpoint, vocabulary: Vocabulary) -> Contents:
     return add_token_ids(read_huggingface(checkpoint), vocabulary, checkpoint.folder / "config.json")
 
@@ -57,7 +43,7 @@ def read_contents(checkpoint: Checkpoint, vocabulary: Vocabulary) -> Contents:
 HUGGINGFACE = Format(
     name="huggingface",
     title="Hugging Face",
-    expected_files="a Hugging Face directory (config.json, model.safetensors, tokenizer.json)",
+    expected_files="a Hugging Face directory (config.json, model.safetensors or pytorch_model.bin, tokenizer.json)",
     is_in=holds_huggingface,
     find=find_huggingface,
     read_vocabulary=read_huggingface_vocabulary,
