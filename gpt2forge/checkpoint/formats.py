@@ -2,6 +2,7 @@
 
 from gpt2forge.checkpoint.format import Format
 from gpt2forge.checkpoint.huggingface.huggingface_format import HUGGINGFACE
+from gpt2forge.checkpoint.nanogpt.nanogpt_format import NANOGPT
 from gpt2forge.checkpoint.tf1.tf1_format import TF1
 
-FORMATS: tuple[Format, ...] = (TF1, HUGGINGFACE)
+FORMATS: tuple[Format, ...] = (TF1, HUGGINGFACE, NANOGPT)

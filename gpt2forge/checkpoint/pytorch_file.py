@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from zipfile import ZIP_STORED, ZipFile
 
 from gpt2forge.checkpoint.contents import SourceTensor
+from gpt2forge.checkpoint.derive_tensors import map_values
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.errors import UserError
 
@@ -177,18 +178,6 @@ def make_source(name: str, tensor: "torch.Tensor", file: PyTorchFile, used: set[
         used.add(start)
         return source
     return replace(source, make=partial(map_values, file.path, source.dtype, source.shape, offset, strides))
-
-
-def map_values(path: Path, dtype: str, shape: tuple[int, ...], offset: int, strides: tuple[int, ...]) -> Any:
-    """Map values of a file as an array. Raises UserError if the file has become shorter."""
-    import numpy as np
-
-    from gpt2forge.checkpoint.dtypes import DTYPES as NUMPY
-
-    try:
-        return np.ndarray(shape, NUMPY[dtype], np.memmap(path, np.uint8, "r"), offset, strides)
-    except (TypeError, ValueError) as error:
-        raise UserError(f"{path}: has become shorter: {error}") from error
 
 
 def explain(error: Exception) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gpt2forge.checkpoint.detect import find_checkpoint
+from gpt2forge.checkpoint.formats import FORMATS
 from gpt2forge.errors import UserError
 from tests.checkpoint.tiny import DATA
 
@@ -79,9 +80,7 @@ def test_several_indexes_without_a_pointer_are_named(tmp_path: Path) -> None:
 def test_no_checkpoint_says_what_to_put_where(tmp_path: Path, exists: bool) -> None:
     folder = tmp_path if exists else tmp_path / "gone"
     assert refusal(folder) == (
-        f"no checkpoint at `{folder}`: put one of these there: "
-        "OpenAI's files (checkpoint, model.ckpt.*, hparams.json, encoder.json, vocab.bpe); "
-        "a Hugging Face directory (config.json, model.safetensors or pytorch_model.bin, tokenizer.json)"
+        f"no checkpoint at `{folder}`: put one of these there: {'; '.join(each.expected_files for each in FORMATS)}"
     )
 
 
