@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gpt2forge.checkpoint.adapter.merge_adapter import merge_adapter
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.format import DEFAULT, Checkpoint, Format, Wanted
@@ -38,13 +39,15 @@ def convert_checkpoint(
     *,
     formats: Sequence[Format] = FORMATS,
     wanted: Wanted = DEFAULT,
+    adapter: Path | None = None,
 ) -> Converted:
     """Write the checkpoint at `source` to `out` as float32 model.safetensors with config and tokenizer.
 
-    Raises UserError if the checkpoint is incomplete, damaged, or not a supported GPT-2.
+    `adapter` is a folder of LoRA weights to merge. Raises UserError if the checkpoint is incomplete, damaged, or not a
+    supported GPT-2, or if the adapter does not fit it.
     """
     checkpoint = find_checkpoint(source, formats, wanted)
-    vocabulary, contents = read_checkpoint(checkpoint)
+    vocabulary, contents = read_checkpoint(checkpoint, adapter)
     contents = resolve_head(contents)
     write_config(contents.config, read_generation(checkpoint), out)
     write_tokenizer(vocabulary, contents.config.n_positions, out)
@@ -54,10 +57,12 @@ def convert_checkpoint(
     return Converted(numbers, (*checkpoint.notes, *contents.notes), {WEIGHTS: written})
 
 
-def read_checkpoint(checkpoint: Checkpoint) -> tuple[Vocabulary, Contents]:
+def read_checkpoint(checkpoint: Checkpoint, adapter: Path | None = None) -> tuple[Vocabulary, Contents]:
     """Read everything in a checkpoint except the weights. Raises UserError if its files contradict each other."""
     vocabulary = checkpoint.format.read_vocabulary(checkpoint)
     contents = checkpoint.format.read_contents(checkpoint, vocabulary)
+    if adapter is not None:
+        contents = merge_adapter(contents, adapter)
     if vocabulary.size > contents.config.vocab_size:
         raise UserError(
             f"{checkpoint.folder}: the tokenizer has ids up to {vocabulary.size - 1}, but the model only "

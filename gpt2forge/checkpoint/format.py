@@ -40,11 +40,12 @@ class Wanted:
     """A recipe's choice within a checkpoint.
 
     `step` is the training step of a run that saved several; None means the newest. Without `own_tokenizer` the
-    tokenizer comes from elsewhere, so the checkpoint needs none.
+    tokenizer comes from elsewhere, so the checkpoint needs none. With `adapter`, one is merged into the weights.
     """
 
     step: int | None = None
     own_tokenizer: bool = True
+    adapter: bool = False
 
 
 DEFAULT = Wanted()

@@ -5,6 +5,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from gpt2forge.checkpoint.adapter.read_adapter import list_adapter_files
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.format import Wanted
 from gpt2forge.errors import Fault, RecipeError, UserError, quote
@@ -31,6 +32,8 @@ def make_job(loaded: LoadedRecipe, skip: Sequence[str] = (), assumed: Sequence[s
     kept = drop_skipped(asked, skip)
     check_assumed(kept, assumed)
     sources = {"checkpoint": find_source(loaded)}
+    if recipe.source.adapter is not None:
+        sources["adapter"] = find_adapter(loaded, Path(recipe.source.adapter))
     for kind, section in TEXTS.items():
         if any(kind in stage.reads for stage in kept):
             sources[kind] = find_text(loaded, section, sections[section].text)
@@ -90,6 +93,14 @@ def find_source(loaded: LoadedRecipe) -> Source:
     except UserError as error:
         raise RecipeError([Fault(loaded.place("source", "checkpoint"), str(error))]) from error
     return Source(found.folder, partial(list_files, wanted=source.wanted), found.through)
+
+
+def find_adapter(loaded: LoadedRecipe, folder: Path) -> Source:
+    try:
+        list_adapter_files(folder)
+    except UserError as error:
+        raise RecipeError([Fault(loaded.place("source", "adapter"), str(error))]) from error
+    return Source(folder, list_adapter_files)
 
 
 def find_text(loaded: LoadedRecipe, section: str, text: str) -> Source:

@@ -16,11 +16,14 @@ class SourceSection(Section):
     step: Annotated[int, Field(ge=0)] | None = Field(
         default=None, description="the training step of a run that saved several; the newest unless given"
     )
+    adapter: str | None = Field(
+        default=None, description="a folder of LoRA weights that peft saved, which are merged into the checkpoint's"
+    )
 
     @property
     def wanted(self) -> Wanted:
         """The choice within the checkpoint."""
-        return Wanted(step=self.step)
+        return Wanted(step=self.step, adapter=self.adapter is not None)
 
 
 class Choice(Protocol):
@@ -37,9 +40,13 @@ def run(inputs: Inputs, section: Choice, target: Target, out: Path) -> Metrics:
     """
     from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint
 
-    wanted = Wanted(step=section.step)
+    adapter = inputs.paths.get("adapter")
     converted = convert_checkpoint(
-        inputs["checkpoint"], out, lambda done, total: inputs.advance(done, total, "B"), wanted=wanted
+        inputs["checkpoint"],
+        out,
+        lambda done, total: inputs.advance(done, total, "B"),
+        wanted=Wanted(step=section.step, adapter=adapter is not None),
+        adapter=adapter,
     )
     inputs.vouch(converted.written)
     return {**converted.numbers, **({"notes": list(converted.notes)} if converted.notes else {})}
@@ -51,6 +58,7 @@ STAGE = Stage(
     fields=("step",),
     target=(),
     reads=("checkpoint",),
+    also_reads=lambda section: ("adapter",) if section.adapter else (),
     writes="weights",
     # torch, which opens files of PyTorch, is none: it says where the bytes of a tensor lie, and decides no value.
     tools=("tokenizers",),

@@ -20,20 +20,34 @@ TEXTS = (
     "special_tokens_map.json",
     "tokenizer_config.json",
 )
+ADAPTER = "adapter_config.json"
 
 
 def holds_huggingface(names: set[str]) -> bool:
     """Return whether one of these file names marks a Hugging Face directory."""
-    return "config.json" in names
+    return "config.json" in names or ADAPTER in names
 
 
 def find_huggingface(folder: Path, names: set[str], wanted: Wanted) -> Checkpoint:
     """Find the files of a directory that transformers' `save_pretrained` wrote."""
+    refuse_adapter(folder, names, wanted)
     indexes, weights = find_weights(folder, names)
     if "tokenizer.json" not in names and not {"vocab.json", "merges.txt"} <= names:
         raise UserError(f"{folder}: no tokenizer; put `tokenizer.json`, or `vocab.json` and `merges.txt`, there")
     files = (*(name for name in TEXTS if name in names), *indexes, *weights)
     return Checkpoint(folder, HUGGINGFACE, files=tuple(sorted(files)), weights=weights)
+
+
+def refuse_adapter(folder: Path, names: set[str], wanted: Wanted) -> None:
+    """Raise UserError if the folder holds only an adapter, or one beside the weights that would not be merged."""
+    has_model = "config.json" in names
+    if not has_model or (ADAPTER in names and not wanted.adapter):
+        what = "an adapter beside the weights" if has_model else "only an adapter, not the model"
+        model = "" if has_model else "the model in `source.checkpoint` and "
+        raise UserError(
+            f"{folder}: `{ADAPTER}` shows {what}; name {model}the adapter's folder in `source.adapter`, or merge it "
+            "with peft's `model.merge_and_unload()`, and save the model"
+        )
 
 
 def read_contents(checkpoint: Checkpoint, vocabulary: Vocabulary) -> Contents:
