@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gpt2forge.checkpoint.adapter.merge_adapter import merge_adapter
 from gpt2forge.checkpoint.check_tokenizer import SourceTexts, check_tokenizer, open_source
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.detect import find_checkpoint
@@ -46,14 +47,16 @@ def convert_checkpoint(
     formats: Sequence[Format] = FORMATS,
     wanted: Wanted = DEFAULT,
     other: Path | None = None,
+    adapter: Path | None = None,
 ) -> Converted:
     """Write the checkpoint at `source` to `out` as float32 model.safetensors with config and tokenizer.
 
     The tokenizer is the one at `other`, unless that is None or `wanted` asks for the checkpoint's own.
-    Raises UserError if the checkpoint is incomplete, damaged, or not a supported GPT-2.
+    `adapter` is a folder of LoRA weights to merge. Raises UserError if the checkpoint is incomplete, damaged, or not a
+    supported GPT-2, or if the adapter does not fit it.
     """
     checkpoint = find_checkpoint(source, formats, wanted)
-    tokenizer, contents = read_checkpoint(checkpoint, wanted, other)
+    tokenizer, contents = read_checkpoint(checkpoint, wanted, other, adapter)
     source_texts = open_own(checkpoint, wanted, tokenizer)
     if source_texts is not None:
         check_tokenizer(source_texts, tokenizer.text, checkpoint.folder)
@@ -77,7 +80,7 @@ def open_own(checkpoint: Checkpoint, wanted: Wanted, tokenizer: SourceTokenizer)
 
 
 def read_checkpoint(
-    checkpoint: Checkpoint, wanted: Wanted = DEFAULT, other: Path | None = None
+    checkpoint: Checkpoint, wanted: Wanted = DEFAULT, other: Path | None = None, adapter: Path | None = None
 ) -> tuple[SourceTokenizer, Contents]:
     """Read everything in a checkpoint except the weights. Raises UserError if its files contradict each other."""
     if wanted.own_tokenizer:
@@ -85,6 +88,8 @@ def read_checkpoint(
     else:
         tokenizer = NO_TOKENIZER if other is None else read_other_tokenizer(other)
     contents = checkpoint.format.read_contents(checkpoint, tokenizer)
+    if adapter is not None:
+        contents = merge_adapter(contents, adapter)
     if tokenizer is NO_TOKENIZER:
         tokenizer = make_id_tokenizer(contents.config.vocab_size)
     if wanted.special_tokens == "text":
