@@ -27,11 +27,14 @@ class OwnSource:
 def find_own_source(inputs: Inputs) -> OwnSource | None:
     """Return the checkpoint of a stage that reads it beside the weights; None by rule 3."""
     from gpt2forge.checkpoint.detect import find_checkpoint
+    from gpt2forge.checkpoint.format import Wanted
 
-    made = read_provenance(inputs["weights"]).get("inputs", {}).get("convert", {})
+    provenance = read_provenance(inputs["weights"])
+    made = provenance.get("inputs", {}).get("convert", {})
     if set(made) != {CHECKPOINT}:
         return None
-    found = find_checkpoint(inputs[CHECKPOINT])
+    step = provenance.get("sections", {}).get("source", {}).get("step")
+    found = find_checkpoint(inputs[CHECKPOINT], wanted=Wanted(step=step))
     return OwnSource(found.folder, found.format.name)
 
 
