@@ -10,6 +10,8 @@ from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.format import Wanted
 from gpt2forge.checkpoint.other_tokenizer import list_tokenizer_files
 from gpt2forge.errors import Fault, RecipeError, UserError, quote
+from gpt2forge.fetch.address import parse_address, suggest_address
+from gpt2forge.fetch.fetched import find_fetched
 from gpt2forge.plan.equivalents import check_assumed
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.source import Source
@@ -92,9 +94,12 @@ def drop_skipped(stages: Sequence[Stage], skip: Sequence[str]) -> list[Stage]:
 def find_source(loaded: LoadedRecipe) -> Source:
     source = loaded.recipe.source
     try:
-        found = find_checkpoint(Path(source.checkpoint), wanted=source.wanted)
+        address = parse_address(source.checkpoint)
+        path = find_fetched(address).folder if address else Path(source.checkpoint)
+        found = find_checkpoint(path, wanted=source.wanted)
     except UserError as error:
-        raise RecipeError([Fault(loaded.place("source", "checkpoint"), str(error))]) from error
+        fault = f"{error}{suggest_address(source.checkpoint)}"
+        raise RecipeError([Fault(loaded.place("source", "checkpoint"), fault)]) from error
     return Source(found.folder, partial(list_files, wanted=source.wanted), found.through)
 
 

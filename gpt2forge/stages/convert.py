@@ -14,7 +14,10 @@ NONE = "none"
 class SourceSection(Section):
     """The checkpoint to start from. Its content is part of the keys, its path is not."""
 
-    checkpoint: str = Field(description="the folder of the checkpoint; the path starts at the working directory")
+    checkpoint: str = Field(
+        description="the folder of the checkpoint; the path starts at the working directory; or an address that "
+        "`build` fetches: `hf://owner/name@revision` or `openai://124M`"
+    )
     step: Annotated[int, Field(ge=0)] | None = Field(
         default=None, description="the training step of a run that saved several; the newest unless given"
     )
