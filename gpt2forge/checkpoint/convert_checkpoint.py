@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge.checkpoint.adapter.merge_adapter import merge_adapter
-from gpt2forge.checkpoint.check_tokenizer import SourceTexts, check_tokenizer, open_source
+from gpt2forge.checkpoint.check_tokenizer import check_tokenizer, open_source, reads_as_saved
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.format import DEFAULT, Checkpoint, Format, Wanted
@@ -57,9 +57,9 @@ def convert_checkpoint(
     """
     checkpoint = find_checkpoint(source, formats, wanted)
     tokenizer, contents = read_checkpoint(checkpoint, wanted, other, adapter)
-    source_texts = open_own(checkpoint, wanted, tokenizer)
-    if source_texts is not None:
-        check_tokenizer(source_texts, tokenizer.text, checkpoint.folder)
+    own = open_source(checkpoint, tokenizer) if reads_as_saved(checkpoint, wanted) else None
+    if own is not None:
+        check_tokenizer(own, tokenizer.text, checkpoint.folder)
     contents = resolve_head(contents)
     generation = {**read_generation(checkpoint), **list_stops(tokenizer)}
     write_config(contents.config, generation, out)
@@ -68,15 +68,6 @@ def convert_checkpoint(
     values = sum(tensor.count for tensor in contents.tensors)
     numbers = {"tensors": len(contents.tensors), "parameters": values, "context": contents.config.n_positions}
     return Converted(numbers, (*checkpoint.notes, *contents.notes), {WEIGHTS: written})
-
-
-def open_own(checkpoint: Checkpoint, wanted: Wanted, tokenizer: SourceTokenizer) -> SourceTexts | None:
-    """Open the checkpoint's own tokenizer in its own library; None if it is not used, or if the library is missing."""
-    # transformers reads special tokens as the files say, and OpenAI's encoder as it is told.
-    is_as_saved = wanted.special_tokens != "text" or checkpoint.format.name == "tf1"
-    if not wanted.own_tokenizer or not is_as_saved:
-        return None
-    return open_source(checkpoint.format.name, checkpoint.folder, tokenizer)
 
 
 def read_checkpoint(
