@@ -170,12 +170,21 @@ def test_other_architecture_is_refused_by_name(source: Path, folder: Path) -> No
 
 
 def test_several_files_are_named(source: Path, folder: Path) -> None:
-    for name in ("a-F16.gguf", "a-Q8_0.gguf"):
+    for name in ("a-F16.gguf", "a-f32.gguf"):
         write_gguf(source, folder / name)
     assert refusal(folder) == (
-        f"{folder}: holds 2 GGUF files, `a-F16.gguf`, `a-Q8_0.gguf`; keep one of them in a folder, in F32 or F16 "
+        f"{folder}: holds 2 GGUF files, `a-F16.gguf`, `a-f32.gguf`; keep one of them in a folder, in F32 or F16 "
         "(parts of one file become one with `llama-gguf-split --merge FIRST OUT`)"
     )
+
+
+def test_the_one_file_that_is_not_quantized_by_its_name_is_taken_and_noted(source: Path, folder: Path) -> None:
+    for name, kind in (("gpt2.Q4_K_M.gguf", "Q8_0"), ("gpt2.f16.gguf", "F16"), ("gpt2.IQ4_XS.gguf", "Q8_0")):
+        write_gguf(source, folder / name, kind)
+    found = find_checkpoint(folder)
+    assert found.files == ("gpt2.f16.gguf",)
+    assert found.notes == ("the file `gpt2.f16.gguf` is read, of 3 the one that is not quantized by its name",)
+    assert len(load(folder)[1].tensors) == 28
 
 
 def test_weights_of_hugging_face_beside_it_come_first(source: Path) -> None:

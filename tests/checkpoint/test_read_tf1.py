@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from gpt2forge.checkpoint.contents import Contents, SourceTensor
+from gpt2forge.checkpoint.convert_checkpoint import read_checkpoint
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.read_tensors import read_pieces
 from gpt2forge.checkpoint.tf1.leveldb import read_table
-from gpt2forge.checkpoint.tf1.read_tf1 import read_tf1
 from gpt2forge.errors import UserError
 from interop.tensorflow_process import NO_WHEEL, read_checkpoints
 from tests.checkpoint import tensorflow_writer
@@ -24,7 +24,7 @@ WTE = b"model/wte"
 
 
 def load(folder: Path) -> Contents:
-    return read_tf1(find_checkpoint(folder), 0)
+    return read_checkpoint(find_checkpoint(folder))[1]
 
 
 def gather(tensor: SourceTensor) -> np.ndarray:

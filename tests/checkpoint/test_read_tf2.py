@@ -129,6 +129,22 @@ def test_tokenizer_of_openai_is_read_beside_a_config(openai: Path) -> None:
     assert refusal(openai).endswith(": no tokenizer; put `tokenizer.json`, or `vocab.json` and `merges.txt`, there")
 
 
+def test_names_of_openai_are_read_beside_a_config(tmp_path: Path) -> None:
+    """A folder from which transformers' scripts made a PyTorch model holds these."""
+    folder = Path(shutil.copytree(DATA / "run1", tmp_path / "run1"))
+    (folder / "hparams.json").unlink()
+    shutil.copyfile(WEIGHTS / "config.json", folder / "config.json")
+    _, contents = read_checkpoint(find_checkpoint(folder))
+    assert contents.step == 1000
+    for tensor, expected in zip(
+        contents.tensors, read_checkpoint(find_checkpoint(DATA / "run1"))[1].tensors, strict=True
+    ):
+        assert_equal_bits(gather(tensor), gather(expected))
+    values = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**values, "n_layer": 1}))
+    assert refusal(folder).endswith(f"has more layers than {folder / 'config.json'} says (1); correct n_layer")
+
+
 def test_checkpoint_alone_says_what_to_put_there(openai: Path) -> None:
     for name in ("hparams.json", "encoder.json", "vocab.bpe"):
         (openai / name).unlink()

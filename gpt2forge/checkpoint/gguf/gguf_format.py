@@ -1,5 +1,6 @@
 """The format of llama.cpp: one GGUF file, which holds the weights, the configuration and the tokenizer."""
 
+import re
 from pathlib import Path
 
 from gpt2forge.checkpoint.contents import Contents
@@ -13,6 +14,7 @@ from gpt2forge.checkpoint.weight_names import hold_huggingface
 from gpt2forge.errors import UserError
 
 ENDING = ".gguf"
+PLAIN = re.compile(r"(^|[^a-z0-9])(f32|f16|bf16|fp32|fp16)([^a-z0-9]|$)", re.IGNORECASE)
 
 
 def holds_gguf(names: set[str]) -> bool:
@@ -21,15 +23,18 @@ def holds_gguf(names: set[str]) -> bool:
 
 
 def find_gguf(folder: Path, names: set[str], wanted: Wanted) -> Checkpoint:
-    """Find the only GGUF file of a folder."""
-    found = tuple(sorted(name for name in names if name.endswith(ENDING)))
-    if len(found) > 1:
+    """Find the only GGUF file of a folder, or the only one that is named after a type that is not quantized."""
+    found = sorted(name for name in names if name.endswith(ENDING))
+    plain = [name for name in found if PLAIN.search(name)]
+    name = next(iter(plain if len(plain) == 1 else found))
+    if len(found) > 1 and len(plain) != 1:
         shown = ", ".join(map(quote_untrusted, found[:5])) + (", ..." if len(found) > 5 else "")
         raise UserError(
             f"{folder}: holds {len(found)} GGUF files, {shown}; keep one of them in a folder, in F32 or F16 (parts of "
             "one file become one with `llama-gguf-split --merge FIRST OUT`)"
         )
-    return Checkpoint(folder, GGUF, files=found, weights=found)
+    note = f"the file {quote_untrusted(name)} is read, of {len(found)} the one that is not quantized by its name"
+    return Checkpoint(folder, GGUF, files=(name,), weights=(name,), notes=(note,) if len(found) > 1 else ())
 
 
 def read_tokenizer(checkpoint: Checkpoint) -> SourceTokenizer:

@@ -26,23 +26,22 @@ EMBEDDING = "model/wte"
 LAYER_NORM_EPSILON = 1e-5  # fixed in OpenAI's code
 
 
-def read_tf1(checkpoint: Checkpoint, eos_token_id: int | None) -> Contents:
-    """Find where every tensor of the model lies. It reads the index, not the weights.
+def read_tf1(checkpoint: Checkpoint, config: ModelConfig, config_path: Path) -> Contents:
+    """Find where every tensor of the model lies, by OpenAI's names. It reads the index, not the weights.
 
-    Raises UserError if a tensor is missing, has another shape than hparams.json implies, or lies outside its shard.
+    Raises UserError if a tensor is missing, has another shape than the config implies, or lies outside its shard.
     """
-    hparams, index = checkpoint.folder / "hparams.json", find_index(checkpoint)
-    config = read_hparams(hparams, eos_token_id)
+    index = find_index(checkpoint)
     entries = read_bundle(index, len(checkpoint.weights))
     scope = find_scope(entries, index)
     if f"{scope}model/h{config.n_layer}/ln_1/g" in entries:
-        raise UserError(f"{index}: has more layers than {hparams} says ({config.n_layer}); correct n_layer")
+        raise UserError(f"{index}: has more layers than {config_path} says ({config.n_layer}); correct n_layer")
     specs = []
-    for spec in list_specs(config):  # stops at the first missing tensor, however many layers hparams.json claims
+    for spec in list_specs(config):  # stops at the first missing tensor, however many layers the config claims
         if scope + spec.openai not in entries:
             raise UserError(f"{index}: `{spec.openai}` {list(spec.openai_shape)} is missing; is this a GPT-2?")
         specs.append(spec)
-    located = [locate(checkpoint, spec, scope + spec.openai, entries) for spec in specs]
+    located = [locate(checkpoint, spec, scope + spec.openai, entries, config_path) for spec in specs]
     check_apart(tuple(part for parts in located for part in parts.stored))
     left_out = tuple(list_left_out(entries, {scope + spec.openai for spec in specs}))
     return Contents(config, tuple(parts.tensor for parts in located), left_out, find_step(checkpoint, entries))
@@ -86,16 +85,17 @@ class Located:
     stored: tuple[SourceTensor, ...]
 
 
-def locate(checkpoint: Checkpoint, spec: TensorSpec, name: str, entries: Mapping[str, BundleEntry]) -> Located:
+def locate(
+    checkpoint: Checkpoint, spec: TensorSpec, name: str, entries: Mapping[str, BundleEntry], config_path: Path
+) -> Located:
     """Check an entry of the index against the model and the shards; `name` is the tensor's name in the index."""
     index, entry = find_index(checkpoint), entries[name]
     partitions = find_partitions(index, name, entries) if entry.slices else Partitions(0, (entry,))
     parts = tuple(make_source(checkpoint, spec.name, name, part) for part in partitions.entries)
-    hparams = checkpoint.folder / "hparams.json"
     whole = parts[0] if not entry.slices else join_parts(parts, partitions.axis, entry.shape)
-    check_tensor(whole, shape=spec.openai_shape, config=hparams, index=index, name=name)
+    check_tensor(whole, shape=spec.openai_shape, config=config_path, index=index, name=name)
     for part in parts:
-        check_tensor(part, shape=part.shape, config=hparams, index=index, name=name)
+        check_tensor(part, shape=part.shape, config=config_path, index=index, name=name)
     return Located(reshape(whole, spec.shape), parts)
 
 

@@ -8,12 +8,11 @@ from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer, make_from_voc
 from gpt2forge.checkpoint.tf1.bundle_index import read_bundle
 from gpt2forge.checkpoint.tf1.choose_save import choose_save
 from gpt2forge.checkpoint.tf1.find_shards import find_shards
-from gpt2forge.checkpoint.tf1.locate_entry import find_index
 from gpt2forge.checkpoint.tf1.missing_texts import CONFIG, TEXTS, check_texts
 from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary
-from gpt2forge.checkpoint.tf1.read_tf1 import read_hparams, read_tf1
+from gpt2forge.checkpoint.tf1.read_tf1 import read_hparams
 from gpt2forge.checkpoint.tf2.object_graph import is_object_graph
-from gpt2forge.checkpoint.tf2.read_tf2 import read_tf2
+from gpt2forge.checkpoint.tf2.read_variables import read_variables
 from gpt2forge.checkpoint.vocabulary import END_OF_TEXT
 from gpt2forge.errors import UserError
 
@@ -51,12 +50,8 @@ def read_tokenizer(checkpoint: Checkpoint) -> SourceTokenizer:
 
 
 def read_contents(checkpoint: Checkpoint, tokenizer: SourceTokenizer) -> Contents:
-    """Read OpenAI's names, or those of TFGPT2LMHeadModel; the names in the index decide."""
-    end = tokenizer.find(END_OF_TEXT)
-    if not is_object_graph(read_bundle(find_index(checkpoint), len(checkpoint.weights))):
-        return read_tf1(checkpoint, end)
-    hparams = checkpoint.folder / "hparams.json"
-    return read_tf2(checkpoint, read_hparams(hparams, end), hparams)
+    path = checkpoint.folder / CONFIG
+    return read_variables(checkpoint, read_hparams(path, tokenizer.find(END_OF_TEXT)), path)
 
 
 TF1 = Format(

@@ -3,12 +3,10 @@
 from dataclasses import replace
 from pathlib import Path
 
-from gpt2forge.checkpoint.config import ModelConfig, read_config
+from gpt2forge.checkpoint.config import ModelConfig
 from gpt2forge.checkpoint.contents import Contents, LeftOut, SourceTensor
 from gpt2forge.checkpoint.format import Checkpoint
-from gpt2forge.checkpoint.huggingface.read_huggingface import add_token_ids
 from gpt2forge.checkpoint.match_tensors import match_tensors
-from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
 from gpt2forge.checkpoint.tf1.bundle_index import BundleEntry, read_bundle
 from gpt2forge.checkpoint.tf1.choose_save import read_step
 from gpt2forge.checkpoint.tf1.locate_entry import find_index, make_source
@@ -35,12 +33,6 @@ def read_tf2(checkpoint: Checkpoint, config: ModelConfig, config_path: Path) -> 
     contents = match_tensors(config, found, config_path)
     others = tuple(LeftOut(path, entry.dtype, entry.size) for path, entry in entries.items() if path not in names)
     return replace(contents, left_out=(*contents.left_out, *others), step=read_step(index.stem))
-
-
-def read_described(checkpoint: Checkpoint, tokenizer: SourceTokenizer) -> Contents:
-    """Read a checkpoint beside a config.json. Raises UserError as `read_tf2` does."""
-    path = checkpoint.folder / "config.json"
-    return add_token_ids(read_tf2(checkpoint, read_config(checkpoint.folder), path), tokenizer, path)
 
 
 def find_tensor(checkpoint: Checkpoint, name: str, path: str, entry: BundleEntry) -> SourceTensor:

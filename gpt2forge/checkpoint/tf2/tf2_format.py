@@ -1,15 +1,18 @@
-"""The format of TFGPT2LMHeadModel's TensorFlow 2 checkpoints: one beside a config.json and a tokenizer."""
+"""The format of TensorFlow checkpoints beside a config.json, as TFGPT2LMHeadModel's are; OpenAI's may be too."""
 
 from pathlib import Path
 
+from gpt2forge.checkpoint.config import read_config
+from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.format import Checkpoint, Format, Wanted
 from gpt2forge.checkpoint.huggingface.huggingface_format import CONFIGS, TEXTS, holds_tokenizer
 from gpt2forge.checkpoint.huggingface.huggingface_tokenizer import read_huggingface_tokenizer
+from gpt2forge.checkpoint.huggingface.read_huggingface import add_token_ids
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer, make_from_vocabulary
 from gpt2forge.checkpoint.tf1.choose_save import choose_save
 from gpt2forge.checkpoint.tf1.find_shards import find_shards
 from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary
-from gpt2forge.checkpoint.tf2.read_tf2 import read_described
+from gpt2forge.checkpoint.tf2.read_variables import read_variables
 from gpt2forge.errors import UserError
 
 CONFIG = "config.json"
@@ -47,6 +50,11 @@ def read_tokenizer(checkpoint: Checkpoint) -> SourceTokenizer:
     return read_huggingface_tokenizer(checkpoint)
 
 
+def read_contents(checkpoint: Checkpoint, tokenizer: SourceTokenizer) -> Contents:
+    path = checkpoint.folder / CONFIG
+    return add_token_ids(read_variables(checkpoint, read_config(checkpoint.folder), path), tokenizer, path)
+
+
 TF2 = Format(
     name="tf2",
     title="TensorFlow 2",
@@ -54,5 +62,5 @@ TF2 = Format(
     is_in=holds_tf2,
     find=find_tf2,
     read_tokenizer=read_tokenizer,
-    read_contents=read_described,
+    read_contents=read_contents,
 )
