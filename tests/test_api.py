@@ -286,7 +286,7 @@ def test_tokens_and_text_are_each_others_inverse(model: gpt2forge.Model) -> None
     for text in ("", "naïve 👩‍👩‍👧‍👦\r\n\0", "a<|endoftext|>b"):
         assert model.decode(model.encode(text)) == text
     assert model.decode(model.encode("é")[:1]) == "\ufffd"
-    assert model.encode("<|endoftext|>") == [model.end]
+    assert model.encode("<|endoftext|>") == list(model.ends)
     with pytest.raises(gpt2forge.UserError) as error:
         model.decode([1, 4096])
     assert str(error.value) == "the token 4096 is outside this model's vocabulary; give tokens from 0 to 4095"

@@ -25,6 +25,7 @@ SCRIPTS = (
     "interop/tensorflow/read.py",
     "interop/tensorflow/save.py",
     "tests/checkpoint/tensorflow_cases.py",
+    "tests/checkpoint/tf2_cases.py",
 )
 """The files that run in TensorFlow's process."""
 LOADERS = ("__import__", "import_module", "importorskip", "run_module")

@@ -28,8 +28,10 @@ async function read(url) {
 
 /** Yields {token, text}: always the likeliest token, and the text that it completes; ends at the end of the text. */
 export async function* generate({ config, session, tokenizer }, prompt, maxTokens) {
+  const ends = [config.eos_token_id ?? []].flat(); // one id, a list of ids, or null
   let next = tokenizer.encode(prompt).ids;
-  if (!next.length) next = [config.eos_token_id]; // an empty prompt begins as a text of its own does
+  if (!next.length) next = [config.bos_token_id ?? ends[0] ?? []].flat(); // an empty prompt begins as a text does
+  if (!next.length) throw new Error("an empty prompt needs a token to start from, and this model names none");
   if (next.length > config.n_positions) throw new Error(`${next.length} tokens are more than ${config.n_positions}`);
   let cache = emptyCache(config);
   const tokens = [];
@@ -44,7 +46,7 @@ export async function* generate({ config, session, tokenizer }, prompt, maxToken
       ...cache,
     });
     const token = likeliest(outputs.logits, config.vocab_size);
-    if (token === config.eos_token_id) return;
+    if (ends.includes(token)) return;
     cache = keepCache(outputs);
     next = [token];
     tokens.push(token);

@@ -4,13 +4,15 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
+from gpt2forge.checkpoint.other_models import refuse_other_models
+from gpt2forge.checkpoint.token_ids import BEGIN, END, PAD, keep_inside, read_ids, take_first
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_object
 from gpt2forge.errors import UserError
 
 # Keys whose other values change the logits in ways that the graph does not implement; other values are refused.
-FIXED = {"add_cross_attention": False, "is_causal": True, "quantization_config": None}
+FIXED = {"add_cross_attention": False, "is_causal": True}
 # The supported activations by every name that transformers' ACT2FN has for them, each with its one name in gpt2forge.
 ACTIVATIONS = {
     **dict.fromkeys(("gelu_new", "gelu_pytorch_tanh", "gelu_python_tanh", "gelu_fast", "gelu_accurate"), "gelu_new"),
@@ -27,13 +29,13 @@ SECOND_NAMES = {
     "n_layer": "num_hidden_layers",
 }
 LARGEST_COUNT = 1 << 31
-Default = TypeVar("Default", int, None)
 
 
 @dataclass(frozen=True)
 class ModelConfig:
     """The values that determine the shapes and the computation of a GPT-2, named as in `config.json`.
 
+    Each of `ends`, `eos_token_id` in the file, ends a text; without any, text runs to its limit.
     `reorder_and_upcast_attn` asks for attention scores in float32. The graph always computes them in float32; the key
     is kept for programs that load the weights in a narrower type.
     """
@@ -46,8 +48,9 @@ class ModelConfig:
     n_inner: int
     layer_norm_epsilon: float
     tied: bool
-    eos_token_id: int
+    ends: tuple[int, ...] = ()
     bos_token_id: int | None = None
+    pad_token_id: int | None = None
     activation_function: str = "gelu_new"
     scale_attn_weights: bool = True
     scale_attn_by_inverse_layer_idx: bool = False
@@ -69,8 +72,7 @@ def read_config(folder: Path) -> ModelConfig:
 
 def parse_config(values: Mapping[str, Any], path: Path) -> ModelConfig:
     """Parse the values of a `config.json`; `path` is named in errors."""
-    if values.get("model_type", "gpt2") != "gpt2":
-        raise UserError(f"{path}: model_type is {quote_untrusted(values['model_type'])}; only `gpt2` can be built")
+    refuse_other_models(values, path)
     values = resolve_names(values, path)
     for key, fixed in FIXED.items():
         if values.get(key, fixed) != fixed:
@@ -86,8 +88,9 @@ def parse_config(values: Mapping[str, Any], path: Path) -> ModelConfig:
         n_inner=4 * width if values.get("n_inner") is None else read_count(values, "n_inner", path),
         layer_norm_epsilon=read_epsilon(values, path),
         tied=values.get("tie_word_embeddings", True) is not False,
-        eos_token_id=read_token(values, "eos_token_id", path, vocabulary=vocabulary, default=vocabulary - 1),
-        bos_token_id=read_token(values, "bos_token_id", path, vocabulary=vocabulary, default=None),
+        ends=keep_inside(read_ids(values, END, path), vocabulary),
+        bos_token_id=read_token(values, BEGIN, path, vocabulary=vocabulary),
+        pad_token_id=read_token(values, PAD, path, vocabulary=vocabulary),
         activation_function=read_activation(values, path),
         scale_attn_weights=read_flag(values, "scale_attn_weights", path, default=True),
         scale_attn_by_inverse_layer_idx=read_flag(values, "scale_attn_by_inverse_layer_idx", path, default=False),
@@ -143,11 +146,6 @@ def read_epsilon(values: Mapping[str, Any], path: Path) -> float:
     return float(value)
 
 
-def read_token(values: Mapping[str, Any], key: str, path: Path, *, vocabulary: int, default: Default) -> int | Default:
-    """Return the id of a token, `default` if there is none."""
-    value = values.get(key)
-    if value is None:
-        return default
-    if type(value) is not int or not 0 <= value < vocabulary:
-        raise UserError(f"{path}: {quote_untrusted(f'{key}: {value}')} is not the id of one of {vocabulary} tokens")
-    return value
+def read_token(values: Mapping[str, Any], key: str, path: Path, *, vocabulary: int) -> int | None:
+    """Return the id of a token, None if there is none inside the vocabulary."""
+    return take_first(keep_inside(read_ids(values, key, path), vocabulary))

@@ -5,19 +5,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from gpt2forge.checkpoint.check_tokenizer import SourceTexts, check_tokenizer, open_source
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.format import DEFAULT, Checkpoint, Format, Wanted
 from gpt2forge.checkpoint.formats import FORMATS
 from gpt2forge.checkpoint.model_folder import WEIGHTS, ReportBytes, write_config, write_weights
 from gpt2forge.checkpoint.names import HEAD, PREFIX
+from gpt2forge.checkpoint.other_tokenizer import NO_TOKENIZER, make_id_tokenizer, read_other_tokenizer
 from gpt2forge.checkpoint.read_tensors import hold_same_values
-from gpt2forge.checkpoint.tokenizer import write_tokenizer
+from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
 from gpt2forge.checkpoint.untrusted_text import read_object
-from gpt2forge.checkpoint.vocabulary import Vocabulary
+from gpt2forge.checkpoint.vocabulary import END_OF_TEXT
+from gpt2forge.checkpoint.write_tokenizer import write_tokenizer
 from gpt2forge.digest import Written
 from gpt2forge.errors import UserError
 
+TRAINER_NOTE = (
+    f"the trainers of such runs read `{END_OF_TEXT}` in their texts as ordinary text; if yours held such markers, set "
+    "`source.special_tokens: text`, otherwise `token`"
+)
 GENERATION_CONFIG = "generation_config.json"
 WITHOUT_EFFECT = ("transformers_version", "_from_model_config")
 
@@ -38,32 +45,63 @@ def convert_checkpoint(
     *,
     formats: Sequence[Format] = FORMATS,
     wanted: Wanted = DEFAULT,
+    other: Path | None = None,
 ) -> Converted:
     """Write the checkpoint at `source` to `out` as float32 model.safetensors with config and tokenizer.
 
+    The tokenizer is the one at `other`, unless that is None or `wanted` asks for the checkpoint's own.
     Raises UserError if the checkpoint is incomplete, damaged, or not a supported GPT-2.
     """
     checkpoint = find_checkpoint(source, formats, wanted)
-    vocabulary, contents = read_checkpoint(checkpoint)
+    tokenizer, contents = read_checkpoint(checkpoint, wanted, other)
+    source_texts = open_own(checkpoint, wanted, tokenizer)
+    if source_texts is not None:
+        check_tokenizer(source_texts, tokenizer.text, checkpoint.folder)
     contents = resolve_head(contents)
-    write_config(contents.config, read_generation(checkpoint), out)
-    write_tokenizer(vocabulary, contents.config.n_positions, out)
+    generation = {**read_generation(checkpoint), **list_stops(tokenizer)}
+    write_config(contents.config, generation, out)
+    write_tokenizer(tokenizer, contents.config.n_positions, out)
     written = write_weights(contents.tensors, out, report)
     values = sum(tensor.count for tensor in contents.tensors)
     numbers = {"tensors": len(contents.tensors), "parameters": values, "context": contents.config.n_positions}
     return Converted(numbers, (*checkpoint.notes, *contents.notes), {WEIGHTS: written})
 
 
-def read_checkpoint(checkpoint: Checkpoint) -> tuple[Vocabulary, Contents]:
+def open_own(checkpoint: Checkpoint, wanted: Wanted, tokenizer: SourceTokenizer) -> SourceTexts | None:
+    """Open the checkpoint's own tokenizer in its own library; None if it is not used, or if the library is missing."""
+    # transformers reads special tokens as the files say, and OpenAI's encoder as it is told.
+    is_as_saved = wanted.special_tokens != "text" or checkpoint.format.name == "tf1"
+    if not wanted.own_tokenizer or not is_as_saved:
+        return None
+    return open_source(checkpoint.format.name, checkpoint.folder, tokenizer)
+
+
+def read_checkpoint(
+    checkpoint: Checkpoint, wanted: Wanted = DEFAULT, other: Path | None = None
+) -> tuple[SourceTokenizer, Contents]:
     """Read everything in a checkpoint except the weights. Raises UserError if its files contradict each other."""
-    vocabulary = checkpoint.format.read_vocabulary(checkpoint)
-    contents = checkpoint.format.read_contents(checkpoint, vocabulary)
-    if vocabulary.size > contents.config.vocab_size:
-        raise UserError(
-            f"{checkpoint.folder}: the tokenizer has ids up to {vocabulary.size - 1}, but the model only "
-            f"{contents.config.vocab_size} tokens; is it the one of this checkpoint?"
-        )
-    return vocabulary, contents
+    if wanted.own_tokenizer:
+        tokenizer = checkpoint.format.read_tokenizer(checkpoint)
+    else:
+        tokenizer = NO_TOKENIZER if other is None else read_other_tokenizer(other)
+    contents = checkpoint.format.read_contents(checkpoint, tokenizer)
+    if tokenizer is NO_TOKENIZER:
+        tokenizer = make_id_tokenizer(contents.config.vocab_size)
+    if wanted.special_tokens == "text":
+        tokenizer = tokenizer.read_special_as_text()
+    if checkpoint.format.name == "tf1" and contents.step is not None and wanted.special_tokens is None:
+        contents = replace(contents, notes=(*contents.notes, TRAINER_NOTE))
+    try:
+        notes = tokenizer.list_notes(contents.config.vocab_size)
+    except UserError as error:
+        raise UserError(f"{checkpoint.folder}: {error}") from error
+    return tokenizer, replace(contents, notes=(*contents.notes, *notes))
+
+
+def list_stops(tokenizer: SourceTokenizer) -> dict[str, Any]:
+    """Return the text at which generating stops, where the end of a text is written in pieces."""
+    end = tokenizer.roles.get("eos_token")
+    return {"stop_strings": [end]} if end and tokenizer.settings.get("split_special_tokens") else {}
 
 
 def resolve_head(contents: Contents) -> Contents:

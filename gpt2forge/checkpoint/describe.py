@@ -25,7 +25,7 @@ CONFIG_KEYS = (
     "scale_attn_weights",
     "scale_attn_by_inverse_layer_idx",
     "reorder_and_upcast_attn",
-    "eos_token_id",
+    "ends",
 )
 
 
@@ -35,14 +35,14 @@ def describe_checkpoint(folder: Path, formats: Sequence[Format] = FORMATS) -> di
     Raises UserError if there is none, or if it could not be converted.
     """
     checkpoint = find_checkpoint(folder, formats)
-    vocabulary, contents = read_checkpoint(checkpoint)
+    tokenizer, contents = read_checkpoint(checkpoint)
     config = asdict(contents.config)
     return {
         "layout": checkpoint.format.name,
         "files": list(checkpoint.files),
         "step": contents.step,
         "config": {key: config[key] for key in CONFIG_KEYS},
-        "vocabulary": vocabulary.size,
+        "vocabulary": tokenizer.size,
         **describe_tensors(contents),
     }
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from gpt2forge.checkpoint.format import DEFAULT, Checkpoint, Format, Wanted
 from gpt2forge.checkpoint.formats import FORMATS
 from gpt2forge.checkpoint.locate import list_names, locate
+from gpt2forge.checkpoint.recognize import refuse_archive, refuse_known, refuse_others, refuse_pointers
 from gpt2forge.errors import UserError
 
 
@@ -18,17 +19,32 @@ def find_checkpoint(path: Path, formats: Sequence[Format] = FORMATS, wanted: Wan
 
     Raises UserError if there is none, if there are several, or if a file of it is missing.
     """
+    if path.is_file():
+        refuse_archive(path)
     place = locate(path, lambda names: any(each.is_in(names) for each in formats))
     folder = place.folder
     names = list_names(folder) if folder.is_dir() else set()
     found = [each for each in formats if each.is_in(names)]
     if not found:
+        refuse_known(folder, names)
         expected = "; ".join(each.expected_files for each in formats)
         raise UserError(f"no checkpoint at `{path}`: put one of these there: {expected}")
     if len(found) > 1:
         titles = ", ".join(each.title for each in found)
         raise UserError(f"{folder}: holds checkpoints of {len(found)} formats ({titles}); keep one in a folder")
-    checkpoint = found[0].find(folder, names, wanted)
+    checkpoint = find_files(found[0], folder, names, wanted)
     if path.is_file() and path.name not in checkpoint.files:
         raise UserError(f"{path}: is not read; the checkpoint beside it is in `{'`, `'.join(checkpoint.weights)}`")
     return replace(checkpoint, notes=(*place.notes, *checkpoint.notes), through=place.through)
+
+
+def find_files(kind: Format, folder: Path, names: set[str], wanted: Wanted) -> Checkpoint:
+    """Find the files of a checkpoint. Raises UserError if one is missing, or if they are known to be something else."""
+    try:
+        checkpoint = kind.find(folder, names, wanted)
+    except UserError:
+        refuse_known(folder, names)  # it may name a better reason
+        raise
+    refuse_pointers(folder, checkpoint.files)
+    refuse_others(folder, names)
+    return checkpoint

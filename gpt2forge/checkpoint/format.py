@@ -7,9 +7,10 @@ their modules must not import numpy, tokenizers or other large libraries at the 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from gpt2forge.checkpoint.contents import Contents
-from gpt2forge.checkpoint.vocabulary import Vocabulary
+from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
 
 
 @dataclass(frozen=True)
@@ -40,11 +41,13 @@ class Wanted:
     """A recipe's choice within a checkpoint.
 
     `step` is the training step of a run that saved several; None means the newest. Without `own_tokenizer` the
-    tokenizer comes from elsewhere, so the checkpoint needs none.
+    tokenizer comes from elsewhere, so the checkpoint needs none. `special_tokens` in a text are read as tokens or as
+    ordinary text; None means as tokens, unless the checkpoint says otherwise.
     """
 
     step: int | None = None
     own_tokenizer: bool = True
+    special_tokens: Literal["token", "text"] | None = None
 
 
 DEFAULT = Wanted()
@@ -58,8 +61,8 @@ class Format:
     * `expected_files` completes the message "put one of these there: ...".
     * `is_in(names)` returns whether a folder with files of these names holds a checkpoint of this format.
     * `find(folder, names, wanted)` returns the checkpoint. It reads no file but small indexes.
-    * `read_vocabulary(checkpoint)` reads the tokenizer.
-    * `read_contents(checkpoint, vocabulary)` reads the configuration and the position of each tensor, not the weights.
+    * `read_tokenizer(checkpoint)` reads the tokenizer.
+    * `read_contents(checkpoint, tokenizer)` reads the configuration and the position of each tensor, not the weights.
     """
 
     name: str
@@ -67,5 +70,5 @@ class Format:
     expected_files: str
     is_in: Callable[[set[str]], bool]
     find: Callable[[Path, set[str], Wanted], Checkpoint]
-    read_vocabulary: Callable[[Checkpoint], Vocabulary]
-    read_contents: Callable[[Checkpoint, Vocabulary], Contents]
+    read_tokenizer: Callable[[Checkpoint], SourceTokenizer]
+    read_contents: Callable[[Checkpoint, SourceTokenizer], Contents]

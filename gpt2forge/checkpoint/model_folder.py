@@ -9,8 +9,9 @@ import numpy as np
 from gpt2forge.checkpoint.config import ModelConfig
 from gpt2forge.checkpoint.contents import SourceTensor
 from gpt2forge.checkpoint.read_tensors import make_buffers, read_pieces
-from gpt2forge.checkpoint.tokenizer import write_json
+from gpt2forge.checkpoint.token_ids import BEGIN, END, PAD, ROLES, take_first
 from gpt2forge.checkpoint.write_safetensors import write_float32
+from gpt2forge.checkpoint.write_tokenizer import write_json
 from gpt2forge.digest import Written
 from gpt2forge.errors import UserError
 
@@ -47,9 +48,15 @@ def stream(tensors: tuple[SourceTensor, ...], report: ReportBytes) -> Iterator[n
 
 
 def write_config(config: ModelConfig, generation: dict[str, Any], folder: Path) -> None:
-    """Write config.json and generation_config.json; `generation` holds the source's settings for generating text."""
-    tokens = {"bos_token_id": config.bos_token_id, "eos_token_id": config.eos_token_id}
+    """Write config.json and generation_config.json; `generation` holds the source's settings for generating text.
+
+    The ids of tokens are those of `config`. config.json says `null` where there is none, as transformers would take
+    50256 instead.
+    """
+    tokens = list_token_ids(config)
     values = {
+        BEGIN: None,
+        END: None,
         **tokens,
         "activation_function": config.activation_function,
         "add_cross_attention": False,
@@ -75,4 +82,12 @@ def write_config(config: ModelConfig, generation: dict[str, Any], folder: Path) 
         "vocab_size": config.vocab_size,
     }
     write_json(folder / "config.json", values)
-    write_json(folder / "generation_config.json", {**tokens, **generation})
+    settings = {key: value for key, value in generation.items() if key not in ROLES}
+    write_json(folder / "generation_config.json", {**settings, **tokens})
+
+
+def list_token_ids(config: ModelConfig) -> dict[str, int | list[int]]:
+    """Return the tokens that begin, end and pad a text, by their keys in config.json; the absent are left out."""
+    ends = list(config.ends) if len(config.ends) > 1 else take_first(config.ends)
+    found = {BEGIN: config.bos_token_id, END: ends, PAD: config.pad_token_id}
+    return {key: value for key, value in found.items() if value is not None}

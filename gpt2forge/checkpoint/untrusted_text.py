@@ -23,11 +23,14 @@ def read_object(path: Path) -> dict[str, Any]:
 
 
 def read_text(path: Path) -> str:
-    """Read a small UTF-8 file without translating line ends. Raises UserError if it is too large or not UTF-8."""
+    """Read a small UTF-8 file without translating line ends; a byte order mark is left out.
+
+    Raises UserError if it is too large or not UTF-8.
+    """
     if path.stat().st_size > LARGEST_TEXT:
         raise UserError(f"{path}: larger than {LARGEST_TEXT} bytes; is it the right file?")
     try:
-        return path.read_bytes().decode("utf-8")
+        return path.read_bytes().decode("utf-8").removeprefix("\ufeff")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not UTF-8 text: {error}; is it the right file?") from error
 

@@ -63,16 +63,20 @@ def read_lines(path: Path) -> list[list[str]]:
 
 
 def parse_ids(values: Mapping[str, Any], path: Path) -> dict[str, int]:
-    """Return all ids in order. Raises UserError unless they are distinct counts and there is a token for every byte."""
+    """Return all ids in order. Raises UserError unless they are distinct counts."""
     for token, number in values.items():
         if type(number) is not int or not 0 <= number < LARGEST_ID:
             raise UserError(f"{path}: {quote_untrusted(token)} has the id {quote_untrusted(number)}, not a count")
     if len(set(values.values())) < len(values):
         raise UserError(f"{path}: two tokens have the same id; is it the file of this checkpoint?")
-    missing = list_byte_tokens() - values.keys()
+    return dict(sorted(values.items(), key=lambda item: item[1]))
+
+
+def check_bytes(ids: Mapping[str, int], path: Path) -> None:
+    """Raise UserError unless there is a token for every byte, as in every vocabulary that OpenAI's code made."""
+    missing = list_byte_tokens() - ids.keys()
     if missing:
         raise UserError(f"{path}: has no token for {len(missing)} of the 256 bytes, so it is no byte-level BPE")
-    return dict(sorted(values.items(), key=lambda item: item[1]))
 
 
 def list_byte_tokens() -> set[str]:

@@ -56,7 +56,12 @@ def refuse_use_outside(value: ir.Value, inside: Sequence[ir.Node]) -> None:
 
 def insert_nodes(graph: ir.Graph, place: ir.Node, new: Builder) -> None:
     """Insert nodes after `place`, and their constants into the graph."""
+    insert_constants(graph, new)
+    graph.insert_after(place, new.nodes)
+
+
+def insert_constants(graph: ir.Graph, new: Builder) -> None:
+    """Insert the constants of a builder that the graph does not have yet."""
     for name, value in new.initializers.items():
         if name not in graph.initializers:
             graph.register_initializer(value)
-    graph.insert_after(place, new.nodes)

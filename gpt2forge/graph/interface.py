@@ -12,7 +12,7 @@ BATCH = "batch_size"
 NEW = "sequence_length"
 PAST = "past_sequence_length"
 TOTAL = "total_sequence_length"
-KEPT = "kept_sequence_length"
+KEPT = f"{NEW} + 0"  # see type_outputs
 
 INPUT_IDS = "input_ids"
 ATTENTION_MASK = "attention_mask"
@@ -79,7 +79,12 @@ def declare_logits_to_keep() -> ir.Value:
 
 
 def type_outputs(config: Dimensions, logits: ir.Value, presents: Iterable[ir.Value]) -> None:
-    """Set the types and shapes of the outputs: logits (B, K, V), and keys and values (B, H, T, D)."""
+    """Set the types and shapes of the outputs: logits (B, K, V), and keys and values (B, H, T, D).
+
+    K is S unless a host feeds `logits_to_keep`, so its name must not be that of S. Optimum allocates outputs before it
+    runs a graph. It takes the name of an axis for an expression of the inputs' axes, so K's name is one that yields S.
+    https://github.com/huggingface/optimum-onnx/blob/main/optimum/onnxruntime/base.py, `_dynamic_axis_inference`.
+    """
     logits.type, logits.shape = ir.TensorType(ir.DataType.FLOAT), ir.Shape((BATCH, KEPT, config.vocab_size))
     for present in presents:
         present.type = ir.TensorType(ir.DataType.FLOAT)

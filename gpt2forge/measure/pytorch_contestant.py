@@ -5,11 +5,11 @@ from pathlib import Path
 
 from gpt2forge.measure.bandwidth import Bandwidth
 from gpt2forge.measure.contestant import serve_turns
-from gpt2forge.pytorch.oracle import Oracle
+from gpt2forge.pytorch.oracle import Oracle, load_model
 
 
 def open_oracle(weights: Path, threads: int, capacity: int) -> Oracle:
-    return Oracle(weights, threads)
+    return Oracle(load_model(weights), threads)
 
 
 @cache

@@ -20,8 +20,12 @@ from gpt2forge.digest import digest_bytes, digest_value
 from gpt2forge.store.stat_cache import StatCache
 
 PACKAGE = Path(__file__).parents[1]
-UNDECIDING = {"gpt2forge.errors", "gpt2forge.units", "gpt2forge.stages.failure", "gpt2forge.stages.throttle"}
-"""Modules that format messages and throttle progress."""
+UNDECIDING = {
+    *("gpt2forge.errors", "gpt2forge.units", "gpt2forge.stages.failure", "gpt2forge.stages.throttle"),
+    *("gpt2forge.checkpoint.check_tokenizer", "gpt2forge.checkpoint.hard_texts"),
+    "gpt2forge.checkpoint.tf1.openai_encoder",
+}
+"""Modules that format messages, throttle progress, or stop a wrong conversion."""
 
 LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.ENCODING}
 SUMMARY = re.compile(r"[0-9a-f]{64}( [\w.]+)*")  # of a module, as the stat cache keeps it

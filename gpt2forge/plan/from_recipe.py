@@ -7,6 +7,7 @@ from typing import Any
 
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.format import Wanted
+from gpt2forge.checkpoint.other_tokenizer import list_tokenizer_files
 from gpt2forge.errors import Fault, RecipeError, UserError, quote
 from gpt2forge.fetch.address import parse_address, suggest_address
 from gpt2forge.fetch.fetched import find_fetched
@@ -33,6 +34,8 @@ def make_job(loaded: LoadedRecipe, skip: Sequence[str] = (), assumed: Sequence[s
     kept = drop_skipped(asked, skip)
     check_assumed(kept, assumed)
     sources = {"checkpoint": find_source(loaded)}
+    if any("tokenizer" in stage.reads for stage in kept):
+        sources["tokenizer"] = find_tokenizer(loaded)
     for kind, section in TEXTS.items():
         if any(kind in stage.reads for stage in kept):
             sources[kind] = find_text(loaded, section, sections[section].text)
@@ -95,6 +98,18 @@ def find_source(loaded: LoadedRecipe) -> Source:
         fault = f"{error}{suggest_address(source.checkpoint)}"
         raise RecipeError([Fault(loaded.place("source", "checkpoint"), fault)]) from error
     return Source(found.folder, partial(list_files, wanted=source.wanted), found.through)
+
+
+def find_tokenizer(loaded: LoadedRecipe) -> Source:
+    """Return the folder or file that `source.tokenizer` names. Raises RecipeError if no tokenizer is there."""
+    path = Path(str(loaded.recipe.source.tokenizer))
+    if path.is_file():
+        return Source(path)
+    try:
+        list_tokenizer_files(path)
+    except UserError as error:
+        raise RecipeError([Fault(loaded.place("source", "tokenizer"), str(error))]) from error
+    return Source(path, list_tokenizer_files)
 
 
 def find_text(loaded: LoadedRecipe, section: str, text: str) -> Source:

@@ -45,6 +45,9 @@ class Job:
         """Return the values of the section that a stage reads, as JSON; empty if it reads none."""
         if stage.section is None:
             return {}
-        return self.sections[stage.section].model_dump(
-            mode="json", include=None if stage.fields is None else set(stage.fields)
-        )
+        section, fields = self.sections[stage.section], stage.fields
+        if fields is None:
+            return section.model_dump(mode="json")
+        properties = [name for name in fields if name not in type(section).model_fields]
+        values = section.model_dump(mode="json", include=set(fields))
+        return {**values, **{name: getattr(section, name) for name in properties}}

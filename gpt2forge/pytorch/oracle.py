@@ -7,19 +7,37 @@ from typing import Any
 import numpy as np
 import torch
 from transformers import DynamicCache, GPT2LMHeadModel
-from transformers.utils.logging import disable_progress_bar
+from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 Array = np.ndarray[Any, Any]
 
 
-class Oracle:
-    """The model of a weights artifact, in memory. With 0 threads PyTorch chooses their number."""
+def load_model(weights: Path) -> GPT2LMHeadModel:
+    """Load the model of a weights artifact in float32."""
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    return GPT2LMHeadModel.from_pretrained(weights, dtype=torch.float32, local_files_only=True)
 
-    def __init__(self, weights: Path, threads: int = 0) -> None:
+
+def load_source(folder: Path) -> GPT2LMHeadModel | None:
+    """Load the model of a checkpoint in float32; None unless transformers finds every tensor in it."""
+    disable_progress_bar()  # type: ignore[no-untyped-call]
+    set_verbosity_error()  # type: ignore[no-untyped-call]
+    try:
+        loaded: Any = GPT2LMHeadModel.from_pretrained(
+            folder, dtype=torch.float32, local_files_only=True, output_loading_info=True
+        )
+    except Exception:  # it raises whatever its parts raise; a checkpoint that it cannot load is no measure
+        return None
+    model, loading = loaded
+    return None if loading["missing_keys"] or loading["mismatched_keys"] else model
+
+
+class Oracle:
+    """A model in memory. With 0 threads PyTorch chooses their number."""
+
+    def __init__(self, model: GPT2LMHeadModel, threads: int = 0) -> None:
         if threads:
             torch.set_num_threads(threads)
-        disable_progress_bar()  # type: ignore[no-untyped-call]
-        model = GPT2LMHeadModel.from_pretrained(weights, dtype=torch.float32, local_files_only=True)
         self.model = model.eval()  # type: ignore[no-untyped-call]
         self.cache = DynamicCache()
 

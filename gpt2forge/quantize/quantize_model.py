@@ -20,6 +20,7 @@ from gpt2forge.quantize.float16 import convert_graph
 from gpt2forge.quantize.linear import LINEAR, rewrite_linear
 from gpt2forge.quantize.scheme import Scheme, find_conflict, find_unmatched
 from gpt2forge.quantize.stored_weight import StoredWeight
+from gpt2forge.quantize.token_check import check_tokens
 from gpt2forge.quantize.writer import WeightWriter
 
 Advance = Callable[[int, int, str], None]
@@ -81,6 +82,7 @@ def rewrite_graph(model: ir.Model, scheme: Scheme, layout: Layout) -> list[Store
     absorb = "bias" in model.metadata_props.get(PASSES_APPLIED, "").split(",")
     nodes, sources = index_nodes(graph), list(find_weights(graph).values())
     stored = [rewrite_reader(graph, nodes, source, scheme, layout, absorb=absorb) for source in sources]
+    check_tokens(graph)
     RemoveUnusedNodesPass()(model)
     if any(node.domain == MICROSOFT for node in graph):
         graph.opset_imports.setdefault(MICROSOFT, 1)

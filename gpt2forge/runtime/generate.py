@@ -1,6 +1,6 @@
 """Generates tokens: a sampler chooses each one from the logits after the tokens before it."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import numpy as np
 
@@ -10,16 +10,16 @@ from gpt2forge.runtime.sampling import Sampler
 
 
 def generate_tokens(
-    decoder: Decoder, prompt: Sequence[int], max_tokens: int, sample: Sampler, stop_token: int | None = None
+    decoder: Decoder, prompt: Sequence[int], max_tokens: int, sample: Sampler, ends: Collection[int] = ()
 ) -> Iterator[int]:
     """Yield up to `max_tokens` tokens that follow `prompt`, each as soon as it is chosen.
 
-    Generation ends before `stop_token`, which is not yielded. Raises UserError, before anything runs, when the prompt
-    is empty, too long or holds a token outside the vocabulary.
+    Generation stops before any of the tokens `ends`, which is not yielded. Raises UserError, before anything runs, when
+    the prompt is empty, too long or holds a token outside the vocabulary.
     """
     check_prompt(decoder, prompt, max_tokens)
     tokens = np.array([prompt], np.int64)  # (1, S)
-    return continue_prompt(decoder, tokens, max_tokens, sample=sample, stop_token=stop_token)
+    return continue_prompt(decoder, tokens, max_tokens, sample=sample, ends=ends)
 
 
 def check_prompt(decoder: Decoder, prompt: Sequence[int], max_tokens: int) -> None:
@@ -38,13 +38,13 @@ def check_prompt(decoder: Decoder, prompt: Sequence[int], max_tokens: int) -> No
 
 
 def continue_prompt(
-    decoder: Decoder, tokens: Array, max_tokens: int, sample: Sampler, stop_token: int | None
+    decoder: Decoder, tokens: Array, max_tokens: int, sample: Sampler, ends: Collection[int]
 ) -> Iterator[int]:
     """Yield the tokens that follow `tokens` (1, S)."""
     step = decoder.start(tokens.shape[1] + max_tokens)
     for _ in range(max_tokens):
         token = sample(step(tokens)[0])
-        if token == stop_token:
+        if token in ends:
             return
         yield token
         tokens = np.array([[token]], np.int64)

@@ -9,12 +9,13 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from gpt2forge.checkpoint.token_ids import BEGIN, END, choose_ids, read_named, take_first
 from gpt2forge.errors import UserError, check_argument
 from gpt2forge.runtime.decoder import Decoder, open_decoder
 from gpt2forge.runtime.generate import generate_tokens
 from gpt2forge.runtime.sampling import Sampling, make_sampler
 from gpt2forge.runtime.score import Score, score_tokens
-from gpt2forge.runtime.text import TextStream, encode_text, read_tokenizer
+from gpt2forge.runtime.text import encode_text, open_stream, read_tokenizer, stop_at
 
 MOST_THREADS = 4  # per core; more never help
 DEFAULT_NEW_TOKENS = 128  # if the context has room for them
@@ -22,11 +23,17 @@ DEFAULT_NEW_TOKENS = 128  # if the context has room for them
 
 @dataclass(frozen=True, eq=False)
 class Model:
-    """A model with its tokenizer; `end` is its end-of-text token. Several threads may use one model at once."""
+    """A model with its tokenizer. Several threads may use one model at once.
+
+    Each of the tokens `ends`, and of the strings `stops`, ends a text and is no part of it. `begin` starts a text
+    without a prompt; None if the model has no such token.
+    """
 
     decoder: Decoder = field(repr=False)
     tokenizer: Tokenizer = field(repr=False)
-    end: int
+    ends: tuple[int, ...]
+    begin: int | None
+    stops: tuple[str, ...] = ()
 
     @property
     def context(self) -> int:
@@ -72,15 +79,15 @@ class Model:
     ) -> Iterator[str]:
         """Yield the text that the model adds to the prompt, in pieces of whole characters, as it is generated.
 
-        The text ends before the end-of-text token or after `max_tokens` tokens, by default 128 or what the context
-        has room for. `temperature` 0 always chooses the likeliest token. Otherwise each token is drawn from the
+        The text ends before a token that ends it, or after `max_tokens` tokens, by default 128 or what the context has
+        room for. `temperature` 0 always chooses the likeliest token. Otherwise each token is drawn from the
         `top_k` likeliest (0: all), and of those from the likeliest whose probabilities sum to `top_p`. Equal seeds
         draw equal texts.
         Raises UserError, before anything runs, if a value is out of range or the prompt does not fit.
         """
         sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
         tokens = self.continue_tokens(prompt, max_tokens, sampling)
-        return (piece for piece in self.spell(tokens) if piece)
+        return (piece for piece in stop_at(self.spell(tokens), self.stops) if piece)
 
     def score(self, text: str) -> Score:
         """Return how likely the model finds a text.
@@ -97,18 +104,24 @@ class Model:
             check_argument("max_tokens", max_tokens, Integral)
             if max_tokens < 1:
                 raise UserError(f"{max_tokens} new tokens were asked for; ask for 1 or more")
-        tokens = self.encode(prompt) or [self.end]
+        tokens = self.encode(prompt) or [self.start_text()]
         free = self.context - len(tokens)
         if free < 1:
             raise UserError(
                 f"the prompt's {len(tokens)} tokens fill this model's context of {self.context}; shorten the prompt"
             )
         wanted = min(DEFAULT_NEW_TOKENS, free) if max_tokens is None else max_tokens
-        return generate_tokens(self.decoder, tokens, wanted, sample=make_sampler(sampling), stop_token=self.end)
+        return generate_tokens(self.decoder, tokens, wanted, sample=make_sampler(sampling), ends=self.ends)
+
+    def start_text(self) -> int:
+        """Return the token that stands before a text without a prompt. Raises UserError if the model names none."""
+        if self.begin is None:
+            raise UserError("an empty prompt needs a token to start from, and this model names none; give a prompt")
+        return self.begin
 
     def spell(self, tokens: Iterable[int]) -> Iterator[str]:
         """Yield a piece of text for each token, which may be empty, and one for the bytes that are left at the end."""
-        stream = TextStream(self.tokenizer)
+        stream = open_stream(self.tokenizer)
         for token in tokens:
             yield stream.push(token)
         yield stream.finish()
@@ -119,13 +132,27 @@ def open_model(folder: Path, threads: int = 0) -> Model:
     check_threads(threads)
     try:
         tokenizer, decoder = read_tokenizer(folder), open_decoder(folder, threads)
-        end = json.loads((folder / "config.json").read_text())["eos_token_id"]
+        ends, begin = read_ends_and_begin(folder, decoder.vocabulary)
     except UserError:
         raise
     except Exception as error:  # each library raises its own kinds of errors for a cut or edited file
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{folder}: cannot be opened: {reason}; is it complete? build or copy it again") from error
-    return Model(decoder, tokenizer, end)
+    return Model(decoder, tokenizer, ends, begin, read_stops(folder))
+
+
+def read_ends_and_begin(folder: Path, vocabulary: int) -> tuple[tuple[int, ...], int | None]:
+    """Return the tokens that end a text, and the one that starts it: where none is named, the first that ends it."""
+    begin, ends = (choose_ids(read_named(folder, key), vocabulary) for key in (BEGIN, END))
+    return ends, take_first(begin or ends)
+
+
+def read_stops(folder: Path) -> tuple[str, ...]:
+    """Return the strings that end a text, which generation_config.json names as `stop_strings`."""
+    path = folder / "generation_config.json"
+    found = json.loads(path.read_text(encoding="utf-8")).get("stop_strings") if path.is_file() else None
+    listed = [found] if isinstance(found, str) else found if isinstance(found, list) else []
+    return tuple(text for text in listed if isinstance(text, str) and text)
 
 
 def check_threads(threads: int) -> None:

@@ -6,10 +6,12 @@
 """
 
 import codecs
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Protocol
 
 from tokenizers import Tokenizer
+from tokenizers.decoders import ByteLevel, DecodeStream
 
 from gpt2forge.errors import UserError, check_argument
 
@@ -38,7 +40,11 @@ def encode_text(tokenizer: Tokenizer, text: str) -> list[int]:
         raise UserError(
             f"the text: character {error.start} is {code}, half of a surrogate pair; take it out"
         ) from error
-    ids: list[int] = tokenizer.encode(text).ids
+    try:
+        ids: list[int] = tokenizer.encode(text).ids
+    except Exception as error:  # the library raises Exception itself
+        reason = " ".join(str(error).split())
+        raise UserError(f"the text cannot be turned into tokens: {reason}; this model may take ids alone") from error
     return ids
 
 
@@ -56,8 +62,25 @@ def encode_beginning(tokenizer: Tokenizer, text: str, most: int) -> list[int]:
         characters *= 2
 
 
-class TextStream:
-    """Decodes byte-level tokens one by one; the bytes of an incomplete character wait for the next token."""
+class TextStream(Protocol):
+    """Decodes tokens one by one; the bytes of an incomplete character wait for the next token."""
+
+    def push(self, token: int) -> str:
+        """Return the text that this token completes."""
+        ...
+
+    def finish(self) -> str:
+        """Return replacement characters for the bytes that still wait."""
+        ...
+
+
+def open_stream(tokenizer: Tokenizer) -> TextStream:
+    """Return a stream for the tokenizer's kind of tokens."""
+    return ByteStream(tokenizer) if isinstance(tokenizer.decoder, ByteLevel) else WordStream(tokenizer)
+
+
+class ByteStream:
+    """A stream of byte-level tokens, each of which is some bytes."""
 
     def __init__(self, tokenizer: Tokenizer) -> None:
         self.tokenizer = tokenizer
@@ -75,7 +98,53 @@ class TextStream:
     def find_bytes(self, token: int) -> bytes:
         if token in self.added:
             return self.added[token].encode()
-        return bytes(BYTES[character] for character in self.tokenizer.id_to_token(token) or "")
+        text = self.tokenizer.id_to_token(token) or ""
+        # A token with a character that stands for no byte is plain text, as for the library's decoder.
+        known = all(character in BYTES for character in text)
+        return bytes(BYTES[character] for character in text) if known else text.encode()
+
+
+class WordStream:
+    """A stream of tokens whose text depends on their neighbours, such as the spaces between words."""
+
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        self.tokenizer = tokenizer
+        self.stream = DecodeStream(skip_special_tokens=False)
+        self.tokens: list[int] = []
+        self.sent = 0
+
+    def push(self, token: int) -> str:
+        self.tokens.append(token)
+        piece = self.stream.step(self.tokenizer, token) or ""
+        self.sent += len(piece)
+        return piece
+
+    def finish(self) -> str:
+        whole: str = self.tokenizer.decode(self.tokens, skip_special_tokens=False)
+        return whole[self.sent :]
+
+
+def stop_at(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
+    """Yield the pieces of a text up to the first of the strings `stops`, which may lie across several pieces.
+
+    A piece waits while its end may be the beginning of such a string.
+    """
+    waiting = ""
+    for piece in pieces:
+        waiting += piece
+        found = [place for stop in stops if (place := waiting.find(stop)) >= 0]
+        if found:
+            yield waiting[: min(found)]
+            return
+        kept = max((count_begun(waiting, stop) for stop in stops), default=0)
+        yield waiting[: len(waiting) - kept]
+        waiting = waiting[len(waiting) - kept :]
+    yield waiting
+
+
+def count_begun(text: str, stop: str) -> int:
+    """Return how many characters at the end of a text are the beginning of a string."""
+    return next((count for count in range(min(len(text), len(stop) - 1), 0, -1) if stop.startswith(text[-count:])), 0)
 
 
 def list_bytes() -> dict[str, int]:

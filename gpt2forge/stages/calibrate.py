@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field
 
 from gpt2forge.stages.read_texts import TextLimit, read_windows
+from gpt2forge.stages.source_reader import check_tokens, find_own_source
 from gpt2forge.stages.stage import Inputs, Metrics, Section, Stage, Target
 
 
@@ -23,6 +24,7 @@ def run(inputs: Inputs, section: TextLimit, target: Target, out: Path) -> Metric
     """
     from gpt2forge.pytorch.calibration import write_statistics
 
+    check_tokens(find_own_source(inputs), inputs["weights"], inputs["calibration_text"], section.tokens)
     windows = read_windows(inputs["weights"], inputs["calibration_text"], section.tokens)
     write_statistics(inputs["weights"], windows, out, inputs.advance)
     return {"tokens": sum(map(len, windows))}
@@ -33,7 +35,7 @@ STAGE = Stage(
     section="calibration",
     fields=("tokens",),
     target=(),
-    reads=("weights", "calibration_text"),
+    reads=("weights", "calibration_text", "checkpoint"),
     writes="statistics",
     tools=("tokenizers", "torch", "transformers"),
     version=1,

@@ -1,12 +1,14 @@
 """convert: reads a checkpoint of any format and writes one float32 safetensors file, its config and its tokenizer."""
 
 from pathlib import Path
-from typing import Annotated, Protocol
+from typing import Annotated, Literal, Protocol
 
 from pydantic import Field
 
 from gpt2forge.checkpoint.format import Wanted
 from gpt2forge.stages.stage import Inputs, Metrics, Section, Stage, Target
+
+NONE = "none"
 
 
 class SourceSection(Section):
@@ -20,10 +22,26 @@ class SourceSection(Section):
         default=None, description="the training step of a run that saved several; the newest unless given"
     )
 
+    tokenizer: str | None = Field(
+        default=None,
+        description="a folder with another tokenizer, or a tokenizer.json; `none`: texts are ids with spaces between",
+    )
+
+    special_tokens: Literal["token", "text"] | None = Field(
+        default=None,
+        description="how texts are read that hold `<|endoftext|>` and the like: as one token, or as ordinary text, as "
+        "the trainers of gpt-2-simple did",
+    )
+
+    @property
+    def own_tokenizer(self) -> bool:
+        """Whether the tokenizer is the checkpoint's own."""
+        return self.tokenizer is None
+
     @property
     def wanted(self) -> Wanted:
         """The choice within the checkpoint."""
-        return Wanted(step=self.step)
+        return Wanted(self.step, self.own_tokenizer, self.special_tokens)
 
 
 class Choice(Protocol):
@@ -31,6 +49,12 @@ class Choice(Protocol):
 
     @property
     def step(self) -> int | None: ...
+
+    @property
+    def own_tokenizer(self) -> bool: ...
+
+    @property
+    def special_tokens(self) -> Literal["token", "text"] | None: ...
 
 
 def run(inputs: Inputs, section: Choice, target: Target, out: Path) -> Metrics:
@@ -40,20 +64,29 @@ def run(inputs: Inputs, section: Choice, target: Target, out: Path) -> Metrics:
     """
     from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint
 
-    wanted = Wanted(step=section.step)
     converted = convert_checkpoint(
-        inputs["checkpoint"], out, lambda done, total: inputs.advance(done, total, "B"), wanted=wanted
+        inputs["checkpoint"],
+        out,
+        lambda done, total: inputs.advance(done, total, "B"),
+        wanted=Wanted(section.step, section.own_tokenizer, section.special_tokens),
+        other=inputs.paths.get("tokenizer"),
     )
     inputs.vouch(converted.written)
     return {**converted.numbers, **({"notes": list(converted.notes)} if converted.notes else {})}
 
 
+def list_more(section: SourceSection) -> tuple[str, ...]:
+    """List the other inputs of a conversion."""
+    return ("tokenizer",) if section.tokenizer not in (None, NONE) else ()
+
+
 STAGE = Stage(
     name="convert",
     section="source",
-    fields=("step",),
+    fields=("step", "own_tokenizer", "special_tokens"),
     target=(),
     reads=("checkpoint",),
+    also_reads=list_more,
     writes="weights",
     tools=("tokenizers",),
     version=1,

@@ -48,23 +48,28 @@ def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Met
     fit = Fit(statistics, section.smooth, section.method == "gptq")
     rows = quantize_model(model, weights, scheme, out, inputs.advance, fit)
     audit_package(out, scheme, sources, weights)
-    write_texts(weights, out, extends_in_place(model.graph), target.device)
+    notes = write_texts(weights, out, extends_in_place(model.graph), target.device)
     write_json(out / "forge.json", {"tensors": [row.to_json() for row in rows]})
     float32 = sum(4 * row.weights for row in rows)
-    return {"bytes": {"package": sum(path.stat().st_size for path in out.iterdir()), "float32": float32}}
+    package = sum(path.stat().st_size for path in out.iterdir())
+    return {"bytes": {"package": package, "float32": float32}, **({"notes": notes} if notes else {})}
 
 
-def write_texts(weights: Path, out: Path, in_place: bool, device: str) -> None:
-    """Copy the files that other tools read beside the model, and write the one that onnxruntime-genai reads."""
+def write_texts(weights: Path, out: Path, in_place: bool, device: str) -> list[str]:
+    """Copy the files that other tools read beside the model, and write the one that onnxruntime-genai reads.
+
+    Return what a user should know, a sentence each.
+    """
     from gpt2forge.checkpoint.config import read_config
-    from gpt2forge.quantize.genai import make_genai_config
+    from gpt2forge.checkpoint.untrusted_text import read_object
+    from gpt2forge.quantize.genai import list_notes, make_genai_config
 
     for name in COPIED:
         if (weights / name).is_file():
             (out / name).write_bytes((weights / name).read_bytes())
-    config = read_config(weights)
-    begin = config.eos_token_id if config.bos_token_id is None else config.bos_token_id
-    write_json(out / "genai_config.json", make_genai_config(config, begin, config.eos_token_id, in_place, device))
+    config, generation = read_config(weights), read_object(weights / "generation_config.json")
+    write_json(out / "genai_config.json", make_genai_config(config, generation, in_place, device))
+    return list_notes(config)
 
 
 def write_json(path: Path, value: object) -> None:

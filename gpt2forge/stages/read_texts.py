@@ -32,6 +32,13 @@ def read_windows(weights: Path, path: Path, most: int) -> list[list[int]]:
     return windows
 
 
+def read_beginning(path: Path, most: int) -> str:
+    """Return the beginning of a text that surely holds `most` tokens, or the whole text."""
+    from gpt2forge.runtime.text import FIRST_TRY
+
+    return read_text(path)[: FIRST_TRY * most]
+
+
 def read_text(path: Path) -> str:
     """Read a text. Raises UserError if it is empty or not UTF-8."""
     try:

@@ -1,9 +1,14 @@
 """reference: keep PyTorch's float32 predictions on the text, once for all variants of a checkpoint."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gpt2forge.stages.read_texts import TextLimit, read_windows
+from gpt2forge.stages.source_reader import OwnSource, check_tokens, find_own_source
 from gpt2forge.stages.stage import Inputs, Metrics, Stage, Target
+
+if TYPE_CHECKING:  # it imports PyTorch
+    from gpt2forge.pytorch.oracle import Oracle
 
 POSITION = 1300  # bytes that the artifact takes for each position
 
@@ -16,16 +21,31 @@ def run(inputs: Inputs, section: TextLimit, target: Target, out: Path) -> Metric
     import numpy as np
 
     from gpt2forge.measure.distributions import join, summarize_window, write_reference
-    from gpt2forge.pytorch.oracle import Oracle
 
     weights = inputs["weights"]
+    source = find_own_source(inputs)
+    check_tokens(source, weights, inputs["text"], section.tokens)
     windows = read_windows(weights, inputs["text"], section.tokens)
-    oracle, random, parts = Oracle(weights), np.random.default_rng(0), []
+    oracle, notes = open_reference(weights, source)
+    random, parts = np.random.default_rng(0), []
     for number, window in enumerate(windows):
         inputs.advance(number, len(windows), "windows")
         parts.append(summarize_window(oracle.read(window), window, random))
     write_reference(join(parts), out)
-    return {"windows": len(windows)}
+    return {"windows": len(windows), **({"notes": notes} if notes else {})}
+
+
+def open_reference(weights: Path, source: OwnSource | None) -> tuple["Oracle", list[str]]:
+    """Open the model that the source holds, else the converted one; return it with what a user should know."""
+    from gpt2forge.pytorch.oracle import Oracle, load_model, load_source
+
+    if source is None or source.format != "huggingface":
+        return Oracle(load_model(weights)), []
+    model = load_source(source.folder)
+    if model is not None:
+        return Oracle(model), []
+    note = "transformers cannot load this checkpoint whole, so the reference is the converted model"
+    return Oracle(load_model(weights)), [note]
 
 
 STAGE = Stage(
@@ -33,7 +53,7 @@ STAGE = Stage(
     section="verify",
     fields=("tokens",),
     target=(),
-    reads=("weights", "text"),
+    reads=("weights", "text", "checkpoint"),
     writes="reference",
     tools=("numpy", "tokenizers", "torch", "transformers"),
     version=1,

@@ -61,7 +61,8 @@ Run = Callable[[Inputs, Any, Target, Path], Metrics]
 class Stage:
     """A kind of work, as data.
 
-    `section` names the recipe section that it reads (None: none) and `fields` the fields of it (None: all). `target`
+    `section` names the recipe section that it reads (None: none) and `fields` its fields, or properties of simple
+    types, that decide the result (None: all fields). `target`
     names the fields of `target:` that it reads. `reads` are the kinds of its inputs; `also_reads` returns those that it
     reads only with certain values of its section. `writes` is the kind that it makes. `tools` are the distributions
     whose version its result depends on. `version` is raised if the result changes for a reason that none of these

@@ -13,7 +13,7 @@ import tensorflow as tf
 def read_tensors(checkpoint: str) -> dict[str, np.ndarray]:
     """Read every tensor by its name; bfloat16 becomes float32, because an .npz has no such type."""
     reader = tf.train.load_checkpoint(checkpoint)
-    tensors = {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+    tensors = {name: np.asarray(reader.get_tensor(name)) for name in reader.get_variable_to_shape_map()}
     narrow = tf.bfloat16.as_numpy_dtype
     return {name: values.astype(np.float32) if values.dtype == narrow else values for name, values in tensors.items()}
 

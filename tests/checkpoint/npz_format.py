@@ -12,9 +12,9 @@ from gpt2forge.checkpoint.config import ModelConfig, parse_config
 from gpt2forge.checkpoint.contents import Contents, SourceTensor, check_apart, check_tensor
 from gpt2forge.checkpoint.format import Checkpoint, Format, Wanted
 from gpt2forge.checkpoint.names import TensorSpec, list_specs
+from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer, make_from_vocabulary
 from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary
 from gpt2forge.checkpoint.untrusted_text import read_object
-from gpt2forge.checkpoint.vocabulary import Vocabulary
 from gpt2forge.errors import UserError
 
 CONFIG, WEIGHTS, TOKENIZER = "model.json", "weights.npz", ("encoder.json", "vocab.bpe")
@@ -34,11 +34,11 @@ def find_npz(folder: Path, names: set[str], wanted: Wanted) -> Checkpoint:
     return Checkpoint(folder, NPZ, files, weights=(WEIGHTS,))
 
 
-def read_vocabulary(checkpoint: Checkpoint) -> Vocabulary:
-    return read_openai_vocabulary(checkpoint.folder)
+def read_tokenizer(checkpoint: Checkpoint) -> SourceTokenizer:
+    return make_from_vocabulary(read_openai_vocabulary(checkpoint.folder))
 
 
-def read_contents(checkpoint: Checkpoint, vocabulary: Vocabulary) -> Contents:
+def read_contents(checkpoint: Checkpoint, tokenizer: SourceTokenizer) -> Contents:
     path = checkpoint.folder / CONFIG
     config: ModelConfig = parse_config(read_object(path), path)
     weights = checkpoint.folder / WEIGHTS
@@ -77,6 +77,6 @@ NPZ = Format(
     expected_files="a folder of arrays (model.json, weights.npz, encoder.json, vocab.bpe)",
     is_in=holds_npz,
     find=find_npz,
-    read_vocabulary=read_vocabulary,
+    read_tokenizer=read_tokenizer,
     read_contents=read_contents,
 )

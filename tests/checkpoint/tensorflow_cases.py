@@ -88,12 +88,42 @@ def save_partitioned(folder: Path) -> None:
     )
 
 
+def save_scoped(folder: Path) -> None:
+    """Save a model in a variable scope, whose partitioner cuts most tensors in three along the last axis, with Adam."""
+
+    def partition(shape: tf.TensorShape, dtype: tf.DType) -> list[int]:
+        return [*(1 for _ in shape[:-1]), 3 if shape[-1] > 4 else 1]
+
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        with tf.compat.v1.variable_scope("tower", partitioner=partition):
+            for name, values in make_tensors(folder).items():
+                tf.compat.v1.get_variable(name, initializer=tf.constant(values), use_resource=False)
+        add_optimizer(tf.compat.v1.trainable_variables())
+        session.run(tf.compat.v1.global_variables_initializer())
+        tf.compat.v1.train.Saver().save(session, str(folder / "model"), global_step=77, write_meta_graph=False)
+
+
+def save_several(folder: Path) -> None:
+    """Save the same model three times, as a run does that keeps its saves; the weights grow by 1 from save to save."""
+    with tf.Graph().as_default(), tf.compat.v1.Session() as session:
+        for name, values in make_tensors(folder).items():
+            tf.compat.v1.get_variable(name, initializer=values, use_resource=False)
+        session.run(tf.compat.v1.global_variables_initializer())
+        grow = [variable.assign_add(tf.ones_like(variable)) for variable in tf.compat.v1.trainable_variables()]
+        saver = tf.compat.v1.train.Saver(max_to_keep=3)
+        for step in (900, 1000, 1100):
+            saver.save(session, str(folder / "model"), global_step=step, write_meta_graph=False)
+            session.run(grow)
+
+
 SAVE = {
     "openai": save_published,
     "run1": save_fine_tuned,
     "large": save_large,
     "mixed": save_mixed,
     "partitioned": save_partitioned,
+    "scoped": save_scoped,
+    "several": save_several,
 }
 
 

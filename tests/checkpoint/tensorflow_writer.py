@@ -2,7 +2,7 @@
 
     python -m tests.checkpoint.tensorflow_writer FOLDER CASE...   writes each case into a folder of its name
 
-The checkpoints under tests/data are those of openai, run1, mixed and partitioned.
+The checkpoints under tests/data are those of openai, run1, mixed, partitioned and scoped.
 """
 
 import sys
@@ -17,6 +17,8 @@ SHAPES = {
     "large": Shape(n_vocab=70_000, n_ctx=64, n_embd=8),  # an embedding of more than one piece
     "mixed": Shape(),
     "partitioned": Shape(),
+    "scoped": Shape(),
+    "several": Shape(),
 }
 
 

@@ -18,7 +18,7 @@ from gpt2forge.errors import UserError
 
 PLAIN = {"vocab_size": 100, "n_positions": 16, "n_embd": 12, "n_head": 3, "n_layer": 2}
 PATH = Path("config.json")
-TOKENS = {"bos_token_id", "eos_token_id"}
+TOKENS = {"bos_token_id", "ends"}
 
 
 def refusal(**changes: Any) -> str:
@@ -29,7 +29,7 @@ def refusal(**changes: Any) -> str:
 
 def test_absent_keys_have_the_values_that_transformers_gives_them(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(PLAIN))
-    expected = ModelConfig(100, 16, 12, 3, 2, 48, 1e-5, tied=True, eos_token_id=99, bos_token_id=None)
+    expected = ModelConfig(100, 16, 12, 3, 2, 48, 1e-5, tied=True)
     assert read_config(tmp_path) == expected
     assert expected.head_width == 4
     ours = {field.name for field in fields(ModelConfig)} - {"tied", "n_inner"}
@@ -48,9 +48,15 @@ def test_number_that_is_no_count_is_refused(value: object) -> None:
     assert refusal(n_layer=value) == f"config.json: `n_layer: {value}` is not a count; is this a GPT-2?"
 
 
-@pytest.mark.parametrize("value", [-1, 100, [1, 2], "0", 1.0])
+@pytest.mark.parametrize("value", [{"id": 1}, "0", 1.0])
 def test_token_that_is_none_is_refused(value: object) -> None:
-    assert refusal(eos_token_id=value) == f"config.json: `eos_token_id: {value}` is not the id of one of 100 tokens"
+    fault = "is neither the id of a token nor a list of ids"
+    assert refusal(eos_token_id=value) == f"config.json: `eos_token_id: {value}` {fault}"
+
+
+@pytest.mark.parametrize(("value", "ends"), [(99, (99,)), ([7, 0, 7], (7, 0)), ([100, 5], (5,)), (50256, ()), (-1, ())])
+def test_each_id_of_the_vocabulary_ends_a_text(value: object, ends: tuple[int, ...]) -> None:
+    assert parse_config(PLAIN | {"eos_token_id": value}, PATH).ends == ends
 
 
 @pytest.mark.parametrize("value", [-1e-5, 1, float("nan"), float("inf"), "1e-5", None])
@@ -69,7 +75,12 @@ def test_heads_that_do_not_divide_the_width_are_refused() -> None:
     [
         ("add_cross_attention", True, "`add_cross_attention: true` cannot be built; only `false` can"),
         ("is_causal", False, "`is_causal: false` cannot be built; only `true` can"),
-        ("quantization_config", {"bits": 4}, '`quantization_config: {"bits": 4}` cannot be built; only `null` can'),
+        (
+            "quantization_config",
+            {"bits": 4},
+            "the weights are quantized by an unknown method; start from the model before that, in float32, float16 or "
+            "bfloat16: `quantization:` of the recipe quantizes it",
+        ),
         *(
             (
                 "activation_function",
@@ -126,7 +137,10 @@ def test_every_second_name_of_transformers_is_known() -> None:
 
 
 def test_other_model_is_refused() -> None:
-    assert refusal(model_type="llama") == "config.json: model_type is `llama`; only `gpt2` can be built"
+    assert refusal(model_type="llama") == (
+        "config.json: model_type is `llama`, Llama; only `gpt2` can be built; "
+        "`optimum-cli export onnx --model FOLDER OUT` may export it"
+    )
 
 
 def test_missing_number_is_named() -> None:

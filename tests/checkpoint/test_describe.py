@@ -21,7 +21,7 @@ CONFIG = {
     "scale_attn_weights": True,
     "scale_attn_by_inverse_layer_idx": False,
     "reorder_and_upcast_attn": False,
-    "eos_token_id": 0,
+    "ends": (0,),
 }
 
 

@@ -66,22 +66,15 @@ def test_only_index_needs_no_pointer(tmp_path: Path) -> None:
     assert "model-1000.index" in find_checkpoint(folder).files
 
 
-def test_several_indexes_without_a_pointer_are_named(tmp_path: Path) -> None:
-    folder = copy("run1", tmp_path)
-    (folder / "checkpoint").unlink()
-    make(folder, "model-900.index")
-    assert refusal(folder) == (
-        f"{folder}: holds `model-1000.index`, `model-900.index`, but no file `checkpoint` that names one of them"
-    )
-
-
 @pytest.mark.parametrize("exists", [True, False])
 def test_no_checkpoint_says_what_to_put_where(tmp_path: Path, exists: bool) -> None:
     folder = tmp_path if exists else tmp_path / "gone"
     assert refusal(folder) == (
         f"no checkpoint at `{folder}`: put one of these there: "
         "OpenAI's files (checkpoint, model.ckpt.*, hparams.json, encoder.json, vocab.bpe); "
-        "a Hugging Face directory (config.json, model.safetensors, tokenizer.json)"
+        "a TensorFlow 2 checkpoint of TFGPT2LMHeadModel (*.index, *.data-*, config.json, tokenizer.json); "
+        "a Hugging Face directory (config.json, model.safetensors, tokenizer.json); "
+        "a GGUF of GPT-2 in F32 or F16 (model.gguf)"
     )
 
 

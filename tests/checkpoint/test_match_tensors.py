@@ -10,7 +10,7 @@ from gpt2forge.checkpoint.match_tensors import match_tensors
 from gpt2forge.checkpoint.names import HEAD, PREFIX, list_specs
 from gpt2forge.errors import UserError
 
-CONFIG = ModelConfig(10, 8, 4, 2, 2, 16, layer_norm_epsilon=1e-5, tied=True, eos_token_id=0)
+CONFIG = ModelConfig(10, 8, 4, 2, 2, 16, layer_norm_epsilon=1e-5, tied=True)
 SHAPES = {spec.name.removeprefix(PREFIX): spec.shape for spec in list_specs(CONFIG)}
 
 

@@ -10,7 +10,7 @@ from tiktoken import Encoding
 from tokenizers import Tokenizer
 from transformers import AutoTokenizer
 
-from gpt2forge.runtime.text import TextStream, read_tokenizer
+from gpt2forge.runtime.text import open_stream, read_tokenizer
 from tests.checkpoint.encoders import END_OF_TEXT, make_tiktoken
 from tests.checkpoint.fuzz import SPACES, make_texts
 from tests.workshop import ROOT, Workshop
@@ -36,7 +36,7 @@ def openai(published: Path) -> Encoding:
 
 
 def spell(tokenizer: Tokenizer, tokens: list[int]) -> str:
-    words = TextStream(tokenizer)
+    words = open_stream(tokenizer)
     return "".join([*(words.push(token) for token in tokens), words.finish()])
 
 

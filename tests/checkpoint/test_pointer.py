@@ -37,7 +37,8 @@ def test_pointer_to_what_is_not_there_says_so(tmp_path: Path, name: str) -> None
     with pytest.raises(UserError) as error:
         read_pointer(path, {"checkpoint", "model.ckpt.index"})
     assert str(error.value) == (
-        f"{path}: points to `{last}`, but `{last}.index` is not beside it; there is `model.ckpt.index`"
+        f"{path}: points to `{last}`, but `{last}.index` is not beside it; there is `model.ckpt.index`; "
+        "correct the file or delete it"
     )
 
 

@@ -95,24 +95,17 @@ def test_what_fine_tuning_left_is_left_out() -> None:
 @pytest.mark.skipif(bool(NO_WHEEL), reason=NO_WHEEL)
 def test_tensorflow_reads_the_same(tmp_path: Path) -> None:
     """Compare fresh and kept checkpoints with what tf.train.load_checkpoint reads."""
-    fresh = tensorflow_writer.prepare(tmp_path, "large", "run1")
+    fresh = tensorflow_writer.prepare(tmp_path, "large", "run1", "scoped")
     prefixes = [tmp_path / "large/model.ckpt", tmp_path / "run1/model-1000", DATA / "openai/model.ckpt"]
-    prefixes.append(DATA / "mixed/model.ckpt")
+    prefixes += [DATA / "mixed/model.ckpt", DATA / "partitioned/model.ckpt", tmp_path / "scoped/model-77"]
     for prefix, found in zip(prefixes, read_checkpoints(*prefixes, after=[fresh]), strict=True):
         tensors = {tensor.name: tensor for tensor in load(prefix.parent).tensors}
-        weights = {name: values for name, values in found.items() if name.startswith("model/") and "Adam" not in name}
+        plain = {name.removeprefix("tower/"): values for name, values in found.items()}
+        weights = {name: values for name, values in plain.items() if name.startswith("model/") and "Adam" not in name}
         theirs = {translate(name): values.astype(np.float32) for name, values in weights.items()}
         assert tensors.keys() == theirs.keys()
         for name, tensor in tensors.items():
             assert_equal_bits(gather(tensor), theirs[name].reshape(tensor.shape))
-
-
-def test_partitioned_tensor_is_refused_by_name() -> None:
-    folder = DATA / "partitioned"
-    assert refusal(folder) == (
-        f"{folder / INDEX}: `model/wte` was saved in partitions, which is not supported; "
-        "save the checkpoint without a partitioner"
-    )
 
 
 def test_other_shape_names_tensor_and_both_shapes_and_files(openai: Path) -> None:

@@ -52,9 +52,8 @@ def test_only_the_files_of_the_conversion_are_fetched(hub: Hub, model: Path) -> 
     fetched = fetch(progress=progress)
     assert list_names(fetched) == NEEDED and fetched.commit == commit
     assert all((fetched.folder / name).read_bytes() == (model / name).read_bytes() for name in NEEDED)
-    assert (
-        progress[-1][0] == progress[-1][1] == fetched.fetched == sum((model / name).stat().st_size for name in NEEDED)
-    )
+    assert fetched.fetched == sum((model / name).stat().st_size for name in NEEDED)
+    assert progress[-1][0] == progress[-1][1] == fetched.fetched - (model / "config.json").stat().st_size
     assert len(hub.list_paths()) == len(NEEDED) + 1  # and one question for the commit
 
 
@@ -163,8 +162,23 @@ def test_missing_repository_revision_and_checkpoint_are_told_apart(hub: Hub, mod
     assert (
         line == f"`hf://me/tiny@v9`: me/tiny has no branch, tag or commit `v9`; {hub.url}/me/tiny/tree/main lists them"
     )
-    assert fail("hf://me/empty").startswith("`hf://me/empty`: holds no checkpoint at its root, which would be one of")
-    assert fail("hf://me/weightless").startswith("`hf://me/weightless`: has config.json, but no `model.safetensors`")
+    assert fail("hf://me/empty").startswith("hf://me/empty: holds no checkpoint at its root, which would be one of")
+    assert fail("hf://me/weightless").startswith("hf://me/weightless: has config.json, but no `model.safetensors`")
+
+
+def test_other_models_are_refused_before_their_weights_are_fetched(hub: Hub) -> None:
+    weights = {"model.safetensors": b"x" * 20_000, "tokenizer.json": b"{}"}
+    config = json.dumps({"model_type": "llama", "architectures": ["LlamaForCausalLM"]}).encode()
+    hub.repos["me/llama"] = Repo({"2" * 40: {"config.json": config, **weights}}, {"main": "2" * 40})
+    hub.repos["me/onnx"] = Repo({"3" * 40: {"model.onnx": b"x" * 20_000}}, {"main": "3" * 40})
+    assert fail("hf://me/llama").startswith("hf://me/llama/config.json: ")
+    assert fail("hf://me/onnx").startswith("hf://me/onnx: holds `model.onnx`, a model that is exported to ONNX already")
+    assert not hub.cdn.seen
+
+
+def test_safetensors_are_taken_where_a_repository_has_other_formats_too(hub: Hub, model: Path) -> None:
+    hub.repos["me/tiny"].push(model, tiny__gguf=b"GGUF" * 4000)
+    assert list_names(fetch()) == NEEDED
 
 
 def test_file_that_is_listed_but_missing(hub: Hub) -> None:
@@ -201,7 +215,7 @@ def test_cut_connection_is_resumed_where_it_was_cut(hub: Hub, model: Path) -> No
 
 
 def test_connection_that_is_always_cut_is_one_line_and_the_next_build_goes_on(hub: Hub, model: Path) -> None:
-    size = sum((model / name).stat().st_size for name in NEEDED)
+    size = sum((model / name).stat().st_size for name in NEEDED if name != "config.json")  # which comes first
     hub.cdn.fail("", Fault(cut=5000), *[Fault(cut=0)] * 4)
     assert "`hf://me/tiny`: the connection was cut; check the network" in fail()
     hub.cdn.seen.clear()

@@ -29,7 +29,7 @@ def test_names_types_and_dimensions_are_those_that_tools_feed(
     ]
     assert [(value.name, value.shape) for value in session.get_overridable_initializers()] == [("logits_to_keep", [1])]
     assert [(value.name, value.type, value.shape) for value in session.get_outputs()] == [
-        ("logits", "tensor(float)", ["batch_size", "kept_sequence_length", 101]),
+        ("logits", "tensor(float)", ["batch_size", "sequence_length + 0", 101]),
         ("present.0.key", "tensor(float)", PRESENT),
         ("present.0.value", "tensor(float)", PRESENT),
         ("present.1.key", "tensor(float)", PRESENT),

@@ -32,12 +32,12 @@ def test_greedy_tokens_are_those_of_pytorch(
     assert list(generate_tokens(decoder, PROMPT, 40, choose_likeliest)) == tokens[len(PROMPT) :]
 
 
-def test_stop_token_ends_unseen(tiny: Tiny, tmp_path: Path) -> None:
+def test_token_that_ends_a_text_is_not_seen(tiny: Tiny, tmp_path: Path) -> None:
     pack(tiny, tmp_path / "out", FLOAT32)
     decoder = open_decoder(tmp_path / "out", threads=1)
     tokens = list(generate_tokens(decoder, PROMPT, 12, make_sampler(Sampling(temperature=2, seed=3))))
     stop = tokens[7]
-    again = generate_tokens(decoder, PROMPT, 12, make_sampler(Sampling(temperature=2, seed=3)), stop)
+    again = generate_tokens(decoder, PROMPT, 12, make_sampler(Sampling(temperature=2, seed=3)), (stop, tokens[9]))
     assert list(again) == tokens[: tokens.index(stop)]
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tokenizers import AddedToken, Tokenizer, decoders, models
+from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from gpt2forge.errors import UserError
-from gpt2forge.runtime.text import BYTES, TextStream, cut_windows, encode_beginning, read_tokenizer
+from gpt2forge.runtime.text import BYTES, cut_windows, encode_beginning, open_stream, read_tokenizer, stop_at
 from tests.workshop import ROOT, Workshop
 
 END = 256
@@ -27,7 +27,7 @@ TOKENIZER = make_tokenizer()
 
 @given(st.text())
 def test_pieces_add_up_to_the_text(text: str) -> None:
-    stream = TextStream(TOKENIZER)
+    stream = open_stream(TOKENIZER)
     pieces = [stream.push(byte) for byte in text.encode()]
     assert "".join(pieces) + stream.finish() == text
     assert "\ufffd" not in "".join(pieces) or "\ufffd" in text
@@ -35,21 +35,60 @@ def test_pieces_add_up_to_the_text(text: str) -> None:
 
 @given(st.lists(st.integers(0, 255)))
 def test_bytes_that_are_no_text_come_as_replacements(tokens: list[int]) -> None:
-    stream = TextStream(TOKENIZER)
+    stream = open_stream(TOKENIZER)
     text = "".join(stream.push(token) for token in tokens) + stream.finish()
     assert text == bytes(tokens).decode("utf-8", "replace")
 
 
 def test_half_a_character_waits() -> None:
-    stream = TextStream(TOKENIZER)
+    stream = open_stream(TOKENIZER)
     assert [stream.push(byte) for byte in "é".encode()] == ["", "é"]
     assert stream.finish() == ""
 
 
 def test_added_and_unknown_tokens_do_no_harm() -> None:
-    stream = TextStream(TOKENIZER)
+    stream = open_stream(TOKENIZER)
     assert stream.push(END) == "<|endoftext|>"
     assert stream.push(END + 1) == ""
+
+
+@given(st.text("ab<|>"), st.lists(st.text("ab<|>", min_size=1), max_size=3), st.integers(1, 4))
+def test_text_ends_before_the_first_stop_however_it_is_cut(text: str, stops: list[str], size: int) -> None:
+    pieces = [text[start : start + size] for start in range(0, len(text), size)]
+    found = "".join(stop_at(pieces, stops))
+    places = [place for place in range(len(text)) if any(text.startswith(stop, place) for stop in stops)]
+    assert text.startswith(found)
+    if not places:
+        assert found == text
+    else:  # a stop that ends earlier may begin later
+        ends = [text.find(stop) + len(stop) for stop in stops if stop in text]
+        assert places[0] <= len(found) < min(ends)
+
+
+@pytest.mark.parametrize("kind", ["wordpiece", "metaspace", "fallback"])
+def test_pieces_of_words_add_up_to_what_the_tokenizer_decodes(kind: str) -> None:
+    tokenizer = make_words(kind)
+    ids = tokenizer.encode("hello worlds, hello\u00e9 hello").ids
+    stream = open_stream(tokenizer)
+    pieces = [stream.push(token) for token in ids]
+    assert "".join(pieces) + stream.finish() == tokenizer.decode(ids, skip_special_tokens=False)
+    assert len([piece for piece in pieces if piece]) > 3
+
+
+def make_words(kind: str) -> Tokenizer:
+    """Make a tokenizer whose tokens are words or parts of words."""
+    words = ["[UNK]", "hello", "world", "##s", ",", "##\u00e9", "\u2581hello", "\u2581world", "s", "\u2581"]
+    if kind == "wordpiece":
+        tokenizer = Tokenizer(models.WordPiece({word: number for number, word in enumerate(words)}, unk_token="[UNK]"))
+        tokenizer.pre_tokenizer, tokenizer.decoder = pre_tokenizers.BertPreTokenizer(), decoders.WordPiece()
+        return tokenizer
+    scored = [(word, -float(number)) for number, word in enumerate(words)]
+    scored += [(f"<0x{byte:02X}>", -20.0) for byte in range(256)] if kind == "fallback" else []
+    tokenizer = Tokenizer(models.Unigram(scored, unk_id=0, byte_fallback=kind == "fallback"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    space = decoders.Metaspace()
+    tokenizer.decoder = decoders.Sequence([decoders.ByteFallback(), space]) if kind == "fallback" else space
+    return tokenizer
 
 
 def test_package_without_tokenizer_is_an_error(tmp_path: Path) -> None:

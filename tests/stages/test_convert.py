@@ -49,7 +49,7 @@ def test_it_vouches_for_the_large_file_through_its_worker(tmp_path: Path) -> Non
     order = {
         "name": "convert",
         "module": STAGE.module,
-        "section": {"step": None},
+        "section": {"step": None, "own_tokenizer": True, "special_tokens": None},
         "target": {},
         "inputs": {"checkpoint": {"path": str(NANO), "digest": "0" * 64, "made": False}},
         "out": str(tmp_path / "out"),
@@ -176,7 +176,7 @@ def test_end_of_text_comes_from_the_tokenizer_where_config_names_none(tmp_path: 
     folder = write_huggingface(tmp_path / "in", make_model(bos_token_id=None, eos_token_id=None))
     convert(folder, tmp_path / "out")
     config = read_config(tmp_path / "out")
-    assert (config.eos_token_id, config.bos_token_id) == (0, 0)
+    assert (config.ends, config.bos_token_id) == ((0,), 0)
 
 
 def test_damaged_weights_stop_the_stage(tmp_path: Path) -> None:

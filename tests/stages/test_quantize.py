@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from gpt2forge.checkpoint.config import ModelConfig
+from gpt2forge.quantize.genai import list_notes, make_genai_config
 from gpt2forge.runtime.feeds import make_feeds, read_cache_shape, run
 from gpt2forge.runtime.session import open_package
 from gpt2forge.stages.quantization import Quantization
@@ -162,6 +164,36 @@ def test_genai_config_holds_the_shape_of_the_model(tiny: Tiny, tmp_path: Path) -
     decoder = model["decoder"]
     sizes = [decoder[key] for key in ("head_size", "hidden_size", "num_attention_heads", "num_hidden_layers")]
     assert sizes == [8, 24, 3, 2]
+
+
+def test_genai_config_takes_how_to_sample_from_the_model_and_chooses_nothing_else() -> None:
+    config = ModelConfig(101, 48, 24, 3, 2, 96, 1e-5, tied=True, ends=(7, 0))
+    search = make_genai_config(config, {}, True, "cpu")["search"]
+    assert search["do_sample"] is False
+    assert "top_k" not in search  # 1 would make a caller's `do_sample` greedy
+    generation = {"do_sample": True, "temperature": 0.7, "top_k": 40, "top_p": 0.9, "repetition_penalty": 1.2}
+    odd = {"top_p": 1, "temperature": 0, "top_k": "40", "repetition_penalty": None, "max_length": 20, "num_beams": 4}
+    assert make_genai_config(config, generation, True, "cpu")["search"] == search | generation
+    assert make_genai_config(config, odd, True, "cpu")["search"] == search | {"top_p": 1}
+
+
+@pytest.mark.parametrize(
+    ("tokens", "ids", "note"),
+    [
+        ({"ends": (7, 0), "bos_token_id": 3}, {"bos_token_id": 3, "eos_token_id": [7, 0], "pad_token_id": 7}, None),
+        ({"ends": (7,), "pad_token_id": 2}, {"eos_token_id": 7, "pad_token_id": 2}, None),
+        ({"pad_token_id": 2}, {"pad_token_id": 2}, "the token 2, which pads a text"),
+        ({}, {"pad_token_id": 100}, "the token 100, the last of the vocabulary"),
+    ],
+)
+def test_genai_config_names_no_end_that_the_model_lacks(
+    tokens: dict[str, Any], ids: dict[str, Any], note: str | None
+) -> None:
+    config = ModelConfig(101, 48, 24, 3, 2, 96, 1e-5, tied=True, **tokens)
+    written = make_genai_config(config, {}, True, "cpu")
+    assert {key: value for key, value in written["model"].items() if key.endswith("_token_id")} == ids
+    assert written["search"]["min_length"] == (0 if note is None else 48)  # 48: the end is never written
+    assert [told.partition("never write ")[2] for told in list_notes(config)] == ([] if note is None else [note])
 
 
 def test_channels_are_stored_for_vnni(tiny: Tiny, tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ from gpt2forge.checkpoint.contents import Contents, SourceTensor
 from gpt2forge.checkpoint.format import Checkpoint
 from gpt2forge.checkpoint.match_tensors import match_tensors
 from gpt2forge.checkpoint.safetensors import Tensor, read_header
+from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
+from gpt2forge.checkpoint.token_ids import ENDLESS, ROLES, choose_ids, list_outside, read_named, take_first
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_object
-from gpt2forge.checkpoint.vocabulary import Vocabulary
 from gpt2forge.errors import UserError
 
 
@@ -60,14 +61,16 @@ def read_weight_map(path: Path, names: set[str]) -> dict[str, str]:
     return entries
 
 
-def add_token_ids(contents: Contents, vocabulary: Vocabulary, path: Path) -> Contents:
-    """Take the ids of the first and the last token from the tokenizer if the config.json at `path` has none."""
-    given = read_object(path)
-    ids = {role: vocabulary.find(token) for role, token in vocabulary.roles.items()}
-    end, start = ids.get("eos_token"), ids.get("bos_token")
-    config = contents.config
-    if given.get("eos_token_id") is None and end is not None:
-        config = replace(config, eos_token_id=end)
-    if config.bos_token_id is None:
-        config = replace(config, bos_token_id=config.eos_token_id if start is None else start)
-    return replace(contents, config=config)
+def add_token_ids(contents: Contents, tokenizer: SourceTokenizer, path: Path) -> Contents:
+    """Choose the tokens that begin, end and pad a text, by the rules of `token_ids`; `path` is that of config.json.
+
+    Raises UserError if config.json, or the generation_config.json beside it, names what is no id.
+    """
+    roles = {key: tokenizer.roles.get(role) for key, role in ROLES.items()}
+    ids = {key: None if token is None else tokenizer.find(token) for key, token in roles.items()}
+    named = [read_named(path.parent, key, number) for key, number in ids.items()]
+    size = contents.config.vocab_size
+    begin, ends, pad = (choose_ids(each, size) for each in named)
+    config = replace(contents.config, ends=ends, bos_token_id=take_first(begin), pad_token_id=take_first(pad))
+    notes = [note for each in named for note in list_outside(each, size)]
+    return replace(contents, config=config, notes=(*contents.notes, *notes, *([] if ends else [ENDLESS])))

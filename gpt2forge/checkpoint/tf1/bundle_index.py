@@ -21,9 +21,19 @@ DTYPES: Mapping[int, str] = {
 }  # fmt: skip
 
 
+Slice = tuple[tuple[int, int], ...]
+"""A TensorSliceProto: (start, length) on each axis; the length is WHOLE for a whole axis."""
+
+WHOLE = -1
+
+
 @dataclass(frozen=True)
 class BundleEntry:
-    """A BundleEntryProto: which bytes of which shard hold a tensor; `sliced` if it was written in partitions."""
+    """A BundleEntryProto: which bytes of which shard hold a tensor.
+
+    A tensor that was written in partitions has no bytes of its own. `slices` are its partitions; each has an entry
+    under the key that `encode_slice` makes.
+    """
 
     dtype: str = "0"
     shape: tuple[int, ...] = ()
@@ -31,11 +41,11 @@ class BundleEntry:
     offset: int = 0
     size: int = 0
     crc: int = 0
-    sliced: bool = False
+    slices: tuple[Slice, ...] = ()
 
 
-def read_bundle(path: Path, shards: int) -> dict[str, BundleEntry]:
-    """Read every tensor's entry, by name, from a .index file; `shards` is the number of .data files beside it.
+def read_bundle(path: Path, shards: int | None = None) -> dict[str, BundleEntry]:
+    """Read every tensor's entry, by name, from a .index file; `shards` is the number of .data files, if it is checked.
 
     Raises UserError if the file is damaged, or not in the format that TensorFlow has written since 2016.
     """
@@ -54,14 +64,18 @@ def read_bundle(path: Path, shards: int) -> dict[str, BundleEntry]:
 
 def read_entries(table: Iterator[tuple[bytes, bytes]]) -> Iterator[tuple[str, BundleEntry]]:
     for key, value in table:
-        # Partitions of a tensor have binary keys of their own; the tensor's own entry is marked as sliced.
-        yield key.decode("utf-8", "backslashreplace"), parse_entry(value)
+        yield decode_key(key), parse_entry(value)
 
 
-def check_header(message: bytes, shards: int) -> None:
+def decode_key(key: bytes) -> str:
+    """Return a key as text. Partitions of a tensor have binary keys, which begin with a zero."""
+    return key.decode("utf-8", "backslashreplace")
+
+
+def check_header(message: bytes, shards: int | None) -> None:
     """Raise ValueError unless a BundleHeaderProto matches the number of shards and has a supported version."""
     fields = dict(read_fields(message))
-    if fields.get(1, 0) != shards:
+    if shards is not None and fields.get(1, 0) != shards:
         raise ValueError(f"it belongs to {fields.get(1, 0)!r} .data files, not {shards}")
     if fields.get(2, 0) != 0:
         raise ValueError("it was written on a big-endian machine")
@@ -74,12 +88,12 @@ def parse_entry(message: bytes) -> BundleEntry:
     """Parse a BundleEntryProto. Raises ValueError if it is malformed."""
     numbers = dict.fromkeys(range(1, 7), 0)
     shape: tuple[int, ...] = ()
-    sliced = False
+    slices: list[Slice] = []
     for field, value in read_fields(message):
         if field == 2:
             shape = parse_shape(as_bytes(value))
         elif field == 7:
-            sliced = True
+            slices.append(parse_slice(as_bytes(value)))
         elif field in numbers:
             numbers[field] = as_number(value)
     dtype = DTYPES.get(numbers[1], f"type {numbers[1]}")
@@ -90,7 +104,7 @@ def parse_entry(message: bytes) -> BundleEntry:
         offset=as_signed(numbers[4]),
         size=as_signed(numbers[5]),
         crc=numbers[6],
-        sliced=sliced,
+        slices=tuple(slices),
     )
 
 
@@ -105,6 +119,21 @@ def parse_shape(message: bytes) -> tuple[int, ...]:
         if len(shape) > LARGEST_RANK or (shape and shape[-1] >= LARGEST_LENGTH):
             raise ValueError("a shape has too many or negative lengths")
     return tuple(shape)
+
+
+def parse_slice(message: bytes) -> Slice:
+    """Parse a TensorSliceProto. Raises ValueError if it is malformed."""
+    extents = []
+    for field, value in read_fields(message):
+        if field == 1:
+            extent = dict(read_fields(as_bytes(value)))
+            start, length = (
+                as_signed(as_number(extent.get(number, default))) for number, default in ((1, 0), (2, WHOLE))
+            )
+            extents.append((start, length))
+        if len(extents) > LARGEST_RANK:
+            raise ValueError("a slice has too many axes")
+    return tuple(extents)
 
 
 def as_number(value: int | bytes) -> int:

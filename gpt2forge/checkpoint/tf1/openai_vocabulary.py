@@ -7,6 +7,7 @@ from gpt2forge.checkpoint.vocabulary import (
     END_OF_TEXT,
     Added,
     Vocabulary,
+    check_bytes,
     list_default_roles,
     parse_ids,
     parse_merges,
@@ -14,11 +15,14 @@ from gpt2forge.checkpoint.vocabulary import (
 )
 from gpt2forge.errors import UserError
 
+OPENAI_FILES = ("encoder.json", "vocab.bpe")
+
 
 def read_openai_vocabulary(folder: Path) -> Vocabulary:
     """Read encoder.json and vocab.bpe. Raises UserError unless they are byte-level BPE with `<|endoftext|>`."""
     path = folder / "encoder.json"
     ids = parse_ids(read_object(path), path)
+    check_bytes(ids, path)
     merges = parse_merges(read_lines(folder / "vocab.bpe"), ids, folder / "vocab.bpe")
     if END_OF_TEXT not in ids:
         raise UserError(f"{path}: has no `{END_OF_TEXT}`; is it the one of this checkpoint?")

@@ -27,7 +27,8 @@ def read_pointer(path: Path, names: set[str]) -> str:
 
 def suggest_index(names: set[str]) -> str:
     found = sorted(name for name in names if name.endswith(".index"))
-    return f"there is `{'`, `'.join(found)}`" if found else "copy it there with its .data files"
+    shown = ", ".join(quote_untrusted(name) for name in found[:10]) + (", ..." if len(found) > 10 else "")
+    return f"there is {shown}; correct the file or delete it" if found else "copy it there with its .data files"
 
 
 def unescape(text: str) -> str:

@@ -1,67 +1,62 @@
 """The format of OpenAI's checkpoints and of gpt-2-simple's runs: a TensorFlow 1 checkpoint beside three text files."""
 
-import re
 from pathlib import Path
 
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.format import Checkpoint, Format, Wanted
+from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer, make_from_vocabulary
+from gpt2forge.checkpoint.tf1.bundle_index import read_bundle
+from gpt2forge.checkpoint.tf1.choose_save import choose_save
+from gpt2forge.checkpoint.tf1.find_shards import find_shards
+from gpt2forge.checkpoint.tf1.locate_entry import find_index
+from gpt2forge.checkpoint.tf1.missing_texts import CONFIG, TEXTS, check_texts
 from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary
-from gpt2forge.checkpoint.tf1.pointer import read_pointer
-from gpt2forge.checkpoint.tf1.read_tf1 import read_tf1
-from gpt2forge.checkpoint.vocabulary import END_OF_TEXT, Vocabulary
+from gpt2forge.checkpoint.tf1.read_tf1 import read_hparams, read_tf1
+from gpt2forge.checkpoint.tf2.object_graph import is_object_graph
+from gpt2forge.checkpoint.tf2.read_tf2 import read_tf2
+from gpt2forge.checkpoint.vocabulary import END_OF_TEXT
 from gpt2forge.errors import UserError
-
-TEXTS = ("hparams.json", "encoder.json", "vocab.bpe")
-SHARD = re.compile(r"\.data-(\d{5})-of-(\d{5})", re.ASCII)
 
 
 def holds_tf1(names: set[str]) -> bool:
-    """Return whether one of these file names marks a TensorFlow checkpoint."""
-    return "checkpoint" in names or any(name.endswith(".index") for name in names)
+    """Return whether one of these file names marks a TensorFlow checkpoint, and none another format's configuration."""
+    is_saved = "checkpoint" in names or any(name.endswith(".index") for name in names)
+    return is_saved and ("config.json" not in names or "hparams.json" in names)
 
 
 def find_tf1(folder: Path, names: set[str], wanted: Wanted) -> Checkpoint:
-    """Find the files of the checkpoint that the file `checkpoint` names; without that file, of the only one."""
-    missing = [name for name in TEXTS if name not in names]
-    if missing:
-        raise UserError(f"{folder}: `{'`, `'.join(missing)}` missing; copy them from what was fine-tuned")
-    pointer = ("checkpoint",) if "checkpoint" in names else ()
-    prefix = read_pointer(folder / "checkpoint", names) if pointer else find_only_prefix(folder, names)
-    shards = find_shards(folder, prefix, names)
-    files = (*pointer, f"{prefix}.index", *shards, *TEXTS)
-    return Checkpoint(folder, TF1, files=tuple(sorted(files)), weights=shards)
+    """Find the files of one save, which `choose_save` chooses, and the texts beside it."""
+    save = choose_save(folder, names, wanted.step)
+    if names.isdisjoint(TEXTS):
+        refuse_undescribed(folder, save.prefix)
+    texts = TEXTS if wanted.own_tokenizer else (CONFIG,)
+    check_texts(folder, names, texts)
+    shards = find_shards(folder, save.prefix, names)
+    files = (*save.pointer, f"{save.prefix}.index", *shards, *texts)
+    return Checkpoint(folder, TF1, files=tuple(sorted(files)), weights=shards, notes=save.notes)
 
 
-def find_only_prefix(folder: Path, names: set[str]) -> str:
-    found = sorted(name for name in names if name.endswith(".index"))
-    if len(found) > 1:
-        raise UserError(f"{folder}: holds `{'`, `'.join(found)}`, but no file `checkpoint` that names one of them")
-    return found[0].removesuffix(".index")
-
-
-def find_shards(folder: Path, prefix: str, names: set[str]) -> tuple[str, ...]:
-    """Return the names of all shards of a checkpoint, in order."""
-    matches = {name: SHARD.fullmatch(name.removeprefix(prefix)) for name in sorted(names) if name.startswith(prefix)}
-    found = {name: (int(match[1]), int(match[2])) for name, match in matches.items() if match}
-    counts = {count for _, count in found.values()}
-    if len(counts) != 1:
-        problem = "`.data-*` files of several checkpoints" if counts else "no `.data-*` file"
-        raise UserError(f"{folder}: {problem} for `{prefix}.index`; copy the whole checkpoint there")
-    count = counts.pop()
-    if len(found) < count or count == 0:
-        missing = next(shard for shard in range(count + 1) if (shard, count) not in found.values())
+def refuse_undescribed(folder: Path, prefix: str) -> None:
+    """Raise UserError for a TensorFlow 2 checkpoint with neither OpenAI's texts nor transformers'."""
+    entries = read_bundle(folder / f"{prefix}.index")
+    if is_object_graph(entries):
         raise UserError(
-            f"{folder}: `{prefix}.data-{missing:05}-of-{count:05}` missing; copy the whole checkpoint there"
+            f"{folder}: a TensorFlow 2 checkpoint without `config.json`; put it there with the tokenizer: "
+            "`model.config.save_pretrained(folder)` and `tokenizer.save_pretrained(folder)` write them"
         )
-    return tuple(found)
 
 
-def read_vocabulary(checkpoint: Checkpoint) -> Vocabulary:
-    return read_openai_vocabulary(checkpoint.folder)
+def read_tokenizer(checkpoint: Checkpoint) -> SourceTokenizer:
+    return make_from_vocabulary(read_openai_vocabulary(checkpoint.folder))
 
 
-def read_contents(checkpoint: Checkpoint, vocabulary: Vocabulary) -> Contents:
-    return read_tf1(checkpoint, vocabulary.ids[END_OF_TEXT])
+def read_contents(checkpoint: Checkpoint, tokenizer: SourceTokenizer) -> Contents:
+    """Read OpenAI's names, or those of TFGPT2LMHeadModel; the names in the index decide."""
+    end = tokenizer.find(END_OF_TEXT)
+    if not is_object_graph(read_bundle(find_index(checkpoint), len(checkpoint.weights))):
+        return read_tf1(checkpoint, end)
+    hparams = checkpoint.folder / "hparams.json"
+    return read_tf2(checkpoint, read_hparams(hparams, end), hparams)
 
 
 TF1 = Format(
@@ -70,6 +65,6 @@ TF1 = Format(
     expected_files="OpenAI's files (checkpoint, model.ckpt.*, hparams.json, encoder.json, vocab.bpe)",
     is_in=holds_tf1,
     find=find_tf1,
-    read_vocabulary=read_vocabulary,
+    read_tokenizer=read_tokenizer,
     read_contents=read_contents,
 )

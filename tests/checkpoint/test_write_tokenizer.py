@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from tokenizers import ByteLevelBPETokenizer, Tokenizer
 from transformers import AutoTokenizer
 
+from gpt2forge.checkpoint.source_tokenizer import make_from_vocabulary
 from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary
-from gpt2forge.checkpoint.tokenizer import make_tokenizer, write_tokenizer
 from gpt2forge.checkpoint.vocabulary import END_OF_TEXT, Added, Vocabulary, list_default_roles
+from gpt2forge.checkpoint.write_tokenizer import write_tokenizer
 from gpt2forge.errors import UserError
 from tests.checkpoint.tiny import DATA
 
@@ -34,7 +35,7 @@ def pretrained(folder: Path) -> AutoTokenizer:
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("tokenizer")
-    write_tokenizer(read_openai_vocabulary(NANO), 256, folder)
+    write_tokenizer(make_from_vocabulary(read_openai_vocabulary(NANO)), 256, folder)
     return folder
 
 
@@ -61,7 +62,7 @@ def test_any_text_gives_the_ids_of_byte_level_bpe(written: Path, reference: Byte
 
 
 def test_end_of_text_is_one_token_wherever_its_id_lies(written: Path, tmp_path: Path) -> None:
-    write_tokenizer(read_openai_vocabulary(DATA / "openai"), 8, tmp_path)
+    write_tokenizer(make_from_vocabulary(read_openai_vocabulary(DATA / "openai")), 8, tmp_path)
     for folder, number in ((written, 4095), (tmp_path, 0)):
         tokenizer = pretrained(folder)
         ids = tokenizer(f"a{END_OF_TEXT}b").input_ids
@@ -79,7 +80,7 @@ def test_auto_tokenizer_without_tokenizer_json_gives_the_same_ids(written: Path,
 
 
 def test_files_are_the_same_every_time(written: Path, tmp_path: Path) -> None:
-    write_tokenizer(read_openai_vocabulary(NANO), 256, tmp_path)
+    write_tokenizer(make_from_vocabulary(read_openai_vocabulary(NANO)), 256, tmp_path)
     for path in tmp_path.iterdir():
         assert path.read_bytes() == (written / path.name).read_bytes()
 
@@ -88,10 +89,10 @@ def test_added_token_keeps_its_id_or_is_refused() -> None:
     plain = read_openai_vocabulary(DATA / "openai")
     end = Added(0, END_OF_TEXT)
     behind = Vocabulary(plain.ids, plain.merges, (end, Added(260, "<|pad|>")), list_default_roles(plain.ids))
-    assert make_tokenizer(behind).encode("a<|pad|>").ids[1:] == [260]
+    assert Tokenizer.from_str(make_from_vocabulary(behind).text).encode("a<|pad|>").ids[1:] == [260]
     beyond = Vocabulary(plain.ids, plain.merges, (end, Added(262, "<|pad|>")), list_default_roles(plain.ids))
     with pytest.raises(UserError) as error:
-        make_tokenizer(beyond)
+        make_from_vocabulary(beyond)
     assert (
         str(error.value)
         == "the tokenizer's added token `<|pad|>` cannot keep its id 262; number added tokens without gaps"

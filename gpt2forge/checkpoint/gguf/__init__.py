@@ -1,0 +1,1 @@
+"""Reads GPT-2s in llama.cpp's GGUF files."""

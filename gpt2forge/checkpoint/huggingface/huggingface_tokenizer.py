@@ -1,0 +1,183 @@
+"""Reads the tokenizer of a Hugging Face directory as transformers loads it.
+
+1. The class is `tokenizer_class` of tokenizer_config.json, else of config.json, else GPT2Tokenizer.
+2. Of the classes in KINDS transformers takes the vocabulary of a tokenizer.json and little more: GPT2Tokenizer is
+   byte-level BPE, whatever the file says of it. `add_prefix_space` and the like come from tokenizer_config.json.
+3. A tokenizer.json of any other class, or whose model is of another type, is taken as it is.
+4. Truncation and padding belong to a call, not to the tokenizer, and are taken out; their sides are kept.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gpt2forge.checkpoint.format import Checkpoint
+from gpt2forge.checkpoint.huggingface.added_tokens import AddedTokens, read_added_tokens
+from gpt2forge.checkpoint.huggingface.tokenizer_kinds import GPT2, KINDS, Kind, Words, read_ids
+from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
+from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_object, read_text
+from gpt2forge.errors import UserError
+
+if TYPE_CHECKING:  # finding a checkpoint imports this module
+    from tokenizers import Tokenizer
+
+CONFIG, SPECIAL, ADDED = "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"
+TEMPLATE = "chat_template.jinja"
+WHOLE = "tokenizer.json"
+TOKENIZER_FILES = (WHOLE, CONFIG, SPECIAL, ADDED, TEMPLATE, "vocab.json", "merges.txt", "vocab.txt")
+SETTINGS: Mapping[str, type | tuple[type, ...]] = {
+    "padding_side": str,
+    "truncation_side": str,
+    "model_max_length": (int, float),
+    "clean_up_tokenization_spaces": bool,
+    "add_prefix_space": bool,
+    "add_bos_token": bool,
+    "add_eos_token": bool,
+    "split_special_tokens": bool,
+    "model_input_names": list,
+}
+"""The values of tokenizer_config.json that are kept, with their types."""
+
+Values = Mapping[str, Any]
+
+
+def read_huggingface_tokenizer(checkpoint: Checkpoint) -> SourceTokenizer:
+    """Read the tokenizer of a checkpoint. Raises UserError if its files are damaged or contradict each other."""
+    return read_tokenizer_files(checkpoint.folder, set(checkpoint.files))
+
+
+def read_tokenizer_files(folder: Path, names: set[str], whole_name: str = WHOLE) -> SourceTokenizer:
+    """Read the tokenizer in a folder, from those of `names` that belong to a tokenizer.
+
+    `whole_name` is the name of its tokenizer.json.
+    Raises UserError if the files are damaged or contradict each other.
+    """
+    beside = {name: read_object(folder / name) if name in names else {} for name in (CONFIG, SPECIAL, ADDED)}
+    whole = read_object(folder / whole_name) if whole_name in names else None
+    config = beside[CONFIG]
+    kind = find_kind(folder, names, config, whole)
+    added = read_added_tokens(
+        config,
+        beside[SPECIAL],
+        beside[ADDED],
+        list_serialized(whole, folder),
+        folder=folder,
+        defaults=read_padding(whole) if kind is None else kind.roles,
+    )
+    values, words = read_model(folder, whole, config, kind)
+    tokenizer = load_tokenizer(values, added, folder)
+    if kind is not None and (whole is None or not kind.keeps_processor):
+        kind.surround(tokenizer, config, added.roles)
+    found = SourceTokenizer(
+        text=tokenizer.to_str(),
+        ids=words.ids,
+        added={token.content: number for number, token in tokenizer.get_added_tokens_decoder().items()},
+        merges=words.merges,
+        roles=added.roles,
+        settings={**read_sides(whole), **read_settings(config, added)},
+        templates=read_templates(folder, names, config),
+    )
+    return found.read_special_as_text() if config.get("split_special_tokens") is True else found
+
+
+def find_kind(folder: Path, names: set[str], config: Values, whole: Values | None) -> Kind | None:
+    """Return the kind of tokenizer (rules 1 and 2); None if its tokenizer.json is taken as it is (rule 3).
+
+    Raises UserError if there is no tokenizer.json and the vocabulary is of no known kind.
+    """
+    other = read_object(folder / "config.json") if "config.json" in names else {}
+    name = str(config.get("tokenizer_class") or other.get("tokenizer_class") or GPT2.name).removesuffix("Fast")
+    named = next((kind for kind in KINDS if kind.name == name), None)
+    if whole is not None:
+        return named if named and find_model(whole) == named.model else None
+    if named and names >= set(named.files):
+        return named
+    raise UserError(
+        f"{folder}: the files of the tokenizer {quote_untrusted(name)} cannot be read; write its tokenizer.json there: "
+        "`AutoTokenizer.from_pretrained(folder).save_pretrained(folder)`"
+    )
+
+
+def find_model(values: Values) -> object:
+    """Return the type of the model in a tokenizer.json."""
+    model = values.get("model")
+    return model.get("type") if isinstance(model, dict) else None
+
+
+def list_serialized(values: Values | None, folder: Path) -> list[Any]:
+    rows = [] if values is None else values.get("added_tokens", [])
+    if not isinstance(rows, list):
+        raise UserError(f"{folder / 'tokenizer.json'}: `added_tokens` is not a list; is it a tokenizer's file?")
+    return rows
+
+
+def read_model(folder: Path, whole: Values | None, config: Values, kind: Kind | None) -> tuple[dict[str, Any], Words]:
+    """Return the tokenizer.json without the tokens that other files add, and its vocabulary (rules 2 to 4)."""
+    if whole is None:
+        assert kind is not None
+        words = kind.read_files(folder)
+        return kind.describe(words, config), words
+    path, model = folder / "tokenizer.json", whole.get("model")
+    if not isinstance(model, dict):
+        raise UserError(f"{path}: has no `model.vocab`; is it a tokenizer's file?")
+    if kind is None:
+        # Dropout makes BPE choose other merges each time, which is for training only.
+        kept = {**model, "dropout": None} if "dropout" in model else model
+        return {**whole, "truncation": None, "padding": None, "model": kept}, Words(read_ids(model, path))
+    words, processor = kind.read_model(model, path), whole.get("post_processor")
+    is_kept = kind.keeps_processor and isinstance(processor, dict)
+    return {**kind.describe(words, config), **({"post_processor": processor} if is_kept else {})}, words
+
+
+def load_tokenizer(values: Values, added: AddedTokens, folder: Path) -> "Tokenizer":
+    """Load a tokenizer.json and add tokens to it. Raises UserError if the library tokenizers cannot load it."""
+    from tokenizers import AddedToken, Tokenizer
+
+    try:
+        tokenizer = Tokenizer.from_str(json.dumps(values))
+    except Exception as error:  # the library raises Exception itself
+        reason = quote_untrusted(" ".join(str(error).split()))
+        raise UserError(f"{folder}: the tokenizer cannot be loaded: {reason}; save it again") from error
+    there = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
+    tokenizer.add_tokens([AddedToken(token.content, **token.flags) for token in added.list_new(there)])
+    return tokenizer
+
+
+def read_sides(whole: Values | None) -> dict[str, str]:
+    """Return the sides of truncation and padding that a tokenizer.json holds (rule 4)."""
+    found = {}
+    for key, side in (("truncation", "truncation_side"), ("padding", "padding_side")):
+        part = (whole or {}).get(key)
+        if isinstance(part, dict) and isinstance(part.get("direction"), str):
+            found[side] = part["direction"].lower()
+    return found
+
+
+def read_padding(whole: Values | None) -> dict[str, str]:
+    """Return the role of the token that a tokenizer.json pads with."""
+    part = (whole or {}).get("padding")
+    token = part.get("pad_token") if isinstance(part, dict) else None
+    return {"pad_token": token} if isinstance(token, str) and token else {}
+
+
+def read_settings(config: Values, added: AddedTokens) -> dict[str, Any]:
+    """Return the values of tokenizer_config.json that are kept."""
+    extra = [token.content for token in added.others]
+    kept = {key: config[key] for key, kind in SETTINGS.items() if isinstance(config.get(key), kind)}
+    return {**kept, **({"additional_special_tokens": extra} if extra else {})}
+
+
+def read_templates(folder: Path, names: set[str], config: Values) -> dict[str, str]:
+    """Return the chat templates by name; a file of its own comes before tokenizer_config.json."""
+    if TEMPLATE in names:
+        return {"default": read_text(folder / TEMPLATE)}
+    found = config.get("chat_template")
+    if isinstance(found, str):
+        return {"default": found}
+    rows = found if isinstance(found, list) else []
+    return {
+        row["name"]: row["template"]
+        for row in rows
+        if isinstance(row, dict) and isinstance(row.get("name"), str) and isinstance(row.get("template"), str)
+    }

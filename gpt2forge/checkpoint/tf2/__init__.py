@@ -1,0 +1,1 @@
+"""Reads TensorFlow 2 checkpoints of transformers' TFGPT2LMHeadModel without TensorFlow."""

@@ -1,0 +1,45 @@
+"""Reads a checkpoint by its own library, so that the reference does not depend on our conversion.
+
+1. The weights are transformers' own, if it can load the checkpoint whole. Otherwise the converted weights are the
+   reference, and a note says so where one could expect otherwise.
+2. The tokens of a text are checked against the checkpoint's own tokenizer.
+3. Neither holds if the recipe names an adapter or a tokenizer beside the checkpoint.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from gpt2forge.stages.forge_json import read_provenance
+from gpt2forge.stages.read_texts import read_beginning
+from gpt2forge.stages.stage import Inputs
+
+CHECKPOINT = "checkpoint"
+
+
+@dataclass(frozen=True)
+class OwnSource:
+    """A checkpoint from which alone the weights were made; `format` is the name of its format."""
+
+    folder: Path
+    format: str
+
+
+def find_own_source(inputs: Inputs) -> OwnSource | None:
+    """Return the checkpoint of a stage that reads it beside the weights; None by rule 3."""
+    from gpt2forge.checkpoint.detect import find_checkpoint
+
+    made = read_provenance(inputs["weights"]).get("inputs", {}).get("convert", {})
+    if set(made) != {CHECKPOINT}:
+        return None
+    found = find_checkpoint(inputs[CHECKPOINT])
+    return OwnSource(found.folder, found.format.name)
+
+
+def check_tokens(source: OwnSource | None, weights: Path, text: Path, most: int) -> None:
+    """Check the tokens of the beginning of a text (rule 2). Raises UserError that shows where they differ."""
+    from gpt2forge.checkpoint.check_tokenizer import check_text, open_converted
+    from gpt2forge.runtime.text import read_tokenizer
+
+    own = None if source is None else open_converted(source.format, source.folder, weights)
+    if source is not None and own is not None:
+        check_text(own, read_tokenizer(weights), source.folder, read_beginning(text, most))

@@ -1,0 +1,103 @@
+"""The reference is the checkpoint itself, read by its own library: a wrong conversion shows as a difference."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch")
+
+import torch
+from transformers import GPT2LMHeadModel
+
+from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint
+from gpt2forge.errors import UserError
+from gpt2forge.measure.distributions import read_reference
+from gpt2forge.stages.convert import STAGE as CONVERT
+from gpt2forge.stages.forge_json import write_provenance
+from gpt2forge.stages.reference import STAGE
+from gpt2forge.stages.stage import Inputs, Target
+from gpt2forge.stages.verify import Verify
+from tests.checkpoint.huggingface_writer import change_tensors, make_model, write_huggingface
+
+TEXT = "hello there, this is a text of some words, and of no others. " * 4
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return write_huggingface(tmp_path / "in", make_model())
+
+
+@pytest.fixture
+def weights(source: Path, tmp_path: Path) -> Path:
+    return convert(source, tmp_path / "weights", "checkpoint")
+
+
+def convert(source: Path, out: Path, *kinds: str) -> Path:
+    """Convert a checkpoint; the provenance names inputs of these kinds."""
+    out.mkdir()
+    convert_checkpoint(source, out)
+    inputs = {kind: {"path": str(source), "digest": "0", "made": False} for kind in kinds}
+    write_provenance(out, CONVERT, section={}, target={}, inputs=inputs)
+    return out
+
+
+def refer(source: Path, weights: Path, out: Path) -> tuple[np.ndarray, list[str]]:
+    """Run the stage; return the log-probabilities of the text's tokens, and the notes."""
+    out.mkdir()
+    (out.parent / "text").write_text(TEXT)
+    inputs = Inputs({"checkpoint": source, "weights": weights, "text": out.parent / "text"})
+    metrics = STAGE.run(inputs, Verify(text="text", tokens=40), Target(device="cpu"), out)
+    found = read_reference(out)
+    return np.asarray(found.targets), list(metrics.get("notes", []))
+
+
+def predict(source: Path, tokens: list[int]) -> np.ndarray:
+    """Return the log-probability of each token but the first, in windows of the context of 8."""
+    model = GPT2LMHeadModel.from_pretrained(source).eval()
+    parts = []
+    for start in range(0, len(tokens), 8):
+        window = torch.tensor(tokens[start : start + 8])
+        with torch.inference_mode():
+            logs = model(window[None]).logits[0].log_softmax(-1)
+        parts.append(logs[range(len(window) - 1), window[1:]].numpy())
+    return np.concatenate(parts)
+
+
+def swap_layers(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    one, other = "transformer.h.0.mlp.c_fc.weight", "transformer.h.1.mlp.c_fc.weight"
+    return {**tensors, one: tensors[other], other: tensors[one]}
+
+
+def test_wrong_weights_do_not_change_the_reference(source: Path, weights: Path, tmp_path: Path) -> None:
+    right, notes = refer(source, weights, tmp_path / "right")
+    change_tensors(weights, swap_layers)
+    again, _ = refer(source, weights, tmp_path / "again")
+    np.testing.assert_array_equal(right, again)
+    tokens = read_reference(tmp_path / "right").tokens.tolist()
+    np.testing.assert_allclose(right, predict(source, tokens), rtol=0, atol=1e-5)
+    assert not np.allclose(right, predict(weights, tokens), rtol=0, atol=1e-3)
+    assert notes == []
+
+
+def test_wrong_tokenizer_ends_in_one_line(source: Path, weights: Path, tmp_path: Path) -> None:
+    values = json.loads((weights / "tokenizer.json").read_text())
+    values["model"]["merges"] = []
+    (weights / "tokenizer.json").write_text(json.dumps(values))
+    with pytest.raises(UserError, match=r"token \d+ of the text, near .*, is another for transformers"):
+        refer(source, weights, tmp_path / "out")
+
+
+def test_checkpoint_that_transformers_cannot_load_is_noted(source: Path, weights: Path, tmp_path: Path) -> None:
+    change_tensors(source, lambda tensors: {f"module.{name}": values for name, values in tensors.items()})
+    _, (note,) = refer(source, weights, tmp_path / "out")
+    assert "the reference is the converted model" in note
+
+
+def test_weights_that_were_not_made_of_the_checkpoint_alone_are_the_reference(source: Path, tmp_path: Path) -> None:
+    weights = convert(source, tmp_path / "merged", "checkpoint", "adapter")
+    change_tensors(weights, swap_layers)
+    found, _ = refer(source, weights, tmp_path / "out")
+    tokens = read_reference(tmp_path / "out").tokens.tolist()
+    np.testing.assert_allclose(found, predict(weights, tokens), rtol=0, atol=1e-5)
