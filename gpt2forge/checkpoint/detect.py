@@ -9,8 +9,15 @@ from pathlib import Path
 
 from gpt2forge.checkpoint.format import DEFAULT, Checkpoint, Format, Wanted
 from gpt2forge.checkpoint.formats import FORMATS
-from gpt2forge.checkpoint.locate import list_names, locate
-from gpt2forge.checkpoint.recognize import refuse_archive, refuse_known, refuse_others, refuse_pointers
+from gpt2forge.checkpoint.locate import list_below, list_names, locate
+from gpt2forge.checkpoint.recognize import (
+    TRAINERS,
+    refuse_archive,
+    refuse_known,
+    refuse_listed,
+    refuse_others,
+    refuse_pointers,
+)
 from gpt2forge.errors import UserError
 
 
@@ -23,10 +30,12 @@ def find_checkpoint(path: Path, formats: Sequence[Format] = FORMATS, wanted: Wan
         refuse_archive(path)
     place = locate(path, lambda names: any(each.is_in(names) for each in formats))
     folder = place.folder
-    names = list_names(folder) if folder.is_dir() else set()
+    names = list_names(folder)
     found = [each for each in formats if each.is_in(names)]
     if not found:
         refuse_known(folder, names)
+        for below in list_below(folder):
+            refuse_listed(below, list_names(below), TRAINERS)
         expected = "; ".join(each.expected_files for each in formats)
         raise UserError(f"no checkpoint at `{path}`: put one of these there: {expected}")
     if len(found) > 1:

@@ -8,7 +8,7 @@
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -83,6 +83,15 @@ def find_snapshot(path: Path) -> Path | None:
     return snapshots
 
 
+def list_below(folder: Path) -> Iterator[Path]:
+    """Yield the folders below one, down to DEPTH, the nearer ones first."""
+    above = [folder]
+    for _ in range(DEPTH):
+        above = sorted(below for each in above if each.is_dir() for below in each.iterdir() if below.is_dir())
+        above = above[:MOST_FOLDERS]
+        yield from above
+
+
 def list_names(folder: Path) -> set[str]:
-    """Return the names of the files in a folder."""
-    return {path.name for path in folder.iterdir() if path.is_file()}
+    """Return the names of the files in a folder; none if there is no such folder."""
+    return {path.name for path in folder.iterdir() if path.is_file()} if folder.is_dir() else set()

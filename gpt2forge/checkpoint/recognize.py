@@ -43,12 +43,7 @@ def match(pattern: str) -> Callable[[str], bool]:
     return lambda name: compiled.fullmatch(name) is not None
 
 
-KNOWN = (
-    Known(
-        match(r"saved_model\.pb"),
-        "a TensorFlow SavedModel, which is a program and not a checkpoint",
-        f"name the folder that {SAVE} wrote",
-    ),
+TRAINERS = (
     Known(
         match(r"latest_checkpointed_iteration\.txt|model_optim_rng\.pt|model_rng\.pt"),
         "a checkpoint of Megatron-LM",
@@ -58,6 +53,16 @@ KNOWN = (
         match(r"zero_to_fp32\.py|mp_rank_\d+_model_states\.pt|.*zero_pp_rank_.*_optim_states\.pt"),
         "a checkpoint of DeepSpeed",
         f"let its `zero_to_fp32.py` write a state dict, load it into the model, and write that with {SAVE}",
+    ),
+)
+"""What programs for training leave in folders below the one that people name."""
+
+KNOWN = (
+    *TRAINERS,
+    Known(
+        match(r"saved_model\.pb"),
+        "a TensorFlow SavedModel, which is a program and not a checkpoint",
+        f"name the folder that {SAVE} wrote",
     ),
     Known(
         match(r".*\.onnx"),
@@ -92,11 +97,16 @@ def refuse_known(folder: Path, names: Iterable[str]) -> None:
     refuse_others(folder, ordered)
     if hold_huggingface(ordered) or hold_only_others(ordered):
         return
-    for known in KNOWN:
-        for name in filter(known.shows, ordered):
-            raise UserError(f"{folder}: holds {quote_untrusted(name)}, {known.what}; {known.way}")
+    refuse_listed(folder, ordered, KNOWN)
     for name in ordered:
         refuse_archive(folder / name)
+
+
+def refuse_listed(folder: Path, names: Iterable[str], table: tuple[Known, ...]) -> None:
+    """Raise UserError if one of the files of a folder shows something in a table."""
+    for known in table:
+        for name in sorted(filter(known.shows, names)):
+            raise UserError(f"{folder}: holds {quote_untrusted(name)}, {known.what}; {known.way}")
 
 
 def refuse_others(folder: Path, names: Iterable[str]) -> None:

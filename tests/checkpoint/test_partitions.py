@@ -1,14 +1,19 @@
 """A tensor that TensorFlow saved in partitions comes out whole, and partitions that do not fit are one line."""
 
 import shutil
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gpt2forge.checkpoint.tf1.bundle_index import Slice
 from gpt2forge.checkpoint.tf1.leveldb import read_table
 from gpt2forge.checkpoint.tf1.slice_key import encode_signed, encode_slice
+from gpt2forge.errors import UserError
 from tests.checkpoint.table_writer import make_entry, make_field, make_table
+from tests.checkpoint.test_damage import damage
 from tests.checkpoint.test_read_tf1 import INDEX, SHARD, assert_equal_bits, gather, load, refusal
 from tests.checkpoint.tiny import DATA, Shape, list_openai_shapes, make_values, translate
 
@@ -104,3 +109,21 @@ def test_two_models_in_scopes_are_named(tmp_path: Path) -> None:
 def test_signed_numbers_sort_as_their_bytes(number: int, encoded: str) -> None:
     assert encode_signed(number).hex() == encoded
     assert encode_signed(number) < encode_signed(number + 1)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_damaged_entry_of_partitions_ends_in_one_line(data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(shutil.copytree(DATA / "partitioned", Path(name) / "model"))
+        entries = dict(read_table((folder / INDEX).read_bytes()))
+        key = data.draw(st.sampled_from([key for key in entries if WTE.encode() in key]))
+        changed = damage(key, data) if data.draw(st.booleans()) else key
+        content = entries.pop(key)
+        entries[changed] = damage(content, data)
+        (folder / INDEX).write_bytes(make_table(sorted(entries.items())))
+        try:
+            tensors = load(folder).tensors
+            assert len([gather(tensor) for tensor in tensors]) == 28
+        except UserError as error:
+            assert str(error) and "\n" not in str(error)

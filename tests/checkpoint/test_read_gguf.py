@@ -109,7 +109,7 @@ def test_tokenizer_is_that_of_the_source(source: Path, folder: Path, tmp_path: P
     assert (ours.eos_token, ours.bos_token, ours.pad_token) == ("<|endoftext|>", theirs.bos_token, "<|pad|>")
     assert ours.chat_template == theirs.chat_template
     tokenizer, contents = load(folder)
-    assert (tokenizer.size, contents.config.vocab_size, contents.config.eos_token_id) == (262, 270, 0)
+    assert (tokenizer.size, contents.config.vocab_size, contents.config.ends) == (262, 270, (0,))
 
 
 def test_first_token_that_the_source_puts_before_a_text_is_kept(source: Path, folder: Path, tmp_path: Path) -> None:

@@ -5,10 +5,13 @@
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint, read_checkpoint
 from gpt2forge.checkpoint.detect import find_checkpoint
@@ -18,6 +21,7 @@ from gpt2forge.checkpoint.tf2.object_graph import GRAPH, VALUE, translate_paths
 from gpt2forge.errors import UserError
 from interop.tensorflow_process import NO_WHEEL, read_checkpoints
 from tests.checkpoint.table_writer import make_entry, make_table
+from tests.checkpoint.test_damage import damage
 from tests.checkpoint.test_read_tf1 import assert_equal_bits, gather
 from tests.checkpoint.tiny import DATA, Shape, list_openai_shapes, make_values, translate, write_openai_texts
 
@@ -111,7 +115,7 @@ def test_texts_of_openai_describe_it_as_well(openai: Path) -> None:
     _, contents = read_checkpoint(find_checkpoint(openai))
     _, other = read_checkpoint(find_checkpoint(WEIGHTS))
     assert [tensor.name for tensor in contents.tensors] == [tensor.name for tensor in other.tensors]
-    assert contents.config.eos_token_id == 0
+    assert contents.config.ends == (0,)
 
 
 def test_tokenizer_of_openai_is_read_beside_a_config(openai: Path) -> None:
@@ -181,3 +185,23 @@ def test_heads_keep_their_names_so_that_they_are_refused_or_noted() -> None:
 def test_two_models_are_named() -> None:
     with pytest.raises(ValueError, match="of two models, `a/transformer/wte` and `b/transformer/wte`"):
         translate_paths([f"{name}/transformer/wte/weight{VALUE}" for name in "ab"])
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_damaged_entry_under_a_fitting_checksum_ends_in_one_line(data: st.DataObject) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(shutil.copytree(WEIGHTS, Path(name) / "model"))
+        path = folder / "tf_model.index"
+        entries = dict(read_table(path.read_bytes()))
+        key = data.draw(st.sampled_from(sorted(entries)))
+        changed = damage(key, data) if key and data.draw(st.booleans()) else key
+        content = entries.pop(key)
+        entries[changed] = damage(content or b"\0", data)
+        path.write_bytes(make_table(sorted(entries.items())))
+        try:
+            _, contents = read_checkpoint(find_checkpoint(folder))
+            for tensor in contents.tensors:
+                gather(tensor)
+        except UserError as error:
+            assert str(error) and "\n" not in str(error)

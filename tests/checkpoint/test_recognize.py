@@ -108,6 +108,13 @@ def test_files_of_other_programs_are_named(tmp_path: Path, name: str, what: str,
     assert refusal(tmp_path).startswith(f"{tmp_path}: holds `{name}`, {what}")
 
 
+def test_files_of_other_programs_are_named_from_above(tmp_path: Path) -> None:
+    below = tmp_path / "release/mp_rank_00"
+    below.mkdir(parents=True)
+    (below / "model_optim_rng.pt").write_bytes(b"")
+    assert refusal(tmp_path).startswith(f"{below}: holds `model_optim_rng.pt`, a checkpoint of Megatron-LM")
+
+
 def test_files_of_other_programs_beside_a_checkpoint_do_not_matter(tmp_path: Path) -> None:
     for path in (DATA / "openai").iterdir():
         (tmp_path / path.name).write_bytes(path.read_bytes())

@@ -10,8 +10,11 @@ import pytest
 
 pytest.importorskip("torch")
 
+import torch
 from huggingface_hub import constants
+from safetensors.torch import load_file
 
+from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.format import DEFAULT
 from gpt2forge.errors import UserError
 from gpt2forge.fetch.address import HubAddress, parse_address
@@ -163,7 +166,7 @@ def test_missing_repository_revision_and_checkpoint_are_told_apart(hub: Hub, mod
         line == f"`hf://me/tiny@v9`: me/tiny has no branch, tag or commit `v9`; {hub.url}/me/tiny/tree/main lists them"
     )
     assert fail("hf://me/empty").startswith("hf://me/empty: holds no checkpoint at its root, which would be one of")
-    assert fail("hf://me/weightless").startswith("hf://me/weightless: has config.json, but no `model.safetensors`")
+    assert fail("hf://me/weightless").startswith("hf://me/weightless: has config.json, but no ")
 
 
 def test_other_models_are_refused_before_their_weights_are_fetched(hub: Hub) -> None:
@@ -351,3 +354,45 @@ def test_names_that_climb_are_left_alone(hub: Hub, model: Path, tmp_path: Path) 
     hub.repos["me/tiny"].commits[commit] |= more
     assert list_names(fetch()) == NEEDED
     assert {path.name for path in tmp_path.iterdir()} == {"here", "hf"}
+
+
+def test_of_every_form_that_a_repository_has_safetensors_alone_are_fetched(hub: Hub, model: Path) -> None:
+    """The names of openai-community/gpt2."""
+    others = (
+        "64-8bits.tflite",
+        "64-fp16.tflite",
+        "64.tflite",
+        "flax_model.msgpack",
+        "pytorch_model.bin",
+        "rust_model.ot",
+    )
+    more = ("tf_model.h5", "onnx/decoder_model.onnx", ".gitattributes", "README.md")
+    commit = hub.repos["me/tiny"].push(model)
+    hub.repos["me/tiny"].commits[commit] |= dict.fromkeys((*others, *more), b"x" * 20_000)
+    assert list_names(fetch()) == NEEDED
+
+
+@pytest.mark.parametrize("is_sharded", [False, True])
+def test_pickles_are_fetched_where_there_is_nothing_else(hub: Hub, tmp_path: Path, is_sharded: bool) -> None:
+    folder = write_huggingface(tmp_path / "bin", make_model())
+    write_pickles(folder, is_sharded)
+    hub.repos["me/bin"] = Repo()
+    hub.repos["me/bin"].push(folder)
+    fetched = fetch("hf://me/bin")
+    pickles = sorted(path.name for path in folder.glob("pytorch_model*"))
+    assert [name for name in list_names(fetched) if "model" in name] == pickles
+    assert find_checkpoint(fetched.folder).weights == tuple(name for name in pickles if name.endswith(".bin"))
+
+
+def write_pickles(folder: Path, is_sharded: bool) -> None:
+    """Turn model.safetensors into pytorch_model.bin, or two shards with their index."""
+    tensors = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    if not is_sharded:
+        torch.save(tensors, folder / "pytorch_model.bin")
+        return
+    shards = {name: f"pytorch_model-0000{1 + number % 2}-of-00002.bin" for number, name in enumerate(tensors)}
+    for shard in set(shards.values()):
+        torch.save({name: tensors[name] for name in tensors if shards[name] == shard}, folder / shard)
+    index = {"metadata": {}, "weight_map": shards}
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index))
