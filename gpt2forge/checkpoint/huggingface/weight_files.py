@@ -6,11 +6,12 @@ from gpt2forge.checkpoint.contents import SourceTensor
 from gpt2forge.checkpoint.huggingface.flax_weights import FLAX
 from gpt2forge.checkpoint.huggingface.pytorch_weights import PYTORCH
 from gpt2forge.checkpoint.huggingface.safetensors_weights import SAFETENSORS
+from gpt2forge.checkpoint.huggingface.tensorflow_weights import TENSORFLOW
 from gpt2forge.checkpoint.huggingface.weight_kind import WeightKind
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_object
 from gpt2forge.errors import UserError
 
-KINDS: tuple[WeightKind, ...] = (SAFETENSORS, PYTORCH, FLAX)
+KINDS: tuple[WeightKind, ...] = (SAFETENSORS, PYTORCH, TENSORFLOW, FLAX)
 """The kinds of weight files, in the order in which transformers prefers them."""
 
 
