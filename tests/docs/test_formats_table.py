@@ -29,5 +29,5 @@ def test_every_row_names_a_test_that_is_there() -> None:
 
 def test_every_format_and_every_kind_of_weight_file_has_a_row() -> None:
     cells = " ".join(row[0].lower() for row in list_rows())
-    for title in (*(each.title for each in FORMATS), *(kind.name for kind in KINDS)):
+    for title in (*(each.title for each in FORMATS), *(kind.suffix.lstrip(".") for kind in KINDS)):
         assert title.lower() in cells, title
