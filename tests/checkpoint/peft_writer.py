@@ -51,6 +51,8 @@ def write_case(base: Path, folder: Path, rows: int, **config: Any) -> None:
         logits = again(torch.tensor([IDS])).logits[0]
     (folder / "logits.json").write_text(json.dumps([[round(value, 5) for value in row] for row in logits.tolist()]))
     (folder / "README.md").unlink(missing_ok=True)
+    path = folder / "adapter_config.json"
+    path.write_text(path.read_text().replace(str(base), "../base"))  # no paths of one machine
 
 
 def load(base: Path, rows: int) -> GPT2LMHeadModel:

@@ -137,6 +137,9 @@ def test_variant_of_a_fork_is_refused_by_name(tmp_path: Path) -> None:
         ({"model": {"wte.weight": torch.ones(())}, "model_args": NanoGPT().args}, "is missing"),
         ({"model": {"a": 1}, "model_args": NanoGPT().args}, "`a` is no tensor that can be read"),
         ({"model": {}, "model_args": NanoGPT().args | {"n_layer": 1 << 30}}, "is missing"),
+        ({"model": {}, "model_args": NanoGPT().args | {"n_layer": torch.ones(2)}}, "is not a count"),
+        ({"model": {}, "model_args": NanoGPT().args | {"other": torch.ones(2)}}, "`model_args` has `other: tensor("),
+        ({"model": {}, "model_args": {1: 2, None: 0}}, "`model_args` has `1: 2`"),
     ],
 )
 def test_other_contents_are_refused(tmp_path: Path, value: object, message: str) -> None:

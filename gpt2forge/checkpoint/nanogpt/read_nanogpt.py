@@ -71,7 +71,8 @@ def find_part(file: PyTorchFile, key: str) -> Mapping[Any, Any]:
 def refuse_variants(args: Mapping[Any, Any], path: Path) -> None:
     """Raise UserError if a setting that a fork of nanoGPT added is on."""
     for key, value in args.items():
-        if key not in SHAPE_KEYS and key not in OTHER_KEYS and value not in (None, False):
+        is_off = value is None or (type(value) in (bool, int, float) and not value)
+        if key not in SHAPE_KEYS and key not in OTHER_KEYS and not is_off:
             raise UserError(f"{path}: `model_args` has {quote_untrusted(f'{key}: {value}')}, which GPT-2 does not have")
 
 
