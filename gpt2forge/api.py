@@ -41,6 +41,7 @@ def build(
     Raises UserError with the lines that the command would print.
     """
     from gpt2forge.builder.build import choose_resources, make_build, run_build
+    from gpt2forge.builder.fetch_sources import SourceFetcher
     from gpt2forge.executor.run import Options
     from gpt2forge.recipe.load import load_recipe
     from gpt2forge.store.store import Store
@@ -52,7 +53,8 @@ def build(
     if changes and name is None:
         raise UserError("`changes` make another recipe; give a `name` to publish its result under")
     try:
-        made = make_build(load_recipe(os.fspath(recipe), changes, name), skip=skip)
+        loaded = load_recipe(os.fspath(recipe), changes, name)
+        made = make_build(loaded, fetcher=SourceFetcher(progress or ignore), skip=skip)
         options = Options(resources=choose_resources(), rerun=rerun)
         report = run_build(made, Store(Path(store)), emit=progress or ignore, options=options)
     except OSError as error:

@@ -66,6 +66,7 @@ COMPLETE: dict[str, Any] = {
         "benchmark": {"rounds": 3},
     },
     "steps": STEPS,
+    "source": None,
     "bytes": {"package": 1_419_030, "float32": 5_401_600},
     "verify": {
         **STATISTICS,

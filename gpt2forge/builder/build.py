@@ -7,11 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge.builder.build_events import Emit, RunFinished
+from gpt2forge.builder.fetch_sources import SourceFetcher
 from gpt2forge.builder.limits import check_context, check_limits
 from gpt2forge.builder.lockfile import Lock, name_lock, read_lock
 from gpt2forge.builder.outputs import BUILD
 from gpt2forge.builder.publish import publish
-from gpt2forge.builder.report import Report, make_report, read_accuracy, read_report, write_report
+from gpt2forge.builder.report import Report, SourceReport, make_report, read_accuracy, read_report, write_report
 from gpt2forge.builder.space import check_space
 from gpt2forge.builder.warnings import list_warnings
 from gpt2forge.errors import UserError
@@ -20,6 +21,7 @@ from gpt2forge.executor.job_run import JobRun
 from gpt2forge.executor.outcome import Outcome
 from gpt2forge.executor.resources import Resources, find_memory
 from gpt2forge.executor.run import Options, check_names, run_jobs
+from gpt2forge.fetch.fetched import Fetched
 from gpt2forge.measure.host import count_threads
 from gpt2forge.plan.from_recipe import make_job
 from gpt2forge.plan.job import Job
@@ -35,12 +37,14 @@ from gpt2forge.store.store import Store
 class Build:
     """The build of one recipe: its job, its run once that has started, and its report at the end.
 
-    `lock` holds the keys and digests that its steps must have. `error` is the error that ended it before its run.
+    `lock` holds the keys and digests that its steps must have. `fetched` is the checkpoint if it was fetched. `error`
+    is the error that ended it before its run.
     """
 
     loaded: LoadedRecipe
     job: Job
     lock: Lock | None = None
+    fetched: Fetched | None = None
     job_run: JobRun | None = None
     report: Report | None = None
     error: BaseException | None = None
@@ -58,6 +62,11 @@ class Build:
     def values(self) -> dict[str, Any]:
         """The whole recipe, as JSON."""
         return self.loaded.recipe.model_dump(mode="json")
+
+    @property
+    def source(self) -> SourceReport | None:
+        """The checkpoint as the report names it; None if it was not fetched."""
+        return SourceReport(address=self.fetched.address, commit=self.fetched.commit) if self.fetched else None
 
     @property
     def outcomes(self) -> list[Outcome]:
@@ -105,10 +114,20 @@ class BuildChecks:
 
 
 def make_build(
-    loaded: LoadedRecipe, *, skip: Sequence[str] = (), locked: bool = False, assumed: Sequence[str] = ()
+    loaded: LoadedRecipe,
+    *,
+    fetcher: SourceFetcher,
+    skip: Sequence[str] = (),
+    locked: bool = False,
+    assumed: Sequence[str] = (),
 ) -> Build:
-    """Make the build of a recipe. Raises UserError if a file that it names, or its lock, is missing."""
-    return Build(loaded, make_job(loaded, skip, assumed), read_lock(name_lock(loaded)) if locked else None)
+    """Make the build of a recipe, and fetch its checkpoint if it names an address.
+
+    Raises UserError if a file that it names, or its lock, is missing, or if the checkpoint cannot be fetched.
+    """
+    lock = read_lock(name_lock(loaded)) if locked else None
+    fetched = fetcher.fetch(loaded, lock)
+    return Build(loaded, make_job(loaded, skip, assumed), lock, fetched)
 
 
 def choose_resources(jobs: int | None = None) -> Resources:
@@ -168,12 +187,12 @@ def check_outputs(builds: Sequence[Build]) -> None:
 
 def report_success(build: Build, job_run: JobRun, store: Store) -> Report:
     """Publish the package and write the report, unless the run ends before that; return the report."""
-    outcomes, output = job_run.outcomes, build.output
-    warnings = list_warnings(build.loaded, job_run.stages, outcomes)
+    outcomes, output, source = job_run.outcomes, build.output, build.source
+    warnings = list_warnings(build.loaded, job_run.stages, outcomes, build.fetched)
     if job_run.until is not None:
-        return make_report(build.values, None, outcomes=outcomes, warnings=warnings, error=None)
+        return make_report(build.values, None, outcomes=outcomes, warnings=warnings, error=None, source=source)
     warnings += keep(store, output, outcomes)
-    report = make_report(build.values, output, outcomes=outcomes, warnings=warnings, error=None)
+    report = make_report(build.values, output, outcomes=outcomes, warnings=warnings, error=None, source=source)
 
     def publish_package() -> None:
         publish(output, store.artifacts.folder(find_package(build.job, outcomes)))
@@ -189,11 +208,16 @@ def report_success(build: Build, job_run: JobRun, store: Store) -> Report:
 def report_failure(build: Build) -> Report:
     """Write the report of a recipe that was not built, and return it."""
     stages = build.job_run.stages if build.job_run else ()
-    warnings = list_warnings(build.loaded, stages, build.outcomes)
+    warnings = list_warnings(build.loaded, stages, build.outcomes, build.fetched)
     if build.output.is_symlink() and not build.is_published:
         warnings.append(f"{build.output}: still points to an earlier build's result")
     report = make_report(
-        build.values, None, outcomes=build.outcomes, warnings=warnings, error=describe_end(build.failure)
+        build.values,
+        None,
+        outcomes=build.outcomes,
+        warnings=warnings,
+        error=describe_end(build.failure),
+        source=build.source,
     )
     with suppress(OSError):  # the error that ended the build matters more than a full disk here
         save(report)

@@ -1,4 +1,4 @@
-"""The events of a build: those of its steps, and the last one of each recipe."""
+"""The events of a build: a checkpoint that was fetched, those of its steps, and the last one of each recipe."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -18,5 +18,18 @@ class RunFinished:
         return {"event": "run_finished", "report": self.report.to_json()}
 
 
-BuildEvent = Event | RunFinished
+@dataclass(frozen=True)
+class SourceFetched:
+    """A checkpoint was fetched from `address`: `commit` is None if it is not a repository's, `bytes` arrived now."""
+
+    address: str
+    commit: str | None
+    bytes: int
+    recipe: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"event": "source_fetched", **self.__dict__}
+
+
+BuildEvent = Event | SourceFetched | RunFinished
 Emit = Callable[[BuildEvent], None]

@@ -31,6 +31,15 @@ Values = Annotated[dict[str, JsonValue], WithJsonSchema({"type": "object"})]
 """The values of a recipe as JSON. JsonValue also refuses infinities, and nesting that is too deep to write."""
 
 
+class SourceReport(ReportPart):
+    """A checkpoint that was fetched."""
+
+    address: str = Field(description="the recipe's `source.checkpoint`, such as `hf://openai-community/gpt2@main`")
+    commit: str | None = Field(
+        description="the commit that was built, which `address` led to; null for `openai://`, which never changes"
+    )
+
+
 class StepReport(ReportPart):
     """The result of one step."""
 
@@ -57,6 +66,9 @@ class Report(ReportPart):
     warnings: Many[str] = Field(description="reasons to doubt the numbers or the result, a sentence each")
     values: Values = Field(description="all values of the recipe; `gpt2forge schema` describes them")
     steps: Many[StepReport] = Field(description="results of the steps; each step reads only results of earlier ones")
+    source: SourceReport | None = Field(
+        default=None, description="where the checkpoint was fetched from; null if the recipe names a folder"
+    )
     bytes: PackageSize | None = Field(description="size of the package")
     verify: Accuracy | None = Field(description="accuracy compared with PyTorch")
     benchmark: Speed | None = Field(description="speed and memory compared with PyTorch")
@@ -94,7 +106,7 @@ class Report(ReportPart):
         parts = ((self.bytes, saved.bytes), (self.verify, saved.verify), (self.benchmark, saved.benchmark))
         return (
             is_idle
-            and (self.error, self.values) == (saved.error, saved.values)
+            and (self.error, self.values, self.source) == (saved.error, saved.values, saved.source)
             and all(part is None or part == other for part, other in parts)
             and list_keys(self).items() <= list_keys(saved).items()
         )
@@ -126,10 +138,12 @@ def make_report(
     outcomes: Sequence[Outcome],
     warnings: Sequence[str],
     error: str | None,
+    source: SourceReport | None = None,
 ) -> Report:
     """Collect the results of all steps of a build.
 
-    `values` are those of the whole recipe, as JSON; `output` is None if nothing was published.
+    `values` are those of the whole recipe, as JSON; `output` is None if nothing was published. `source` is the
+    checkpoint if it was fetched.
     """
     metrics = {name: value for outcome in outcomes for name, value in outcome.metrics.items()}
     return Report.model_validate(
@@ -140,6 +154,7 @@ def make_report(
             "error": error,
             "warnings": list(warnings),
             "values": dict(values),
+            "source": source,
             "steps": [outcome.to_json() for outcome in outcomes],
             **{part: metrics.get(part) for part in ("bytes", "verify", "benchmark")},
         }

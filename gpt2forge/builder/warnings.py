@@ -5,6 +5,7 @@ from pathlib import Path
 
 from gpt2forge.builder.report import read_accuracy
 from gpt2forge.executor.outcome import Outcome
+from gpt2forge.fetch.fetched import Fetched
 from gpt2forge.plan.from_recipe import TEXTS
 from gpt2forge.recipe.load import LoadedRecipe
 from gpt2forge.stages.stage import Stage
@@ -18,12 +19,15 @@ EFFECTS = {
 """The effect of the example's text in a recipe of another model, by section."""
 
 
-def list_warnings(loaded: LoadedRecipe, stages: Sequence[Stage], outcomes: Sequence[Outcome]) -> list[str]:
-    """List the warnings about a recipe whose run has these stages and these outcomes."""
+def list_warnings(
+    loaded: LoadedRecipe, stages: Sequence[Stage], outcomes: Sequence[Outcome], fetched: Fetched | None = None
+) -> list[str]:
+    """List the warnings about a recipe whose run has these stages and these outcomes, and a fetched checkpoint."""
     read = {kind for stage in stages for kind in stage.reads}
     used = [section for kind, section in TEXTS.items() if kind in read]
     measured = [accuracy.positions for outcome in outcomes if (accuracy := read_accuracy(outcome))]
-    notes = [note for outcome in outcomes for note in outcome.metrics.get("notes", ())]
+    notes = list(fetched.notes) if fetched else []
+    notes += [note for outcome in outcomes for note in outcome.metrics.get("notes", ())]
     return [
         *(f"{loaded.place('source', 'checkpoint')}: {note}" for note in notes),
         *(warning for section in used for warning in warn_of_text(loaded, section)),

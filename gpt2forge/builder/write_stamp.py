@@ -4,7 +4,8 @@
    again. After the build the stats are noted again. A stamp is written only if the recipe and the stats are equal:
    then nothing that the build read has changed since before it was planned.
 2. A file that changed less than a clock tick before the first stats prevents a stamp: it may change again unseen.
-3. In any doubt no stamp is written, and the next build runs as usual.
+3. A recipe whose checkpoint is a branch or a tag elsewhere gets no stamp: each build asks which commit that is now.
+4. In any doubt no stamp is written, and the next build runs as usual.
 """
 
 import os
@@ -20,6 +21,7 @@ from gpt2forge import stamp
 from gpt2forge.builder.outputs import BUILD
 from gpt2forge.builder.report import StepReport
 from gpt2forge.errors import Fault, UserError
+from gpt2forge.fetch.address import parse_address
 from gpt2forge.plan.job import Job
 from gpt2forge.recipe.load import LoadedRecipe, load_recipe
 from gpt2forge.recipe.lookup import RECIPES, find_recipes
@@ -45,9 +47,10 @@ class Snapshot:
 
 
 def take_snapshot(loaded: LoadedRecipe, job: Job) -> Snapshot:
-    """Note the stats of everything that a build will read, before it is planned (rules 1 to 3)."""
+    """Note the stats of everything that a build will read, before it is planned (rules 1 to 4)."""
     is_named = loaded.recipe.name == loaded.own_name and loaded.path == RECIPES / f"{loaded.path.stem}.yaml"
-    if not is_named:
+    address = parse_address(loaded.recipe.source.checkpoint)
+    if not is_named or (address is not None and not address.is_fixed):
         return Snapshot()
     began = time.time_ns()
     try:

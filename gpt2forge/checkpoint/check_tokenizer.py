@@ -14,7 +14,9 @@ from typing import Any
 
 from tokenizers import Tokenizer
 
+from gpt2forge.checkpoint.format import Checkpoint, Wanted
 from gpt2forge.checkpoint.hard_texts import list_hard_texts
+from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.errors import UserError
 
@@ -120,6 +122,14 @@ def open_openai(ids: dict[str, int], merges: Sequence[tuple[str, str]], special:
     return SourceTexts("OpenAI's encoder", encoder.encode, encoder.decode, encoder.encode, tuple(special))
 
 
+def reads_as_saved(checkpoint: Checkpoint, wanted: Wanted) -> bool:
+    """Return whether the converted tokenizer reads texts as the checkpoint's own does in its library.
+
+    transformers reads special tokens as the files say, and OpenAI's encoder as it is told.
+    """
+    return wanted.own_tokenizer and (wanted.special_tokens != "text" or checkpoint.format.name == "tf1")
+
+
 def open_converted(format_name: str, folder: Path, weights: Path) -> SourceTexts | None:
     """Open the source's own tokenizer; OpenAI's from the files that the conversion wrote to `weights`."""
     if format_name in TRANSFORMERS:
@@ -137,8 +147,10 @@ def read_added(weights: Path) -> dict[int, Any]:
     return dict(Tokenizer.from_file(str(weights / "tokenizer.json")).get_added_tokens_decoder())
 
 
-def open_source(format_name: str, folder: Path, tokenizer: Any) -> SourceTexts | None:
-    """Open the source's own tokenizer; None if no library for its format is there."""
-    if format_name in TRANSFORMERS:
-        return open_huggingface(folder)
-    return open_openai(tokenizer.ids, tokenizer.merges, tokenizer.added) if format_name == "tf1" else None
+def open_source(checkpoint: Checkpoint, tokenizer: SourceTokenizer) -> SourceTexts | None:
+    """Open the checkpoint's own tokenizer; None if no library for its format is there."""
+    if checkpoint.format.name == "huggingface":
+        return open_huggingface(checkpoint.folder)
+    if checkpoint.format.name != "tf1" or tokenizer.merges is None:
+        return None
+    return open_openai(dict(tokenizer.ids), tokenizer.merges, dict(tokenizer.added))

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gpt2forge.checkpoint.check_tokenizer import SourceTexts, check_tokenizer, open_source
+from gpt2forge.checkpoint.adapter.merge_adapter import merge_adapter
+from gpt2forge.checkpoint.check_tokenizer import check_tokenizer, open_source, reads_as_saved
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.format import DEFAULT, Checkpoint, Format, Wanted
@@ -46,17 +47,19 @@ def convert_checkpoint(
     formats: Sequence[Format] = FORMATS,
     wanted: Wanted = DEFAULT,
     other: Path | None = None,
+    adapter: Path | None = None,
 ) -> Converted:
     """Write the checkpoint at `source` to `out` as float32 model.safetensors with config and tokenizer.
 
     The tokenizer is the one at `other`, unless that is None or `wanted` asks for the checkpoint's own.
-    Raises UserError if the checkpoint is incomplete, damaged, or not a supported GPT-2.
+    `adapter` is a folder of LoRA weights to merge. Raises UserError if the checkpoint is incomplete, damaged, or not a
+    supported GPT-2, or if the adapter does not fit it.
     """
     checkpoint = find_checkpoint(source, formats, wanted)
-    tokenizer, contents = read_checkpoint(checkpoint, wanted, other)
-    source_texts = open_own(checkpoint, wanted, tokenizer)
-    if source_texts is not None:
-        check_tokenizer(source_texts, tokenizer.text, checkpoint.folder)
+    tokenizer, contents = read_checkpoint(checkpoint, wanted, other, adapter)
+    own = open_source(checkpoint, tokenizer) if reads_as_saved(checkpoint, wanted) else None
+    if own is not None:
+        check_tokenizer(own, tokenizer.text, checkpoint.folder)
     contents = resolve_head(contents)
     generation = {**read_generation(checkpoint), **list_stops(tokenizer)}
     write_config(contents.config, generation, out)
@@ -67,17 +70,8 @@ def convert_checkpoint(
     return Converted(numbers, (*checkpoint.notes, *contents.notes), {WEIGHTS: written})
 
 
-def open_own(checkpoint: Checkpoint, wanted: Wanted, tokenizer: SourceTokenizer) -> SourceTexts | None:
-    """Open the checkpoint's own tokenizer in its own library; None if it is not used, or if the library is missing."""
-    # transformers reads special tokens as the files say, and OpenAI's encoder as it is told.
-    is_as_saved = wanted.special_tokens != "text" or checkpoint.format.name == "tf1"
-    if not wanted.own_tokenizer or not is_as_saved:
-        return None
-    return open_source(checkpoint.format.name, checkpoint.folder, tokenizer)
-
-
 def read_checkpoint(
-    checkpoint: Checkpoint, wanted: Wanted = DEFAULT, other: Path | None = None
+    checkpoint: Checkpoint, wanted: Wanted = DEFAULT, other: Path | None = None, adapter: Path | None = None
 ) -> tuple[SourceTokenizer, Contents]:
     """Read everything in a checkpoint except the weights. Raises UserError if its files contradict each other."""
     if wanted.own_tokenizer:
@@ -85,6 +79,8 @@ def read_checkpoint(
     else:
         tokenizer = NO_TOKENIZER if other is None else read_other_tokenizer(other)
     contents = checkpoint.format.read_contents(checkpoint, tokenizer)
+    if adapter is not None:
+        contents = merge_adapter(contents, adapter)
     if tokenizer is NO_TOKENIZER:
         tokenizer = make_id_tokenizer(contents.config.vocab_size)
     if wanted.special_tokens == "text":

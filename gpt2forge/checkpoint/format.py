@@ -42,12 +42,14 @@ class Wanted:
 
     `step` is the training step of a run that saved several; None means the newest. Without `own_tokenizer` the
     tokenizer comes from elsewhere, so the checkpoint needs none. `special_tokens` in a text are read as tokens or as
-    ordinary text; None means as tokens, unless the checkpoint says otherwise.
+    ordinary text; None means as tokens, unless the checkpoint says otherwise. With `adapter`, one is merged
+    into the weights.
     """
 
     step: int | None = None
     own_tokenizer: bool = True
     special_tokens: Literal["token", "text"] | None = None
+    adapter: bool = False
 
 
 DEFAULT = Wanted()

@@ -26,6 +26,7 @@ SECOND_HEAD = "multiple_choice_head."  # of GPT2DoubleHeadsModel
 FOREIGN = (
     (re.compile(r"(score|classifier)\.", re.ASCII), "a classifier, whose head would be lost"),
     (re.compile(r"(v_head|value_head|summary)\.", re.ASCII), "a value head, which would be lost"),
+    (re.compile(r"qa_outputs\.", re.ASCII), "a head that finds answers in a text, which would be lost"),
     (re.compile(r"h\.\d+\.(crossattention|ln_cross_attn)\.", re.ASCII), "cross-attention to an encoder"),
     (re.compile(r".*\.lora_[ABE]\b", re.ASCII), "an adapter that is not merged into the weights"),
 )

@@ -15,17 +15,22 @@ NONE = "none"
 NO_TOKENIZER = SourceTokenizer(text="", ids={}, added={}, merges=None, roles={})
 
 
-def list_tokenizer_files(folder: Path) -> tuple[str, ...]:
-    """List the files of the tokenizer in a folder. Raises UserError if there is none."""
-    names = list_names(folder) if folder.is_dir() else set()
+def find_tokenizer_files(names: set[str]) -> tuple[str, ...]:
+    """Return those of a folder's files that are a tokenizer's; empty if there is none."""
     if holds_tokenizer(names):
         return tuple(name for name in TOKENIZER_FILES if name in names)
-    if names >= set(OPENAI_FILES):
-        return OPENAI_FILES
-    raise UserError(
-        f"{folder}: holds no tokenizer; put `tokenizer.json`, `vocab.json` and `merges.txt`, or `encoder.json` and "
-        "`vocab.bpe` there"
-    )
+    return OPENAI_FILES if names >= set(OPENAI_FILES) else ()
+
+
+def list_tokenizer_files(folder: Path) -> tuple[str, ...]:
+    """List the files of the tokenizer in a folder. Raises UserError if there is none."""
+    found = find_tokenizer_files(list_names(folder) if folder.is_dir() else set())
+    if not found:
+        raise UserError(
+            f"{folder}: holds no tokenizer; put `tokenizer.json`, `vocab.json` and `merges.txt`, or `encoder.json` and "
+            "`vocab.bpe` there"
+        )
+    return found
 
 
 def read_other_tokenizer(path: Path) -> SourceTokenizer:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from gpt2forge.builder.build import Build, choose_resources, make_build, run_builds
+from gpt2forge.builder.fetch_sources import SourceFetcher
 from gpt2forge.builder.lockfile import name_lock, write_lock
 from gpt2forge.builder.report import Report
 from gpt2forge.builder.write_stamp import Snapshot, take_snapshot, write_stamp
@@ -127,7 +128,8 @@ def build_recipes(request: BuildRequest) -> None:
     """Build all recipes in one run: a step that several share runs once, and each recipe is published when ready."""
     request.check()
     loaded = load_recipes(request.selectors, request.changes, request.name)
-    builds, refused = make_builds(loaded, request)
+    with make_view(request.as_json, [each.recipe.name for each in loaded]) as fetch_view:
+        builds, refused = make_builds(loaded, request, SourceFetcher(fetch_view.show))
     store = Store(request.store)
     snapshots = {each.name: take_snapshot(each.loaded, each.job) for each in builds} if request.is_plain else {}
     with make_build_view(builds, request.as_json) as view:
@@ -140,7 +142,9 @@ def build_recipes(request: BuildRequest) -> None:
     report_failures(builds, refused)
 
 
-def make_builds(loaded: Sequence[LoadedRecipe], request: BuildRequest) -> tuple[list[Build], dict[str, UserError]]:
+def make_builds(
+    loaded: Sequence[LoadedRecipe], request: BuildRequest, fetcher: SourceFetcher
+) -> tuple[list[Build], dict[str, UserError]]:
     """Return the builds, and by name the errors of recipes that cannot begin, such as a missing checkpoint.
 
     Raises UserError with the errors of all these recipes, unless the request is to keep going and others can be built.
@@ -148,7 +152,8 @@ def make_builds(loaded: Sequence[LoadedRecipe], request: BuildRequest) -> tuple[
     builds, refused = [], {}
     for each in loaded:
         try:
-            builds.append(make_build(each, skip=request.skip, locked=request.locked, assumed=request.assumed))
+            made = make_build(each, fetcher=fetcher, skip=request.skip, locked=request.locked, assumed=request.assumed)
+            builds.append(made)
         except UserError as error:
             refused[each.recipe.name] = error
     if refused and not (builds and request.keep_going):
@@ -178,7 +183,7 @@ def finish_recipe(
     """Print the result of a recipe; write its lock if asked, and the stamp that answers the next build."""
     printed = Printed(list(report.warnings), describe_result(report))
     if request.write_lock:
-        write_lock(name_lock(build.loaded), report.steps)
+        write_lock(name_lock(build.loaded), report.steps, report.source)
     if snapshot is not None:
         write_stamp(build.loaded, job=build.job, store=store, steps=report.steps, snapshot=snapshot, printed=printed)
     if not request.as_json:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from gpt2forge.builder.fetch_sources import SourceFetcher
 from gpt2forge.cli import console
 from gpt2forge.cli.options import json_option, recipe_options
 from gpt2forge.cli.run_view import RunView
@@ -32,7 +33,10 @@ COLOURS = {"same": "green", "DIFFERENT": "red"}
 def check(selector: str, changes: tuple[str, ...], name: str | None, as_json: bool) -> None:
     """Build twice from nothing, and compare every byte of every step."""
     # Steps whose tools are not installed are left out, and reported after all others are compared.
-    job = make_job(load_recipe(selector, changes, name), MEASURING)
+    loaded = load_recipe(selector, changes, name)
+    with RunView() as view:
+        SourceFetcher(view.show).fetch(loaded)
+    job = make_job(loaded, MEASURING)
     first = build_from_nothing(job)
     with one_processor():
         second = build_from_nothing(job)

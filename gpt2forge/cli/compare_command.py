@@ -14,6 +14,7 @@ import click
 from gpt2forge.builder.build import Build, choose_resources, make_build, run_build
 from gpt2forge.builder.build_events import BuildEvent, RunFinished
 from gpt2forge.builder.comparison import Comparison
+from gpt2forge.builder.fetch_sources import SourceFetcher
 from gpt2forge.builder.measurements import Accuracy, Interval, Speed
 from gpt2forge.builder.outputs import BUILD
 from gpt2forge.builder.report import Report, list_keys, load_report, read_report
@@ -83,7 +84,7 @@ def prepare(selectors: Sequence[str], is_saved: bool, skip: Sequence[str]) -> li
         return [prepare_saved(Path(selector)) for selector in selectors]
     takes: list[Take] = []
     blocked: list[StepsBlocked] = []
-    for build in [make_build(loaded, skip=skip) for loaded in load_recipes(selectors)]:
+    for build in make_builds(selectors, skip):
         blocks = list_blocks(build.job)
         saved = find_saved(build) if blocks else None
         if saved is not None:
@@ -95,6 +96,13 @@ def prepare(selectors: Sequence[str], is_saved: bool, skip: Sequence[str]) -> li
     if blocked:
         raise UserError(format_blocked(blocked, "compare again", "compare"))
     return takes
+
+
+def make_builds(selectors: Sequence[str], skip: Sequence[str]) -> list[Build]:
+    """Return the builds of the recipes; a checkpoint that was never fetched is fetched."""
+    with RunView() as view:
+        fetcher = SourceFetcher(view.show, takes_earlier=True)
+        return [make_build(loaded, fetcher=fetcher, skip=skip) for loaded in load_recipes(selectors)]
 
 
 def prepare_saved(path: Path) -> Take:

@@ -8,10 +8,10 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
-from gpt2forge.builder.build_events import BuildEvent, RunFinished
+from gpt2forge.builder.build_events import BuildEvent, RunFinished, SourceFetched
 from gpt2forge.cli import console
 from gpt2forge.executor.events import StepAdvanced, StepFinished, StepStarted, StepWaiting
-from gpt2forge.units import format_amount
+from gpt2forge.units import format_amount, format_size
 
 COLOURS = {"built": "green", "reused": "cyan", "failed": "red", "skipped": "yellow"}
 
@@ -61,6 +61,8 @@ class RunView(AbstractContextManager["RunView"]):
             self.advance(event)
         elif isinstance(event, StepFinished):
             self.finish(event)
+        elif isinstance(event, SourceFetched):
+            self.show_fetched(event)
         elif isinstance(event, RunFinished):
             self.end(event.report.recipe, event.report.warnings)
 
@@ -109,6 +111,14 @@ class RunView(AbstractContextManager["RunView"]):
         if self.steps:
             self.bars.advance(self.count)
             self.bars.update(self.count, far=f"{self.bars.tasks[0].completed:.0f} of {self.steps}")
+
+    def show_fetched(self, event: SourceFetched) -> None:
+        """Show the line of a checkpoint that was fetched."""
+        self.close_row(self.name(event.recipe, "fetch"))
+        commit = f", commit {event.commit}" if event.commit else ""
+        self.terminal.print(
+            Text("fetched ", "green") + Text(f"{event.address}: {format_size(event.bytes)}{commit}"), soft_wrap=True
+        )
 
     def write(self, event: StepFinished, line: Text) -> None:
         """Write the line of a step, or hold it while all steps of its recipe may become one line."""

@@ -5,10 +5,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from gpt2forge.checkpoint.adapter.read_adapter import list_adapter_files
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.format import Wanted
 from gpt2forge.checkpoint.other_tokenizer import list_tokenizer_files
 from gpt2forge.errors import Fault, RecipeError, UserError, quote
+from gpt2forge.fetch.address import parse_address, suggest_address
+from gpt2forge.fetch.fetched import find_fetched
 from gpt2forge.plan.equivalents import check_assumed
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.source import Source
@@ -34,6 +37,8 @@ def make_job(loaded: LoadedRecipe, skip: Sequence[str] = (), assumed: Sequence[s
     sources = {"checkpoint": find_source(loaded)}
     if any("tokenizer" in stage.reads for stage in kept):
         sources["tokenizer"] = find_tokenizer(loaded)
+    if recipe.source.adapter is not None:
+        sources["adapter"] = find_adapter(loaded, Path(recipe.source.adapter))
     for kind, section in TEXTS.items():
         if any(kind in stage.reads for stage in kept):
             sources[kind] = find_text(loaded, section, sections[section].text)
@@ -89,9 +94,12 @@ def drop_skipped(stages: Sequence[Stage], skip: Sequence[str]) -> list[Stage]:
 def find_source(loaded: LoadedRecipe) -> Source:
     source = loaded.recipe.source
     try:
-        found = find_checkpoint(Path(source.checkpoint), wanted=source.wanted)
+        address = parse_address(source.checkpoint)
+        path = find_fetched(address).folder if address else Path(source.checkpoint)
+        found = find_checkpoint(path, wanted=source.wanted)
     except UserError as error:
-        raise RecipeError([Fault(loaded.place("source", "checkpoint"), str(error))]) from error
+        fault = f"{error}{suggest_address(source.checkpoint)}"
+        raise RecipeError([Fault(loaded.place("source", "checkpoint"), fault)]) from error
     return Source(found.folder, partial(list_files, wanted=source.wanted), found.through)
 
 
@@ -105,6 +113,14 @@ def find_tokenizer(loaded: LoadedRecipe) -> Source:
     except UserError as error:
         raise RecipeError([Fault(loaded.place("source", "tokenizer"), str(error))]) from error
     return Source(path, list_tokenizer_files)
+
+
+def find_adapter(loaded: LoadedRecipe, folder: Path) -> Source:
+    try:
+        list_adapter_files(folder)
+    except UserError as error:
+        raise RecipeError([Fault(loaded.place("source", "adapter"), str(error))]) from error
+    return Source(folder, list_adapter_files)
 
 
 def find_text(loaded: LoadedRecipe, section: str, text: str) -> Source:

@@ -32,6 +32,13 @@ def load_source(folder: Path) -> GPT2LMHeadModel | None:
     return None if loading["missing_keys"] or loading["mismatched_keys"] else model
 
 
+def list_ends(model: GPT2LMHeadModel) -> list[int]:
+    """List the tokens of the vocabulary at which transformers ends a text."""
+    named = model.generation_config.eos_token_id if model.generation_config else None
+    ids = named if isinstance(named, list) else [] if named is None else [named]
+    return [number for number in ids if 0 <= number < model.config.vocab_size]
+
+
 class Oracle:
     """A model in memory. With 0 threads PyTorch chooses their number."""
 

@@ -14,9 +14,15 @@ NONE = "none"
 class SourceSection(Section):
     """The checkpoint to start from. Its content is part of the keys, its path is not."""
 
-    checkpoint: str = Field(description="the folder of the checkpoint; the path starts at the working directory")
+    checkpoint: str = Field(
+        description="the folder of the checkpoint; the path starts at the working directory; or an address that "
+        "`build` fetches: `hf://owner/name@revision` or `openai://124M`"
+    )
     step: Annotated[int, Field(ge=0)] | None = Field(
         default=None, description="the training step of a run that saved several; the newest unless given"
+    )
+    adapter: str | None = Field(
+        default=None, description="a folder of LoRA weights that peft saved, which are merged into the checkpoint's"
     )
 
     tokenizer: str | None = Field(
@@ -38,7 +44,7 @@ class SourceSection(Section):
     @property
     def wanted(self) -> Wanted:
         """The choice within the checkpoint."""
-        return Wanted(self.step, self.own_tokenizer, self.special_tokens)
+        return Wanted(self.step, self.own_tokenizer, self.special_tokens, adapter=self.adapter is not None)
 
 
 class Choice(Protocol):
@@ -65,8 +71,9 @@ def run(inputs: Inputs, section: Choice, target: Target, out: Path) -> Metrics:
         inputs["checkpoint"],
         out,
         lambda done, total: inputs.advance(done, total, "B"),
-        wanted=Wanted(section.step, section.own_tokenizer, section.special_tokens),
+        wanted=Wanted(section.step, section.own_tokenizer, section.special_tokens, adapter="adapter" in inputs.paths),
         other=inputs.paths.get("tokenizer"),
+        adapter=inputs.paths.get("adapter"),
     )
     inputs.vouch(converted.written)
     return {**converted.numbers, **({"notes": list(converted.notes)} if converted.notes else {})}
@@ -74,7 +81,8 @@ def run(inputs: Inputs, section: Choice, target: Target, out: Path) -> Metrics:
 
 def list_more(section: SourceSection) -> tuple[str, ...]:
     """List the other inputs of a conversion."""
-    return ("tokenizer",) if section.tokenizer not in (None, NONE) else ()
+    named = {"tokenizer": section.tokenizer not in (None, NONE), "adapter": section.adapter is not None}
+    return tuple(kind for kind, is_named in named.items() if is_named)
 
 
 STAGE = Stage(
@@ -85,9 +93,11 @@ STAGE = Stage(
     reads=("checkpoint",),
     also_reads=list_more,
     writes="weights",
+    # torch, which opens files of PyTorch, is none: it says where the bytes of a tensor lie, and decides no value.
     tools=("tokenizers",),
     version=1,
     run=run,
     guess=lambda section, read: read,
+    libraries=500 << 20,
     holds=0.1,
 )

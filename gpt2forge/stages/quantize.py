@@ -33,7 +33,9 @@ def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Met
     from gpt2forge.graph.model_file import read_graph
     from gpt2forge.quantize.audit import audit_package
     from gpt2forge.quantize.data_file import find_weights
+    from gpt2forge.quantize.find_floor import find_floor
     from gpt2forge.quantize.fit import Fit
+    from gpt2forge.quantize.floors import show_version
     from gpt2forge.quantize.kv_cache import Magnitudes, quantize_cache
     from gpt2forge.quantize.quantize_model import quantize_model
     from gpt2forge.quantize.statistics import list_cache_magnitudes, open_statistics
@@ -49,7 +51,8 @@ def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Met
     rows = quantize_model(model, weights, scheme, out, inputs.advance, fit)
     audit_package(out, scheme, sources, weights)
     notes = write_texts(weights, out, extends_in_place(model.graph), target.device)
-    write_json(out / "forge.json", {"tensors": [row.to_json() for row in rows]})
+    floor = {"oldest_onnxruntime": show_version(find_floor(model.graph))} if target.device == "cpu" else {}
+    write_json(out / "forge.json", {"tensors": [row.to_json() for row in rows], **floor})
     float32 = sum(4 * row.weights for row in rows)
     package = sum(path.stat().st_size for path in out.iterdir())
     return {"bytes": {"package": package, "float32": float32}, **({"notes": notes} if notes else {})}

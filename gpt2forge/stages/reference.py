@@ -1,8 +1,11 @@
 """reference: keep PyTorch's float32 predictions on the text, once for all variants of a checkpoint."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gpt2forge.checkpoint.config import read_config
+from gpt2forge.errors import UserError
 from gpt2forge.stages.read_texts import TextLimit, read_windows
 from gpt2forge.stages.source_reader import OwnSource, check_tokens, find_own_source
 from gpt2forge.stages.stage import Inputs, Metrics, Stage, Target
@@ -37,15 +40,28 @@ def run(inputs: Inputs, section: TextLimit, target: Target, out: Path) -> Metric
 
 def open_reference(weights: Path, source: OwnSource | None) -> tuple["Oracle", list[str]]:
     """Open the model that the source holds, else the converted one; return it with what a user should know."""
-    from gpt2forge.pytorch.oracle import Oracle, load_model, load_source
+    from gpt2forge.pytorch.oracle import Oracle, list_ends, load_model, load_source
 
     if source is None or source.format != "huggingface":
         return Oracle(load_model(weights)), []
     model = load_source(source.folder)
     if model is not None:
+        check_ends(weights, list_ends(model), source.folder)
         return Oracle(model), []
     note = "transformers cannot load this checkpoint whole, so the reference is the converted model"
     return Oracle(load_model(weights)), [note]
+
+
+def check_ends(weights: Path, expected: Sequence[int], folder: Path) -> None:
+    """Raise UserError unless the converted model has the ends of text that transformers finds, if it finds any."""
+    from gpt2forge.checkpoint.token_ids import END, choose_ids, read_named
+
+    found = choose_ids(read_named(weights, END), read_config(weights).vocab_size)
+    if expected and set(found) != set(expected):
+        raise UserError(
+            f"{folder}: the converted model ends a text at the tokens {list(found)}, but transformers at "
+            f"{list(expected)}; correct `eos_token_id` in generation_config.json"
+        )
 
 
 STAGE = Stage(

@@ -2,7 +2,8 @@
 
 1. The weights are transformers' own, if it can load the checkpoint whole. Otherwise the converted weights are the
    reference, and a note says so where one could expect otherwise.
-2. The tokens of a text are checked against the checkpoint's own tokenizer.
+2. The tokens of a text are checked against the checkpoint's own tokenizer, the tokens that end a text against those
+   that transformers finds.
 3. Neither holds if the recipe names an adapter or a tokenizer beside the checkpoint.
 """
 
@@ -18,14 +19,19 @@ CHECKPOINT = "checkpoint"
 
 @dataclass(frozen=True)
 class OwnSource:
-    """A checkpoint from which alone the weights were made; `format` is the name of its format."""
+    """A checkpoint from which alone the weights were made.
+
+    `format` is the name of its format. `reads_texts`: the converted tokenizer reads texts as the checkpoint's own does.
+    """
 
     folder: Path
     format: str
+    reads_texts: bool
 
 
 def find_own_source(inputs: Inputs) -> OwnSource | None:
     """Return the checkpoint of a stage that reads it beside the weights; None by rule 3."""
+    from gpt2forge.checkpoint.check_tokenizer import reads_as_saved
     from gpt2forge.checkpoint.detect import find_checkpoint
     from gpt2forge.checkpoint.format import Wanted
 
@@ -33,9 +39,10 @@ def find_own_source(inputs: Inputs) -> OwnSource | None:
     made = provenance.get("inputs", {}).get("convert", {})
     if set(made) != {CHECKPOINT}:
         return None
-    step = provenance.get("sections", {}).get("source", {}).get("step")
-    found = find_checkpoint(inputs[CHECKPOINT], wanted=Wanted(step=step))
-    return OwnSource(found.folder, found.format.name)
+    chosen = provenance.get("sections", {}).get("source", {})
+    wanted = Wanted(chosen.get("step"), chosen.get("own_tokenizer", True), chosen.get("special_tokens"))
+    found = find_checkpoint(inputs[CHECKPOINT], wanted=wanted)
+    return OwnSource(found.folder, found.format.name, reads_as_saved(found, wanted))
 
 
 def check_tokens(source: OwnSource | None, weights: Path, text: Path, most: int) -> None:
@@ -43,6 +50,8 @@ def check_tokens(source: OwnSource | None, weights: Path, text: Path, most: int)
     from gpt2forge.checkpoint.check_tokenizer import check_text, open_converted
     from gpt2forge.runtime.text import read_tokenizer
 
-    own = None if source is None else open_converted(source.format, source.folder, weights)
-    if source is not None and own is not None:
+    if source is None or not source.reads_texts:
+        return
+    own = open_converted(source.format, source.folder, weights)
+    if own is not None:
         check_text(own, read_tokenizer(weights), source.folder, read_beginning(text, most))

@@ -1,12 +1,13 @@
 """The Stage type: a section of the recipe, the kinds it reads and writes, and the function that runs it."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from gpt2forge.digest import Written
 
@@ -15,6 +16,8 @@ Metrics = Mapping[str, Any]
 
 PACKAGE = "package"
 """The kind of the artifact that is published."""
+
+VERSION = re.compile(r"\d{1,2}\.\d{1,3}", re.ASCII)
 
 Advance = Callable[[int, int, str], None]
 """A callback for progress, called with (done, total, unit); the unit of bytes is `B`."""
@@ -26,6 +29,20 @@ class Section(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
 
 
+def check_version(value: Any) -> Any:
+    """Raise ValueError unless the value is a version such as `1.23`. YAML takes one without quotes for a number."""
+    if not (value is None or (isinstance(value, str) and VERSION.fullmatch(value))):
+        raise ValueError('must be a version in quotes, as in "1.23"')
+    return value
+
+
+Version = Annotated[
+    str,
+    BeforeValidator(check_version),
+    Field(json_schema_extra={"pattern": f"^{VERSION.pattern}$", "format": "version"}),
+]
+
+
 class Target(Section):
     """The device and processors that run the result."""
 
@@ -34,6 +51,10 @@ class Target(Section):
         default="any",
         description="the processors that run the result; `vnni`: those whose int8 products do not saturate "
         "(Intel since 2019, AMD since Zen 4)",
+    )
+    runtime: Version | None = Field(
+        default=None,
+        description='the oldest onnxruntime that must load the result, in quotes, as in `"1.23"`; any unless given',
     )
 
 

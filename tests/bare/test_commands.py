@@ -111,7 +111,9 @@ def test_generate_copy_and_inspect_work(published: Workshop) -> None:
     assert first == again != "def __init__(self, \n"
     tf1, package, copied, converted = map(json.loads, inspected)
     assert refused[0] == 1
-    assert refused[2].startswith("error: pickled: `pytorch_model.bin` is a pickle, which is not opened")
+    assert refused[2].startswith(
+        "error: pickled/pytorch_model.bin: is read with PyTorch, which is not installed: pip install"
+    )
     assert (tf1["layout"], converted["layout"]) == ("tf1", "huggingface")
     assert package == copied
     assert package["tensors"]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gpt2forge.checkpoint.detect import find_checkpoint
+from gpt2forge.checkpoint.formats import FORMATS
 from gpt2forge.errors import UserError
 from tests.checkpoint.tiny import DATA
 
@@ -70,11 +71,7 @@ def test_only_index_needs_no_pointer(tmp_path: Path) -> None:
 def test_no_checkpoint_says_what_to_put_where(tmp_path: Path, exists: bool) -> None:
     folder = tmp_path if exists else tmp_path / "gone"
     assert refusal(folder) == (
-        f"no checkpoint at `{folder}`: put one of these there: "
-        "OpenAI's files (checkpoint, model.ckpt.*, hparams.json, encoder.json, vocab.bpe); "
-        "a TensorFlow 2 checkpoint of TFGPT2LMHeadModel (*.index, *.data-*, config.json, tokenizer.json); "
-        "a Hugging Face directory (config.json, model.safetensors, tokenizer.json); "
-        "a GGUF of GPT-2 in F32 or F16 (model.gguf)"
+        f"no checkpoint at `{folder}`: put one of these there: {'; '.join(each.expected_files for each in FORMATS)}"
     )
 
 
@@ -135,21 +132,16 @@ def test_hugging_face_index_cannot_leave_the_folder(tmp_path: Path, name: object
     path = folder / "model.safetensors.index.json"
     path.write_text(json.dumps({"weight_map": {"wte.weight": name}}))
     assert refusal(folder) == (
-        f"{path}: `wte.weight` lies in `{name}`, which is not a safetensors file beside it; is the download complete?"
-    )
-
-
-def test_pickle_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    make(tmp_path, "config.json", "pytorch_model.bin", "tokenizer.json")
-    assert refusal(tmp_path) == (
-        f"{tmp_path}: `pytorch_model.bin` is a pickle, which is not opened because it can run code; "
-        "write it again with `model.save_pretrained(folder, safe_serialization=True)`"
+        f"{path}: `wte.weight` lies in `{name}`, which is not a `*.safetensors` file beside it; is the download complete?"
     )
 
 
 def test_config_without_weights_is_refused(tmp_path: Path) -> None:
     make(tmp_path, "config.json", "tokenizer.json")
-    assert refusal(tmp_path) == f"{tmp_path}: has config.json, but no `model.safetensors`; put it there"
+    assert (
+        refusal(tmp_path)
+        == f"{tmp_path}: has config.json, but no weights; put `model.safetensors` or `pytorch_model.bin` there"
+    )
 
 
 def test_missing_tokenizer_is_refused(tmp_path: Path) -> None:

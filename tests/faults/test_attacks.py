@@ -167,11 +167,12 @@ def write_recipe(shop: Workshop) -> str:
     return "./x.yaml"
 
 
-def test_pickle_is_never_opened(shop: Workshop, note: Note) -> None:
+def test_pickle_runs_nothing(shop: Workshop, note: Note) -> None:
     write_huggingface(shop)
-    for name in ("pytorch_model.bin", "pytorch_model.bin.index.json"):
-        write(shop, name, PICKLE)
-        assert "is a pickle, which is not opened" in refuse_checkpoint(shop)
+    write(shop, "pytorch_model.bin.index.json", PICKLE)
+    assert "not JSON" in refuse_checkpoint(shop)
+    write(shop, "pytorch_model.bin", PICKLE)
+    assert "its pickle names `os.system`" in refuse_checkpoint(shop)
     write(shop, "model.safetensors", PICKLE)
     assert "not a safetensors file" in refuse_checkpoint(shop)
     assert not list(shop.folder.parent.rglob("pwned"))

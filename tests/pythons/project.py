@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
-EXTRAS = ("torch", "dev")
+EXTRAS = ("hub", "torch", "dev")
 
 
 def read_pyproject() -> dict[str, Any]:

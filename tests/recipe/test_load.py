@@ -39,7 +39,7 @@ def test_defaults_are_filled_in(folder: Path) -> None:
         **rest,
     }
     assert recipe.fusion.model_dump() == {"attention": True, "skip_layer_norm": False, "gelu": True, "bias": True}
-    assert recipe.target.model_dump() == {"device": "cpu", "cpu": "any"}
+    assert recipe.target.model_dump() == {"device": "cpu", "cpu": "any", "runtime": None}
     write(GOOD.replace("int8", "int4"))
     assert load_recipe("mine").recipe.quantization.model_dump() == {
         "scheme": "int4",

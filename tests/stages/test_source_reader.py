@@ -13,6 +13,7 @@ import torch
 from transformers import GPT2LMHeadModel
 
 from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint
+from gpt2forge.checkpoint.format import Wanted
 from gpt2forge.errors import UserError
 from gpt2forge.measure.distributions import read_reference
 from gpt2forge.stages.convert import STAGE as CONVERT
@@ -115,4 +116,25 @@ def test_source_is_found_by_the_step_that_was_converted(tmp_path: Path) -> None:
     inputs = {"checkpoint": {"path": str(run), "digest": "0", "made": False}}
     write_provenance(weights, CONVERT, section={"step": 1000}, target={}, inputs=inputs)
     found = find_own_source(Inputs({"checkpoint": run, "weights": weights}))
-    assert found == OwnSource(run, "tf1")
+    assert found == OwnSource(run, "tf1", reads_texts=True)
+
+
+def test_wrong_end_of_text_ends_in_one_line(source: Path, weights: Path, tmp_path: Path) -> None:
+    path = weights / "generation_config.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "eos_token_id": 7}))
+    with pytest.raises(UserError, match=r"ends a text at the tokens \[7\], but transformers at \[0\]"):
+        refer(source, weights, tmp_path / "out")
+
+
+def test_tokenizer_from_elsewhere_is_not_held_against_the_checkpoints_own(source: Path, tmp_path: Path) -> None:
+    weights = tmp_path / "weights"
+    weights.mkdir()
+    convert_checkpoint(source, weights, wanted=Wanted(own_tokenizer=False))
+    section = {"step": None, "own_tokenizer": False, "special_tokens": None}
+    inputs = {"checkpoint": {"path": str(source), "digest": "0", "made": False}}
+    write_provenance(weights, CONVERT, section=section, target={}, inputs=inputs)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "text").write_text("1 2 3 4 5 6")
+    paths = {"checkpoint": source, "weights": weights, "text": tmp_path / "text"}
+    STAGE.run(Inputs(paths), Verify(text="text", tokens=40), Target(device="cpu"), tmp_path / "out")
+    assert read_reference(tmp_path / "out").tokens.tolist() == [1, 2, 3, 4, 5, 6]

@@ -1,27 +1,30 @@
-"""The format that transformers' `save_pretrained` writes: config.json, safetensors files and a tokenizer."""
+"""The format that transformers' `save_pretrained` writes: config.json, weights and a tokenizer."""
 
 from pathlib import Path
 
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.format import Checkpoint, Format, Wanted
 from gpt2forge.checkpoint.huggingface.huggingface_tokenizer import TOKENIZER_FILES, read_huggingface_tokenizer
-from gpt2forge.checkpoint.huggingface.read_huggingface import add_token_ids, read_huggingface, read_weight_map
+from gpt2forge.checkpoint.huggingface.read_huggingface import add_token_ids, read_huggingface
 from gpt2forge.checkpoint.huggingface.tokenizer_kinds import KINDS
+from gpt2forge.checkpoint.huggingface.weight_files import find_weights
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
 from gpt2forge.checkpoint.weight_names import hold_only_others
 from gpt2forge.errors import UserError
 
 CONFIGS = ("config.json", "generation_config.json")
 TEXTS = (*CONFIGS, *TOKENIZER_FILES)
+ADAPTER = "adapter_config.json"
 
 
 def holds_huggingface(names: set[str]) -> bool:
     """Return whether one of these file names marks a Hugging Face directory."""
-    return "config.json" in names and not hold_only_others(names)
+    return ("config.json" in names or ADAPTER in names) and not hold_only_others(names)
 
 
 def find_huggingface(folder: Path, names: set[str], wanted: Wanted) -> Checkpoint:
     """Find the files of a directory that transformers' `save_pretrained` wrote."""
+    refuse_adapter(folder, names, wanted)
     indexes, weights = find_weights(folder, names)
     if wanted.own_tokenizer and not holds_tokenizer(names):
         raise UserError(f"{folder}: no tokenizer; put `tokenizer.json`, or `vocab.json` and `merges.txt`, there")
@@ -35,19 +38,16 @@ def holds_tokenizer(names: set[str]) -> bool:
     return "tokenizer.json" in names or any(names >= set(kind.files) for kind in KINDS)
 
 
-def find_weights(folder: Path, names: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the names of the index files, if there are any, and of the files that hold the weights."""
-    if "model.safetensors" in names:
-        return (), ("model.safetensors",)
-    if "model.safetensors.index.json" in names:
-        index = folder / "model.safetensors.index.json"
-        return (index.name,), tuple(sorted(set(read_weight_map(index, names).values())))
-    if "pytorch_model.bin" in names or "pytorch_model.bin.index.json" in names:
+def refuse_adapter(folder: Path, names: set[str], wanted: Wanted) -> None:
+    """Raise UserError if the folder holds only an adapter, or one beside the weights that would not be merged."""
+    has_model = "config.json" in names
+    if not has_model or (ADAPTER in names and not wanted.adapter):
+        what = "an adapter beside the weights" if has_model else "only an adapter, not the model"
+        model = "" if has_model else "the model in `source.checkpoint` and "
         raise UserError(
-            f"{folder}: `pytorch_model.bin` is a pickle, which is not opened because it can run code; "
-            "write it again with `model.save_pretrained(folder, safe_serialization=True)`"
+            f"{folder}: `{ADAPTER}` shows {what}; name {model}the adapter's folder in `source.adapter`, or merge it "
+            "with peft's `model.merge_and_unload()`, and save the model"
         )
-    raise UserError(f"{folder}: has config.json, but no `model.safetensors`; put it there")
 
 
 def read_contents(checkpoint: Checkpoint, tokenizer: SourceTokenizer) -> Contents:
@@ -57,7 +57,7 @@ def read_contents(checkpoint: Checkpoint, tokenizer: SourceTokenizer) -> Content
 HUGGINGFACE = Format(
     name="huggingface",
     title="Hugging Face",
-    expected_files="a Hugging Face directory (config.json, model.safetensors, tokenizer.json)",
+    expected_files="a Hugging Face directory (config.json, model.safetensors or pytorch_model.bin, tokenizer.json)",
     is_in=holds_huggingface,
     find=find_huggingface,
     read_tokenizer=read_huggingface_tokenizer,

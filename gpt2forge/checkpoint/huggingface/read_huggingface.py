@@ -4,14 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from gpt2forge.checkpoint.config import read_config
-from gpt2forge.checkpoint.contents import Contents, SourceTensor
+from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.format import Checkpoint
+from gpt2forge.checkpoint.huggingface.weight_files import find_tensors
 from gpt2forge.checkpoint.match_tensors import match_tensors
-from gpt2forge.checkpoint.safetensors import Tensor, read_header
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
 from gpt2forge.checkpoint.token_ids import ENDLESS, ROLES, choose_ids, list_outside, read_named, take_first
-from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_object
-from gpt2forge.errors import UserError
 
 
 def read_huggingface(checkpoint: Checkpoint) -> Contents:
@@ -20,45 +18,8 @@ def read_huggingface(checkpoint: Checkpoint) -> Contents:
     The tensors include `lm_head.weight` if a file holds it, tied or not. Raises UserError if a tensor is missing,
     unknown, or has another shape than config.json implies.
     """
-    return match_tensors(read_config(checkpoint.folder), find_tensors(checkpoint), checkpoint.folder / "config.json")
-
-
-def find_tensors(checkpoint: Checkpoint) -> dict[str, SourceTensor]:
-    """Find every tensor in the checkpoint's files."""
-    headers = {name: read_header(checkpoint.folder / name) for name in checkpoint.weights}
-    if checkpoint.weights == ("model.safetensors",):
-        owners = dict.fromkeys(headers["model.safetensors"], "model.safetensors")
-    else:
-        owners = read_weight_map(checkpoint.folder / "model.safetensors.index.json", set(checkpoint.weights))
-    found = {}
-    for name, shard in owners.items():
-        path = checkpoint.folder / shard
-        if name not in headers[shard]:
-            raise UserError(
-                f"{path}: {quote_untrusted(name)} is missing, although the index names this file for it; "
-                "is the download complete?"
-            )
-        found[name] = make_source(headers[shard][name], path)
-    return found
-
-
-def make_source(tensor: Tensor, path: Path) -> SourceTensor:
-    """Return a tensor of a safetensors header as one of a checkpoint."""
-    return SourceTensor(
-        tensor.name, tensor.dtype, shape=tensor.shape, path=path, offset=tensor.offset, nbytes=tensor.nbytes
-    )
-
-
-def read_weight_map(path: Path, names: set[str]) -> dict[str, str]:
-    """Read which file holds which tensor. Every file must be one of `names`, so that none lies outside the folder."""
-    entries = read_object(path).get("weight_map")
-    if not isinstance(entries, dict) or not entries:
-        raise UserError(f"{path}: has no `weight_map`; is the download complete?")
-    for tensor, name in entries.items():
-        if not isinstance(name, str) or not name.endswith(".safetensors") or name not in names:
-            both = f"{quote_untrusted(tensor)} lies in {quote_untrusted(name)}"
-            raise UserError(f"{path}: {both}, which is not a safetensors file beside it; is the download complete?")
-    return entries
+    found = find_tensors(checkpoint.folder, checkpoint.weights)
+    return match_tensors(read_config(checkpoint.folder), found, checkpoint.folder / "config.json")
 
 
 def add_token_ids(contents: Contents, tokenizer: SourceTokenizer, path: Path) -> Contents:

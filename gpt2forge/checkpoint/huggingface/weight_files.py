@@ -1,0 +1,56 @@
+"""Finds the files that hold the weights of a Hugging Face directory, and the tensors in them."""
+
+from pathlib import Path
+
+from gpt2forge.checkpoint.contents import SourceTensor
+from gpt2forge.checkpoint.huggingface.pytorch_weights import PYTORCH
+from gpt2forge.checkpoint.huggingface.safetensors_weights import SAFETENSORS
+from gpt2forge.checkpoint.huggingface.weight_kind import WeightKind
+from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_object
+from gpt2forge.errors import UserError
+
+KINDS: tuple[WeightKind, ...] = (SAFETENSORS, PYTORCH)
+"""The kinds of weight files, in the order in which transformers prefers them."""
+
+
+def find_weights(folder: Path, names: set[str]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the names of the index files, if there are any, and of the files that hold the weights.
+
+    Raises UserError if there are none.
+    """
+    for kind in KINDS:
+        if kind.single in names:
+            return (), (kind.single,)
+        if kind.index in names:
+            owners = read_weight_map(folder / kind.index, names, kind.suffix)
+            return (kind.index,), tuple(sorted(set(owners.values())))
+    known = " or ".join(f"`{kind.single}`" for kind in KINDS)
+    raise UserError(f"{folder}: has config.json, but no weights; put {known} there")
+
+
+def find_tensors(folder: Path, weights: tuple[str, ...]) -> dict[str, SourceTensor]:
+    """Find every tensor in the files that hold the weights. Raises UserError if an index contradicts them."""
+    kind = next(kind for kind in KINDS if weights[0].endswith(kind.suffix))
+    files = {name: kind.read(folder / name) for name in weights}
+    if weights == (kind.single,):
+        return files[kind.single]
+    owners = read_weight_map(folder / kind.index, set(weights), kind.suffix)
+    for name, shard in owners.items():
+        if name not in files[shard]:
+            raise UserError(
+                f"{folder / shard}: {quote_untrusted(name)} is missing, although the index names this file for it; "
+                "is the download complete?"
+            )
+    return {name: files[shard][name] for name, shard in owners.items()}
+
+
+def read_weight_map(path: Path, names: set[str], suffix: str) -> dict[str, str]:
+    """Read which file holds which tensor. Every file must be one of `names`, so that none lies outside the folder."""
+    entries = read_object(path).get("weight_map")
+    if not isinstance(entries, dict) or not entries:
+        raise UserError(f"{path}: has no `weight_map`; is the download complete?")
+    for tensor, name in entries.items():
+        if not isinstance(name, str) or not name.endswith(suffix) or name not in names:
+            both = f"{quote_untrusted(tensor)} lies in {quote_untrusted(name)}"
+            raise UserError(f"{path}: {both}, which is not a `*{suffix}` file beside it; is the download complete?")
+    return entries

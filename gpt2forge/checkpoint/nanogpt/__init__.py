@@ -1,0 +1,1 @@
+"""Reads the checkpoints of nanoGPT."""

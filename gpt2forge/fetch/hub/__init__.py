@@ -1,0 +1,1 @@
+"""Fetches repositories of the Hugging Face Hub. Only these modules import huggingface_hub."""

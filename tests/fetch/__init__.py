@@ -1,0 +1,1 @@
+"""Tests of gpt2forge/fetch against real servers on loopback."""
