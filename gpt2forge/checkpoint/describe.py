@@ -39,11 +39,15 @@ def describe_checkpoint(folder: Path, formats: Sequence[Format] = FORMATS) -> di
     config = asdict(contents.config)
     return {
         "layout": checkpoint.format.name,
+        "folder": str(checkpoint.folder),
         "files": list(checkpoint.files),
+        "ignored": list(checkpoint.ignored),
         "step": contents.step,
         "config": {key: config[key] for key in CONFIG_KEYS},
         "vocabulary": tokenizer.size,
+        "tokenizer": tokenizer.describe(),
         **describe_tensors(contents),
+        "notes": [*checkpoint.notes, *contents.notes],
     }
 
 

@@ -3,6 +3,7 @@
 It looks at file names and reads small index files only. `plan` calls it, so it imports nothing heavy.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -36,6 +37,7 @@ def find_checkpoint(path: Path, formats: Sequence[Format] = FORMATS, wanted: Wan
         refuse_known(folder, names)
         for below in list_below(folder):
             refuse_listed(below, list_names(below), TRAINERS)
+        suggest_above(folder, formats)
         expected = "; ".join(each.expected_files for each in formats)
         raise UserError(f"no checkpoint at `{path}`: put one of these there: {expected}")
     if len(found) > 1:
@@ -45,6 +47,14 @@ def find_checkpoint(path: Path, formats: Sequence[Format] = FORMATS, wanted: Wan
     if path.is_file() and path.name not in checkpoint.files:
         raise UserError(f"{path}: is not read; the checkpoint beside it is in `{'`, `'.join(checkpoint.weights)}`")
     return replace(checkpoint, notes=(*place.notes, *checkpoint.notes), through=place.through)
+
+
+def suggest_above(folder: Path, formats: Sequence[Format]) -> None:
+    """Raise UserError that names the folder above if that holds a checkpoint."""
+    above = folder.absolute().parent
+    if folder.is_dir() and any(each.is_in(list_names(above)) for each in formats):
+        shown = Path(os.path.relpath(above)) if not folder.is_absolute() else above
+        raise UserError(f"no checkpoint at `{folder}`, but the folder above holds one: name `{shown}`")
 
 
 def find_files(kind: Format, folder: Path, names: set[str], wanted: Wanted) -> Checkpoint:

@@ -50,6 +50,15 @@ class SourceTokenizer:
         """Return the id of a token, None if there is no such token."""
         return None if token is None else self.added.get(token, self.ids.get(token))
 
+    def describe(self) -> dict[str, Any]:
+        """Describe the tokenizer as JSON values."""
+        model = json.loads(self.text)["model"]["type"]
+        return {
+            "kind": "byte-level BPE" if self.merges is not None else model,
+            "added": list(self.added),
+            "chat_template": bool(self.templates),
+        }
+
     @property
     def size(self) -> int:
         """The largest id plus one."""

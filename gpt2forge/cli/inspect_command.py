@@ -7,6 +7,7 @@ import click
 
 from gpt2forge.cli import console
 from gpt2forge.cli.options import json_option
+from gpt2forge.cli.starting_recipe import write_recipe
 from gpt2forge.quantize.coverage import Kind, group_tensors
 from gpt2forge.stages.forge_json import read_provenance
 from gpt2forge.units import format_size
@@ -16,9 +17,18 @@ HEAD = ("tensors", "how many", "bits", "weights a scale", "bits a weight", "rela
 
 @click.command("inspect")
 @click.argument("folder", metavar="DIR", type=click.Path(path_type=Path))
+@click.option("--recipe", "as_recipe", is_flag=True, help="Print a recipe to start from, for a checkpoint.")
 @json_option
-def inspect(folder: Path, as_json: bool) -> None:
-    """Describe a checkpoint, or how a result stores its weights. No weights are loaded."""
+def inspect(folder: Path, as_recipe: bool, as_json: bool) -> None:
+    """Describe a checkpoint, or how a result stores its weights. No weights are loaded.
+
+    It ends with an error that says why if the checkpoint cannot be built.
+    """
+    if as_recipe:
+        from gpt2forge.checkpoint.describe import describe_checkpoint  # it imports numpy
+
+        console.write(write_recipe(folder, describe_checkpoint(folder)))
+        return
     tensors = read_provenance(folder).get("tensors")  # only the forge.json of a result has them
     if tensors is not None:
         write_kinds(group_tensors(tensors), as_json)

@@ -42,7 +42,7 @@ def fetch_openai(address: OpenaiAddress, advance: Advance) -> Fetched:
         for name in sorted(missing, key=lambda name: -sizes[name]):  # a large file first tells the rate
             url = f"{base}/{name}"
             download(RemoteFile(url, partial(open_file, url), sizes[name]), folder / name, transfer.count)
-    return Fetched(str(address), folder, fetched=total)
+    return Fetched(str(address), folder, fetched=transfer.received)
 
 
 def read_base() -> str:

@@ -14,11 +14,12 @@ Advance = Callable[[int, int, str], None]
 
 @dataclass
 class Transfer:
-    """Counts the bytes of a transfer; `total` are those that are missing at its start, `done` those received since."""
+    """Counts the bytes of a transfer: `received` all of them, `done` those since `begin`, which names the `total`."""
 
     advance: Advance
     total: int = 0
     done: int = 0
+    received: int = 0
 
     def begin(self, total: int) -> None:
         """Start to count, with `total` bytes to receive."""
@@ -27,6 +28,7 @@ class Transfer:
     def count(self, received: int) -> None:
         """Add received bytes, and report them."""
         self.done += received
+        self.received += received
         if self.total:
             self.advance(min(max(self.done, 0), self.total), self.total, "B")
 

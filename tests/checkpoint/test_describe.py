@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from gpt2forge.checkpoint.convert_checkpoint import TRAINER_NOTE
 from gpt2forge.checkpoint.describe import describe_checkpoint
 from gpt2forge.errors import UserError
 from tests.checkpoint.huggingface_writer import make_model, write_huggingface
@@ -32,6 +33,10 @@ def test_gpt2_simple_run_is_described() -> None:
     assert len(left_out) == 59
     assert told == {
         "layout": "tf1",
+        "folder": str(DATA / "run1"),
+        "ignored": [],
+        "tokenizer": {"kind": "byte-level BPE", "added": ["<|endoftext|>"], "chat_template": False},
+        "notes": [TRAINER_NOTE],
         "files": [
             "checkpoint",
             "encoder.json",

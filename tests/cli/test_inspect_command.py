@@ -1,9 +1,12 @@
 """`gpt2forge inspect` on checkpoints of both layouts and on results."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
+from gpt2forge.cli.starting_recipe import name_model
 from tests.workshop import Workshop
 
 
@@ -54,3 +57,35 @@ def test_channels_are_told(workshop: Workshop) -> None:
     workshop.run("build", "nano-vnni-int8")
     lines = workshop.run("inspect", "build/nano-vnni-int8").stdout.splitlines()
     assert lines[3].split()[:4] == ["h.*.attn.c_attn", "4", "int8", "channel"]
+
+
+def test_ignored_files_tokenizer_and_notes_are_told(workshop: Workshop) -> None:
+    found = json.loads(workshop.run("inspect", "examples/nano", "--json").stdout)
+    assert "model.ckpt.meta" in found["ignored"] and "README.md" in found["ignored"]
+    assert found["tokenizer"] == {"kind": "byte-level BPE", "added": ["<|endoftext|>"], "chat_template": False}
+    assert found["notes"] == []
+
+
+def test_recipe_to_start_from_can_be_built(built: Workshop) -> None:
+    recipe = built.run("inspect", "examples/nano", "--recipe").stdout
+    (built.folder / "recipes").unlink()
+    (built.folder / "recipes").mkdir()
+    (built.folder / "recipes/nano-cpu-int8.yaml").write_text(recipe)
+    assert "recipes/nano-cpu-int8.yaml" in recipe.splitlines()[0]
+    built.run("build", "nano-cpu-int8")
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"), [("my model (v2)", "my-model-v2"), ("..", None), ("-x-", "x"), ("ünïcode", "n-code")]
+)
+def test_name_of_the_recipe_is_allowed(tmp_path: Path, folder: str, name: str | None) -> None:
+    found = name_model(tmp_path / folder)
+    assert re.fullmatch(r"[A-Za-z0-9._-]+", found) and (name is None or found == name)
+
+
+def test_folder_below_a_checkpoint_names_the_one_above(workshop: Workshop) -> None:
+    (workshop.folder / "own/sub").mkdir(parents=True)
+    for name in ("config.json", "model.safetensors", "tokenizer.json"):
+        (workshop.folder / "own" / name).write_text("{}")
+    message = workshop.run("inspect", "own/sub", code=1).stderr
+    assert message == "error: no checkpoint at `own/sub`, but the folder above holds one: name `own`\n"

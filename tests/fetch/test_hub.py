@@ -10,8 +10,11 @@ import pytest
 
 pytest.importorskip("torch")
 
+import torch
 from huggingface_hub import constants
+from safetensors.torch import load_file
 
+from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.format import DEFAULT
 from gpt2forge.errors import UserError
 from gpt2forge.fetch.address import HubAddress, parse_address
@@ -52,9 +55,8 @@ def test_only_the_files_of_the_conversion_are_fetched(hub: Hub, model: Path) -> 
     fetched = fetch(progress=progress)
     assert list_names(fetched) == NEEDED and fetched.commit == commit
     assert all((fetched.folder / name).read_bytes() == (model / name).read_bytes() for name in NEEDED)
-    assert (
-        progress[-1][0] == progress[-1][1] == fetched.fetched == sum((model / name).stat().st_size for name in NEEDED)
-    )
+    assert fetched.fetched == sum((model / name).stat().st_size for name in NEEDED)
+    assert progress[-1][0] == progress[-1][1] == fetched.fetched - (model / "config.json").stat().st_size
     assert len(hub.list_paths()) == len(NEEDED) + 1  # and one question for the commit
 
 
@@ -163,8 +165,23 @@ def test_missing_repository_revision_and_checkpoint_are_told_apart(hub: Hub, mod
     assert (
         line == f"`hf://me/tiny@v9`: me/tiny has no branch, tag or commit `v9`; {hub.url}/me/tiny/tree/main lists them"
     )
-    assert fail("hf://me/empty").startswith("`hf://me/empty`: holds no checkpoint at its root, which would be one of")
-    assert fail("hf://me/weightless").startswith("`hf://me/weightless`: has config.json, but no `model.safetensors`")
+    assert fail("hf://me/empty").startswith("hf://me/empty: holds no checkpoint at its root, which would be one of")
+    assert fail("hf://me/weightless").startswith("hf://me/weightless: has config.json, but no ")
+
+
+def test_other_models_are_refused_before_their_weights_are_fetched(hub: Hub) -> None:
+    weights = {"model.safetensors": b"x" * 20_000, "tokenizer.json": b"{}"}
+    config = json.dumps({"model_type": "llama", "architectures": ["LlamaForCausalLM"]}).encode()
+    hub.repos["me/llama"] = Repo({"2" * 40: {"config.json": config, **weights}}, {"main": "2" * 40})
+    hub.repos["me/onnx"] = Repo({"3" * 40: {"model.onnx": b"x" * 20_000}}, {"main": "3" * 40})
+    assert fail("hf://me/llama").startswith("hf://me/llama/config.json: ")
+    assert fail("hf://me/onnx").startswith("hf://me/onnx: holds `model.onnx`, a model that is exported to ONNX already")
+    assert not hub.cdn.seen
+
+
+def test_safetensors_are_taken_where_a_repository_has_other_formats_too(hub: Hub, model: Path) -> None:
+    hub.repos["me/tiny"].push(model, tiny__gguf=b"GGUF" * 4000)
+    assert list_names(fetch()) == NEEDED
 
 
 def test_file_that_is_listed_but_missing(hub: Hub) -> None:
@@ -201,7 +218,7 @@ def test_cut_connection_is_resumed_where_it_was_cut(hub: Hub, model: Path) -> No
 
 
 def test_connection_that_is_always_cut_is_one_line_and_the_next_build_goes_on(hub: Hub, model: Path) -> None:
-    size = sum((model / name).stat().st_size for name in NEEDED)
+    size = sum((model / name).stat().st_size for name in NEEDED if name != "config.json")  # which comes first
     hub.cdn.fail("", Fault(cut=5000), *[Fault(cut=0)] * 4)
     assert "`hf://me/tiny`: the connection was cut; check the network" in fail()
     hub.cdn.seen.clear()
@@ -337,3 +354,45 @@ def test_names_that_climb_are_left_alone(hub: Hub, model: Path, tmp_path: Path) 
     hub.repos["me/tiny"].commits[commit] |= more
     assert list_names(fetch()) == NEEDED
     assert {path.name for path in tmp_path.iterdir()} == {"here", "hf"}
+
+
+def test_of_every_form_that_a_repository_has_safetensors_alone_are_fetched(hub: Hub, model: Path) -> None:
+    """The names of openai-community/gpt2."""
+    others = (
+        "64-8bits.tflite",
+        "64-fp16.tflite",
+        "64.tflite",
+        "flax_model.msgpack",
+        "pytorch_model.bin",
+        "rust_model.ot",
+    )
+    more = ("tf_model.h5", "onnx/decoder_model.onnx", ".gitattributes", "README.md")
+    commit = hub.repos["me/tiny"].push(model)
+    hub.repos["me/tiny"].commits[commit] |= dict.fromkeys((*others, *more), b"x" * 20_000)
+    assert list_names(fetch()) == NEEDED
+
+
+@pytest.mark.parametrize("is_sharded", [False, True])
+def test_pickles_are_fetched_where_there_is_nothing_else(hub: Hub, tmp_path: Path, is_sharded: bool) -> None:
+    folder = write_huggingface(tmp_path / "bin", make_model())
+    write_pickles(folder, is_sharded)
+    hub.repos["me/bin"] = Repo()
+    hub.repos["me/bin"].push(folder)
+    fetched = fetch("hf://me/bin")
+    pickles = sorted(path.name for path in folder.glob("pytorch_model*"))
+    assert [name for name in list_names(fetched) if "model" in name] == pickles
+    assert find_checkpoint(fetched.folder).weights == tuple(name for name in pickles if name.endswith(".bin"))
+
+
+def write_pickles(folder: Path, is_sharded: bool) -> None:
+    """Turn model.safetensors into pytorch_model.bin, or two shards with their index."""
+    tensors = load_file(folder / "model.safetensors")
+    (folder / "model.safetensors").unlink()
+    if not is_sharded:
+        torch.save(tensors, folder / "pytorch_model.bin")
+        return
+    shards = {name: f"pytorch_model-0000{1 + number % 2}-of-00002.bin" for number, name in enumerate(tensors)}
+    for shard in set(shards.values()):
+        torch.save({name: tensors[name] for name in tensors if shards[name] == shard}, folder / shard)
+    index = {"metadata": {}, "weight_map": shards}
+    (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index))

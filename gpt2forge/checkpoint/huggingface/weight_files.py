@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from gpt2forge.checkpoint.contents import SourceTensor
+from gpt2forge.checkpoint.huggingface.flax_weights import FLAX
 from gpt2forge.checkpoint.huggingface.pytorch_weights import PYTORCH
 from gpt2forge.checkpoint.huggingface.safetensors_weights import SAFETENSORS
 from gpt2forge.checkpoint.huggingface.weight_kind import WeightKind
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_object
 from gpt2forge.errors import UserError
 
-KINDS: tuple[WeightKind, ...] = (SAFETENSORS, PYTORCH)
+KINDS: tuple[WeightKind, ...] = (SAFETENSORS, PYTORCH, FLAX)
 """The kinds of weight files, in the order in which transformers prefers them."""
 
 
@@ -21,11 +22,12 @@ def find_weights(folder: Path, names: set[str]) -> tuple[tuple[str, ...], tuple[
     for kind in KINDS:
         if kind.single in names:
             return (), (kind.single,)
-        if kind.index in names:
+        if kind.has_shards and kind.index in names:
             owners = read_weight_map(folder / kind.index, names, kind.suffix)
             return (kind.index,), tuple(sorted(set(owners.values())))
-    known = " or ".join(f"`{kind.single}`" for kind in KINDS)
-    raise UserError(f"{folder}: has config.json, but no weights; put {known} there")
+    raise UserError(
+        f"{folder}: has config.json, but no weights; put `{SAFETENSORS.single}` or `{PYTORCH.single}` there"
+    )
 
 
 def find_tensors(folder: Path, weights: tuple[str, ...]) -> dict[str, SourceTensor]:

@@ -13,11 +13,13 @@ class WeightKind:
 
     `single` is the name of the file that holds all weights. Weights in several files have an index beside them, which
     names the file of each tensor. `read(path)` returns the tensors of one file by their names, as PyTorch names and
-    shapes them, and reads no weights. It raises UserError if the file is damaged.
+    shapes them, and reads no weights. It raises UserError if the file is damaged. Without `has_shards` only the single
+    file is read.
     """
 
     single: str
     read: Callable[[Path], dict[str, SourceTensor]]
+    has_shards: bool = True
 
     @property
     def index(self) -> str:

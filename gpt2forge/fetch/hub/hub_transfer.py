@@ -43,7 +43,7 @@ class HubTransfer:
                 address=str(self.address),
                 fetch=partial(self.bring, transfer=transfer),
             )
-            self.clear_damaged(names, transfer)
+            self.clear_damaged(names, Transfer(advance))
             missing = [name for name in names if not self.find_place(name).is_file()]
             transfer.begin(sum(self.measure_rest(name) for name in missing))
             check_room(self.cache.folder, transfer.total, str(self.address))
@@ -52,17 +52,17 @@ class HubTransfer:
             self.cache.write_commit(self.address, self.listing.commit)
         sizes = {name: self.listing.files[name].size for name in names}
         write_record(self.address, commit=self.listing.commit, folder=folder, files=sizes)
-        return Fetched(str(self.address), folder, self.listing.commit, fetched=transfer.total)
+        return Fetched(str(self.address), folder, self.listing.commit, fetched=transfer.received)
 
-    def clear_damaged(self, names: Iterable[str], transfer: Transfer) -> None:
+    def clear_damaged(self, names: Iterable[str], check: Transfer) -> None:
         """Remove from the cache what is not as the listing says. Files that are recorded were checked before."""
         record = read_record(self.address)
         recorded = record.files if record and record.commit == self.listing.commit else {}
         unknown = [name for name in names if not (name in recorded and self.is_whole(name))]
-        transfer.begin(sum(measure(path) for name in unknown for path in self.list_contents(name)))
+        check.begin(sum(measure(path) for name in unknown for path in self.list_contents(name)))
         for name in unknown:
             for path in self.list_contents(name):
-                if path.is_file() and not has_content(self.describe(name), path, transfer.count):
+                if path.is_file() and not has_content(self.describe(name), path, check.count):
                     path.unlink()
 
     def is_whole(self, name: str) -> bool:
