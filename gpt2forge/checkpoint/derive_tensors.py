@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge.checkpoint.contents import SourceTensor
+from gpt2forge.checkpoint.dtypes import find_dtype
 from gpt2forge.checkpoint.safetensors import ITEM_SIZES
 from gpt2forge.errors import UserError
 
@@ -58,9 +59,7 @@ def map_values(
     """Map values of a file as an array; `strides` are in bytes. Raises UserError if the file has become shorter."""
     import numpy as np
 
-    from gpt2forge.checkpoint.dtypes import DTYPES
-
     try:
-        return np.ndarray(shape, DTYPES[dtype], np.memmap(path, np.uint8, "r"), offset, strides)
+        return np.ndarray(shape, find_dtype(dtype), np.memmap(path, np.uint8, "r"), offset, strides)
     except (TypeError, ValueError) as error:
         raise UserError(f"{path}: has become shorter: {error}") from error

@@ -1,12 +1,19 @@
-"""The tensor types that can be read, as numpy types. `safetensors` has their sizes and does not import numpy."""
+"""The tensor types that can be read, as numpy types. `safetensors` has their sizes.
 
-from typing import Any
+Importing it is cheap: what finds a checkpoint imports it with all readers.
+"""
 
-import ml_dtypes
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
-DTYPES: dict[str, np.dtype[Any]] = {
-    "F32": np.dtype("<f4"),
-    "F16": np.dtype("<f2"),
-    "BF16": np.dtype(ml_dtypes.bfloat16),
-}
+if TYPE_CHECKING:
+    import numpy as np
+
+CODES = {"F32": "<f4", "F16": "<f2"}
+
+
+def find_dtype(name: str) -> "np.dtype[Any]":
+    """Return the numpy type of a tensor type; bfloat16 is ml_dtypes'. `name` is a key of ITEM_SIZES."""
+    import ml_dtypes
+    import numpy as np
+
+    return np.dtype(ml_dtypes.bfloat16) if name == "BF16" else np.dtype(CODES[name])

@@ -8,7 +8,7 @@ import google_crc32c
 import numpy as np
 
 from gpt2forge.checkpoint.contents import SourceTensor
-from gpt2forge.checkpoint.dtypes import DTYPES
+from gpt2forge.checkpoint.dtypes import find_dtype
 from gpt2forge.errors import UserError
 
 PIECE = 1 << 18  # values; two pieces of float32 stay in a core's cache from reading through checking to writing
@@ -25,7 +25,7 @@ def read_pieces(
     if tensor.make is not None:
         yield from cut_pieces(tensor.make(), tensor)
         return
-    dtype = DTYPES[tensor.dtype]
+    dtype = find_dtype(tensor.dtype)
     buffers = make_buffers() if buffers is None else buffers
     crc = 0
     with tensor.path.open("rb", buffering=0) as file:
@@ -36,7 +36,7 @@ def read_pieces(
                 raise UserError(f"{tensor.path}: ends inside `{tensor.name}`; is the download complete?")
             if tensor.crc is not None:
                 crc = google_crc32c.extend(crc, piece)
-            yield piece.view(dtype).astype(DTYPES["F32"], copy=False)
+            yield piece.view(dtype).astype(find_dtype("F32"), copy=False)
     if tensor.crc is not None and crc != tensor.crc:
         raise UserError(f"{tensor.path}: the checksum of `{tensor.name}` does not match; copy the file there again")
 
@@ -49,7 +49,7 @@ def cut_pieces(values: np.ndarray[Any, Any], tensor: SourceTensor) -> Iterator[n
     row = rows[0].size
     step = max(1, PIECE // row)
     for first in range(0, len(rows), step):
-        flat = np.ascontiguousarray(rows[first : first + step], dtype=DTYPES["F32"]).reshape(-1)
+        flat = np.ascontiguousarray(rows[first : first + step], dtype=find_dtype("F32")).reshape(-1)
         for start in range(0, flat.size, PIECE):
             yield flat[start : start + PIECE]
 

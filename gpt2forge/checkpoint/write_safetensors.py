@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from gpt2forge.checkpoint.dtypes import DTYPES
+from gpt2forge.checkpoint.dtypes import find_dtype
 from gpt2forge.digest import Hasher, Written
 
 ALIGNMENT = 4096  # bytes; the data starts on a page, so that the first tensors can be mapped
@@ -36,7 +36,7 @@ def write_float32(path: Path, shapes: Mapping[str, tuple[int, ...]], pieces: Ite
         write_all(file, memoryview(header))
         written, started = len(header), 0
         for piece in pieces:
-            flat = np.ascontiguousarray(piece, DTYPES["F32"]).reshape(-1)
+            flat = np.ascontiguousarray(piece, find_dtype("F32")).reshape(-1)
             hasher.update(flat.view(np.uint8).data)
             write_all(file, flat.view(np.uint8).data)
             written += flat.nbytes

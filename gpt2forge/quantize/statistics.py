@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gpt2forge.checkpoint.dtypes import DTYPES
+from gpt2forge.checkpoint.dtypes import find_dtype
 from gpt2forge.checkpoint.safetensors import read_header
 
 Array = np.ndarray[Any, np.dtype[np.float32]]
@@ -16,7 +16,7 @@ Array = np.ndarray[Any, np.dtype[np.float32]]
 def open_statistics(folder: Path) -> dict[str, Array]:
     """Map every array of the files in `folder`, by name."""
     return {
-        name: np.memmap(path, DTYPES[tensor.dtype], "r", tensor.offset, tensor.shape)
+        name: np.memmap(path, find_dtype(tensor.dtype), "r", tensor.offset, tensor.shape)
         for path in sorted(folder.glob("*.safetensors"))
         for name, tensor in read_header(path).items()
     }

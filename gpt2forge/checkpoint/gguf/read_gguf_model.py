@@ -3,12 +3,12 @@
 import struct
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from gpt2forge.checkpoint.config import ModelConfig, parse_config
 from gpt2forge.checkpoint.contents import Contents, SourceTensor, check_apart
+from gpt2forge.checkpoint.derive_tensors import transpose
 from gpt2forge.checkpoint.gguf.gguf_file import GgufFile, GgufTensor, read_gguf
 from gpt2forge.checkpoint.gguf.gguf_names import is_transposed, translate_name
 from gpt2forge.checkpoint.match_tensors import match_tensors
@@ -95,18 +95,3 @@ def make_source(tensor: GgufTensor, path: Path) -> SourceTensor:
     return SourceTensor(
         tensor.name, tensor.dtype, shape=tensor.shape, path=path, offset=tensor.offset, nbytes=tensor.nbytes
     )
-
-
-def transpose(tensor: SourceTensor) -> SourceTensor:
-    """Return a linear layer's weights as (in, out)."""
-    return replace(tensor, shape=tensor.shape[::-1], make=partial(read_transposed, tensor))
-
-
-def read_transposed(tensor: SourceTensor) -> Any:
-    """Map a tensor of the file and return it transposed."""
-    import numpy as np
-
-    from gpt2forge.checkpoint.dtypes import DTYPES
-
-    mapped = np.memmap(tensor.path, DTYPES[tensor.dtype], mode="r", offset=tensor.offset, shape=tensor.shape)
-    return mapped.T

@@ -10,7 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import google_crc32c
+
 from gpt2forge.checkpoint.contents import SourceTensor
+from gpt2forge.checkpoint.derive_tensors import list_values
 from gpt2forge.checkpoint.safetensors import ITEM_SIZES
 from gpt2forge.checkpoint.tf1.bundle_index import WHOLE, BundleEntry, Slice, decode_key
 from gpt2forge.checkpoint.tf1.slice_key import encode_slice
@@ -109,17 +112,13 @@ def read_parts(parts: tuple[SourceTensor, ...], axis: int, shape: tuple[int, ...
     """Read partitions into one float32 array. Raises UserError if one is damaged."""
     import numpy as np
 
-    from gpt2forge.checkpoint.read_tensors import read_pieces
-
     joined = np.empty(shape, np.float32)
     start = 0
     for part in parts:
-        values = np.empty(part.count, np.float32)
-        done = 0
-        for piece in read_pieces(part):
-            values[done : done + piece.size] = piece
-            done += piece.size
+        values = list_values(part)()
+        if google_crc32c.value(values.view(np.uint8).reshape(-1)) != part.crc:
+            raise UserError(f"{part.path}: the checksum of `{part.name}` does not match; copy the file there again")
         end = start + part.shape[axis]
-        joined[(slice(None),) * axis + (slice(start, end),)] = values.reshape(part.shape)
+        joined[(slice(None),) * axis + (slice(start, end),)] = values
         start = end
     return joined
