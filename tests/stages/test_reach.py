@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from gpt2forge.plan.code import UNDECIDING, find_reach
+from gpt2forge.plan.from_recipe import make_job
 from gpt2forge.plan.key import find_modules
 from gpt2forge.recipe.load import load_recipe
 from gpt2forge.stages.all_stages import STAGES
@@ -35,7 +36,8 @@ print(json.dumps(sorted(name for name in sys.modules if name.partition(".")[0] =
 def test_everything_a_stage_imports_is_in_its_key_and_nothing_else(
     stage: Stage, fitted_once: Workshop, tmp_path: Path
 ) -> None:
-    recipe = load_recipe(str(ROOT / f"recipes/{FITTED[0]}.yaml"), [FITTED[-1], *LITTLE[1::2]], "reach").recipe
+    loaded = load_recipe(str(ROOT / f"recipes/{FITTED[0]}.yaml"), [FITTED[-1], *LITTLE[1::2]], "reach")
+    recipe = loaded.recipe
     report = json.loads((fitted_once.folder / f"build/{FITTED[0]}-proven.json").read_text(encoding="utf-8"))
     folders = dict(SOURCES)
     for made, step in zip(STAGES, report["steps"], strict=True):
@@ -47,7 +49,7 @@ def test_everything_a_stage_imports_is_in_its_key_and_nothing_else(
     order = {
         "name": stage.name,
         "module": stage.module,
-        "section": section.model_dump() if section else {},
+        "section": make_job(loaded).section_values(stage),
         "target": recipe.target.model_dump(),
         "inputs": {
             kind: {"path": str(folders[kind]), "digest": "0", "made": kind not in SOURCES}
