@@ -185,10 +185,16 @@ def check_outputs(builds: Sequence[Build]) -> None:
             raise UserError(f"{build.loaded.path}: is published as `{build.name}`, and so is {other}; build one")
 
 
+def list_notes(build: Build) -> list[str]:
+    """List what a user should know of how the checkpoint was found."""
+    source = build.job.sources.get("checkpoint")
+    return [*(build.fetched.notes if build.fetched else ()), *(source.notes if source else ())]
+
+
 def report_success(build: Build, job_run: JobRun, store: Store) -> Report:
     """Publish the package and write the report, unless the run ends before that; return the report."""
     outcomes, output, source = job_run.outcomes, build.output, build.source
-    warnings = list_warnings(build.loaded, job_run.stages, outcomes, build.fetched)
+    warnings = list_warnings(build.loaded, job_run.stages, outcomes, list_notes(build))
     if job_run.until is not None:
         return make_report(build.values, None, outcomes=outcomes, warnings=warnings, error=None, source=source)
     warnings += keep(store, output, outcomes)
@@ -208,7 +214,7 @@ def report_success(build: Build, job_run: JobRun, store: Store) -> Report:
 def report_failure(build: Build) -> Report:
     """Write the report of a recipe that was not built, and return it."""
     stages = build.job_run.stages if build.job_run else ()
-    warnings = list_warnings(build.loaded, stages, build.outcomes, build.fetched)
+    warnings = list_warnings(build.loaded, stages, build.outcomes, list_notes(build))
     if build.output.is_symlink() and not build.is_published:
         warnings.append(f"{build.output}: still points to an earlier build's result")
     report = make_report(

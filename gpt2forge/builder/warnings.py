@@ -5,7 +5,6 @@ from pathlib import Path
 
 from gpt2forge.builder.report import read_accuracy
 from gpt2forge.executor.outcome import Outcome
-from gpt2forge.fetch.fetched import Fetched
 from gpt2forge.plan.from_recipe import TEXTS
 from gpt2forge.recipe.load import LoadedRecipe
 from gpt2forge.stages.stage import Stage
@@ -20,16 +19,18 @@ EFFECTS = {
 
 
 def list_warnings(
-    loaded: LoadedRecipe, stages: Sequence[Stage], outcomes: Sequence[Outcome], fetched: Fetched | None = None
+    loaded: LoadedRecipe, stages: Sequence[Stage], outcomes: Sequence[Outcome], notes: Sequence[str] = ()
 ) -> list[str]:
-    """List the warnings about a recipe whose run has these stages and these outcomes, and a fetched checkpoint."""
+    """List the warnings about a recipe whose run has these stages and these outcomes.
+
+    `notes` say how its checkpoint was found.
+    """
     read = {kind for stage in stages for kind in stage.reads}
     used = [section for kind, section in TEXTS.items() if kind in read]
     measured = [accuracy.positions for outcome in outcomes if (accuracy := read_accuracy(outcome))]
-    notes = list(fetched.notes) if fetched else []
-    notes += [note for outcome in outcomes for note in outcome.metrics.get("notes", ())]
+    told = (note for outcome in outcomes for note in outcome.metrics.get("notes", ()))
     return [
-        *(f"{loaded.place('source', 'checkpoint')}: {note}" for note in notes),
+        *(f"{loaded.place('source', 'checkpoint')}: {note}" for note in dict.fromkeys([*notes, *told])),
         *(warning for section in used for warning in warn_of_text(loaded, section)),
         *(warning for count in measured for warning in warn_of_few(loaded, count)),
     ]

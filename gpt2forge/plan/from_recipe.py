@@ -100,7 +100,7 @@ def find_source(loaded: LoadedRecipe) -> Source:
     except UserError as error:
         fault = f"{error}{suggest_address(source.checkpoint)}"
         raise RecipeError([Fault(loaded.place("source", "checkpoint"), fault)]) from error
-    return Source(found.folder, partial(list_files, wanted=source.wanted), found.through)
+    return Source(found.folder, partial(list_files, wanted=source.wanted), found.through, found.notes)
 
 
 def find_tokenizer(loaded: LoadedRecipe) -> Source:

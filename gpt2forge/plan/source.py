@@ -15,12 +15,13 @@ from gpt2forge.store.stat_cache import StatCache, StatEntry, read_stat
 class Source:
     """Files that no step made: one file, or the files of a folder that `find` names.
 
-    `through` are the folders whose names were read to find that folder.
+    `through` are the folders whose names were read to find that folder, and `notes` say how it was found.
     """
 
     path: Path
     find: Callable[[Path], tuple[str, ...]] | None = None
     through: tuple[Path, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def files(self) -> list[Path]:

@@ -20,6 +20,7 @@ from gpt2forge.builder.report import make_report as collect
 from gpt2forge.errors import UserError
 from gpt2forge.executor.outcome import Outcome
 from tests.reports import COMPLETE, STEPS, change_report, make_report
+from tests.workshop import Workshop
 
 OLDER = "is a report of an older version of gpt2forge; build the recipe again"
 FOREIGN = "is not a report of gpt2forge; `build/NAME.json` is one"
@@ -200,3 +201,13 @@ def test_schema_is_that_of_what_is_written() -> None:
     jsonschema.validate(change_report(verify=None, benchmark=None, bytes=None, output=None, error="x"), schema)
     with pytest.raises(jsonschema.ValidationError):
         jsonschema.validate({key: value for key, value in COMPLETE.items() if key != "version"}, schema)
+
+
+@pytest.mark.slow
+def test_checkpoint_that_was_found_below_is_warned_of(built: Workshop) -> None:
+    (built.folder / "runs").mkdir()
+    (built.folder / "runs/checkpoint-7").symlink_to(built.folder / "examples/nano")
+    report = built.report("nano-cpu-int8", "--name", "below", "--set", "source.checkpoint=runs")
+    assert [step["outcome"] for step in report["steps"] if step["stage"] == "convert"] == ["reused"]
+    (warning,) = report["warnings"]
+    assert "the checkpoint is read from the folder `checkpoint-7` in it" in warning
