@@ -13,7 +13,7 @@ CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install build plan why compare docs test check test-faults test-interop test-pythons bench bench-full clean
+.PHONY: help install build plan why compare docs test check fuzz test-faults test-interop test-pythons bench bench-full clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -49,6 +49,9 @@ check: $(VENV)/installed-dev ## run ruff, mypy --strict and import-linter, then 
 
 test-faults: $(VENV)/installed-dev ## kill builds, fill disks, damage and deceive stores a hundred times each: up to 40 minutes [ARGS=--seed=1]
 	@$(BIN)/python -m pytest tests/faults --rounds 100 $(ARGS)
+
+fuzz: $(VENV)/installed-dev ## damage checkpoints of every format a million times and read them: hours [ARGS="--inputs 10000 --seed 2"]
+	@$(BIN)/python -m tests.checkpoint.fuzz_readers $(ARGS)
 
 test-interop: $(VENV)/installed-dev ## open packages in other programs, in environments made for them [ARGS=-k optimum]
 	@$(BIN)/python -m pytest interop -n 2 --dist loadfile --no-loadscope-reorder --durations 10 $(ARGS)
