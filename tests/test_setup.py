@@ -29,6 +29,7 @@ TARGETS = [
     "docs",
     "test",
     "check",
+    "fuzz",
     "test-faults",
     "test-interop",
     "test-pythons",
