@@ -6,8 +6,8 @@ AutoTokenizer for a Hugging Face directory; the algorithm of OpenAI's encoder.py
 """
 
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,14 @@ from tokenizers import Tokenizer
 
 from gpt2forge.checkpoint.format import Checkpoint, Wanted
 from gpt2forge.checkpoint.hard_texts import list_hard_texts
+from gpt2forge.checkpoint.huggingface.added_tokens import ROLES
+from gpt2forge.checkpoint.huggingface.huggingface_tokenizer import find_model
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.errors import UserError
 
 TRANSFORMERS = ("huggingface", "tf2")  # formats whose tokenizer transformers reads
+PROBE = "a"
 MOST_TOKENS = 200  # added tokens that the texts hold; more would take seconds
 Encode = Callable[[str], Sequence[int]]
 Decode = Callable[[Sequence[int], bool], str]
@@ -30,7 +33,8 @@ Decode = Callable[[Sequence[int], bool], str]
 class SourceTexts:
     """The source's own tokenizer: `encode(text)` returns ids, `decode(ids, skip)` leaves special tokens out or in.
 
-    `encode_plain(text)` adds no token at the beginning or the end. `added` are the tokens that stay whole.
+    `encode_plain(text)` adds no token at the beginning or the end. `added` are the tokens that stay whole. `roles` map
+    a role to its token, if the library knows them.
     """
 
     name: str
@@ -38,15 +42,15 @@ class SourceTexts:
     decode: Decode
     encode_plain: Encode
     added: tuple[str, ...]
+    roles: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_text(source: SourceTexts, ours: Tokenizer, folder: Path, text: str) -> None:
     """Compare the ids of one long text. Raises UserError that shows where they differ; `folder` is the source."""
-    expected, found = list(source.encode_plain(text)), ours.encode(text, add_special_tokens=False).ids
-    if found != expected:
-        pairs = zip(found, expected, strict=False)
-        differ = (place for place, (one, other) in enumerate(pairs) if one != other)
-        place = next(differ, min(len(found), len(expected)))
+    expected = attempt(source.encode_plain, text)
+    found = attempt(lambda text: ours.encode(text, add_special_tokens=False).ids, text)
+    if found != expected and expected is not None:
+        place = find_difference(found or [], expected)
         around = source.decode(expected[max(0, place - 4) : place + 4], False)
         refuse(folder, f"token {place} of the text, near {quote_untrusted(around)}, is another for {source.name}")
 
@@ -58,15 +62,56 @@ def check_tokenizer(source: SourceTexts, text: str, folder: Path) -> None:
     """
     ours = Tokenizer.from_str(text)
     added = dict.fromkeys([*source.added, *(token.content for token in ours.get_added_tokens_decoder().values())])
+
+    def encode_ours(text: str) -> Sequence[int]:
+        ids: list[int] = ours.encode(text).ids
+        return ids
+
     for each in list_hard_texts(list(added)[:MOST_TOKENS]):
-        expected, found = list(source.encode(each)), ours.encode(each).ids
+        expected, found = attempt(source.encode, each), attempt(encode_ours, each)
         if found != expected:
-            refuse(folder, f"{quote_untrusted(each)} would be {found[:8]}, but is {expected[:8]} for {source.name}")
+            start = find_difference(found or [], expected or []) - 2
+            shown, right = (describe_ids(ids, max(0, start)) for ids in (found, expected))
+            refuse(folder, f"{quote_untrusted(each)} would be {shown}, but is {right} for {source.name}")
+        if expected is None:
+            continue
         for skip in (True, False):
             said, ours_said = source.decode(expected, skip), ours.decode(expected, skip_special_tokens=skip)
             if said != ours_said:
                 both = f"{quote_untrusted(ours_said)}, but are {quote_untrusted(said)} for {source.name}"
                 refuse(folder, f"the ids of {quote_untrusted(each)} would be decoded as {both}")
+
+
+def check_roles(source: SourceTexts, roles: Mapping[str, str | None], folder: Path) -> None:
+    """Raise UserError if a token has a role in the source's library that was not found."""
+    for role, token in source.roles.items():
+        if roles.get(role) != token:
+            refuse(folder, f"its {role} is {quote_untrusted(token)} for {source.name}")
+
+
+def attempt(encode: Encode, text: str) -> list[int] | None:
+    """Return the ids of a text; None if the tokenizer cannot encode it, as without an unknown token."""
+    try:
+        return list(encode(text))
+    except BaseException as error:
+        check_foreign(error)
+        return None
+
+
+def check_foreign(error: BaseException) -> None:
+    """Raise the error again unless it came from the library tokenizers, whose panics are no Exception."""
+    if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        raise error
+
+
+def find_difference(one: Sequence[int], other: Sequence[int]) -> int:
+    """Return the first place in which two lists differ."""
+    differ = (place for place, (left, right) in enumerate(zip(one, other, strict=False)) if left != right)
+    return next(differ, min(len(one), len(other)))
+
+
+def describe_ids(ids: Sequence[int] | None, start: int) -> str:
+    return "an error" if ids is None else f"{'... ' if start else ''}{list(ids[start : start + 8])}"
 
 
 def refuse(folder: Path, difference: str) -> None:
@@ -87,7 +132,11 @@ def open_huggingface(folder: Path) -> SourceTexts | None:
     opener = AutoTokenizer if is_own_class(folder) else PreTrainedTokenizerFast
     try:
         tokenizer = opener.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception:  # it raises whatever its parts raise; a tokenizer that it cannot load is no measure
+        if hasattr(tokenizer.backend_tokenizer.model, "dropout"):  # it would choose other merges each time
+            tokenizer.backend_tokenizer.model.dropout = None
+        tokenizer(PROBE)
+    except BaseException as error:  # it raises whatever its parts raise; what it cannot load or run is no measure
+        check_foreign(error)
         return None
     return SourceTexts(
         name="transformers",
@@ -97,6 +146,7 @@ def open_huggingface(folder: Path) -> SourceTexts | None:
         ),
         encode_plain=lambda text: tokenizer(text, add_special_tokens=False)["input_ids"],
         added=tuple(tokenizer.get_added_vocab()),
+        roles={role: str(token) for role in ROLES if (token := getattr(tokenizer, role, None)) is not None},
     )
 
 
@@ -108,8 +158,7 @@ def is_own_class(folder: Path) -> bool:
     values = json.loads(path.read_bytes())
     config = folder / "tokenizer_config.json"
     name = json.loads(config.read_bytes()).get("tokenizer_class") if config.is_file() else None
-    is_bpe: bool = values["model"].get("type") == "BPE"
-    return is_bpe or name not in (None, "GPT2Tokenizer", "GPT2TokenizerFast")
+    return find_model(values) == "BPE" or name not in (None, "GPT2Tokenizer", "GPT2TokenizerFast")
 
 
 def open_openai(ids: dict[str, int], merges: Sequence[tuple[str, str]], special: dict[str, int]) -> SourceTexts | None:

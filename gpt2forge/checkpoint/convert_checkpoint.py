@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge.checkpoint.adapter.merge_adapter import merge_adapter
-from gpt2forge.checkpoint.check_tokenizer import check_tokenizer, open_source, reads_as_saved
+from gpt2forge.checkpoint.check_tokenizer import check_roles, check_tokenizer, open_source, reads_as_saved
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.format import DEFAULT, Checkpoint, Format, Wanted
@@ -16,6 +16,7 @@ from gpt2forge.checkpoint.names import HEAD, PREFIX
 from gpt2forge.checkpoint.other_tokenizer import NO_TOKENIZER, make_id_tokenizer, read_other_tokenizer
 from gpt2forge.checkpoint.read_tensors import hold_same_values
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
+from gpt2forge.checkpoint.token_ids import ENDLESS
 from gpt2forge.checkpoint.untrusted_text import read_object
 from gpt2forge.checkpoint.vocabulary import END_OF_TEXT
 from gpt2forge.checkpoint.write_tokenizer import write_tokenizer
@@ -60,6 +61,7 @@ def convert_checkpoint(
     own = open_source(checkpoint, tokenizer) if reads_as_saved(checkpoint, wanted) else None
     if own is not None:
         check_tokenizer(own, tokenizer.text, checkpoint.folder)
+        check_roles(own, tokenizer.roles, checkpoint.folder)
     contents = resolve_head(contents)
     generation = {**read_generation(checkpoint), **list_stops(tokenizer)}
     write_config(contents.config, generation, out)
@@ -87,6 +89,8 @@ def read_checkpoint(
         tokenizer = tokenizer.read_special_as_text()
     if checkpoint.format.name == "tf1" and contents.step is not None and wanted.special_tokens is None:
         contents = replace(contents, notes=(*contents.notes, TRAINER_NOTE))
+    if not contents.config.ends and ENDLESS not in contents.notes:
+        contents = replace(contents, notes=(*contents.notes, ENDLESS))
     try:
         notes = tokenizer.list_notes(contents.config.vocab_size)
     except UserError as error:

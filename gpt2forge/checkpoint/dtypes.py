@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import numpy as np
 
-CODES = {"F32": "<f4", "F16": "<f2"}
+CODES = {"F64": "<f8", "F32": "<f4", "F16": "<f2"}
 
 
 def find_dtype(name: str) -> "np.dtype[Any]":

@@ -18,7 +18,7 @@ from gpt2forge.checkpoint.names import HEAD, PREFIX, TensorSpec, list_specs
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.errors import UserError
 
-EMBEDDING = "wte.weight"
+EMBEDDING, POSITIONS = "wte.weight", "wpe.weight"
 PREFIXES = ("transformer", "module", "_orig_mod", "_module", "model", "base_model", "gpt2")
 WRAPPED = re.compile(rf"((?:{'|'.join(PREFIXES)})\.)*", re.ASCII)
 BUFFER = re.compile(r"h\.\d+\.attn\.(masked_)?bias", re.ASCII)
@@ -41,7 +41,7 @@ def match_tensors(config: ModelConfig, found: Tensors, config_path: Path) -> Con
 
     Raises UserError if a tensor is missing, unknown, for another task, or has another shape than the config implies.
     """
-    named = strip_prefixes(found, config_path.parent)
+    named = strip_prefixes(restore_embedding(rename_norms(found), config), config_path.parent)
     refuse_foreign(named)
     specs = list_expected(config, named, config_path)
     buffers = [name for name in named if BUFFER.fullmatch(name) or name.startswith(SECOND_HEAD)]
@@ -50,6 +50,29 @@ def match_tensors(config: ModelConfig, found: Tensors, config_path: Path) -> Con
     check_apart(tensors)
     left_out = tuple(LeftOut(name, named[name].dtype, named[name].nbytes) for name in buffers)
     return Contents(config, tensors, left_out, notes=tuple(list_notes(buffers)))
+
+
+def rename_norms(found: Tensors) -> Tensors:
+    """Return the tensors with the names that transformers gives to those of old ports: gamma and beta."""
+    endings = {".gamma": ".weight", ".beta": ".bias"}
+
+    def rename(name: str) -> str:
+        ending = next((old for old in endings if name.endswith(old)), None)
+        return name if ending is None else name.removesuffix(ending) + endings[ending]
+
+    return {rename(name): tensor for name, tensor in found.items()}
+
+
+def restore_embedding(found: Tensors, config: ModelConfig) -> Tensors:
+    """Return the tensors with the token embedding, where only the LM head holds it: `save_model` keeps one of both."""
+    positions = [name for name in found if f".{name}".endswith(f".{POSITIONS}")]
+    if not config.tied or len(positions) != 1 or any(f".{name}".endswith(f".{EMBEDDING}") for name in found):
+        return found
+    inner = positions[0].removesuffix(POSITIONS)
+    outer = inner.removesuffix(PREFIX) + HEAD
+    if outer not in found:
+        return found
+    return {inner + EMBEDDING if name == outer else name: tensor for name, tensor in found.items()}
 
 
 def strip_prefixes(found: Tensors, folder: Path) -> dict[str, SourceTensor]:

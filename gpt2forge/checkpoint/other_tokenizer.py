@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge.checkpoint.huggingface.huggingface_format import holds_tokenizer
-from gpt2forge.checkpoint.huggingface.huggingface_tokenizer import TOKENIZER_FILES, read_tokenizer_files
+from gpt2forge.checkpoint.huggingface.huggingface_tokenizer import CONFIG, TOKENIZER_FILES, WHOLE, read_tokenizer_files
 from gpt2forge.checkpoint.locate import list_names
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer, make_from_vocabulary
 from gpt2forge.checkpoint.tf1.openai_vocabulary import OPENAI_FILES, read_openai_vocabulary
@@ -36,11 +36,12 @@ def list_tokenizer_files(folder: Path) -> tuple[str, ...]:
 def read_other_tokenizer(path: Path) -> SourceTokenizer:
     """Read the tokenizer in a folder, or a tokenizer.json by any name. Raises UserError if it is damaged."""
     if path.is_file():
-        return read_tokenizer_files(path.parent, {path.name}, whole_name=path.name)
+        return read_tokenizer_files(path.parent, {path.name}, alone=path.name)
     names = list_tokenizer_files(path)
     if names == OPENAI_FILES:
         return make_from_vocabulary(read_openai_vocabulary(path))
-    return read_tokenizer_files(path, set(names))
+    is_alone = WHOLE in names and CONFIG not in names
+    return read_tokenizer_files(path, set(names), alone=WHOLE if is_alone else None)
 
 
 def make_id_tokenizer(rows: int) -> SourceTokenizer:

@@ -11,6 +11,7 @@ from gpt2forge.checkpoint.contents import SourceTensor
 from gpt2forge.checkpoint.dtypes import find_dtype
 from gpt2forge.errors import UserError
 
+BUFFER = 1 << 20  # bytes
 PIECE = 1 << 18  # values; two pieces of float32 stay in a core's cache from reading through checking to writing
 
 
@@ -30,8 +31,9 @@ def read_pieces(
     crc = 0
     with tensor.path.open("rb", buffering=0) as file:
         file.seek(tensor.offset)
-        for start in range(0, tensor.nbytes, PIECE * dtype.itemsize):
-            piece = next(buffers)[: min(PIECE * dtype.itemsize, tensor.nbytes - start)]
+        size = min(PIECE * dtype.itemsize, BUFFER)
+        for start in range(0, tensor.nbytes, size):
+            piece = next(buffers)[: min(size, tensor.nbytes - start)]
             if file.readinto(piece.data) != piece.size:
                 raise UserError(f"{tensor.path}: ends inside `{tensor.name}`; is the download complete?")
             if tensor.crc is not None:
@@ -56,7 +58,7 @@ def cut_pieces(values: np.ndarray[Any, Any], tensor: SourceTensor) -> Iterator[n
 
 def make_buffers() -> Iterator[np.ndarray[Any, Any]]:
     """Yield two buffers of one piece in turns, without end; they serve for tensor after tensor."""
-    return itertools.cycle((np.empty(4 * PIECE, np.uint8), np.empty(4 * PIECE, np.uint8)))
+    return itertools.cycle((np.empty(BUFFER, np.uint8), np.empty(BUFFER, np.uint8)))
 
 
 def hold_same_values(one: SourceTensor, other: SourceTensor) -> bool:

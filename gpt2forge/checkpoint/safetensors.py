@@ -14,7 +14,7 @@ from typing import Any
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.errors import UserError
 
-ITEM_SIZES = {"F32": 4, "F16": 2, "BF16": 2}  # bytes of a value, for each type that can be read
+ITEM_SIZES = {"F32": 4, "F16": 2, "BF16": 2, "F64": 8}  # bytes of a value, for each type that can be read
 LARGEST_RANK = 64  # numpy's
 LARGEST_HEADER = 1 << 24  # bytes; 1558M takes a hundredth of it
 

@@ -10,6 +10,7 @@ from gpt2forge.checkpoint.vocabulary import Merge, Vocabulary
 from gpt2forge.errors import UserError
 
 BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
+FEWEST = 2  # tokens of a vocabulary that can hold a text
 FEW_NAMES = 3  # tokens that a message names
 
 
@@ -20,7 +21,8 @@ class SourceTokenizer:
     `ids` are the tokens of its model, `added` those that it finds in a text before it splits it. `merges` is None
     unless the tokenizer is GPT-2's byte-level BPE, which vocab.json and merges.txt describe too. `roles` maps a role
     to its token (`eos_token`: `<|endoftext|>`), or to None where the source says that there is none. `settings` are
-    other values for tokenizer_config.json; `templates` are chat templates by name, `default` among them.
+    other values for tokenizer_config.json; `templates` are chat templates by name, `default` among them. `hidden` are
+    added tokens that are read as ordinary text.
     """
 
     text: str
@@ -30,6 +32,7 @@ class SourceTokenizer:
     roles: Mapping[str, str | None]
     settings: Mapping[str, Any] = field(default_factory=dict)
     templates: Mapping[str, str] = field(default_factory=dict)
+    hidden: Mapping[str, int] = field(default_factory=dict)
 
     def read_special_as_text(self) -> "SourceTokenizer":
         """Return the tokenizer that reads special tokens in a text as ordinary text, in pieces.
@@ -43,12 +46,15 @@ class SourceTokenizer:
             self,
             text=json.dumps(values, ensure_ascii=False, separators=(",", ":")),
             added={token: number for token, number in self.added.items() if token not in special},
+            hidden={token: number for token, number in self.added.items() if token in special},
             settings={**self.settings, "split_special_tokens": True},
         )
 
     def find(self, token: str | None) -> int | None:
         """Return the id of a token, None if there is no such token."""
-        return None if token is None else self.added.get(token, self.ids.get(token))
+        if token is None:
+            return None
+        return next((ids[token] for ids in (self.added, self.hidden, self.ids) if token in ids), None)
 
     def describe(self) -> dict[str, Any]:
         """Describe the tokenizer as JSON values."""
@@ -69,6 +75,8 @@ class SourceTokenizer:
 
         Raises UserError if tokens of the vocabulary itself have no row: then it is another model's tokenizer.
         """
+        if self.size < FEWEST:
+            raise UserError(f"the tokenizer has {self.size} tokens; is its vocabulary empty? save it again")
         if any(number >= rows for number in self.ids.values()):
             raise UserError(
                 f"the tokenizer has ids up to {self.size - 1}, but the model only {rows} tokens; is it the one of this "

@@ -1,12 +1,14 @@
 """Text from files of unknown origin: small files are read with a size limit, names are shown on one line."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 from gpt2forge.errors import UserError
 
 LARGEST_TEXT = 1 << 26  # bytes; a vocabulary of 250,000 tokens takes a tenth of it
+SURROGATE = re.compile(r"\\u[dD][89a-fA-F]", re.ASCII)
 LONGEST_NAME = 100  # characters
 
 
@@ -19,7 +21,18 @@ def read_object(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: not JSON: {error}") from error
     if not isinstance(value, dict):
         raise UserError(f"{path}: not a JSON object; is it the right file?")
+    if SURROGATE.search(text) and not is_text(value):
+        raise UserError(f"{path}: holds half of a surrogate pair, which is not a character; write the file again")
     return value
+
+
+def is_text(value: Any) -> bool:
+    """Return whether all text in a JSON value is made of whole characters."""
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def read_text(path: Path) -> str:

@@ -1,5 +1,6 @@
 """The contents of a GPT-2 tokenizer: the ids of its tokens, its merges, and its added tokens."""
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +11,7 @@ from gpt2forge.errors import UserError
 
 END_OF_TEXT = "<|endoftext|>"
 LARGEST_ID = 1 << 31
+WHOLE = re.compile(r"[<\[].{2,}[>\]]", re.DOTALL)
 FEW = 0.05  # share of a vocabulary; a user may have added tokens that no merge makes
 Merge = tuple[str, str]
 
@@ -103,9 +105,12 @@ def parse_merges(pairs: Iterable[Any], ids: Mapping[str, int], path: Path) -> tu
 
 
 def check_complete(ids: Mapping[str, int], merges: Iterable[Merge], path: Path) -> None:
-    """Raise UserError if no merge makes many of the tokens, as when the file of the merges was cut off."""
+    """Raise UserError if no merge makes many of the tokens, as when the file of the merges was cut off.
+
+    Tokens in brackets, such as `<pad>` and `[SEP]`, are those that a trainer was told to keep whole.
+    """
     made = {first + second for first, second in merges}
-    unmade = [token for token in ids if len(token) > 1 and token not in made and not token.startswith("<|")]
+    unmade = [token for token in ids if len(token) > 1 and token not in made and not WHOLE.fullmatch(token)]
     if len(unmade) > FEW * len(ids):
         count = f"{len(unmade)} of the {len(ids)} tokens have no merge that makes them"
         raise UserError(f"{path}: {count}; is the file complete?")

@@ -21,7 +21,7 @@ def write_tokenizer(tokenizer: SourceTokenizer, positions: int, folder: Path) ->
     roles = {role: token for role, token in tokenizer.roles.items() if token is not None}
     extra = tokenizer.settings.get("additional_special_tokens")
     write_json(folder / "special_tokens_map.json", {**roles, **({"additional_special_tokens": extra} if extra else {})})
-    if "default" in tokenizer.templates:
+    if set(tokenizer.templates) == {"default"}:  # beside a list, transformers would read the file alone
         (folder / "chat_template.jinja").write_bytes(tokenizer.templates["default"].encode())
 
 

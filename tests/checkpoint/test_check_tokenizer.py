@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from gpt2forge.checkpoint.check_tokenizer import check_text, check_tokenizer, open_huggingface, open_openai
 from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint
@@ -111,3 +111,28 @@ def test_openai_encoder_is_that_of_tiktoken(openai: SourceTokenizer, tmp_path: P
         ids = encoder.encode(text)
         assert ids == other.encode(text, allowed_special="all")
         assert encoder.decode(ids, False) == text
+
+
+def write_words(folder: Path, **config: Any) -> None:
+    """Put a tokenizer of whole words in place of the checkpoint's; a word that it lacks is an error."""
+    words = Tokenizer(models.WordLevel({"e4": 0, "e5": 1, "a": 2}, unk_token="nope"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    words.save(str(folder / "tokenizer.json"))
+    values = {"tokenizer_class": "PreTrainedTokenizerFast", **config}
+    (folder / "tokenizer_config.json").write_text(json.dumps(values))
+
+
+def test_texts_that_neither_can_encode_are_no_difference(source: Path, tmp_path: Path) -> None:
+    write_words(source)
+    (tmp_path / "out").mkdir()
+    convert_checkpoint(source, tmp_path / "out")
+    assert Tokenizer.from_file(str(tmp_path / "out/tokenizer.json")).encode("e5 e4").ids == [1, 0]
+
+
+def test_role_that_only_the_class_knows_is_named(source: Path, tmp_path: Path) -> None:
+    change = json.loads((source / "tokenizer_config.json").read_text()) | {"tokenizer_class": "RobertaTokenizerFast"}
+    kept = {key: value for key, value in change.items() if not key.endswith("_token")}
+    (source / "tokenizer_config.json").write_text(json.dumps(kept))
+    (tmp_path / "out").mkdir()
+    with pytest.raises(UserError, match=r"converted exactly: .*transformers"):
+        convert_checkpoint(source, tmp_path / "out")

@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from tokenizers import BertWordPieceTokenizer, Tokenizer
+from tokenizers import BertWordPieceTokenizer, ByteLevelBPETokenizer, Tokenizer
 from transformers import AutoTokenizer
 
 from gpt2forge.checkpoint.detect import find_checkpoint
@@ -184,7 +184,7 @@ def test_damaged_file_is_refused_in_one_line(tiny: Path, name: str, values: dict
 def test_vocabulary_of_an_unknown_class_is_refused_with_the_way_on(tiny: Path) -> None:
     split_tokenizer(tiny)
     change(tiny / "tokenizer_config.json", tokenizer_class="OddTokenizer")
-    assert "`OddTokenizer` cannot be read; write its tokenizer.json" in refusal(tiny)
+    assert "`OddTokenizer`; set `tokenizer_class` in tokenizer_config.json" in refusal(tiny)
 
 
 def test_only_the_files_of_the_checkpoint_are_read(tiny: Path) -> None:
@@ -192,3 +192,55 @@ def test_only_the_files_of_the_checkpoint_are_read(tiny: Path) -> None:
     (tiny / "special_tokens_map.json").write_text("not JSON")
     assert "special_tokens_map.json" not in found.files
     assert read_huggingface_tokenizer(found).size == 260
+
+
+def test_model_without_a_type_is_byte_pair_encoding(tiny: Path, tmp_path: Path) -> None:
+    values = json.loads((tiny / "tokenizer.json").read_text())
+    del values["model"]["type"]
+    (tiny / "tokenizer.json").write_text(json.dumps(values))
+    change(tiny / "tokenizer_config.json", add_prefix_space=True)
+    check_equal(tiny, tmp_path / "out")
+
+
+@pytest.mark.parametrize("form", ["list", "object"])
+def test_several_chat_templates_are_carried(tiny: Path, tmp_path: Path, form: str) -> None:
+    named = {"default": "{{ 1 }}", "tools": "{{ 2 }}"}
+    rows = [{"name": name, "template": text} for name, text in named.items()]
+    change(tiny / "tokenizer_config.json", chat_template=rows if form == "list" else named)
+    assert check_equal(tiny, tmp_path / "out").chat_template == named
+
+
+def test_end_that_is_read_as_text_keeps_its_id(tiny: Path) -> None:
+    tokenizer = make_tokenizer()
+    tokenizer.add_special_tokens({"eos_token": "<END>"})
+    tokenizer.save_pretrained(tiny)
+    change(tiny / "tokenizer_config.json", split_special_tokens=True)
+    found = load(tiny)
+    assert (found.find("<END>"), found.added) == (260, {})
+
+
+def test_tokens_that_a_trainer_kept_whole_need_no_merge(tiny: Path, tmp_path: Path) -> None:
+    trained = ByteLevelBPETokenizer()
+    trained.train_from_iterator(["hello world"] * 9, 400, special_tokens=[f"[NOTE_{note}]" for note in range(60)])
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (tiny / name).unlink()
+    trained.save_model(str(tiny))
+    check_equal(tiny, tmp_path / "out")
+
+
+def test_half_a_character_is_one_line(tiny: Path) -> None:
+    path = tiny / "tokenizer_config.json"
+    path.write_text('{"eos_token": "\\ud83d"}')
+    assert refusal(tiny) == (f"{path}: holds half of a surrogate pair, which is not a character; write the file again")
+
+
+def test_panic_of_the_library_is_one_line(tiny: Path) -> None:
+    (tiny / "tokenizer_config.json").unlink()
+    change(tiny / "config.json", tokenizer_class="PreTrainedTokenizerFast")
+    change(tiny / "tokenizer.json", normalizer={"type": "Precompiled", "precompiled_charsmap": "AAAA"})
+    assert "the tokenizer cannot be loaded" in refusal(tiny)
+
+
+def test_empty_vocabulary_is_refused() -> None:
+    with pytest.raises(UserError, match="its vocabulary empty"):
+        SourceTokenizer("{}", ids={}, added={"<|endoftext|>": 0}, merges=(), roles={}).list_notes(9)

@@ -67,3 +67,17 @@ def test_two_models_are_refused(tmp_path: Path) -> None:
     both = {f"{outer}{name}": shape for outer in ("module.", "model.") for name, shape in SHAPES.items()}
     with pytest.raises(UserError, match="the embeddings of two models"):
         match(tmp_path, both)
+
+
+def test_embedding_that_only_the_head_holds_is_found(tmp_path: Path) -> None:
+    rest = {f"{PREFIX}{name}": shape for name, shape in SHAPES.items() if name != "wte.weight"}
+    found = match(tmp_path, {**rest, HEAD: (10, 4)})
+    assert found.tensors[0].name == f"{PREFIX}wte.weight"
+
+
+def test_old_names_of_norms_are_understood(tmp_path: Path) -> None:
+    old = {
+        name.replace(".weight", ".gamma").replace(".bias", ".beta") if "ln_" in name else name: shape
+        for name, shape in SHAPES.items()
+    }
+    assert [tensor.name for tensor in match(tmp_path, old).tensors] == [PREFIX + name for name in SHAPES]

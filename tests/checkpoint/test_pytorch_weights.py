@@ -149,7 +149,9 @@ def test_other_values_are_refused_by_name(tmp_path: Path, value: Any, message: s
 def test_integer_weights_are_refused(tmp_path: Path) -> None:
     state = make_model().state_dict()
     write_bin(tmp_path, state | {WTE: state[WTE].to(torch.int32)})
-    assert refusal(tmp_path) == (f"{tmp_path / BIN}: `{WTE}` is of type `int32`; only `F32`, `F16`, `BF16` can be read")
+    assert refusal(tmp_path) == (
+        f"{tmp_path / BIN}: `{WTE}` is of type `int32`; only `F32`, `F16`, `BF16`, `F64` can be read"
+    )
 
 
 def test_compressed_archive_is_refused(tmp_path: Path) -> None:

@@ -146,7 +146,7 @@ def test_tensor_of_another_shape_is_refused(tiny: Path) -> None:
 def test_integer_weights_are_refused(tiny: Path) -> None:
     change_tensors(tiny, lambda tensors: tensors | {WTE: tensors[WTE].to(torch.int32)})
     assert refusal(tiny) == (
-        f"{tiny / 'model.safetensors'}: `{WTE}` is of type `I32`; only `F32`, `F16`, `BF16` can be read"
+        f"{tiny / 'model.safetensors'}: `{WTE}` is of type `I32`; only `F32`, `F16`, `BF16`, `F64` can be read"
     )
 
 

@@ -177,9 +177,12 @@ def test_cut_off_shard_is_noticed(openai: Path) -> None:
         (make_entry(1, (260, 4), 7, 0, 4160), "{index}: `model/wte` lies in shard 7 of 1"),
         (
             make_entry(9, (260, 4), 0, 0, 8320),
-            "{index}: `model/wte` is of type `I64`; only `F32`, `F16`, `BF16` can be",
+            "{index}: `model/wte` is of type `I64`; only `F32`, `F16`, `BF16`, `F64` can be",
         ),
-        (make_entry(77, (260, 4), 0, 0, 4160), "{index}: `model/wte` is of type `type 77`; only `F32`, `F16`, `BF16` "),
+        (
+            make_entry(77, (260, 4), 0, 0, 4160),
+            "{index}: `model/wte` is of type `type 77`; only `F32`, `F16`, `BF16`, `F64`",
+        ),
         (
             make_entry(1, (260, 4), 0, 0, 4160),
             "{shard}: `transformer.h.0.attn.c_attn.bias` and `transformer.wte.weight",

@@ -53,6 +53,8 @@ def read_adapter(folder: Path) -> Adapter:
     config, weights = list_adapter_files(folder)
     path = folder / weights
     found = shorten_names(READERS[weights](path))
+    if not found:
+        raise UserError(f"{path}: holds no tensor; is the file complete?")
     layers = dict.fromkeys(name.removesuffix(FIRST).removesuffix(SECOND) for name in found if is_matrix(name))
     for layer in layers:
         for name in (f"{layer}{FIRST}", f"{layer}{SECOND}"):

@@ -17,6 +17,7 @@ from gpt2forge.checkpoint.huggingface.added_tokens import AddedTokens, read_adde
 from gpt2forge.checkpoint.huggingface.tokenizer_kinds import GPT2, KINDS, Kind, Words, read_ids
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_object, read_text
+from gpt2forge.checkpoint.vocabulary import list_default_roles
 from gpt2forge.errors import UserError
 
 if TYPE_CHECKING:  # finding a checkpoint imports this module
@@ -47,23 +48,24 @@ def read_huggingface_tokenizer(checkpoint: Checkpoint) -> SourceTokenizer:
     return read_tokenizer_files(checkpoint.folder, set(checkpoint.files))
 
 
-def read_tokenizer_files(folder: Path, names: set[str], whole_name: str = WHOLE) -> SourceTokenizer:
+def read_tokenizer_files(folder: Path, names: set[str], alone: str | None = None) -> SourceTokenizer:
     """Read the tokenizer in a folder, from those of `names` that belong to a tokenizer.
 
-    `whole_name` is the name of its tokenizer.json.
+    `alone` is the name of a tokenizer.json that nothing beside it describes: it is taken as it is.
     Raises UserError if the files are damaged or contradict each other.
     """
     beside = {name: read_object(folder / name) if name in names else {} for name in (CONFIG, SPECIAL, ADDED)}
-    whole = read_object(folder / whole_name) if whole_name in names else None
+    whole = read_object(folder / (alone or WHOLE)) if (alone or WHOLE) in names else None
     config = beside[CONFIG]
-    kind = find_kind(folder, names, config, whole)
+    kind = None if alone else find_kind(folder, names, config, whole)
+    serialized = list_serialized(whole, folder)
     added = read_added_tokens(
         config,
         beside[SPECIAL],
         beside[ADDED],
-        list_serialized(whole, folder),
+        serialized,
         folder=folder,
-        defaults=read_padding(whole) if kind is None else kind.roles,
+        defaults=kind.roles if kind else {**read_padding(whole), **(list_roles_of(serialized) if alone else {})},
     )
     values, words = read_model(folder, whole, config, kind)
     tokenizer = load_tokenizer(values, added, folder)
@@ -86,13 +88,19 @@ def find_kind(folder: Path, names: set[str], config: Values, whole: Values | Non
 
     Raises UserError if there is no tokenizer.json and the vocabulary is of no known kind.
     """
-    other = read_object(folder / "config.json") if "config.json" in names else {}
-    name = str(config.get("tokenizer_class") or other.get("tokenizer_class") or GPT2.name).removesuffix("Fast")
+    described = read_object(folder / "config.json") if "config.json" in names else {}
+    name = str(config.get("tokenizer_class") or described.get("tokenizer_class") or GPT2.name).removesuffix("Fast")
     named = next((kind for kind in KINDS if kind.name == name), None)
     if whole is not None:
         return named if named and find_model(whole) == named.model else None
     if named and names >= set(named.files):
         return named
+    other_kind = next((each for each in KINDS if names >= set(each.files)), None)
+    if other_kind is not None:
+        raise UserError(
+            f"{folder}: `{'`, `'.join(other_kind.files)}` is the vocabulary of a {other_kind.name}, but the tokenizer "
+            f"is a {quote_untrusted(name)}; set `tokenizer_class` in tokenizer_config.json"
+        )
     raise UserError(
         f"{folder}: the files of the tokenizer {quote_untrusted(name)} cannot be read; write its tokenizer.json there: "
         "`AutoTokenizer.from_pretrained(folder).save_pretrained(folder)`"
@@ -100,9 +108,11 @@ def find_kind(folder: Path, names: set[str], config: Values, whole: Values | Non
 
 
 def find_model(values: Values) -> object:
-    """Return the type of the model in a tokenizer.json."""
+    """Return the type of the model in a tokenizer.json. The oldest name none, and byte-pair encoding has merges."""
     model = values.get("model")
-    return model.get("type") if isinstance(model, dict) else None
+    if not isinstance(model, dict):
+        return None
+    return model.get("type", "BPE" if "merges" in model else None)
 
 
 def list_serialized(values: Values | None, folder: Path) -> list[Any]:
@@ -136,11 +146,13 @@ def load_tokenizer(values: Values, added: AddedTokens, folder: Path) -> "Tokeniz
 
     try:
         tokenizer = Tokenizer.from_str(json.dumps(values))
-    except Exception as error:  # the library raises Exception itself
+        there = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
+        tokenizer.add_tokens([AddedToken(token.content, **token.flags) for token in added.list_new(there)])
+    except BaseException as error:  # the library raises Exception itself, and its panics are no Exception
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         reason = quote_untrusted(" ".join(str(error).split()))
         raise UserError(f"{folder}: the tokenizer cannot be loaded: {reason}; save it again") from error
-    there = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
-    tokenizer.add_tokens([AddedToken(token.content, **token.flags) for token in added.list_new(there)])
     return tokenizer
 
 
@@ -152,6 +164,11 @@ def read_sides(whole: Values | None) -> dict[str, str]:
         if isinstance(part, dict) and isinstance(part.get("direction"), str):
             found[side] = part["direction"].lower()
     return found
+
+
+def list_roles_of(serialized: list[Any]) -> dict[str, str]:
+    """Return the roles that transformers' GPT-2 tokenizer gives to `<|endoftext|>`, if that is an added token."""
+    return list_default_roles(str(row.get("content")) for row in serialized if isinstance(row, dict))
 
 
 def read_padding(whole: Values | None) -> dict[str, str]:
@@ -175,6 +192,8 @@ def read_templates(folder: Path, names: set[str], config: Values) -> dict[str, s
     found = config.get("chat_template")
     if isinstance(found, str):
         return {"default": found}
+    if isinstance(found, dict):
+        found = [{"name": name, "template": text} for name, text in found.items()]
     rows = found if isinstance(found, list) else []
     return {
         row["name"]: row["template"]
