@@ -16,8 +16,9 @@ from tokenizers import Tokenizer
 from transformers import GPT2Config, GPT2LMHeadModel
 
 import gpt2forge
+from gpt2forge.checkpoint.source_tokenizer import make_from_vocabulary
 from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary
-from gpt2forge.checkpoint.tokenizer import write_tokenizer
+from gpt2forge.checkpoint.write_tokenizer import write_tokenizer
 from interop.environments import make_node
 from tests.checkpoint.encoders import END_OF_TEXT, make_tiktoken
 from tests.checkpoint.fuzz import POINTS, make_texts, place_everywhere
@@ -98,7 +99,7 @@ def is_asked_about(point: int) -> bool:
 
 
 def test_files_are_the_same_from_openai_s_layout(published: Path, openai_files: Path, tmp_path: Path) -> None:
-    write_tokenizer(read_openai_vocabulary(openai_files), 1024, tmp_path)
+    write_tokenizer(make_from_vocabulary(read_openai_vocabulary(openai_files)), 1024, tmp_path)
     for name in ("tokenizer.json", "vocab.json", "merges.txt", "tokenizer_config.json", "special_tokens_map.json"):
         assert (tmp_path / name).read_bytes() == (published / name).read_bytes()
 
