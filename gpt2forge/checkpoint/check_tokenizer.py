@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 from tokenizers import Tokenizer
 
@@ -18,8 +17,9 @@ from gpt2forge.checkpoint.format import Checkpoint, Wanted
 from gpt2forge.checkpoint.hard_texts import list_hard_texts
 from gpt2forge.checkpoint.huggingface.added_tokens import ROLES
 from gpt2forge.checkpoint.huggingface.huggingface_tokenizer import find_model
-from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
+from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer, raise_unless_library
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
+from gpt2forge.checkpoint.vocabulary import read_lines
 from gpt2forge.errors import UserError
 
 TRANSFORMERS = ("huggingface", "tf2")  # formats whose tokenizer transformers reads
@@ -94,14 +94,8 @@ def attempt(encode: Encode, text: str) -> list[int] | None:
     try:
         return list(encode(text))
     except BaseException as error:
-        check_foreign(error)
+        raise_unless_library(error)
         return None
-
-
-def check_foreign(error: BaseException) -> None:
-    """Raise the error again unless it came from the library tokenizers, whose panics are no Exception."""
-    if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-        raise error
 
 
 def find_difference(one: Sequence[int], other: Sequence[int]) -> int:
@@ -134,9 +128,10 @@ def open_huggingface(folder: Path) -> SourceTexts | None:
         tokenizer = opener.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         if hasattr(tokenizer.backend_tokenizer.model, "dropout"):  # it would choose other merges each time
             tokenizer.backend_tokenizer.model.dropout = None
-        tokenizer(PROBE)
+        if not tokenizer(PROBE)["input_ids"]:  # it makes an empty tokenizer where it finds no files
+            return None
     except BaseException as error:  # it raises whatever its parts raise; what it cannot load or run is no measure
-        check_foreign(error)
+        raise_unless_library(error)
         return None
     return SourceTexts(
         name="transformers",
@@ -186,19 +181,14 @@ def open_converted(format_name: str, folder: Path, weights: Path) -> SourceTexts
     if format_name != "tf1":
         return None
     ids = json.loads((weights / "vocab.json").read_bytes())
-    lines = (weights / "merges.txt").read_text(encoding="utf-8").split("\n")[1:-1]
-    added = {token.content: number for number, token in read_added(weights).items()}
-    return open_openai(ids, [(left, right) for left, _, right in (line.partition(" ") for line in lines)], added)
-
-
-def read_added(weights: Path) -> dict[int, Any]:
-    """Return the added tokens of a tokenizer.json by id."""
-    return dict(Tokenizer.from_file(str(weights / "tokenizer.json")).get_added_tokens_decoder())
+    merges = [(left, right) for left, right in read_lines(weights / "merges.txt")]
+    added = Tokenizer.from_file(str(weights / "tokenizer.json")).get_added_tokens_decoder()
+    return open_openai(ids, merges, {token.content: number for number, token in added.items()})
 
 
 def open_source(checkpoint: Checkpoint, tokenizer: SourceTokenizer) -> SourceTexts | None:
     """Open the checkpoint's own tokenizer; None if no library for its format is there."""
-    if checkpoint.format.name == "huggingface":
+    if checkpoint.format.name in TRANSFORMERS:
         return open_huggingface(checkpoint.folder)
     if checkpoint.format.name != "tf1" or tokenizer.merges is None:
         return None

@@ -89,7 +89,7 @@ def read_checkpoint(
         tokenizer = tokenizer.read_special_as_text()
     if checkpoint.format.name == "tf1" and contents.step is not None and wanted.special_tokens is None:
         contents = replace(contents, notes=(*contents.notes, TRAINER_NOTE))
-    if not contents.config.ends and ENDLESS not in contents.notes:
+    if not contents.config.ends:
         contents = replace(contents, notes=(*contents.notes, ENDLESS))
     try:
         notes = tokenizer.list_notes(contents.config.vocab_size)

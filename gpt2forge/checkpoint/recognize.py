@@ -55,7 +55,7 @@ TRAINERS = (
         f"let its `zero_to_fp32.py` write a state dict, load it into the model, and write that with {SAVE}",
     ),
 )
-"""What programs for training leave in folders below the one that people name."""
+"""Files that programs for training leave in folders below the one that people name."""
 
 KNOWN = (
     *TRAINERS,

@@ -93,6 +93,12 @@ class SourceTokenizer:
         ]
 
 
+def raise_unless_library(error: BaseException) -> None:
+    """Raise the error again unless it came from the library tokenizers, whose panics are no Exception."""
+    if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+        raise error
+
+
 def make_from_vocabulary(vocabulary: Vocabulary) -> SourceTokenizer:
     """Make the tokenizer that gives the ids of OpenAI's encoder. Raises UserError if an added token loses its id."""
     from tokenizers import AddedToken, Tokenizer

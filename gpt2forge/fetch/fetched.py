@@ -1,4 +1,4 @@
-"""What was fetched for an address, and where it lies. Reading it needs no network and no other library.
+"""Finds what was fetched for an address. Reading it needs no network and no other library.
 
 downloads/hf/OWNER--NAME/REVISION.json    {"commit", "folder", "files": {name: bytes}, "time"}; the files themselves lie
                                           in the cache of huggingface_hub, `folder` is their snapshot there

@@ -38,7 +38,7 @@ class SourceSection(Section):
 
     @property
     def own_tokenizer(self) -> bool:
-        """Whether the tokenizer is the checkpoint's own."""
+        """Return whether the tokenizer is the checkpoint's own."""
         return self.tokenizer is None
 
     @property

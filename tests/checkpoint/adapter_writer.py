@@ -25,7 +25,7 @@ CONFIG = {
     "task_type": "CAUSAL_LM", "trainable_token_indices": None, "use_bdlora": None, "use_dora": False,
     "use_qalora": False, "use_rslora": False, "velora_config": None,
 }  # fmt: skip
-"""What peft 0.21 writes; the values that a test does not change."""
+"""The values that peft 0.21 writes and a test does not change."""
 
 
 def make_products(*layers: str, ranks: dict[str, int] | None = None) -> dict[str, torch.Tensor]:

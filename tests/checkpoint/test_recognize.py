@@ -1,4 +1,4 @@
-"""What people take for a checkpoint is named, with what to do, as the libraries that make it write it."""
+"""Files that people take for a checkpoint are named, with what to do; the libraries that make them wrote them."""
 
 import json
 import tarfile

@@ -19,7 +19,7 @@ STATISTICS = "/api/agent-harnesses"  # huggingface_hub may ask for it once, for 
 
 @dataclass
 class Fault:
-    """What a server does wrong: another status, a cut after some bytes, other bytes, another length, no end."""
+    """A fault of a server: another status, a cut after some bytes, other bytes, another length, no end."""
 
     status: int = 0
     headers: dict[str, str] = field(default_factory=dict)

@@ -20,7 +20,7 @@ from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.errors import UserError
 
 READERS = {"adapter_model.safetensors": read_safetensors, "adapter_model.bin": read_pytorch_weights}
-"""How each file that may hold the tensors is read; the first that is there counts, as in peft."""
+"""The readers of the files that may hold the tensors; the first file that is there counts, as in peft."""
 
 FIRST, SECOND = ".lora_A.weight", ".lora_B.weight"
 SAVED = ".modules_to_save."

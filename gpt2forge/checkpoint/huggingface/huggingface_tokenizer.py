@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from gpt2forge.checkpoint.format import Checkpoint
 from gpt2forge.checkpoint.huggingface.added_tokens import AddedTokens, read_added_tokens
 from gpt2forge.checkpoint.huggingface.tokenizer_kinds import GPT2, KINDS, Kind, Words, read_ids
-from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
+from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer, raise_unless_library
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_object, read_text
 from gpt2forge.checkpoint.vocabulary import list_default_roles
 from gpt2forge.errors import UserError
@@ -149,8 +149,7 @@ def load_tokenizer(values: Values, added: AddedTokens, folder: Path) -> "Tokeniz
         there = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
         tokenizer.add_tokens([AddedToken(token.content, **token.flags) for token in added.list_new(there)])
     except BaseException as error:  # the library raises Exception itself, and its panics are no Exception
-        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
-            raise
+        raise_unless_library(error)
         reason = quote_untrusted(" ".join(str(error).split()))
         raise UserError(f"{folder}: the tokenizer cannot be loaded: {reason}; save it again") from error
     return tokenizer

@@ -9,7 +9,7 @@ from gpt2forge.checkpoint.format import Checkpoint
 from gpt2forge.checkpoint.huggingface.weight_files import find_tensors
 from gpt2forge.checkpoint.match_tensors import match_tensors
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
-from gpt2forge.checkpoint.token_ids import ENDLESS, ROLES, choose_ids, list_outside, read_named, take_first
+from gpt2forge.checkpoint.token_ids import ROLES, choose_ids, list_outside, read_named, take_first
 
 
 def read_huggingface(checkpoint: Checkpoint) -> Contents:
@@ -34,4 +34,4 @@ def add_token_ids(contents: Contents, tokenizer: SourceTokenizer, path: Path) ->
     begin, ends, pad = (choose_ids(each, size) for each in named)
     config = replace(contents.config, ends=ends, bos_token_id=take_first(begin), pad_token_id=take_first(pad))
     notes = [note for each in named for note in list_outside(each, size)]
-    return replace(contents, config=config, notes=(*contents.notes, *notes, *([] if ends else [ENDLESS])))
+    return replace(contents, config=config, notes=(*contents.notes, *notes))

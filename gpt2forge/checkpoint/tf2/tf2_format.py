@@ -11,12 +11,11 @@ from gpt2forge.checkpoint.huggingface.read_huggingface import add_token_ids
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer, make_from_vocabulary
 from gpt2forge.checkpoint.tf1.choose_save import choose_save
 from gpt2forge.checkpoint.tf1.find_shards import find_shards
-from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary
+from gpt2forge.checkpoint.tf1.openai_vocabulary import OPENAI_FILES, read_openai_vocabulary
 from gpt2forge.checkpoint.tf2.read_variables import read_variables
 from gpt2forge.errors import UserError
 
 CONFIG = "config.json"
-OPENAI_TOKENIZER = ("encoder.json", "vocab.bpe")
 
 
 def holds_tf2(names: set[str]) -> bool:
@@ -39,13 +38,13 @@ def find_texts(folder: Path, names: set[str], wanted: Wanted) -> tuple[str, ...]
         return tuple(name for name in CONFIGS if name in names)
     if holds_tokenizer(names):
         return tuple(name for name in TEXTS if name in names)
-    if names.issuperset(OPENAI_TOKENIZER):
-        return (CONFIG, *OPENAI_TOKENIZER)
+    if names.issuperset(OPENAI_FILES):
+        return (CONFIG, *OPENAI_FILES)
     raise UserError(f"{folder}: no tokenizer; put `tokenizer.json`, or `vocab.json` and `merges.txt`, there")
 
 
 def read_tokenizer(checkpoint: Checkpoint) -> SourceTokenizer:
-    if set(OPENAI_TOKENIZER) <= set(checkpoint.files):
+    if set(OPENAI_FILES) <= set(checkpoint.files):
         return make_from_vocabulary(read_openai_vocabulary(checkpoint.folder))
     return read_huggingface_tokenizer(checkpoint)
 
