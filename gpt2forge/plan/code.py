@@ -7,16 +7,13 @@
 3. The arguments of a raised exception are left out too: where an error is raised, nothing is made.
 """
 
-import ast
-import io
 import re
-import token
-import tokenize
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from gpt2forge.digest import digest_bytes, digest_value
+from gpt2forge.plan.code_tokens import read_tokens
 from gpt2forge.store.stat_cache import StatCache
 
 PACKAGE = Path(__file__).parents[1]
@@ -27,11 +24,7 @@ UNDECIDING = {
 }
 """Modules that format messages, throttle progress, or stop a wrong conversion."""
 
-LAYOUT = {tokenize.COMMENT, tokenize.NL, tokenize.ENCODING}
 SUMMARY = re.compile(r"[0-9a-f]{64}( [\w.]+)*")  # of a module, as the stat cache keeps it
-FSTRING_START = getattr(token, "FSTRING_START", None)
-FSTRING_END = getattr(token, "FSTRING_END", None)
-BLOCKS = {tokenize.NEWLINE: "\n", tokenize.INDENT: "\t+", tokenize.DEDENT: "\t-"}
 
 
 @dataclass(frozen=True)
@@ -91,81 +84,13 @@ def read_module(path: Path, stat_cache: StatCache) -> Module:
     if known is not None and SUMMARY.fullmatch(known):
         tokens, *imports = known.split()
         return Module(tokens, tuple(imports))
-    source = path.read_text(encoding="utf-8")
-    module = Module(digest_value(list(list_tokens(source))), tuple(sorted(set(list_imports(ast.parse(source))))))
+    found, imported = read_tokens(path.read_text(encoding="utf-8"))
+    module = Module(digest_value(found), tuple(sorted(list_own(imported))))
     stat_cache.remember(name, " ".join((module.tokens, *module.imports)))
     return module
 
 
-def list_imports(tree: ast.AST) -> Iterator[str]:
-    """List every imported name that may be a module of gpt2forge, and the packages that contain it."""
-    for node in ast.walk(tree):
-        names: list[str] = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        for name in names:
-            if name.partition(".")[0] == PACKAGE.name:
-                yield from name_packages(name)
-
-
-def list_tokens(source: str) -> Iterator[str]:
-    """List the tokens of a file by rules 2 and 3."""
-    tree = ast.parse(source)
-    docstrings = set(find_docstrings(tree))
-    spans = find_raised(tree, source.splitlines(keepends=True))
-    in_docstring = False
-    for found in list_whole_tokens(source):
-        if found.start in docstrings:
-            in_docstring = True
-        elif in_docstring and found.type == tokenize.NEWLINE:
-            in_docstring = False
-        elif found.type not in LAYOUT and not any(start <= found.start < end for start, end in spans):
-            yield BLOCKS.get(found.type, found.string)
-
-
-def list_whole_tokens(source: str) -> Iterator[tokenize.TokenInfo]:
-    """List the tokens of a file, each f-string as one: Python 3.12 and later split it, which would change keys."""
-    lines = source.splitlines(keepends=True)
-    opened: list[tokenize.TokenInfo] = []
-    for found in tokenize.generate_tokens(io.StringIO(source).readline):
-        if found.type == FSTRING_START:
-            opened.append(found)
-        elif found.type == FSTRING_END:
-            first = opened.pop()
-            if not opened:
-                yield found._replace(string=cut(lines, first.start, found.end), start=first.start)
-        elif not opened:
-            yield found
-
-
-def cut(lines: Sequence[str], start: tuple[int, int], end: tuple[int, int]) -> str:
-    """Return the text between two positions, each a row from 1 and a column from 0."""
-    text = "".join(lines[start[0] - 1 : end[0]])
-    return text[start[1] : len(text) - len(lines[end[0] - 1]) + end[1]]
-
-
-def find_raised(tree: ast.AST, lines: Sequence[str]) -> list[tuple[tuple[int, int], tuple[int, int]]]:
-    """Find the arguments of each raised exception: the start and end of the parentheses, as tokenize counts."""
-    calls = (node.exc for node in ast.walk(tree) if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call))
-    return [
-        (
-            count_characters(lines, call.func.end_lineno, call.func.end_col_offset),
-            count_characters(lines, call.end_lineno, call.end_col_offset),
-        )
-        for call in calls
-    ]
-
-
-def count_characters(lines: Sequence[str], row: int | None, offset: int | None) -> tuple[int, int]:
-    """Convert a position of ast, whose columns are bytes of UTF-8, to one of tokenize."""
-    assert row is not None and offset is not None
-    return row, len(lines[row - 1].encode()[:offset].decode())
-
-
-def find_docstrings(tree: ast.AST) -> Iterator[tuple[int, int]]:
-    """Find the starts of docstrings, as tokenize counts; any string that is a statement counts as one."""
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str):
-            yield node.lineno, node.col_offset
+def list_own(imports: set[str]) -> set[str]:
+    """List those of the imported names that may be modules of gpt2forge, and the packages that contain them."""
+    own = (name for name in imports if name.partition(".")[0] == PACKAGE.name)
+    return {package for name in own for package in name_packages(name)}
