@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from interop.packages import install
 from tools.install import install_torch, make_environment
 from tools.packages import PipFault
 
@@ -23,12 +24,11 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 HOME = ROOT / ".interop"
 
-PIP = ("-m", "pip", "--disable-pip-version-check", "install", "-qq")
 NPM = ("npm", "install", "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error")
 
 IMPORTS = "click, google_crc32c, joblib, ml_dtypes, numpy, onnx, onnx_ir, onnxruntime, psutil, pydantic, rich.progress"
 WARM_UP = f"import sys; sys.dont_write_bytecode = False; import {IMPORTS}, tokenizers, yaml"
-"""Compiles the modules that gpt2forge imports. Letting pip compile all modules takes three times as long."""
+"""Compiles the modules that gpt2forge imports. Compiling all modules takes three times as long."""
 
 
 class EnvironmentFault(Exception):
@@ -112,25 +112,32 @@ def report(line: str) -> None:
 
 
 def fill_python(folder: Path, requirements: Path) -> None:
+    torch = [line for line in requirements.read_text(encoding="utf-8").splitlines() if line.startswith("torch==")]
     try:
-        pip = make_environment(folder)
-        for line in requirements.read_text(encoding="utf-8").splitlines():
-            if line.startswith("torch=="):
-                install_torch(pip, line, os.environ.get("TORCH_INDEX"))
-        pip.install(("-r", str(requirements)))
+        if torch:  # only pip is told where a CPU build is
+            install_torch(make_environment(folder), torch[0], os.environ.get("TORCH_INDEX"))
     except PipFault as fault:
         raise EnvironmentFault(str(fault)) from fault
+    fill_venv(folder, "-r", str(requirements))
 
 
 def fill_bare(folder: Path, dependencies: Sequence[str], pins: Path) -> None:
-    python = folder / "bin/python"
-    run((sys.executable, "-m", "venv", "--without-pip", str(folder)), HOME)
+    python = fill_venv(folder, "-c", str(pins), *dependencies)
     packages = next(folder.glob("lib/python*/site-packages"))
     (packages / "gpt2forge.pth").write_text(f"{ROOT}\n", encoding="utf-8")
-    pip, *words = PIP[1:]
-    install = (sys.executable, "-m", pip, "--python", str(python), *words, "--no-compile", "-c", str(pins))
-    run((*install, *dependencies), HOME)
     run((str(python), "-c", WARM_UP), HOME)
+
+
+def fill_venv(folder: Path, *arguments: str) -> Path:
+    """Install packages into the virtualenv of a folder, which is made unless it is there; return its interpreter."""
+    python = folder / "bin/python"
+    if not python.exists():
+        run((sys.executable, "-m", "venv", "--without-pip", str(folder)), HOME)
+    try:
+        install(python, *arguments)
+    except subprocess.CalledProcessError as error:
+        raise EnvironmentFault(f"`pip install {' '.join(arguments)}` failed: {find_errors(error.stderr)}") from error
+    return python
 
 
 def fill_node(folder: Path, package: Path) -> None:
@@ -147,10 +154,10 @@ def run(command: tuple[str, ...], folder: Path) -> None:
 
 
 def find_errors(output: str) -> str:
-    """Return the first lines that pip, npm or apt-get marks as errors, else the last line."""
+    """Return the last lines that pip, npm or apt-get marks as errors, else the last line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith(("error", "npm error", "e:"))]
-    return "; ".join(errors[:3] or lines[-1:])
+    return "; ".join(errors[-3:] or lines[-1:])
 
 
 def replace(source: Path, target: Path) -> None:

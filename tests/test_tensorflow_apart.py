@@ -110,7 +110,7 @@ def test_environment_of_the_tests_has_no_tensorflow() -> None:
 def test_environment_of_tensorflow_holds_what_is_pinned_and_no_more() -> None:
     lines = (HERE / "tensorflow/requirements.txt").read_text(encoding="utf-8").splitlines()
     pins = [Requirement(line) for line in lines if not line.startswith("#")]
-    command = [make_tensorflow(), "-m", "pip", "freeze", "--all", "--exclude", "pip"]
+    command = [sys.executable, "-m", "pip", "--python", str(make_tensorflow()), "freeze", "--all", "--exclude", "pip"]
     freeze = run(command, capture_output=True, text=True, check=True).stdout
     found = [Requirement(line) for line in freeze.splitlines()]
     assert {(canonicalize_name(each.name), str(each.specifier)) for each in found} == {
