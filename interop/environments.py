@@ -136,7 +136,7 @@ def fill_venv(folder: Path, *arguments: str) -> Path:
     try:
         install(python, *arguments)
     except subprocess.CalledProcessError as error:
-        raise EnvironmentFault(f"`pip install {' '.join(arguments)}` failed: {find_errors(error.stderr)}") from error
+        raise EnvironmentFault(f"`pip install {' '.join(arguments)}` failed: {error.stderr.strip().splitlines()[-1]}") from error
     return python
 
 
@@ -154,10 +154,10 @@ def run(command: tuple[str, ...], folder: Path) -> None:
 
 
 def find_errors(output: str) -> str:
-    """Return the last lines that pip, npm or apt-get marks as errors, else the last line."""
+    """Return the first lines that npm or apt-get marks as errors, else the last line."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     errors = [line for line in lines if line.lower().startswith(("error", "npm error", "e:"))]
-    return "; ".join(errors[-3:] or lines[-1:])
+    return "; ".join(errors[:3] or lines[-1:])
 
 
 def replace(source: Path, target: Path) -> None:
