@@ -136,7 +136,8 @@ def fill_venv(folder: Path, *arguments: str) -> Path:
     try:
         install(python, *arguments)
     except subprocess.CalledProcessError as error:
-        raise EnvironmentFault(f"`pip install {' '.join(arguments)}` failed: {error.stderr.strip().splitlines()[-1]}") from error
+        last = error.stderr.strip().splitlines()[-1]
+        raise EnvironmentFault(f"`pip install {' '.join(arguments)}` failed: {last}") from error
     return python
 
 
