@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 
 from gpt2forge.cli import program
-from gpt2forge.stages.all_stages import STAGES
-from tests.workshop import ROOT, UNMEASURED, Workshop, make_workshop, shorten_recipes
+from tests.workshop import ROOT, UNMEASURED, UNTIMED, Workshop, copy_workshop, make_workshop, shorten_recipes
 
 COMMANDS = tuple(command.name for command in program.COMMANDS)
 
@@ -67,12 +66,12 @@ def test_command_alone_shows_the_help(workshop: Workshop) -> None:
 
 
 @pytest.mark.slow
-def test_terminal_shows_each_outcome(tmp_path: Path) -> None:
+def test_terminal_shows_each_outcome(tmp_path: Path, built_once: Workshop) -> None:
     """On a real terminal, rich draws bars below the lines and wipes them again."""
-    shop = make_workshop(tmp_path)
+    shop = copy_workshop(built_once, tmp_path / "here")
     shorten_recipes(shop)
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "gpt2forge", "build", "nano-cpu-int8"]
+    command = [sys.executable, "-m", "gpt2forge", "build", "nano-cpu-int8", *UNTIMED]
     with subprocess.Popen(command, cwd=shop.folder, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}):
         os.close(theirs)
         shown = b""
@@ -83,10 +82,13 @@ def test_terminal_shows_each_outcome(tmp_path: Path) -> None:
     # The visible part of each line follows the last control code that wipes it.
     lines = [re.split(rb"\x1b\[2K", line)[-1] for line in shown.split(b"\n")]
     texts = [re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]|\r", b"", line).decode() for line in lines]
-    for stage in STAGES:
-        if stage.name == "calibrate":  # this recipe fits nothing
-            continue
-        assert any(re.match(rf"built +{stage.name} +[0-9.]+ s  not built before", text) for text in texts), texts
+    expected = {
+        **dict.fromkeys(("convert", "export", "fuse", "quantize"), r"reused +{}"),
+        **dict.fromkeys(("reference", "verify"), r"built +{} +[0-9.]+ s  not built before"),
+        "benchmark": r"skipped +{} +asked for by `--skip`",
+    }
+    for stage, pattern in expected.items():
+        assert any(re.match(pattern.format(stage), text) for text in texts), texts
 
 
 @pytest.mark.slow
