@@ -17,6 +17,7 @@ from typing import Any
 from gpt2forge.digest import Written
 from gpt2forge.errors import UserError
 from gpt2forge.measure.memory import measure_anonymous
+from gpt2forge.store.rights import find_umask
 
 SAMPLE = 0.02  # seconds between two samples of the worker's memory
 
@@ -57,12 +58,11 @@ def run_worker(
     this process is killed. Raises UserError for an error that the user can fix and for a killed worker, StageCrash
     for any other failure, KeyboardInterrupt if `stop` is set.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     ours, theirs = os.pipe()
     with log.open("wb") as output, os.fdopen(ours, "rb", buffering=0) as events:
         try:
-            worker = start(output.fileno(), (theirs, *locks))
+            worker = start(output.fileno(), (theirs, *locks), find_umask(Path(request["out"])))
         finally:
             os.close(theirs)
         try:
@@ -76,7 +76,7 @@ def run_worker(
     return interpret_end(stage, messages, code=code, log=log, result=result)
 
 
-def start(output: int, descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
+def start(output: int, descriptors: tuple[int, ...], umask: int) -> subprocess.Popen[bytes]:
     """Start a worker that writes its log to the descriptor `output` and inherits the other descriptors."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)}
     command = [sys.executable, "-P", "-m", "gpt2forge.stages.worker"]
@@ -89,6 +89,7 @@ def start(output: int, descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
         pass_fds=descriptors,
         env=environment,
         start_new_session=True,
+        umask=umask,
     )
 
 

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import Any
 
 from gpt2forge.builder.publish import publish
-from gpt2forge.errors import FIXABLE, UserError
+from gpt2forge.errors import UserError, is_fixable
 from gpt2forge.measure.child import Child, Send, serve
 from gpt2forge.stages import worker
 from gpt2forge.store.gc import collect
@@ -106,7 +106,7 @@ def run_build(folder: Path, source: str = "source", collects: bool = False, time
         if collects:
             collect(store, [], limit=None)
     except (UserError, OSError) as error:
-        assert isinstance(error, UserError) or error.errno in FIXABLE, error
+        assert is_fixable(error), error
         write_result(folder, str(error))
         return 1
     write_result(folder, json.dumps({each.stage: [each.outcome, each.key, each.digest] for each in outcomes}))
