@@ -17,7 +17,8 @@ FIXABLE = set(errno.errorcode) - MISTAKES
 MOST_SHOWN = 200  # characters of a text that is no UTF-8
 NO_THREAD = "can't start new thread"  # all that Python says in that RuntimeError
 EXHAUSTED = {
-    errno.EAGAIN: "no more processes or threads may be started; raise the limit (`ulimit -u`, the container's `pids`)",
+    errno.EAGAIN: "no more processes or threads can be started; raise the limit on them (`ulimit -u`, the container's "
+    "`pids`) or on memory (`ulimit -v`)",
     errno.EMFILE: "too many files are open; raise the limit (`ulimit -n`)",
     errno.ENFILE: "too many files are open on this machine; close some programs",
     errno.ENOMEM: "there is not enough memory; free some, or raise the limit (`ulimit -v`, the container's)",
