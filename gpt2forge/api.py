@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gpt2forge.errors import FIXABLE, UserError, check_argument, format_os_error
+from gpt2forge.errors import UserError, check_argument, format_fixable
 
 if TYPE_CHECKING:
     from gpt2forge.builder.build_events import Emit
@@ -57,9 +57,12 @@ def build(
         made = make_build(loaded, fetcher=SourceFetcher(progress or ignore), skip=skip)
         options = Options(resources=choose_resources(), rerun=rerun)
         report = run_build(made, Store(Path(store)), emit=progress or ignore, options=options)
-    except OSError as error:
-        if error.errno in FIXABLE:
-            raise UserError(format_os_error(error)) from error
+    except UserError:
+        raise
+    except Exception as error:
+        fault = format_fixable(error)
+        if fault is not None:
+            raise UserError(fault) from error
         raise
     return Built(Path(str(report.output)), report)
 

@@ -6,11 +6,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 
-FIXABLE = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.EIO, errno.EFBIG),
-    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.ELOOP),
+MISTAKES = {
+    *(errno.EBADF, errno.ECHILD, errno.EDEADLK, errno.EDOM, errno.EFAULT, errno.EINVAL, errno.ENOTTY, errno.EPIPE),
+    *(errno.ERANGE, errno.ESPIPE, errno.ESRCH),
 }
-"""Error numbers of the operating system that a user can fix: a full disk, missing rights, a wrong path."""
+"""Error numbers of the operating system that mean a mistake in a program."""
+FIXABLE = set(errno.errorcode) - MISTAKES
+"""All others mean that something around it is wrong: a full disk, missing rights, a file that is gone, a limit."""
+
+MOST_SHOWN = 200  # characters of a text that is no UTF-8
+NO_THREAD = "can't start new thread"  # all that Python says in that RuntimeError
+EXHAUSTED = {
+    errno.EAGAIN: "no more processes or threads can be started; raise the limit on them (`ulimit -u`, the container's "
+    "`pids`) or on memory (`ulimit -v`)",
+    errno.EMFILE: "too many files are open; raise the limit (`ulimit -n`)",
+    errno.ENFILE: "too many files are open on this machine; close some programs",
+    errno.ENOMEM: "there is not enough memory; free some, or raise the limit (`ulimit -v`, the container's)",
+}
+"""What a program ran out of, by error number, and what to do."""
 
 
 @dataclass(frozen=True, order=True)
@@ -31,12 +44,34 @@ class UserError(Exception):
 
 def is_fixable(error: BaseException) -> bool:
     """Return whether a user can fix the error, so that it is reported in one line, without a traceback."""
-    return isinstance(error, UserError) or (isinstance(error, OSError) and error.errno in FIXABLE)
+    return format_fixable(error) is not None
+
+
+def format_fixable(error: BaseException) -> str | None:
+    """Return the one line (RecipeError: lines) for an error that a user can fix; None for a bug."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in FIXABLE:
+        return format_os_error(error)
+    if isinstance(error, MemoryError):
+        return format_exhausted(errno.ENOMEM)
+    if isinstance(error, RuntimeError) and str(error) == NO_THREAD:
+        return format_exhausted(errno.EAGAIN)
+    if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:  # undecodable bytes of a name
+        return f"{ascii(error.object)[:MOST_SHOWN]}: is not UTF-8; give that file or folder another name"
+    return None
 
 
 def format_os_error(error: OSError) -> str:
     """Return the one line for a FIXABLE error of the operating system."""
+    if error.errno in EXHAUSTED:
+        return format_exhausted(error.errno)
     return f"{error.filename or 'the disk'}: {error.strerror}; fix this and run again; finished steps are kept"
+
+
+def format_exhausted(number: int) -> str:
+    """Return the one line for an error number in EXHAUSTED."""
+    return f"the system: {EXHAUSTED[number]}; then run again; finished steps are kept"
 
 
 @dataclass(frozen=True, order=True)

@@ -26,7 +26,7 @@ from gpt2forge.cli.recipe_command import recipe
 from gpt2forge.cli.schema_command import schema
 from gpt2forge.cli.store_command import store
 from gpt2forge.cli.why_command import why
-from gpt2forge.errors import UserError, format_os_error, is_fixable
+from gpt2forge.errors import UserError, format_fixable
 from gpt2forge.executor.worker_process import StageCrash
 
 FINE, USER_ERROR, BUG, INTERRUPTED = 0, 1, 3, 130
@@ -77,8 +77,9 @@ def run(words: list[str]) -> int:
         console.report_error(f"{error}: please report it")
         return BUG
     except Exception as error:
-        if isinstance(error, OSError) and is_fixable(error):
-            console.report_error(format_os_error(error))
+        fault = format_fixable(error)
+        if fault is not None:
+            console.report_error(fault)
             return USER_ERROR
         console.report_error(f"a bug in gpt2forge; please report it with `{write_log()}`")
         return BUG

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gpt2forge.errors import UserError
+from gpt2forge.store.file_lock import open_existing
 from gpt2forge.store.locks import acquire
 
 NAME = "gpt2forge-alone.lock"
@@ -16,19 +17,20 @@ SHARED = Path("/tmp")  # not $TMPDIR, which may differ between users
 @contextmanager
 def hold_machine_lock(wait: Callable[[], None]) -> Iterator[int]:
     """Hold the lock and yield its descriptor; `wait` is called before waiting for another holder."""
-    descriptor = open_lock((SHARED if SHARED.is_dir() else Path(tempfile.gettempdir())) / NAME)
+    path = (SHARED if SHARED.is_dir() else Path(tempfile.gettempdir())) / NAME
+    descriptor = open_lock(path)
     try:
-        acquire(descriptor, wait)
+        acquire(descriptor, path, wait)
         yield descriptor
     finally:
         os.close(descriptor)
 
 
 def open_lock(path: Path) -> int:
-    """Open the lock file for reading, which is enough to lock it: another user may own it."""
+    """Open the lock file, for reading if another user owns it: in /tmp, that is enough to lock it."""
     try:
         try:
-            return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            return open_existing(path, os.O_NOFOLLOW)
         except FileNotFoundError:
             descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644)
             os.fchmod(descriptor, 0o644)  # despite the umask: other users must be able to read it

@@ -1,9 +1,8 @@
 """The part of the machine that a run may use."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
-
-import psutil
 
 CGROUPS = Path("/sys/fs/cgroup")
 GROUP = Path("/proc/self/cgroup")
@@ -27,7 +26,12 @@ def find_memory() -> int:
     https://docs.kernel.org/admin-guide/cgroup-v2.html#memory
     """
     limits = (read_number(folder / "memory.max") for folder in list_groups())
-    return min([psutil.virtual_memory().total, *(limit for limit in limits if limit and limit < UNBOUND)])
+    return min(
+        [
+            os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"),
+            *(limit for limit in limits if limit and limit < UNBOUND),
+        ]
+    )
 
 
 def list_groups() -> list[Path]:

@@ -54,7 +54,11 @@ def start_lanes(work: Callable[[], None], jobs: int) -> None:
     """Call `work` in several threads and wait for all; each stage runs in a process that a thread starts."""
     from joblib import Parallel, delayed  # only here: importing it takes as long as making a plan
 
-    Parallel(n_jobs=jobs, backend="threading")(delayed(work)() for _ in range(jobs))
+    try:
+        Parallel(n_jobs=jobs, backend="threading")(delayed(work)() for _ in range(jobs))
+    except AttributeError as error:
+        # If a thread cannot be started, ThreadPool ends the others by a method that threads do not have.
+        raise error.__context__ if isinstance(error.__context__, RuntimeError) else error from None
 
 
 def run_job(

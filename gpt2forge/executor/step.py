@@ -1,6 +1,5 @@
 """Runs one step: the stage in a worker process, then its artifact into the store, then the record."""
 
-import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -20,7 +19,7 @@ from gpt2forge.plan.key import make_basis
 from gpt2forge.plan.plan import Plan, PlannedStep, measure_input
 from gpt2forge.stages.forge_json import add_provenance
 from gpt2forge.stages.stage import Stage
-from gpt2forge.store.atomic import remove_tree
+from gpt2forge.store.atomic import copy_tree, remove_tree
 from gpt2forge.store.records import Record
 from gpt2forge.store.store import Store
 
@@ -173,7 +172,7 @@ def run_stage(task: Task, locks: tuple[int, ...], *, out: Path, emit: Emit, stop
     return run_worker(
         task.stage.name,
         request=make_request(task, out),
-        log=task.store.log(task.stage.name, task.key),
+        log=task.store.make_log(task.stage.name, task.key),
         locks=locks,
         advance=Meter(task.stage.name, emit, task.job.name).advance,
         stop=stop,
@@ -182,7 +181,8 @@ def run_stage(task: Task, locks: tuple[int, ...], *, out: Path, emit: Emit, stop
 
 def copy_equivalent(task: Task, equivalent: Equivalent, out: Path) -> WorkerResult:
     """Copy the artifact of other tool versions, and record the assumption in forge.json."""
-    shutil.copytree(task.store.artifacts.folder(equivalent.record.digest), out, dirs_exist_ok=True)
+    for entry in task.store.artifacts.folder(equivalent.record.digest).iterdir():
+        copy_tree(entry, out / entry.name)
     for path in (out, *out.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
     add_provenance(out, {"assumed": task.step.pre_image["assumed"]})

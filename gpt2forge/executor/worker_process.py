@@ -17,8 +17,24 @@ from typing import Any
 from gpt2forge.digest import Written
 from gpt2forge.errors import UserError
 from gpt2forge.measure.memory import measure_anonymous
+from gpt2forge.store.rights import find_umask
 
 SAMPLE = 0.02  # seconds between two samples of the worker's memory
+KILLED: dict[int, str] = {
+    signal.SIGKILL: "with enough free memory",
+    signal.SIGTERM: "with enough free memory",
+    signal.SIGXCPU: "without that limit on processor time (`ulimit -t`)",
+    signal.SIGHUP: "with a terminal that stays open",
+    signal.SIGBUS: "with enough free space, and files that nothing else cuts off",
+    signal.SIGILL: "on a processor that has the instructions of the installed libraries",
+}
+"""What a stage needs that was killed by a signal from outside."""
+EXHAUSTED_SIGNS = (
+    *("Resource temporarily unavailable", "can't start new thread", "pthread_create failed"),
+    *("bad_alloc", "bad allocation", "Cannot allocate memory", "Memory allocation still failed", "MemoryError"),
+)
+"""What Python, OpenBLAS, PyTorch and ONNX Runtime write when the system refuses memory or a thread."""
+LOG_END = 1 << 14  # bytes at the end of a log that are searched for these
 
 
 class StageCrash(Exception):
@@ -57,12 +73,11 @@ def run_worker(
     this process is killed. Raises UserError for an error that the user can fix and for a killed worker, StageCrash
     for any other failure, KeyboardInterrupt if `stop` is set.
     """
-    log.parent.mkdir(parents=True, exist_ok=True)
     started = time.monotonic()
     ours, theirs = os.pipe()
     with log.open("wb") as output, os.fdopen(ours, "rb", buffering=0) as events:
         try:
-            worker = start(output.fileno(), (theirs, *locks))
+            worker = start(output.fileno(), (theirs, *locks), find_umask(Path(request["out"])))
         finally:
             os.close(theirs)
         try:
@@ -76,7 +91,7 @@ def run_worker(
     return interpret_end(stage, messages, code=code, log=log, result=result)
 
 
-def start(output: int, descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
+def start(output: int, descriptors: tuple[int, ...], umask: int) -> subprocess.Popen[bytes]:
     """Start a worker that writes its log to the descriptor `output` and inherits the other descriptors."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)}
     command = [sys.executable, "-P", "-m", "gpt2forge.stages.worker"]
@@ -89,6 +104,7 @@ def start(output: int, descriptors: tuple[int, ...]) -> subprocess.Popen[bytes]:
         pass_fds=descriptors,
         env=environment,
         start_new_session=True,
+        umask=umask,
     )
 
 
@@ -126,16 +142,33 @@ def listen(
                     advance(*message["advance"])
 
 
+def is_exhausted(last: str, log: Path) -> bool:
+    """Return whether the last message of a worker, or the end of its log, says that the system refused it something.
+
+    Libraries end the process then, each in its own way.
+    """
+    with log.open("rb") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - LOG_END))
+        end = file.read(LOG_END).decode(errors="replace")
+    return any(sign in text for sign in EXHAUSTED_SIGNS for text in (last, end))
+
+
 def interpret_end(stage: str, messages: dict[str, Any], *, code: int, log: Path, result: WorkerResult) -> WorkerResult:
     """Return the result of a worker that has ended. Raises the errors that `run_worker` lists."""
     if "fault" in messages:
         raise UserError(messages["fault"])
-    if -code in (signal.SIGKILL, signal.SIGTERM):
+    if -code in KILLED:
         name = signal.Signals(-code).name
         raise UserError(
-            f"`{stage}` was killed by {name}; with enough free memory, build again to go on from the last good step"
+            f"`{stage}` was killed by {name}; {KILLED[-code]}, build again to go on from the last good step"
         )
     if code or "metrics" not in messages:
-        raise StageCrash(stage, log, messages.get("crash", f"exit code {code}"))
+        last = messages.get("crash", f"exit code {code}")
+        if is_exhausted(last, log):
+            raise UserError(
+                f"`{stage}` ran out of memory, processes or threads; raise the limit (`ulimit -a`, the container's) "
+                f"and build again; its log is `{log}`"
+            )
+        raise StageCrash(stage, log, last)
     written = {name: Written(**file) for name, file in messages.get("written", {}).items()}
     return replace(result, metrics=messages["metrics"], written=written)

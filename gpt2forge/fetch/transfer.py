@@ -43,7 +43,7 @@ def hold(path: Path) -> Iterator[None]:
         yield
         return
     try:
-        acquire(descriptor, lambda: None)
+        acquire(descriptor, path, lambda: None)
         yield
     finally:
         os.close(descriptor)

@@ -25,9 +25,9 @@ from gpt2forge.stages.throttle import Throttle
 def main() -> int:
     """Run the requested stage, report its end, and return the exit code."""
     request = json.loads(sys.stdin.buffer.readline())
-    threading.Thread(target=leave_with_parent, daemon=True).start()
     with os.fdopen(request["events"], "w", buffering=1) as events:
         try:
+            threading.Thread(target=leave_with_parent, daemon=True).start()
             send(events, {"metrics": run_stage(request, events)})
         except Exception as error:
             failure = describe_failure(request["name"], error)

@@ -10,17 +10,10 @@ from types import MappingProxyType
 from typing import Protocol
 
 from gpt2forge.digest import Written, canonical_json, digest_file
-from gpt2forge.store.atomic import (
-    READ_ONLY_FILE,
-    is_folder,
-    protect_folders,
-    put_aside,
-    remove_tree,
-    sync,
-    write_whole,
-)
+from gpt2forge.store.atomic import discard, is_folder, move, put_aside, remove_tree, sync, write_whole
 from gpt2forge.store.locks import lock_key
 from gpt2forge.store.manifest import Manifest, list_files, make_manifest, parse_manifest
+from gpt2forge.store.rights import make_folder, protect_file, share_folder
 from gpt2forge.store.stat_cache import StatCache
 
 NONE_WRITTEN: Mapping[str, Written] = MappingProxyType({})
@@ -62,7 +55,8 @@ class Artifacts(Protocol):
 class LocalArtifacts:
     """Artifacts in the folder of a store.
 
-    artifacts/<digest>/          the files, read-only; one folder for all keys that lead to it
+    artifacts/<digest>/          the files, read-only; one folder for all keys that lead to it. It stays writable, so
+                                 that its owner can remove it; a file that is added shows as damage, see `matches`
     artifacts/<digest>.json      the manifest
     artifacts/<digest>.evicted   marks an artifact that was removed to free space
     damaged/                     artifacts that no longer held what their manifests say
@@ -81,7 +75,7 @@ class LocalArtifacts:
         return self.matches(digest, digest_file)
 
     def matches(self, digest: str, digest_path: Callable[[Path], str]) -> bool:
-        """Return whether an artifact's files are those of its manifest, by what `digest_path` says of each."""
+        """Return whether an artifact holds the files of its manifest and no others; `digest_path` reads each."""
         folder = self.folder(digest)
         if folder.is_symlink():  # its target is not protected
             return False
@@ -110,8 +104,7 @@ class LocalArtifacts:
     def commit(self, folder: Path, written: Mapping[str, Written] = NONE_WRITTEN) -> str:
         """Take in a finished folder: files to the disk, then the manifest, then one rename. See Artifacts."""
         names = list_files(folder)
-        for name in names:
-            (folder / name).chmod(READ_ONLY_FILE)
+        protect(folder, names)
         for name, file in written.items():
             self.stat_cache.vouch(folder / name, file)
         with ThreadPoolExecutor() as pool:  # the disk writes while the processor hashes
@@ -129,11 +122,11 @@ class LocalArtifacts:
 
     def move_in(self, folder: Path, manifest: Manifest) -> None:
         place = self.folder(manifest.digest)
+        make_folder(place.parent, self.root)
         self.write_manifest(name_manifest(place), manifest)
-        for path in (folder, *(path for path in folder.rglob("*") if path.is_dir())):
+        for path in list_folders(folder):
             sync(path)
-        folder.rename(place)
-        protect_folders(place)
+        move(folder, place)
         sync(place.parent)
         name_evicted(place).unlink(missing_ok=True)
 
@@ -144,12 +137,11 @@ class LocalArtifacts:
         write_whole(path, canonical_json(manifest.to_json()))
 
     def evict(self, digest: str) -> None:
-        """Mark an artifact as evicted, then remove it. It goes in one step: a crash leaves a leftover in damaged/."""
+        """Mark an artifact as evicted, then remove it. Without its manifest, what a crash leaves of it is damaged."""
         folder = self.folder(digest)
         write_whole(name_evicted(folder), b"")
-        aside = put_aside(folder, self.root / "damaged")
         name_manifest(folder).unlink(missing_ok=True)
-        remove_tree(aside)
+        discard(folder, self.root / "damaged")
 
     def clear_damaged(self, digest: str, every_byte: bool = False) -> None:
         """Put a damaged artifact into damaged/. It is checked under its lock: another build may have made it again."""
@@ -162,6 +154,19 @@ class LocalArtifacts:
         """Put aside whatever stands in the place of an artifact. The caller holds the lock of the digest."""
         if os.path.lexists(self.folder(digest)):
             put_aside(self.folder(digest), self.root / "damaged")
+
+
+def list_folders(folder: Path) -> list[Path]:
+    """List a folder and all folders below it, each after the one that it is in."""
+    return [folder, *sorted(path for path in folder.rglob("*") if path.is_dir())]
+
+
+def protect(folder: Path, names: list[str]) -> None:
+    """Make the files `names` of a finished folder read-only, and give its folders the rights of the store."""
+    for path in list_folders(folder):
+        share_folder(path)
+    for name in names:
+        protect_file(folder / name)
 
 
 def name_manifest(folder: Path) -> Path:

@@ -1,5 +1,6 @@
 """Writes that survive a crash: the new file is written aside, reaches the disk, and then takes its place."""
 
+import errno
 import os
 import shutil
 import stat
@@ -8,9 +9,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-ASIDE = ".aside-"  # prefix of files that are not yet in their place
-READ_ONLY_FILE = 0o444
-READ_ONLY_FOLDER = 0o555
+from gpt2forge.store.rights import make_folder, share_file
+
+ASIDE = ".aside-"  # prefix of files and folders that are not yet in their place
 
 
 def write_whole(path: Path, data: bytes, meanwhile: Callable[[], None] = lambda: None) -> None:
@@ -51,7 +52,7 @@ def write_aside(path: Path, data: bytes, finish: Callable[[int], None]) -> None:
             file.write(data)
             file.flush()
             finish(file.fileno())
-            aside.chmod(0o644)
+            share_file(aside)
             aside.replace(path)
         except BaseException:
             with suppress(OSError):
@@ -68,27 +69,63 @@ def sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def protect_folders(folder: Path) -> None:
-    """Make a tree's folders read-only, so that nobody edits an artifact by accident."""
-    for path in (folder, *folder.rglob("*")):
-        if path.is_dir():
-            path.chmod(READ_ONLY_FOLDER)
-
-
 def is_folder(path: Path) -> bool:
     """Return whether the path is a folder itself, not a link to one."""
     return path.is_dir() and not path.is_symlink()
 
 
-def put_aside(path: Path, folder: Path) -> Path:
-    """Move a file or folder into `folder` in one step and return its new path. It replaces what has its name there."""
-    aside = folder / path.name
-    remove_tree(aside)
-    aside.parent.mkdir(parents=True, exist_ok=True)
+def move(path: Path, place: Path) -> None:
+    """Move a file or folder to a place that does not exist: in one step, as far as anyone who looks there can tell.
+
+    A folder cannot be renamed in the lower layer of an overlayfs (EXDEV), as in a container image, nor a file or folder
+    to another file system. Then it is copied aside, the copy is renamed, and the original is removed:
+    https://docs.kernel.org/filesystems/overlayfs.html#renaming-directories
+    """
+    make_writable(path)  # a folder can move to another parent only while it is writable
+    try:
+        path.rename(place)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        aside = place.with_name(ASIDE + place.name)
+        remove_tree(aside)
+        copy_tree(path, aside)
+        aside.rename(place)
+        remove_tree(path)
+
+
+def copy_tree(path: Path, place: Path) -> None:
+    """Copy a file or folder to the disk, links as links, with times and modes."""
     if is_folder(path):
-        path.chmod(0o755)  # a folder can move to another parent only while it is writable
-    path.rename(aside)
+        place.mkdir()
+        for entry in sorted(path.iterdir()):
+            copy_tree(entry, place / entry.name)
+        shutil.copystat(path, place)
+    else:
+        shutil.copy2(path, place, follow_symlinks=False)
+    if not place.is_symlink():
+        sync(place)
+
+
+def put_aside(path: Path, folder: Path) -> Path:
+    """Move a file or folder into the folder and return its new path. It replaces what has its name there."""
+    aside = folder / path.name
+    make_folder(folder, folder.parent)
+    remove_tree(aside)
+    move(path, aside)
     return aside
+
+
+def discard(path: Path, folder: Path) -> None:
+    """Remove a file or folder. It goes in one step, through `folder`, unless it cannot be renamed: see `move`."""
+    aside = folder / path.name
+    make_folder(folder, folder.parent)
+    remove_tree(aside)
+    make_writable(path)
+    with suppress(OSError):
+        path.rename(aside)
+    remove_tree(path)
+    remove_tree(aside)
 
 
 def remove_tree(folder: Path) -> None:
@@ -96,7 +133,15 @@ def remove_tree(folder: Path) -> None:
     if not is_folder(folder):
         folder.unlink(missing_ok=True)
         return
-    for path in (folder, *folder.rglob("*")):
-        if is_folder(path):
-            path.chmod(stat.S_IRWXU)
+    make_writable(folder)
+    for parent, folders, _ in os.walk(folder):  # it lists a folder after the loop below has made it readable
+        for name in folders:
+            make_writable(Path(parent, name))
     shutil.rmtree(folder)
+
+
+def make_writable(folder: Path) -> None:
+    """Let the owner write to a folder, unless it is a link. Nobody else could change its mode."""
+    if is_folder(folder) and folder.stat().st_mode & stat.S_IRWXU != stat.S_IRWXU:
+        with suppress(OSError):
+            folder.chmod(stat.S_IMODE(folder.stat().st_mode) | stat.S_IRWXU)

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from gpt2forge.digest import digest_value
 from gpt2forge.store.atomic import is_folder, put_aside, write_whole
+from gpt2forge.store.rights import make_folder
 from gpt2forge.store.stat_cache import DIGEST
 
 PreImage = Mapping[str, Any]
@@ -71,6 +72,7 @@ class LocalRecords:
         path = self.place(record.stage, record.key)
         if is_folder(path):
             put_aside(path, self.root / "damaged")
+        make_folder(path.parent, self.root)
         write_whole(path, record.to_bytes())
 
     def place(self, stage: str, key: str) -> Path:

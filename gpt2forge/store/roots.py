@@ -13,6 +13,7 @@ from pathlib import Path
 from gpt2forge.digest import digest_bytes
 from gpt2forge.errors import UserError
 from gpt2forge.store.atomic import replace_text
+from gpt2forge.store.rights import make_folder
 from gpt2forge.store.store import Store
 
 
@@ -54,12 +55,13 @@ def find_whole(output: Path) -> Path:
 
 
 def name_root(store: Store, output: Path) -> Path:
-    return store.root / "roots" / f"{digest_bytes(str(find_whole(output)).encode())}.json"
+    return store.root / "roots" / f"{digest_bytes(os.fsencode(find_whole(output)))}.json"
 
 
 def register(store: Store, output: Path, recipe: str, steps: Mapping[str, str]) -> None:
     """Note an output before it is published. Raises OSError if the store cannot be written."""
     root = Root(str(find_whole(output)), recipe, steps, time.time())
+    make_folder(store.root / "roots", store.root)
     replace_text(name_root(store, output), json.dumps(asdict(root)))
 
 

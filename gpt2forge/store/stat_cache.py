@@ -16,6 +16,7 @@ from pathlib import Path
 from gpt2forge.digest import Written, digest_bytes, digest_file, digest_value
 from gpt2forge.errors import UserError
 from gpt2forge.store.atomic import replace_text
+from gpt2forge.store.rights import make_folder
 
 TICK = 20_000_000  # ns; two ticks of a kernel clock that runs at 100 Hz
 COARSE_TICK = 2_000_000_000  # ns; for file systems that keep whole seconds
@@ -113,6 +114,7 @@ class StatCache:
             self.in_memory[name] = text
             return
         with suppress(OSError):
+            make_folder(self.place(name).parent, self.folder.parent)
             replace_text(self.place(name), f"{make_seal(name, text)}\n{text}")
 
     def place(self, name: str) -> Path:

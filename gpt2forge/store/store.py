@@ -18,6 +18,7 @@ from gpt2forge.store.artifacts import Artifacts, LocalArtifacts
 from gpt2forge.store.atomic import remove_tree
 from gpt2forge.store.locks import hold_store, lock_key
 from gpt2forge.store.records import LocalRecords, Record, Records
+from gpt2forge.store.rights import make_folder, share_file
 from gpt2forge.store.stat_cache import StatCache
 
 
@@ -60,8 +61,17 @@ class Store:
             self.artifacts.clear_damaged(record.digest)
 
     def log(self, stage: str, key: str) -> Path:
-        """Return the path of the file that takes a step's output."""
+        """Return the path of the file that takes a step's output. See `make_log`."""
         return self.root / "logs" / f"{stage}-{key[:16]}.log"
+
+    def make_log(self, stage: str, key: str) -> Path:
+        """Make an empty log of a step, in place of one that may belong to another user, and return its path."""
+        log = self.log(stage, key)
+        make_folder(log.parent, self.root)
+        remove_tree(log)
+        log.touch()
+        share_file(log)
+        return log
 
     @contextmanager
     def lock(self, key: str, wait: Callable[[], None] = lambda: None) -> Iterator[int]:
@@ -79,5 +89,5 @@ class Store:
         """Make an empty folder to make a step in. The caller holds the key's lock."""
         folder = self.root / "making" / key
         remove_tree(folder)
-        folder.mkdir(parents=True)
+        make_folder(folder, self.root)
         return folder

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,7 +17,7 @@ from types import TracebackType
 from typing import Any
 
 from gpt2forge.builder.publish import publish
-from gpt2forge.errors import FIXABLE, UserError
+from gpt2forge.errors import UserError, is_fixable
 from gpt2forge.measure.child import Child, Send, serve
 from gpt2forge.stages import worker
 from gpt2forge.store.gc import collect
@@ -25,6 +26,7 @@ from gpt2forge.store.store import Store
 from tests.toy.job import make_job, run
 from tests.workshop import ROOT
 
+GROUP = 4000  # of all users that build
 MOST = 256  # open descriptors of a build, at most
 
 
@@ -95,8 +97,15 @@ def work(order: int, output: int, kept: Sequence[int]) -> int:
         return 1
 
 
-def run_build(folder: Path, source: str = "source", collects: bool = False, times: int = 2) -> int:
-    """Build and publish as the command does; with `collects`, then remove leftovers as `store gc` does."""
+def run_build(
+    folder: Path, source: str = "source", collects: bool = False, times: int = 2, user: int | None = None
+) -> int:
+    """Build and publish as the command does; with `collects`, then remove leftovers as `store gc` does.
+
+    `user` builds, and keeps all from others (umask 077): GROUP is its only group.
+    """
+    if user is not None:
+        become(user)
     store, output = Store(folder / "cache"), folder / "build/toy"
     try:
         with store.hold():
@@ -106,11 +115,21 @@ def run_build(folder: Path, source: str = "source", collects: bool = False, time
         if collects:
             collect(store, [], limit=None)
     except (UserError, OSError) as error:
-        assert isinstance(error, UserError) or error.errno in FIXABLE, error
+        assert is_fixable(error), error
         write_result(folder, str(error))
         return 1
     write_result(folder, json.dumps({each.stage: [each.outcome, each.key, each.digest] for each in outcomes}))
     return 0
+
+
+def become(user: int) -> None:
+    """Give up the rights of root, after a build has imported what only root may be able to read."""
+    with tempfile.TemporaryDirectory() as folder:
+        run(make_job(Path(folder, "source")), Store(Path(folder, "cache")))
+    os.umask(0o077)
+    os.setgroups([])
+    os.setgid(GROUP)
+    os.setuid(user)
 
 
 def write_result(folder: Path, text: str) -> None:

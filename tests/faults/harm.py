@@ -59,7 +59,6 @@ def hurt(path: Path, how: Hurt, draw: random.Random) -> None:
     if not path.is_symlink() and not path.is_dir():
         path.chmod(0o644)
     how(path, draw)
-    path.parent.chmod(0o555 if "artifacts" in path.parent.parent.name else 0o755)
 
 
 def hurt_folder(folder: Path, draw: random.Random) -> None:
