@@ -8,6 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from gpt2forge.store.locks import try_lock
+
 ASIDE = ".aside-"  # prefix of files that are not yet in their place
 READ_ONLY_FILE = 0o444
 READ_ONLY_FOLDER = 0o555
@@ -47,6 +49,7 @@ def write_aside(path: Path, data: bytes, finish: Callable[[int], None]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=ASIDE, delete=False) as file:
         aside = Path(file.name)
+        try_lock(file.fileno())  # or `leftovers.clear_asides` would take it for one that a killed process left
         try:
             file.write(data)
             file.flush()
