@@ -7,7 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from gpt2forge.store.roots import Root, read_roots
+from gpt2forge.store.roots import Root, read_roots, select
 from gpt2forge.store.store import Store
 
 
@@ -46,7 +46,12 @@ class Doubt:
 
 def list_doubts(store: Store) -> list[Doubt]:
     """List the outputs in doubt. Those that are found, or known to be removed, are not among them."""
-    return [Doubt(path, root) for path, root in read_roots(store).items() if root is None or not root.is_found]
+    notes = read_roots(store)
+    unreadable = [Doubt(path, None) for path, root in notes.items() if root is None]
+    return [
+        *unreadable,
+        *(Doubt(path, root) for path, root in select(notes, is_gone=False).items() if not root.is_found),
+    ]
 
 
 def forget(doubts: Sequence[Doubt]) -> None:

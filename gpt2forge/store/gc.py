@@ -25,7 +25,7 @@ from gpt2forge.store.doubts import Doubt, list_doubts
 from gpt2forge.store.inventory import Item, list_digests, list_records, take_inventory
 from gpt2forge.store.locks import is_locked, remove_idle_locks
 from gpt2forge.store.marker import check_store
-from gpt2forge.store.roots import list_roots
+from gpt2forge.store.roots import list_gone
 from gpt2forge.store.stat_cache import DIGEST
 from gpt2forge.store.store import Store
 from gpt2forge.store.temporary import ASIDE_NAME
@@ -116,10 +116,9 @@ def list_leftovers(store: Store) -> list[Path]:
     root = store.root
     making = [path for path in list_named(root, "making", DIGEST) if not is_locked(root / "locks" / path.name)]
     manifests = [path for path in list_named(root, "artifacts", MANIFEST) if not path.with_suffix("").is_dir()]
-    notes = [path for path, note in list_roots(store).items() if note.is_gone]
     folders = ("artifacts", "records/*", "stat_cache/*", "roots")
     aside = [path for folder in folders for path in list_named(root, folder, ASIDE_NAME)]
-    return [*making, *list_named(root, "damaged", DAMAGED), *manifests, *notes, *aside]
+    return [*making, *list_named(root, "damaged", DAMAGED), *manifests, *list_gone(store), *aside]
 
 
 def list_named(root: Path, folder: str, name: re.Pattern[str]) -> list[Path]:

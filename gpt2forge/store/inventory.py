@@ -41,7 +41,7 @@ class Item:
 
 def take_inventory(store: Store, outputs: Sequence[Path] = ()) -> list[Item]:
     """Describe every artifact, the largest first. `outputs` may use some too, although no build has noted them."""
-    roots = [root for root in list_roots(store).values() if not root.is_gone]
+    roots = list(list_roots(store).values())
     makers: dict[str, list[Record]] = {}
     for record in list_records(store):
         makers.setdefault(record.digest, []).append(record)

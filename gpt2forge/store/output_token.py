@@ -37,6 +37,9 @@ def parse_token(data: bytes, folder: Path) -> str | None:
 
 def make_token(folder: Path) -> str:
     """Return the token of a folder, and make both if they are missing. Raises OSError if it cannot be written."""
+    known = read_token(folder)  # another user may own it
+    if known is not None:
+        return known
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
     with os.fdopen(descriptor, "r+b") as file:

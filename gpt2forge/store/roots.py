@@ -1,9 +1,10 @@
 """Roots: notes of which artifacts the outputs of all working directories use, so that none in use is evicted.
 
-roots/<digest>.json    {"output", "recipe", "steps": {stage: digest}, "time", "published": [digest], "token"}
+roots/<digest>.json    {"output", "recipe", "steps": {stage: digest}, "time", "published": [digest], "token", "device"}
 
 1. An output is known by its path and by the token of its folder (see output_token.py): both name its note.
-2. An output is gone only if its folder is at its path, has its token, and no longer has its link.
+2. An output is gone only if its folder is at its path, has its token, and no longer has its link; or if the folder, on
+   the same device and with the same token, is found under another path, to which it has moved.
 3. In every other case in which the output is not found, it is in doubt: it may have moved, or be visible to another
    machine only. So everything that it may link to is kept, until `gpt2forge store forget` names it.
 4. A note that cannot be read protects every artifact.
@@ -12,9 +13,11 @@ roots/<digest>.json    {"output", "recipe", "steps": {stage: digest}, "time", "p
 
 import json
 import os
+import re
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +27,7 @@ from gpt2forge.store.output_token import make_token, read_token
 from gpt2forge.store.stat_cache import DIGEST
 from gpt2forge.store.store import Store
 
+NOTE = re.compile(r"[0-9a-f]{64}\.json")
 LATEST = 1e11  # seconds since 1970; no clock shows more
 LARGEST = 1 << 20  # bytes of a note
 
@@ -32,8 +36,9 @@ LARGEST = 1 << 20  # bytes of a note
 class Root:
     """An output with the artifacts of its last build, by stage; `time` of that build is in seconds since 1970.
 
-    `published` holds what the output may link to: the package, and what it linked to before. An earlier version noted
-    no `token`, and left `published` empty.
+    `published` holds what the output may link to: the package, and what it linked to before. `device` is that of the
+    folder: a snapshot of it has the same token, but another device. An earlier version noted neither `token` nor
+    `device`, and left `published` empty.
     """
 
     output: str
@@ -42,12 +47,18 @@ class Root:
     time: float
     published: tuple[str, ...] = ()
     token: str | None = None
+    device: int | None = None
+
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Return what an output keeps when its folder moves."""
+        return self.token, self.device, Path(self.output).name
 
     @property
     def folder(self) -> Path:
         return Path(self.output).parent
 
-    @property
+    @cached_property
     def is_found(self) -> bool:
         """Return whether the folder at the path is the output's own (rules 1 and 2)."""
         if not can_see(self.folder):
@@ -57,8 +68,8 @@ class Root:
         return read_token(self.folder) == self.token
 
     @property
-    def is_gone(self) -> bool:
-        """Return whether the output was removed (rule 2)."""
+    def is_removed(self) -> bool:
+        """Return whether the link is no longer in the output's own folder."""
         return self.is_found and not Path(self.output).is_symlink()
 
     def list_kept(self) -> set[str]:
@@ -115,6 +126,7 @@ def register(store: Store, output: Path, *, recipe: str, steps: Mapping[str, str
         time=time.time(),
         published=tuple(dict.fromkeys([package, *([before] if before else [])])),  # the link still leads to the second
         token=token,
+        device=output.parent.stat().st_dev,
     )
     drop_earlier(store, output)
     path = name_root(store, output)
@@ -136,14 +148,31 @@ def read_unknown(path: Path) -> dict[str, Any]:
 
 
 def read_roots(store: Store) -> dict[Path, Root | None]:
-    """Read every note, by its path; None for a note that cannot be read."""
-    paths = sorted((store.root / "roots").glob("*.json"))
-    return {path: read_root(path) for path in paths if DIGEST.fullmatch(path.stem)}
+    """Read every note, by its path; None for a note that cannot be read. Raises OSError if they cannot be listed."""
+    folder = store.root / "roots"
+    paths = sorted(folder.iterdir()) if folder.exists() else []
+    return {path: read_root(path) for path in paths if NOTE.fullmatch(path.name)}
 
 
 def list_roots(store: Store) -> dict[Path, Root]:
-    """Read every note, by its path, without those that cannot be read."""
-    return {path: root for path, root in read_roots(store).items() if root is not None}
+    """Read the notes of outputs that may be in use, by their paths, without those that cannot be read."""
+    return select(read_roots(store), is_gone=False)
+
+
+def list_gone(store: Store) -> dict[Path, Root]:
+    """Read the notes of outputs that are certainly gone (rule 2), by their paths."""
+    return select(read_roots(store), is_gone=True)
+
+
+def select(notes: Mapping[Path, Root | None], is_gone: bool) -> dict[Path, Root]:
+    """Return the notes whose outputs are gone, or those whose outputs may be in use (rule 2)."""
+    roots = {path: root for path, root in notes.items() if root is not None}
+    found = {root.identity for root in roots.values() if root.is_found and root.token is not None}
+    return {
+        path: root
+        for path, root in roots.items()
+        if (root.is_removed or (not root.is_found and root.identity in found)) == is_gone
+    }
 
 
 def read_root(path: Path) -> Root | None:
@@ -157,6 +186,7 @@ def read_root(path: Path) -> Root | None:
             time=float(values["time"]),
             published=tuple(values.get("published", ())),
             token=values.get("token"),
+            device=values.get("device"),
         )
         return root if is_valid(root) else None
     except (KeyError, ValueError, TypeError, OverflowError):
@@ -166,8 +196,14 @@ def read_root(path: Path) -> Root | None:
 def is_valid(root: Root) -> bool:
     """Return whether a note that was read holds values of the right kinds."""
     words = (root.output, root.recipe, *root.steps.values(), *root.published, root.token or "")
-    is_path = isinstance(root.output, str) and Path(root.output).is_absolute() and "\0" not in root.output
-    return is_path and all(isinstance(word, str) for word in words) and abs(root.time) < LATEST
+    return (
+        all(isinstance(word, str) for word in words)
+        and all(DIGEST.fullmatch(digest) for digest in (*root.steps.values(), *root.published))
+        and Path(root.output).is_absolute()
+        and "\0" not in root.output
+        and (root.device is None or type(root.device) is int)
+        and abs(root.time) < LATEST
+    )
 
 
 def read_fields(path: Path) -> dict[str, Any] | None:
