@@ -76,11 +76,12 @@ def load(built: str | os.PathLike[str], threads: int = 0) -> "Model":
 
     0 threads means one per core. Raises UserError if nothing was built or the directory is not complete.
     """
-    from gpt2forge.builder.outputs import find_output
+    from gpt2forge.builder.result import open_result
     from gpt2forge.runtime.model import open_model
 
     if not isinstance(built, str | os.PathLike):
         raise TypeError(f"`built` must be a recipe's name or a path, not {type(built).__name__}")
     # A Path of one word is a path too, never the name of a recipe.
     reference = built if isinstance(built, str) else os.path.join(os.curdir, built)  # noqa: PTH118
-    return open_model(find_output(reference), threads)
+    with open_result(reference) as result:
+        return open_model(result.folder, threads)

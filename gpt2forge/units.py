@@ -34,3 +34,8 @@ def format_size(count: float) -> str:
 def format_amount(count: float, unit: str) -> str:
     """Return a number of units as text; the unit `B` is bytes."""
     return format_size(count) if unit == "B" else f"{count:.0f} {unit}"
+
+
+def count(number: int, word: str) -> str:
+    """Format a number and its noun."""
+    return f"{number} {word}{'' if number == 1 else 's'}"

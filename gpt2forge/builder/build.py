@@ -31,6 +31,7 @@ from gpt2forge.settings import load_settings
 from gpt2forge.stages.stage import PACKAGE
 from gpt2forge.store.roots import register
 from gpt2forge.store.store import Store
+from gpt2forge.store.temporary import clear_asides
 
 
 @dataclass
@@ -166,6 +167,7 @@ def run_builds(
             if build.report is None or build.failure is not None:
                 build.report = report_failure(build)
                 emit(RunFinished(build.report))
+        clear_asides(BUILD)
 
 
 def begin(builds: Sequence[Build], store: Store, *, emit: Emit, rerun: str | None, until: str | None) -> None:
@@ -197,11 +199,12 @@ def report_success(build: Build, job_run: JobRun, store: Store) -> Report:
     warnings = list_warnings(build.loaded, job_run.stages, outcomes, list_notes(build))
     if job_run.until is not None:
         return make_report(build.values, None, outcomes=outcomes, warnings=warnings, error=None, source=source)
-    warnings += keep(store, output, outcomes)
+    package = find_package(build.job, outcomes)
+    warnings += keep(store, output, outcomes, package)
     report = make_report(build.values, output, outcomes=outcomes, warnings=warnings, error=None, source=source)
 
     def publish_package() -> None:
-        publish(output, store.artifacts.folder(find_package(build.job, outcomes)))
+        publish(output, store.artifacts.folder(package))
         build.is_published = True
 
     if is_unchanged(report):
@@ -237,11 +240,11 @@ def describe_end(error: BaseException | None) -> str:
     return "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
 
 
-def keep(store: Store, output: Path, outcomes: Sequence[Outcome]) -> list[str]:
+def keep(store: Store, output: Path, outcomes: Sequence[Outcome], package: str) -> list[str]:
     """Record in the store which artifacts an output uses; return a warning if that fails."""
     try:
         steps = {each.stage: each.digest for each in outcomes if each.digest}
-        register(store, output, recipe=output.name, steps=steps)
+        register(store, output, recipe=output.name, steps=steps, package=package)
     except OSError as error:
         return [f"{store.root}: {error.strerror}: `gpt2forge store gc` will not know that {output} needs its artifacts"]
     return []

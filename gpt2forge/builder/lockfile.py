@@ -18,6 +18,7 @@ from gpt2forge.recipe.load import LoadedRecipe
 from gpt2forge.stages.all_stages import MEASURING
 from gpt2forge.store.atomic import write_whole
 from gpt2forge.store.store import Store
+from gpt2forge.store.temporary import clear_asides
 
 SHORT = 12  # hexadecimal digits of a key or digest that people are shown
 LINE = re.compile(r"([a-z_]+) ([0-9a-f]{64}) ([0-9a-f]{64})")
@@ -103,3 +104,4 @@ def write_lock(path: Path, steps: Iterable[StepReport], source: SourceReport | N
     head = [f"commit {source.address} {source.commit}\n"] if source and source.commit else []
     lines = sorted(f"{step.stage} {step.key} {step.digest}\n" for step in steps if step.stage not in MEASURING)
     write_whole(path, "".join([*head, *lines]).encode())
+    clear_asides(path.parent)

@@ -4,18 +4,8 @@ import re
 from pathlib import Path
 
 from gpt2forge.errors import UserError
-from gpt2forge.store.store import Store
 
 BUILD = Path("build")
-
-
-def check_whole(output: Path, selector: str) -> None:
-    """Raise UserError if a published directory no longer holds the files that were built."""
-    artifact = output.resolve()
-    store = Store(artifact.parent.parent, is_read_only=True)
-    is_artifact = store.artifacts.folder(artifact.name) == artifact and artifact.with_suffix(".json").is_file()
-    if is_artifact and not store.artifacts.is_whole(artifact.name):
-        raise UserError(f"{output}: its files were changed or lost; build `{selector}` again to fix them")
 
 
 def find_output(selector: str) -> Path:
@@ -29,7 +19,6 @@ def find_output(selector: str) -> Path:
     is_place = "/" in selector and not is_recipe
     for output in (path,) if is_place else (published, path):
         if (output / "model.onnx").is_file():
-            check_whole(output, selector)
             return output
         if output.is_symlink() and output.parent == BUILD:
             raise UserError(f"{output}: the directory that it links to is gone; run `gpt2forge build {output.name}`")
@@ -46,5 +35,4 @@ def find_selected(selector: str) -> Path:
     output = BUILD / find_one(selector).name
     if not (output / "model.onnx").is_file():
         raise UserError(f"`{selector}` is not built; run `gpt2forge build {selector}`")
-    check_whole(output, output.name)
     return output

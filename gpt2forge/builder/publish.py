@@ -1,12 +1,10 @@
 """Publishes a package: one symlink, replaced atomically."""
 
 import os
-import re
 from pathlib import Path
 
 from gpt2forge.errors import UserError
-
-TARGET = re.compile(r"/artifacts/[0-9a-f]{64}$")
+from gpt2forge.store.temporary import TARGET, name_aside
 
 
 def publish(output: Path, artifact: Path) -> None:
@@ -18,7 +16,6 @@ def publish(output: Path, artifact: Path) -> None:
     if not is_own_link and (output.is_symlink() or output.exists()):
         raise UserError(f"{output}: is not a link that gpt2forge made; move it away and build again")
     output.parent.mkdir(parents=True, exist_ok=True)
-    aside = output.with_name(f".{output.name}.{os.getpid()}")
-    aside.unlink(missing_ok=True)
+    aside = name_aside(output.parent)
     aside.symlink_to(target)
     aside.replace(output)

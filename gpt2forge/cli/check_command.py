@@ -1,7 +1,6 @@
 """`gpt2forge check`: builds a recipe twice, each time from nothing, and compares the results step by step."""
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,8 +19,8 @@ from gpt2forge.plan.from_recipe import make_job
 from gpt2forge.plan.job import Job
 from gpt2forge.recipe.load import load_recipe
 from gpt2forge.stages.all_stages import MEASURING
-from gpt2forge.store.atomic import remove_tree
 from gpt2forge.store.store import Store
+from gpt2forge.store.temporary import make_temporary
 
 COLOURS = {"same": "green", "DIFFERENT": "red"}
 
@@ -60,12 +59,8 @@ def format_verdict(one: str | None, other: str | None) -> str:
 
 def build_from_nothing(job: Job) -> list[Outcome]:
     """Run every step that can run here, in a new store that is removed afterwards; return the outcomes."""
-    folder = Path(tempfile.mkdtemp(prefix=".check-", dir=Path.cwd()))  # /tmp may be too small for a store
-    try:
-        with RunView() as view:
-            job_run = run_job(job, Store(folder), view.show)
-    finally:
-        remove_tree(folder)
+    with make_temporary(Path.cwd(), "check") as folder, RunView() as view:  # /tmp may be too small for a store
+        job_run = run_job(job, Store(folder), view.show)
     if job_run.error is not None and not isinstance(job_run.error, StepsBlocked):
         raise job_run.error
     return job_run.outcomes

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import click
 
 from gpt2forge.builder.outputs import find_output
+from gpt2forge.builder.result import open_result
 from gpt2forge.cli import console
 from gpt2forge.cli.options import json_option
 from gpt2forge.errors import UserError
@@ -69,11 +70,12 @@ def generate(
     from gpt2forge.runtime.model import open_model  # numpy and onnxruntime take longer to import than --help to run
     from gpt2forge.runtime.sampling import Sampling
 
-    output = find_output(selector)
+    find_output(selector)  # a missing result is reported before standard input is read
     text = read_prompt(prompt)
     sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
     started, count = time.monotonic(), Count()
-    model = open_model(output, threads)
+    with open_result(selector) as result:
+        model = open_model(result.folder, threads)
     pieces = model.spell(count_tokens(model.continue_tokens(text, max_tokens, sampling), count))
     if as_json:
         added = "".join(pieces)

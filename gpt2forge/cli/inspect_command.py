@@ -5,11 +5,12 @@ from typing import Any
 
 import click
 
+from gpt2forge.builder.result import hold_result
 from gpt2forge.cli import console
 from gpt2forge.cli.options import json_option
 from gpt2forge.cli.starting_recipe import write_recipe
 from gpt2forge.quantize.coverage import Kind, group_tensors
-from gpt2forge.stages.forge_json import read_provenance
+from gpt2forge.stages.forge_json import NAME, read_provenance
 from gpt2forge.units import format_size
 
 HEAD = ("tensors", "how many", "bits", "weights a scale", "bits a weight", "relative error", "size")
@@ -29,11 +30,13 @@ def inspect(folder: Path, as_recipe: bool, as_json: bool) -> None:
 
         console.write(write_recipe(folder, describe_checkpoint(folder)))
         return
-    tensors = read_provenance(folder).get("tensors")  # only the forge.json of a result has them
-    if tensors is not None:
-        write_kinds(group_tensors(tensors), as_json)
-    else:
-        write_checkpoint(folder, as_json)
+    with hold_result(folder) as result:
+        result.check_file(NAME)
+        tensors = read_provenance(result.folder).get("tensors")  # only the forge.json of a result has them
+        if tensors is not None:
+            write_kinds(group_tensors(tensors), as_json)
+        else:
+            write_checkpoint(result.folder if result.is_artifact else folder, as_json)
 
 
 def write_kinds(kinds: list[Kind], as_json: bool) -> None:

@@ -51,7 +51,9 @@ def main() -> None:
     """Run the command line of this process, and exit with its code."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a character gets `?`, not an error
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a job that CI cancels ends as Ctrl-C ends it
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a job that CI cancels, or a terminal that is closed
+        if signal.getsignal(number) is not signal.SIG_IGN:  # as `nohup` sets it
+            signal.signal(number, signal.default_int_handler)  # it ends as Ctrl-C ends it
     sys.exit(run(sys.argv[1:]))
 
 

@@ -1,7 +1,8 @@
 """`gpt2forge store`: lists, verifies and shrinks the store."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -9,21 +10,31 @@ import click
 from gpt2forge.builder.lockfile import SHORT
 from gpt2forge.builder.outputs import BUILD
 from gpt2forge.cli import console
+from gpt2forge.cli.forget_command import describe_doubt, forget_command
 from gpt2forge.cli.options import json_option, store_option
 from gpt2forge.cli.run_view import RunView
 from gpt2forge.errors import UserError, quote
 from gpt2forge.executor.events import Meter
+from gpt2forge.recipe.lookup import RECIPES
 from gpt2forge.settings import Settings, load_settings
-from gpt2forge.store.gc import check_known, collect, knows_outputs
+from gpt2forge.store.gc import Garbage, collect, knows_outputs
 from gpt2forge.store.inventory import Item, list_digests, measure_store, take_inventory
 from gpt2forge.store.locks import StoreBusy
+from gpt2forge.store.marker import check_store
 from gpt2forge.store.store import Store
-from gpt2forge.units import format_size, parse_size
+from gpt2forge.store.temporary import clear_asides, clear_folders
+from gpt2forge.units import count, format_size, parse_size
+
+LONGEST_WAIT = 600  # seconds that garbage collection waits for builds
+MOST_DOUBTS = 5  # that are described one by one
 
 
 @click.group("store")
 def store() -> None:
     """List, verify and shrink the store."""
+
+
+store.add_command(forget_command)
 
 
 @store.command("ls")
@@ -32,7 +43,7 @@ def store() -> None:
 def list_artifacts(store: Path, as_json: bool) -> None:
     """List the artifacts, the largest first: size, time to make again, last use, and recipes."""
     opened = Store(store, is_read_only=True)
-    check_known(opened)
+    check_store(store)
     items, whole = take_inventory(opened, list_outputs()), measure_store(opened)
     most = load_settings().store.max_size
     if as_json:
@@ -49,7 +60,7 @@ def list_artifacts(store: Path, as_json: bool) -> None:
 def verify(repair: bool, store: Path, as_json: bool) -> None:
     """Read every byte of every artifact, and report the damaged ones."""
     opened = Store(store, is_read_only=not repair)
-    check_known(opened)
+    check_store(store)
     with opened.hold(), RunView() as view:  # gc must wait; builds may go on
         digests = list(list_digests(opened))
         damaged = find_damaged(opened, digests, Meter("verify", view.show))
@@ -79,18 +90,67 @@ def verify(repair: bool, store: Path, as_json: bool) -> None:
 def collect_garbage(size: str | None, keep_recipes: bool, dry_run: bool, store: Path, as_json: bool) -> None:
     """Remove leftovers and, above SIZE, the artifacts that are cheapest to make again for their size."""
     opened, limit = Store(store, is_read_only=dry_run), choose_limit(size)
-    gone, leftovers = collect(opened, list_outputs(), limit=limit, keep_recipes=keep_recipes, is_dry=dry_run)
-    freed = sum(item.size for item in gone)
+    if not dry_run:
+        clear_own_leftovers()
+    try:
+        wait = Patience(f"{store}: waiting for a build, or another command, that is using it")
+        garbage = collect(
+            opened, list_outputs(), limit=limit, keep_recipes=keep_recipes, is_dry=dry_run, wait=wait.wait
+        )
+    except StoreBusy:
+        console.warn(f"{store}: is still in use; nothing was removed, and a later `store gc` will do so")
+        garbage = Garbage(evicted=(), leftovers=(), doubts=())
+    report_garbage(garbage, opened, limit, is_dry=dry_run, as_json=as_json)
+
+
+def report_garbage(garbage: Garbage, store: Store, limit: int | None, *, is_dry: bool, as_json: bool) -> None:
+    """Write what was removed, or would be, to stdout; and why more is left than the limit to stderr."""
+    freed = sum(item.size for item in garbage.evicted)
     if as_json:
-        removed = [item.to_json() for item in gone]
-        console.write_json({"bytes": freed, "removed": removed, "leftovers": len(leftovers), "dry_run": dry_run})
+        removed, doubts = ([each.to_json() for each in found] for found in (garbage.evicted, garbage.doubts))
+        leftovers = len(garbage.leftovers)
+        console.write_json(
+            {"bytes": freed, "removed": removed, "leftovers": leftovers, "in_doubt": doubts, "dry_run": is_dry}
+        )
         return
-    write_items(gone)
-    verb = "would remove" if dry_run else "removed"
-    console.write(f"{verb} {format_sum(gone)} and {count(len(leftovers), 'leftover')}\n")
-    excess = describe_excess(measure_store(opened) - (freed if dry_run else 0), limit)
+    write_items(garbage.evicted)
+    verb = "would remove" if is_dry else "removed"
+    console.write(f"{verb} {format_sum(garbage.evicted)} and {count(len(garbage.leftovers), 'leftover')}\n")
+    for line in list_remarks(garbage, store, measure_store(store) - (freed if is_dry else 0), limit):
+        console.inform(f"{store.root}: {line}")
+
+
+def list_remarks(garbage: Garbage, store: Store, left: int, limit: int | None) -> Iterator[str]:
+    """Yield which outputs are in doubt, and why a store is still above its limit."""
+    yield from (describe_doubt(doubt, store) for doubt in garbage.doubts[:MOST_DOUBTS])
+    if len(garbage.doubts) > MOST_DOUBTS:
+        yield f"{len(garbage.doubts) - MOST_DOUBTS} more outputs are not found; `--json` lists them"
+    excess = describe_excess(left, limit)
     if excess:
-        console.inform(f"{store}: {excess}")
+        yield excess
+
+
+@dataclass
+class Patience:
+    """Reports once that a store is in use, and gives up after LONGEST_WAIT."""
+
+    message: str
+    began: float | None = None
+
+    def wait(self) -> None:
+        """Raise StoreBusy after LONGEST_WAIT. Called before each further try."""
+        if self.began is None:
+            self.began = time.monotonic()
+            console.inform(self.message)
+        if time.monotonic() - self.began > LONGEST_WAIT:
+            raise StoreBusy
+
+
+def clear_own_leftovers() -> None:
+    """Remove what killed commands left in this working directory."""
+    clear_folders(Path())
+    for folder in (BUILD, RECIPES):
+        clear_asides(folder)
 
 
 def choose_limit(size: str | None) -> int | None:
@@ -135,11 +195,6 @@ def format_budget(whole: int, most: int | None) -> str:
     return f", {share}`store.max_size` {format_size(most)}"
 
 
-def count(number: int, word: str) -> str:
-    """Format a number and its noun."""
-    return f"{number} {word}{'' if number == 1 else 's'}"
-
-
 def find_damaged(store: Store, digests: Sequence[str], meter: Meter) -> list[str]:
     """Return the digests of artifacts whose bytes changed."""
     damaged = []
@@ -168,7 +223,7 @@ def shrink(store: Store, outputs: Sequence[Path], settings: Settings) -> str | N
     if most is None or measure_store(store) <= most or not knows_outputs(store):
         return None
     try:
-        gone, _ = collect(store, outputs, limit=most, keep_recipes=False, is_dry=False)
+        gone = collect(store, outputs, limit=most).evicted
     except StoreBusy:
         return None
     except UserError as error:

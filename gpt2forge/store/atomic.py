@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from gpt2forge.store.locks import try_lock
 from gpt2forge.store.rights import make_folder, share_file
 
 ASIDE = ".aside-"  # prefix of files and folders that are not yet in their place
@@ -48,6 +49,7 @@ def write_aside(path: Path, data: bytes, finish: Callable[[int], None]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.NamedTemporaryFile(dir=path.parent, prefix=ASIDE, delete=False) as file:
         aside = Path(file.name)
+        try_lock(file.fileno(), aside)  # or `leftovers.clear_asides` would take it for one that a killed process left
         try:
             file.write(data)
             file.flush()

@@ -1,27 +1,49 @@
 """Garbage collection: evicts the artifacts that are cheapest to make again for their size, and removes leftovers.
 
-1. While a build runs nothing is removed: the build holds the store, see Store.hold.
-2. Published artifacts stay; with `keep_recipes` so does every artifact of each output's last build.
-3. Records stay: they are small, and name the digest of each step. So an evicted artifact is made again only if another
+1. While builds or readers use the store nothing is removed: they hold it, see Store.hold.
+2. Only a folder that is a store is touched (see marker.py), and in it only names that the store makes.
+3. Published artifacts stay; with `keep_recipes` so does every artifact of each output's last build. What an output that
+   cannot be found may link to stays too, see roots.py.
+4. Records stay: they are small, and name the digest of each step. So an evicted artifact is made again only if another
    step needs to read it.
-4. The log of a step goes with its artifact. The log of a failed step, which has no artifact, goes when it is old.
-5. Stat cache entries of artifact files stay with the artifact. All others go when they are old, because an entry does
+5. The log of a step goes with its artifact. The log of a failed step, which has no artifact, goes when it is old.
+6. Stat cache entries of artifact files stay with the artifact. All others go when they are old, because an entry does
    not tell whether its file still exists. If it does, it is read once more.
+7. The lock file of a key goes when nobody holds it.
 """
 
+import re
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import nullcontext, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from gpt2forge.errors import UserError
-from gpt2forge.store.atomic import ASIDE, remove_tree
+from gpt2forge.store.atomic import remove_tree
+from gpt2forge.store.doubts import Doubt, list_doubts
 from gpt2forge.store.inventory import Item, list_digests, list_records, take_inventory
-from gpt2forge.store.locks import is_locked
-from gpt2forge.store.roots import list_roots
+from gpt2forge.store.locks import is_locked, remove_idle_locks
+from gpt2forge.store.marker import check_store
+from gpt2forge.store.roots import list_gone
+from gpt2forge.store.stat_cache import DIGEST
 from gpt2forge.store.store import Store
+from gpt2forge.store.temporary import ASIDE_NAME
 
 OLD = 30 * 24 * 3600  # seconds
+DAMAGED = re.compile(r"[0-9a-f]{64}(\.json)?")
+MANIFEST = re.compile(r"[0-9a-f]{64}\.json")
+LOG = re.compile(r"[\w-]+-[0-9a-f]{16}\.log")
+ENTRY = re.compile(r"[0-9a-f]{62}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Garbage:
+    """What a collection removes, and the outputs in doubt for which it keeps artifacts."""
+
+    evicted: Sequence[Item]
+    leftovers: Sequence[Path]
+    doubts: Sequence[Doubt]
 
 
 def choose(items: Iterable[Item], limit: int | None, keep_recipes: bool) -> list[Item]:
@@ -38,33 +60,50 @@ def choose(items: Iterable[Item], limit: int | None, keep_recipes: bool) -> list
 
 
 def collect(
-    store: Store, outputs: Sequence[Path], *, limit: int | None, keep_recipes: bool = False, is_dry: bool = False
-) -> tuple[list[Item], list[Path]]:
-    """Choose and, unless `is_dry`, remove; return the artifacts and the leftovers that are removed with them.
+    store: Store,
+    outputs: Sequence[Path],
+    *,
+    limit: int | None,
+    keep_recipes: bool = False,
+    is_dry: bool = False,
+    wait: Callable[[], None] | None = None,
+) -> Garbage:
+    """Choose and, unless `is_dry`, remove artifacts and leftovers.
 
-    Raises StoreBusy while a build runs, and UserError if the note of an output is damaged. If no output was ever noted,
-    it removes leftovers, then raises UserError: it cannot tell which artifacts are in use.
+    `wait` is called before each further try while a build runs, and may raise to give up; without it, StoreBusy is
+    raised at once. If no output was ever noted, this removes leftovers, then raises UserError: it cannot tell which
+    artifacts are in use.
     """
-    check_known(store)
-    with nullcontext() if is_dry else store.hold(alone=True):
-        evicted = choose(take_inventory(store, outputs), limit, keep_recipes) if knows_outputs(store) else []
+    check_store(store.root)
+    with nullcontext() if is_dry else store.hold(alone=True, wait=wait):
+        doubts = list_doubts(store)
+        evicted = choose_evicted(store, outputs, doubts, limit, keep_recipes)
         leftovers = [*list_leftovers(store), *list_stale(store, {item.digest for item in evicted})]
         if not is_dry:
-            for item in evicted:
-                store.artifacts.evict(item.digest)
-            for path in leftovers:
-                remove_tree(path)
+            remove(store, evicted, leftovers)
     if limit is not None and not knows_outputs(store):
         raise UserError(
             f"{store.root}: does not know which outputs use it, so only leftovers go; build again what is to be kept"
         )
-    return evicted, leftovers
+    return Garbage(evicted=evicted, leftovers=leftovers, doubts=doubts)
 
 
-def check_known(store: Store) -> None:
-    """Raise UserError if no build ever used this store."""
-    if not any((store.root / part).is_dir() for part in ("artifacts", "making")):
-        raise UserError(f"{store.root}: there is no store; name one with `--store`")
+def choose_evicted(
+    store: Store, outputs: Sequence[Path], doubts: Sequence[Doubt], limit: int | None, keep_recipes: bool
+) -> list[Item]:
+    """Choose the artifacts to evict; none if it is not known what outputs use."""
+    if limit is None or not knows_outputs(store) or any(doubt.keeps_all for doubt in doubts):
+        return []
+    return choose(take_inventory(store, outputs), limit, keep_recipes)
+
+
+def remove(store: Store, evicted: Iterable[Item], leftovers: Iterable[Path]) -> None:
+    """Evict artifacts, and remove leftovers and idle locks. The caller holds the store alone."""
+    for item in evicted:
+        store.artifacts.evict(item.digest)
+    for path in leftovers:
+        remove_tree(path)
+    remove_idle_locks(store.root)
 
 
 def knows_outputs(store: Store) -> bool:
@@ -74,21 +113,17 @@ def knows_outputs(store: Store) -> bool:
 
 def list_leftovers(store: Store) -> list[Path]:
     """List leftovers of killed builds, damaged artifacts, manifests without artifact, and notes of removed outputs."""
-    making = [
-        path for path in sorted((store.root / "making").glob("*")) if not is_locked(store.root / "locks" / path.name)
-    ]
-    manifests = [
-        path for path in sorted((store.root / "artifacts").glob("*.json")) if not path.with_suffix("").is_dir()
-    ]
-    notes = [path for path, root in list_roots(store).items() if root.is_gone]
+    root = store.root
+    making = [path for path in list_named(root, "making", DIGEST) if not is_locked(root / "locks" / path.name)]
+    manifests = [path for path in list_named(root, "artifacts", MANIFEST) if not path.with_suffix("").is_dir()]
     folders = ("artifacts", "records/*", "stat_cache/*", "roots")
-    aside = [path for folder in folders for path in list_aside(store, folder)]
-    return [*making, *sorted((store.root / "damaged").glob("*")), *manifests, *notes, *aside]
+    aside = [path for folder in folders for path in list_named(root, folder, ASIDE_NAME)]
+    return [*making, *list_named(root, "damaged", DAMAGED), *manifests, *list_gone(store), *aside]
 
 
-def list_aside(store: Store, folder: str) -> list[Path]:
-    """List files that never took their place."""
-    return sorted(store.root.glob(f"{folder}/{ASIDE}*"))
+def list_named(root: Path, folder: str, name: re.Pattern[str]) -> list[Path]:
+    """List what has such a name in a folder of the store: names that the store does not make are not touched."""
+    return sorted(path for path in root.glob(f"{folder}/*") if name.fullmatch(path.name))
 
 
 def list_stale(store: Store, evicted: Collection[str]) -> list[Path]:
@@ -98,7 +133,7 @@ def list_stale(store: Store, evicted: Collection[str]) -> list[Path]:
 
 def list_stale_logs(store: Store, evicted: Collection[str]) -> Iterator[Path]:
     made = {store.log(record.stage, record.key): record.digest for record in list_records(store)}
-    for path in sorted((store.root / "logs").glob("*.log")):
+    for path in list_named(store.root, "logs", LOG):
         digest = made.get(path)
         if is_old(path) if digest is None else digest in evicted or not store.artifacts.folder(digest).is_dir():
             yield path
@@ -111,7 +146,8 @@ def list_stale_entries(store: Store, evicted: Collection[str]) -> Iterator[Path]
         if digest not in evicted
         for path in store.artifacts.folder(digest).rglob("*")
     }
-    yield from (path for path in sorted(store.stat_cache.folder.glob("*/*")) if path not in kept and is_old(path))
+    entries = list_named(store.root, "stat_cache/[0-9a-f][0-9a-f]", ENTRY)
+    yield from (path for path in entries if path not in kept and is_old(path))
 
 
 def is_old(path: Path) -> bool:

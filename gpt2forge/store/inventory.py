@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge.store.records import Record
-from gpt2forge.store.roots import Root, find_target, list_roots
+from gpt2forge.store.roots import Root, find_digest, list_roots
 from gpt2forge.store.stat_cache import DIGEST
 from gpt2forge.store.store import Store
 
@@ -41,11 +41,11 @@ class Item:
 
 def take_inventory(store: Store, outputs: Sequence[Path] = ()) -> list[Item]:
     """Describe every artifact, the largest first. `outputs` may use some too, although no build has noted them."""
-    roots = [root for root in list_roots(store).values() if not root.is_gone]
+    roots = list(list_roots(store).values())
     makers: dict[str, list[Record]] = {}
     for record in list_records(store):
         makers.setdefault(record.digest, []).append(record)
-    kept = set().union(*(root.list_kept(store) for root in roots), *(find_target(store, output) for output in outputs))
+    kept = set().union(*(root.list_kept() for root in roots), (find_digest(output) for output in outputs))
     items = (
         describe(store, digest, makers.get(digest, []), roots, published=digest in kept)
         for digest in list_digests(store)

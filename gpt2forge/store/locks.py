@@ -2,9 +2,11 @@
 
 import fcntl
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from functools import partial
 from pathlib import Path
 
 from gpt2forge.errors import UserError
@@ -13,6 +15,7 @@ from gpt2forge.store.rights import make_folder
 
 PAUSE = 0.05  # seconds between two tries
 GATE = "held"  # the file that `hold_store` locks
+KEY = re.compile("[0-9a-f]{64}")
 
 
 class StoreBusy(UserError):
@@ -42,16 +45,64 @@ def lock_key(root: Path, key: str, wait: Callable[[], None] = lambda: None) -> I
     be written, or its file system has no locks.
     """
     path = root / "locks" / key
+    while True:
+        descriptor = open_key(root, path)
+        try:
+            acquire(descriptor, path, wait)
+            if is_place(path, descriptor):  # else `remove_idle_locks` removed the file before this process locked it
+                yield descriptor
+                return
+        finally:
+            os.close(descriptor)
+
+
+def open_key(root: Path, path: Path) -> int:
+    """Open the lock file of a key, and make it if it is missing. Raises UserError if the store cannot be written."""
     try:
         make_folder(path.parent, root)
-        descriptor = open_lock(path)
+        return open_lock(path)
     except OSError as error:
         raise UserError(f"{root}: cannot be written: {error.strerror}; choose another with `--store`") from error
+
+
+def is_place(path: Path, descriptor: int) -> bool:
+    """Return whether the path still names the file or folder that is open."""
     try:
-        acquire(descriptor, path, wait)
-        yield descriptor
+        return os.path.samestat(path.lstat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
+
+
+def try_lock(descriptor: int, path: Path) -> bool:
+    """Lock an open file or folder without waiting; return False if another process has it, or it cannot be locked."""
+    try:
+        lock_file(descriptor, path, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (OSError, UserError):
+        return False
+    return True
+
+
+@contextmanager
+def lock_idle(path: Path) -> Iterator[bool]:
+    """Lock an existing file or folder if nobody holds it; yield whether it is locked and still has its name."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except OSError:
+        yield False
+        return
+    try:
+        yield try_lock(descriptor, path) and is_place(path, descriptor)
     finally:
         os.close(descriptor)
+
+
+def remove_idle_locks(root: Path) -> None:
+    """Remove the lock file of each key that nobody holds. Who has just opened one notices, and opens a new file."""
+    for path in (root / "locks").glob("*"):
+        if KEY.fullmatch(path.name):
+            with lock_idle(path) as is_idle:
+                if is_idle:
+                    path.unlink()
 
 
 def is_locked(path: Path) -> bool:
@@ -68,11 +119,14 @@ def is_locked(path: Path) -> bool:
 
 
 @contextmanager
-def hold_store(root: Path, is_alone: bool, is_read_only: bool) -> Iterator[None]:
+def hold_store(
+    root: Path, is_alone: bool, is_read_only: bool, wait: Callable[[], None] | None = None
+) -> Iterator[None]:
     """Protect artifacts from removal: builds and readers hold a store together, garbage collection holds it alone.
 
-    Raises StoreBusy if `is_alone` and a build runs, UserError if the store has no locks and is to be written. A store
-    that cannot be written loses nothing, so nobody holds it.
+    `wait` is called before each further try while others hold the store; without it, StoreBusy is raised at once.
+    Raises UserError if the store has no locks and is to be written. A store that cannot be written loses nothing, so
+    nobody holds it.
     """
     try:
         descriptor = open_gate(root, is_read_only)
@@ -83,19 +137,18 @@ def hold_store(root: Path, is_alone: bool, is_read_only: bool) -> Iterator[None]
         return
     try:
         with suppress(UserError) if is_read_only else nullcontext():  # without locks, nothing is ever removed
-            lock_gate(descriptor, root, is_alone)
+            if is_alone:
+                acquire(descriptor, root / GATE, wait or partial(raise_busy, root))
+            else:
+                lock_file(descriptor, root / GATE, fcntl.LOCK_SH)
         yield
     finally:
         os.close(descriptor)
 
 
-def lock_gate(descriptor: int, root: Path, is_alone: bool) -> None:
-    """Lock the open file of `open_gate`. Raises StoreBusy if `is_alone` and a build runs."""
-    kind = fcntl.LOCK_EX | fcntl.LOCK_NB if is_alone else fcntl.LOCK_SH
-    try:
-        lock_file(descriptor, root / GATE, kind)
-    except BlockingIOError as error:
-        raise StoreBusy(f"{root}: a build is using it; try again when it has ended") from error
+def raise_busy(root: Path) -> None:
+    """Raise StoreBusy."""
+    raise StoreBusy(f"{root}: a build or another command is using it; try again when it has ended")
 
 
 def open_gate(root: Path, is_read_only: bool) -> int:

@@ -7,6 +7,7 @@ making/<key>/                  the folder in which a step is made; the next buil
 damaged/                       whatever was found damaged, until garbage collection removes it
 stat_cache/                    see store/stat_cache.py
 logs/  roots/                  the output of each step; see store/roots.py
+gpt2forge-store                the marker, without which nothing is removed; see store/marker.py
 """
 
 from collections.abc import Callable, Iterator
@@ -17,6 +18,7 @@ from gpt2forge.errors import UserError
 from gpt2forge.store.artifacts import Artifacts, LocalArtifacts
 from gpt2forge.store.atomic import remove_tree
 from gpt2forge.store.locks import hold_store, lock_key
+from gpt2forge.store.marker import mark_store
 from gpt2forge.store.records import LocalRecords, Record, Records
 from gpt2forge.store.rights import make_folder, share_file
 from gpt2forge.store.stat_cache import StatCache
@@ -80,13 +82,16 @@ class Store:
             yield descriptor
 
     @contextmanager
-    def hold(self, alone: bool = False) -> Iterator[None]:
+    def hold(self, alone: bool = False, wait: Callable[[], None] | None = None) -> Iterator[None]:
         """Protect artifacts from removal, or remove some `alone`. See locks.hold_store."""
-        with hold_store(self.root, alone, self.is_read_only):
+        if not (alone or self.is_read_only):
+            mark_store(self.root)
+        with hold_store(self.root, alone, self.is_read_only, wait):
             yield
 
     def make_workspace(self, key: str) -> Path:
         """Make an empty folder to make a step in. The caller holds the key's lock."""
+        mark_store(self.root)
         folder = self.root / "making" / key
         remove_tree(folder)
         make_folder(folder, self.root)

@@ -110,8 +110,9 @@ def run_build(
     try:
         with store.hold():
             outcomes = run(make_job(folder / source, times), store)
-            register(store, output, "toy", {each.stage: str(each.digest) for each in outcomes})
-            publish(output, store.artifacts.folder(str(outcomes[-1].digest)))
+            steps, package = {each.stage: str(each.digest) for each in outcomes}, str(outcomes[-1].digest)
+            register(store, output, recipe="toy", steps=steps, package=package)
+            publish(output, store.artifacts.folder(package))
         if collects:
             collect(store, [], limit=None)
     except (UserError, OSError) as error:

@@ -30,3 +30,9 @@ def test_every_row_says_how_often_it_was_tried() -> None:
     counts = re.findall(r"^\| `test_\w+::test_\w+` \| .+ \| (\d+) \| .+ \|$", PAGE, re.MULTILINE)
     assert len(counts) == len(list_tests())
     assert min(map(int, counts)) > 0
+
+
+def test_every_row_of_other_tests_names_a_file_of_tests() -> None:
+    rows = re.findall(r"^\| `(\w+/test_\w+\.py)` \|", PAGE, re.MULTILINE)
+    assert rows == sorted(rows)
+    assert [row for row in rows if not (ROOT / "tests" / row).is_file()] == []

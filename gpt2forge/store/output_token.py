@@ -1,0 +1,55 @@
+"""The token of a folder of outputs, its file `.token`: a random word that no other folder has.
+
+A path does not tell folders apart: a project moves and another takes its place, or each of two containers has its own
+folder at one path. The token moves with the folder. A copy of the folder has another inode, so its token counts for
+nothing, and it gets a new one.
+"""
+
+import os
+import re
+import secrets
+from pathlib import Path
+
+from gpt2forge.store.locks import acquire
+
+FILE = ".token"
+TEXT = re.compile(r"([0-9a-f]{32}) (\d{1,20})\n")
+MOST = 64  # bytes to read
+
+
+def read_token(folder: Path) -> str | None:
+    """Return the token of a folder; None if it has none of its own, or if it cannot be read."""
+    path = folder / FILE
+    try:
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return parse_token(file.read(MOST), folder)
+    except OSError:
+        return None
+
+
+def parse_token(data: bytes, folder: Path) -> str | None:
+    """Return the token in a file's bytes; None unless it was made for this folder."""
+    found = TEXT.fullmatch(data.decode(errors="replace"))
+    return found[1] if found and int(found[2]) == folder.stat().st_ino else None
+
+
+def make_token(folder: Path) -> str:
+    """Return the token of a folder, and make both if they are missing. Raises OSError if it cannot be written."""
+    known = read_token(folder)  # another user may own it
+    if known is not None:
+        return known
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / FILE, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
+    with os.fdopen(descriptor, "r+b") as file:
+        acquire(descriptor, folder / FILE, lambda: None)  # two builds that begin at once get the same token
+        token = parse_token(file.read(MOST), folder)
+        if token is None:
+            token = secrets.token_hex(16)
+            file.seek(0)
+            file.truncate()
+            file.write(f"{token} {folder.stat().st_ino}\n".encode())
+            file.flush()
+            os.fsync(descriptor)
+    return token
