@@ -75,7 +75,7 @@ def test_link_that_never_took_its_place_is_removed(tmp_path: Path, name: str | N
 def test_file_that_is_being_written_stays(tmp_path: Path) -> None:
     path = tmp_path / ".aside-abcdefgh"
     with path.open("w") as file:
-        assert try_lock(file.fileno())
+        assert try_lock(file.fileno(), path)
         make_old(path)
         clear_asides(tmp_path)
         assert path.exists()
