@@ -6,11 +6,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 
+from gpt2forge.terminal_text import escape_line
+
 FIXABLE = {
     *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.EIO, errno.EFBIG),
     *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.ELOOP),
 }
 """Error numbers of the operating system that a user can fix: a full disk, missing rights, a wrong path."""
+
+LONGEST_LINE = 4000  # characters
+MOST_FAULTS = 100  # that a message lists
 
 
 @dataclass(frozen=True, order=True)
@@ -26,7 +31,18 @@ class Place:
 
 
 class UserError(Exception):
-    """An error that the user can fix. The message is one line: where, what is wrong, how to fix it."""
+    """An error that the user can fix. The message is one line: where, what is wrong, how to fix it.
+
+    Several errors at once have a line each. Names and values in a line are escaped, so that none begins another line.
+    """
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(shorten(escape_line(line)) for line in lines))
+
+
+def shorten(line: str) -> str:
+    """Cut a line that nobody would read to its end."""
+    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}..."
 
 
 def is_fixable(error: BaseException) -> bool:
@@ -55,7 +71,9 @@ class RecipeError(UserError):
 
     def __init__(self, faults: list[Fault]) -> None:
         self.faults = sorted(set(faults))
-        super().__init__("\n".join(str(fault) for fault in self.faults))
+        more = len(self.faults) - MOST_FAULTS
+        rest = [f"there are {more} more faults; correct these first"] if more > 0 else []
+        super().__init__(*(str(fault) for fault in self.faults[:MOST_FAULTS]), *rest)
 
 
 def suggest(word: str, known: Sequence[str]) -> str:

@@ -10,6 +10,7 @@
 https://docs.pytorch.org/docs/stable/notes/serialization.html describes both.
 """
 
+import os
 import re
 import warnings
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from gpt2forge.checkpoint.contents import SourceTensor
 from gpt2forge.checkpoint.derive_tensors import map_values
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.errors import UserError
+from gpt2forge.regular_file import open_regular
 
 if TYPE_CHECKING:
     import torch
@@ -76,7 +78,7 @@ def load_pytorch(path: Path) -> PyTorchFile:
             f"{path}: is read with PyTorch, which is not installed: pip install 'gpt2forge[torch]'"
         ) from error
     try:
-        with path.open("rb") as file, warnings.catch_warnings():
+        with os.fdopen(open_regular(path), "rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             is_archive = file.read(len(ZIP_MAGIC)) == ZIP_MAGIC
             file.seek(0)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gpt2forge.errors import UserError
+from gpt2forge.regular_file import open_regular
 from gpt2forge.store.locks import acquire
 
 NAME = "gpt2forge-alone.lock"
@@ -28,9 +29,9 @@ def open_lock(path: Path) -> int:
     """Open the lock file for reading, which is enough to lock it: another user may own it."""
     try:
         try:
-            return os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+            return open_regular(path, os.O_RDONLY | os.O_NOFOLLOW)
         except FileNotFoundError:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+            descriptor = open_regular(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW)
             os.fchmod(descriptor, 0o644)  # despite the umask: other users must be able to read it
             return descriptor
     except OSError as error:

@@ -129,7 +129,7 @@ def listen(
 def interpret_end(stage: str, messages: dict[str, Any], *, code: int, log: Path, result: WorkerResult) -> WorkerResult:
     """Return the result of a worker that has ended. Raises the errors that `run_worker` lists."""
     if "fault" in messages:
-        raise UserError(messages["fault"])
+        raise UserError(*messages["fault"].splitlines())
     if -code in (signal.SIGKILL, signal.SIGTERM):
         name = signal.Signals(-code).name
         raise UserError(

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from gpt2forge.digest import digest_bytes
 from gpt2forge.errors import UserError
+from gpt2forge.regular_file import read_whole
 from gpt2forge.store.atomic import replace_text
 from gpt2forge.store.store import Store
 
@@ -70,7 +71,7 @@ def list_roots(store: Store) -> dict[Path, Root]:
 
 def read_root(path: Path) -> Root:
     try:
-        root = Root(**json.loads(path.read_bytes()))
+        root = Root(**json.loads(read_whole(path)))
         if not all(isinstance(word, str) for word in (root.output, root.recipe, *root.steps.values())):
             raise TypeError("a root holds strings only")
         float(root.time)
