@@ -8,12 +8,17 @@ from numbers import Integral, Real
 
 from gpt2forge.terminal_text import escape_line
 
-FIXABLE = {
-    *(errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EACCES, errno.EPERM, errno.EMFILE, errno.EIO, errno.EFBIG),
-    *(errno.ENOTDIR, errno.EISDIR, errno.EEXIST, errno.ENOTEMPTY, errno.ENAMETOOLONG, errno.ELOOP),
-}
-"""Error numbers of the operating system that a user can fix: a full disk, missing rights, a wrong path."""
+FIXABLE = set(errno.errorcode) - {errno.EBADF, errno.EFAULT}
+"""Error numbers of the operating system that come from where gpt2forge runs: a full disk, missing rights, a wrong path.
 
+The others come from a descriptor or a pointer that is wrong, which is a bug.
+"""
+
+OTHERS = {
+    "can't start new thread": "the system starts no more threads; raise the limit of processes (`ulimit -u`)",
+    "Symlink loop from": "a link leads back to itself; remove it",
+}
+"""What Python says, as a RuntimeError, of what surrounds it, and what to do. pathlib reports loops so before 3.13."""
 LONGEST_LINE = 4000  # characters
 MOST_FAULTS = 100  # that a message lists
 
@@ -47,7 +52,26 @@ def shorten(line: str) -> str:
 
 def is_fixable(error: BaseException) -> bool:
     """Return whether a user can fix the error, so that it is reported in one line, without a traceback."""
-    return isinstance(error, UserError) or (isinstance(error, OSError) and error.errno in FIXABLE)
+    if isinstance(error, OSError):
+        return error.errno in FIXABLE
+    return isinstance(error, UserError | MemoryError) or explain_other(error) is not None
+
+
+def explain_other(error: BaseException) -> str | None:
+    """Return the explanation of an error in OTHERS; None for any other."""
+    known = (fix for start, fix in OTHERS.items() if str(error).startswith(start))
+    return next(known, None) if isinstance(error, RuntimeError) else None
+
+
+def format_fixable(error: BaseException) -> str:
+    """Return the one line for an error that a user can fix; several for a UserError that has several."""
+    if isinstance(error, UserError):
+        return str(error)
+    if isinstance(error, OSError):
+        return escape_line(format_os_error(error))
+    if isinstance(error, MemoryError):
+        return "there is too little memory; free some and run again; finished steps are kept"
+    return f"{escape_line(str(error))}: {explain_other(error)}, and run again"
 
 
 def format_os_error(error: OSError) -> str:

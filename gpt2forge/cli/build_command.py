@@ -16,7 +16,7 @@ from gpt2forge.cli.options import STORE, assume_option, json_option, recipe_opti
 from gpt2forge.cli.run_view import JsonView, RunView, make_view
 from gpt2forge.cli.store_command import list_outputs, shrink
 from gpt2forge.cli.summary import describe_numbers, describe_size
-from gpt2forge.errors import UserError, format_os_error, is_fixable, quote
+from gpt2forge.errors import UserError, format_fixable, is_fixable, quote
 from gpt2forge.executor.run import Options
 from gpt2forge.plan.blocked import StepsBlocked, format_blocked
 from gpt2forge.recipe.load import LoadedRecipe, load_recipes
@@ -226,8 +226,8 @@ def list_messages(failed: Mapping[str, BaseException]) -> list[str]:
             continue
         if isinstance(error, UserError):
             lines |= dict.fromkeys(str(error).splitlines())
-        elif isinstance(error, OSError) and is_fixable(error):
-            lines[f"{name}: {format_os_error(error)}"] = None
+        elif is_fixable(error):
+            lines[f"{name}: {format_fixable(error)}"] = None
     return [*lines, *format_blocked(blocked).splitlines()]
 
 

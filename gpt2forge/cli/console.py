@@ -14,20 +14,30 @@ from rich.text import Text
 
 from gpt2forge.terminal_text import escape, escape_line
 
+NARROWEST = 20  # columns
+
+
+def open_terminal(is_error: bool = False) -> Console:
+    """Open stdout or stderr. A terminal that claims to have no columns would be shown nothing."""
+    terminal = Console(stderr=is_error)
+    if terminal.width < NARROWEST:
+        terminal.width = NARROWEST
+    return terminal
+
 
 def inform(message: str) -> None:
     """Write a message to stderr."""
-    print_line(Console(stderr=True), Text(escape(message)))
+    print_line(open_terminal(is_error=True), Text(escape(message)))
 
 
 def warn(message: str) -> None:
     """Write a warning to stderr."""
-    print_line(Console(stderr=True), Text("warning: ", "yellow") + Text(escape_line(message)))
+    print_line(open_terminal(is_error=True), Text("warning: ", "yellow") + Text(escape_line(message)))
 
 
 def report_error(message: str) -> None:
     """Write an error to stderr; each line of it is one fault."""
-    terminal = Console(stderr=True)
+    terminal = open_terminal(is_error=True)
     for line in message.split("\n"):
         print_line(terminal, Text("error: ", "red") + Text(escape_line(line)))
 
@@ -60,7 +70,7 @@ def write_json(value: Any) -> None:
 
 def write_rows(rows: Sequence[Sequence[str]], colours: Mapping[str, str]) -> None:
     """Write aligned rows to stdout, one line each however long; `colours` holds styles by a row's first cell."""
-    terminal = Console()
+    terminal = open_terminal()
     for row, line in zip(rows, align(rows).splitlines(), strict=True):
         first = line[: len(escape_line(row[0]))]
         print_line(terminal, Text(first, colours.get(first.strip(), "")) + Text(line[len(first) :]))

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
@@ -25,7 +24,7 @@ class RunView(AbstractContextManager["RunView"]):
     """
 
     def __init__(self, recipes: Sequence[str] = (), steps: int = 0) -> None:
-        self.terminal = Console(stderr=True)
+        self.terminal = console.open_terminal(is_error=True)
         self.bars = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(),
