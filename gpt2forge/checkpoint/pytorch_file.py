@@ -34,6 +34,7 @@ ZIP_HEADER = 30  # bytes before the name; the last 4 are the lengths of the name
 OLD_MAGIC = 0x1950A86A20F9469CFC6C
 OLD_VERSION = 1001
 COUNT = 8  # bytes
+MOST_REPEATED = 1 << 20  # bytes of a tensor with a stride of 0, which could claim any size
 REFUSED = re.compile(r"GLOBAL ([\w.]+)", re.ASCII)
 DTYPES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16", "float64": "F64", "uint8": "U8", "bool": "BOOL"}
 """The names of types in a checkpoint, by PyTorch's; others keep PyTorch's name."""
@@ -167,6 +168,8 @@ def make_source(name: str, tensor: "torch.Tensor", file: PyTorchFile, used: set[
     offset = start + width * int(tensor.storage_offset())
     if tensor.numel() == 0 or offset + last + width > start + storage.nbytes():
         raise ValueError("it is empty or larger than its storage")
+    if width * tensor.numel() > max(storage.nbytes(), MOST_REPEATED):
+        raise ValueError("it repeats the values of its storage more often than any model does")
     dtype = str(tensor.dtype).removeprefix("torch.")
     source = SourceTensor(
         name,
