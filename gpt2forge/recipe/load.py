@@ -5,10 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpt2forge.errors import MOST_FAULTS, Fault, Place, RecipeError, UserError, quote
+from gpt2forge.recipe.faults import join_keys
 from gpt2forge.recipe.lookup import SelectedRecipe, find_owner, find_recipes, list_names, refuse_several
 from gpt2forge.recipe.merge import change_document, drop_nulls
 from gpt2forge.recipe.rules import check_rules
-from gpt2forge.recipe.schema import NAME, Recipe
+from gpt2forge.recipe.schema import NAME, Loc, Recipe
 from gpt2forge.recipe.sections import check_deleted_patterns, validate_sections
 from gpt2forge.recipe.unknown_keys import explain_unknown, list_unknown, remove
 from gpt2forge.recipe.yaml import Node
@@ -95,13 +96,20 @@ def load(found: SelectedRecipe, changes: Sequence[str], name: str | None) -> Loa
     document = rename(drop_nulls(written), found, name)
     unknown = dict.fromkeys(list_unknown(written))
     sections, faults = validate_sections(remove(document, unknown), found.path)
-    faults += [explain_unknown(loc, written) for loc in list(unknown)[:MOST_FAULTS]]
+    faults += list_unknown_faults(list(unknown), written)
     faults += check_deleted_patterns(written)
     faults += check_file_name(written, found) if name is None else ()
     faults += [Fault(document.nearest(loc).place, message) for loc, message in check_rules(sections)]
     if faults:
         raise RecipeError(faults)
     return LoadedRecipe(Recipe(**sections).normalize(), document, found)
+
+
+def list_unknown_faults(unknown: Sequence[Loc], written: Node) -> Iterator[Fault]:
+    """Yield the fault of each unknown key; those that no message lists are not compared with the known keys."""
+    yield from (explain_unknown(loc, written) for loc in unknown[:MOST_FAULTS])
+    for loc in unknown[MOST_FAULTS:]:
+        yield Fault(written.nearest(loc).place, f"unknown key `{join_keys(loc)}`")
 
 
 def check_name(name: str, found: SelectedRecipe, changes: Sequence[str]) -> None:

@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -178,7 +178,8 @@ def run_here(words: Sequence[str]) -> int:
             sys.stdout.flush()
     except OSError:
         code = code or 1
-    sys.stderr.flush()
+    with suppress(OSError):
+        sys.stderr.flush()
     return code
 
 
@@ -241,7 +242,6 @@ def fuzz(
 ) -> list[str]:
     """Run the rounds; return a description of each that failed."""
     folder, failures = make_shop(place / "here", built).folder, []
-    import_all()
     for number in rounds:
         why = run_round(folder, place / "copy", random.Random(f"{seed}:{number}"))
         if why:
@@ -299,6 +299,7 @@ def main() -> int:
             print(f"round {number}, {(number + 1 - options.first) / (last - began):.1f} a second", flush=True)
 
     rounds = range(options.first, options.first + options.inputs)
+    import_all()
     with tempfile.TemporaryDirectory() as place:
         failures = fuzz(rounds, options.seed, Path(place), report=report)
     print(f"{len(failures)} of {options.inputs} rounds failed, seed {options.seed}")
