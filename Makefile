@@ -13,7 +13,7 @@ CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install build plan why compare docs test check fuzz test-faults test-interop test-pythons bench bench-full clean
+.PHONY: help install build plan why compare docs test check fuzz fuzz-commands test-faults test-interop test-pythons bench bench-full clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -52,6 +52,9 @@ test-faults: $(VENV)/installed-dev ## kill builds, fill disks, damage and deceiv
 
 fuzz: $(VENV)/installed-dev ## damage checkpoints of every format a million times and read them: hours [ARGS="--inputs 10000 --seed 2"]
 	@$(BIN)/python -m tests.checkpoint.fuzz_readers $(ARGS)
+
+fuzz-commands: $(VENV)/installed-dev ## run 5000 random command lines on files in odd states: half an hour [ARGS="--inputs 100 --seed 2"]
+	@$(BIN)/python -m tests.cli.fuzz_commands $(ARGS)
 
 test-interop: $(VENV)/installed-dev ## open packages in other programs, in environments made for them [ARGS=-k optimum]
 	@$(BIN)/python -m pytest interop -n 2 --dist loadfile --no-loadscope-reorder --durations 10 $(ARGS)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gpt2forge.errors import UserError, check_argument, format_fixable
+from gpt2forge.errors import UserError, check_argument, format_fixable, is_fixable
 
 if TYPE_CHECKING:
     from gpt2forge.builder.build_events import Emit
@@ -57,12 +57,9 @@ def build(
         made = make_build(loaded, fetcher=SourceFetcher(progress or ignore), skip=skip)
         options = Options(resources=choose_resources(), rerun=rerun)
         report = run_build(made, Store(Path(store)), emit=progress or ignore, options=options)
-    except UserError:
-        raise
     except Exception as error:
-        fault = format_fixable(error)
-        if fault is not None:
-            raise UserError(fault) from error
+        if is_fixable(error) and not isinstance(error, UserError):
+            raise UserError(format_fixable(error)) from error
         raise
     return Built(Path(str(report.output)), report)
 

@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from gpt2forge.regular_file import open_binary
+
 CHUNK = 1 << 22  # bytes to read at once
 SHORT = 1 << 16  # bytes; fewer are hashed faster than a thread starts
 
@@ -31,7 +33,7 @@ def digest_value(value: Any) -> str:
 
 def digest_file(path: Path, advance: Callable[[int], None] | None = None) -> str:
     """Return the digest of a file, read once in pieces; `advance` is called with the bytes of each piece."""
-    with path.open("rb", buffering=0) as file, Hasher() as hasher:
+    with open_binary(path) as file, Hasher() as hasher:
         size = max(SHORT, min(CHUNK, os.fstat(file.fileno()).st_size))
         pieces = bytearray(size), bytearray(size)
         while count := file.readinto(pieces[0]):

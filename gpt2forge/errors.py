@@ -6,16 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from numbers import Integral, Real
 
-MISTAKES = {
-    *(errno.EBADF, errno.ECHILD, errno.EDEADLK, errno.EDOM, errno.EFAULT, errno.EINVAL, errno.ENOTTY, errno.EPIPE),
-    *(errno.ERANGE, errno.ESPIPE, errno.ESRCH),
-}
-"""Error numbers of the operating system that mean a mistake in a program."""
-FIXABLE = set(errno.errorcode) - MISTAKES
-"""All others mean that something around it is wrong: a full disk, missing rights, a file that is gone, a limit."""
+from gpt2forge.terminal_text import escape_line
 
-MOST_SHOWN = 200  # characters of a text that is no UTF-8
-NO_THREAD = "can't start new thread"  # all that Python says in that RuntimeError
+FIXABLE = set(errno.errorcode) - {errno.EBADF, errno.EFAULT}
+"""Error numbers of the operating system that come from where gpt2forge runs: a full disk, missing rights, a wrong path.
+
+The others come from a descriptor or a pointer that is wrong, which is a bug.
+"""
+
 EXHAUSTED = {
     errno.EAGAIN: "no more processes or threads can be started; raise the limit on them (`ulimit -u`, the container's "
     "`pids`) or on memory (`ulimit -v`)",
@@ -24,6 +22,14 @@ EXHAUSTED = {
     errno.ENOMEM: "there is not enough memory; free some, or raise the limit (`ulimit -v`, the container's)",
 }
 """What a program ran out of, by error number, and what to do."""
+OTHERS = {
+    "can't start new thread": EXHAUSTED[errno.EAGAIN],
+    "Symlink loop from": "a link leads back to itself; remove it",
+}
+"""What Python says, as a RuntimeError, of what surrounds it, and what to do. pathlib reports loops so before 3.13."""
+LONGEST_LINE = 4000  # characters
+MOST_SHOWN = 200  # characters of a text that is not UTF-8
+MOST_FAULTS = 100  # that a message lists
 
 
 @dataclass(frozen=True, order=True)
@@ -39,27 +45,49 @@ class Place:
 
 
 class UserError(Exception):
-    """An error that the user can fix. The message is one line: where, what is wrong, how to fix it."""
+    """An error that the user can fix. The message is one line: where, what is wrong, how to fix it.
+
+    Several errors at once have a line each. Names and values in a line are escaped, so that none begins another line.
+    """
+
+    def __init__(self, *lines: str) -> None:
+        super().__init__("\n".join(shorten(escape_line(line)) for line in lines))
+
+
+def shorten(line: str) -> str:
+    """Cut a line that nobody would read to its end."""
+    return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}..."
 
 
 def is_fixable(error: BaseException) -> bool:
     """Return whether a user can fix the error, so that it is reported in one line, without a traceback."""
-    return format_fixable(error) is not None
+    if isinstance(error, OSError):
+        return error.errno in FIXABLE
+    return isinstance(error, UserError | MemoryError) or is_undecodable(error) or explain_other(error) is not None
 
 
-def format_fixable(error: BaseException) -> str | None:
-    """Return the one line (RecipeError: lines) for an error that a user can fix; None for a bug."""
+def is_undecodable(error: BaseException) -> bool:
+    """Return whether an error comes from bytes of a name that are not UTF-8, which Python holds as surrogates."""
+    return isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason
+
+
+def explain_other(error: BaseException) -> str | None:
+    """Return the explanation of an error in OTHERS; None for any other."""
+    known = (fix for start, fix in OTHERS.items() if str(error).startswith(start))
+    return next(known, None) if isinstance(error, RuntimeError) else None
+
+
+def format_fixable(error: BaseException) -> str:
+    """Return the one line for an error that a user can fix; several for a UserError that has several."""
     if isinstance(error, UserError):
         return str(error)
-    if isinstance(error, OSError) and error.errno in FIXABLE:
-        return format_os_error(error)
+    if isinstance(error, OSError):
+        return escape_line(format_os_error(error))
     if isinstance(error, MemoryError):
         return format_exhausted(errno.ENOMEM)
-    if isinstance(error, RuntimeError) and str(error) == NO_THREAD:
-        return format_exhausted(errno.EAGAIN)
-    if isinstance(error, UnicodeEncodeError) and "surrogates" in error.reason:  # undecodable bytes of a name
+    if isinstance(error, UnicodeEncodeError):
         return f"{ascii(error.object)[:MOST_SHOWN]}: is not UTF-8; give that file or folder another name"
-    return None
+    return f"{escape_line(str(error))}: {explain_other(error)}; then run again"
 
 
 def format_os_error(error: OSError) -> str:
@@ -90,7 +118,9 @@ class RecipeError(UserError):
 
     def __init__(self, faults: list[Fault]) -> None:
         self.faults = sorted(set(faults))
-        super().__init__("\n".join(str(fault) for fault in self.faults))
+        more = len(self.faults) - MOST_FAULTS
+        rest = [f"there are {more} more faults; correct these first"] if more > 0 else []
+        super().__init__(*(str(fault) for fault in self.faults[:MOST_FAULTS]), *rest)
 
 
 def suggest(word: str, known: Sequence[str]) -> str:

@@ -4,6 +4,7 @@ import os
 import sys
 
 from gpt2forge.stamp import Printed, read_current
+from gpt2forge.terminal_text import escape, escape_line
 
 
 def main() -> None:
@@ -39,11 +40,11 @@ def print_current(words: list[str]) -> bool:
 
 def print_results(current: dict[str, Printed]) -> None:
     """Print what each recipe's build printed, as data on stdout and messages on stderr."""
-    print(end="".join(printed.text for printed in current.values()), flush=True)
+    print(end="".join(escape(printed.text) for printed in current.values()), flush=True)
     for name, printed in current.items():
         print(f"current {name}: nothing changed since it was built", file=sys.stderr)
         for warning in printed.warnings:
-            print(f"warning: {warning}", file=sys.stderr)
+            print(f"warning: {escape_line(warning)}", file=sys.stderr)
 
 
 def exit_unprinted(error: OSError) -> None:

@@ -15,11 +15,14 @@ Where anything differs or cannot be read, there is no answer, and the build runs
 import os
 import sys
 
+from gpt2forge import regular_file
+
 FORMAT = "gpt2forge stamp 1"
 PACKAGE = os.path.dirname(os.path.abspath(__file__))
 CGROUPS = "/sys/fs/cgroup"
 LIMITS = ("cpu.max", "memory.max", "memory.high")
 MOST = 1 << 14  # bytes to read of a file in /proc or /sys
+LARGEST = 1 << 24  # bytes of a stamp; those of the largest builds have a hundredth
 
 
 class Printed:
@@ -55,8 +58,7 @@ def read_current(name: str) -> dict[str, Printed] | None:
 def read_stamp(path: str, name: str) -> Printed | None:
     """Return the output that a stamp holds; None if it is of another recipe, whose file comes first, or not current."""
     try:
-        with open(path, encoding="utf-8") as file:
-            head, process, counts, *lines = file.read().split("\n")
+        head, process, counts, *lines = regular_file.read_whole(path, LARGEST).decode().split("\n")
         paths, warnings = map(int, counts.split())
         if (head, process) != (FORMAT, describe_process()) or len(lines) < paths + warnings:
             return None
@@ -130,7 +132,6 @@ def read_limits() -> list[bytes]:
 def read_start(path: str) -> bytes:
     """Return the beginning of a file; empty if it cannot be read."""
     try:
-        with open(path, "rb") as file:
-            return file.read(MOST)
+        return regular_file.read_start(path, MOST)
     except OSError:
         return b""

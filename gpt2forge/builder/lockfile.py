@@ -15,11 +15,13 @@ from gpt2forge.executor.outcome import Outcome
 from gpt2forge.plan.plan import PlannedStep
 from gpt2forge.plan.reason import Nearest, compare, explain
 from gpt2forge.recipe.load import LoadedRecipe
+from gpt2forge.regular_file import read_whole
 from gpt2forge.stages.all_stages import MEASURING
 from gpt2forge.store.atomic import write_whole
 from gpt2forge.store.store import Store
 from gpt2forge.store.temporary import clear_asides
 
+LARGEST = 1 << 20  # bytes; a lock has a line for each step
 SHORT = 12  # hexadecimal digits of a key or digest that people are shown
 LINE = re.compile(r"([a-z_]+) ([0-9a-f]{64}) ([0-9a-f]{64})")
 COMMIT_LINE = re.compile(r"commit (\S+) ([0-9a-f]{40})")
@@ -79,11 +81,12 @@ def name_lock(loaded: LoadedRecipe) -> Path:
 def read_lock(path: Path) -> Lock:
     """Read a lock. Raises UserError if the file is missing or unreadable, RecipeError if a line is not valid."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = read_whole(path, LARGEST).decode().splitlines()
     except FileNotFoundError as error:
         raise UserError(f"{path}: there is no such lock; write it with `--write-lock`") from error
     except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read; write it again with `--write-lock`") from error
+        problem = f"cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8 text'}"
+        raise UserError(f"{path}: {problem}; write it again with `--write-lock`") from error
     steps, commits = {}, {}
     for number, line in enumerate(lines, 1):
         found = LINE.fullmatch(line)

@@ -15,6 +15,7 @@ from pydantic_core import ErrorDetails
 from gpt2forge.builder.measurements import Accuracy, Amount, Count, Many, PackageSize, ReportPart, Speed
 from gpt2forge.errors import UserError
 from gpt2forge.executor.outcome import Outcome
+from gpt2forge.regular_file import read_whole
 from gpt2forge.store.atomic import write_whole
 
 VERSION: Literal[1] = 1
@@ -190,7 +191,7 @@ def load_report(path: Path) -> Report:
     if not path.is_file():
         raise UserError(f"{path}: there is no such report")
     try:
-        return Report.from_json(parse_json(path.read_bytes()))
+        return Report.from_json(parse_json(read_whole(path)))
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:

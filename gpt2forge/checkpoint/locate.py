@@ -14,8 +14,10 @@ from pathlib import Path
 
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.errors import UserError
+from gpt2forge.regular_file import read_start
 
 DEPTH = 2
+LONGEST_REVISION = 100  # bytes
 MOST_FOLDERS = 1000  # to search; a checkpoint's folder has a handful
 SAVED = re.compile(r"checkpoint-(\d{1,18})", re.ASCII)
 REVISION = re.compile(r"[0-9A-Za-z]{1,64}", re.ASCII)
@@ -76,8 +78,8 @@ def find_snapshot(path: Path) -> Path | None:
     if not snapshots.is_dir():
         return None
     main = path / "refs" / "main"
-    if main.is_file() and main.stat().st_size < 100:
-        revision = main.read_bytes().decode("ascii", "replace").strip()
+    if main.is_file():
+        revision = read_start(main, LONGEST_REVISION).decode("ascii", "replace").strip()
         if REVISION.fullmatch(revision) and (snapshots / revision).is_dir():
             return snapshots / revision
     return snapshots

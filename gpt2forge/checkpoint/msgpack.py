@@ -12,6 +12,7 @@ from typing import Any
 
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.errors import UserError
+from gpt2forge.regular_file import open_binary
 
 MOST_VALUES = 1_000_000  # in a file; a GPT-2 of 48 layers takes a thousandth of it
 DEEPEST = 16
@@ -50,7 +51,7 @@ class Array:
 def read_msgpack(path: Path) -> Any:
     """Read a file. Raises UserError if it is damaged."""
     try:
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        with open_binary(path) as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             reader = Reader(data)
             value = reader.read()
             if reader.at != len(data):

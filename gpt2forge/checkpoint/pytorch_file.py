@@ -10,6 +10,7 @@
 https://docs.pytorch.org/docs/stable/notes/serialization.html describes both.
 """
 
+import os
 import re
 import warnings
 from collections.abc import Mapping
@@ -23,6 +24,7 @@ from gpt2forge.checkpoint.contents import SourceTensor
 from gpt2forge.checkpoint.derive_tensors import map_values
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.errors import UserError
+from gpt2forge.regular_file import open_regular
 
 if TYPE_CHECKING:
     import torch
@@ -32,6 +34,7 @@ ZIP_HEADER = 30  # bytes before the name; the last 4 are the lengths of the name
 OLD_MAGIC = 0x1950A86A20F9469CFC6C
 OLD_VERSION = 1001
 COUNT = 8  # bytes
+MOST_REPEATED = 1 << 20  # bytes of a tensor with a stride of 0, which could claim any size
 REFUSED = re.compile(r"GLOBAL ([\w.]+)", re.ASCII)
 DTYPES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16", "float64": "F64", "uint8": "U8", "bool": "BOOL"}
 """The names of types in a checkpoint, by PyTorch's; others keep PyTorch's name."""
@@ -76,7 +79,7 @@ def load_pytorch(path: Path) -> PyTorchFile:
             f"{path}: is read with PyTorch, which is not installed: pip install 'gpt2forge[torch]'"
         ) from error
     try:
-        with path.open("rb") as file, warnings.catch_warnings():
+        with os.fdopen(open_regular(path), "rb") as file, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             is_archive = file.read(len(ZIP_MAGIC)) == ZIP_MAGIC
             file.seek(0)
@@ -165,6 +168,8 @@ def make_source(name: str, tensor: "torch.Tensor", file: PyTorchFile, used: set[
     offset = start + width * int(tensor.storage_offset())
     if tensor.numel() == 0 or offset + last + width > start + storage.nbytes():
         raise ValueError("it is empty or larger than its storage")
+    if width * tensor.numel() > max(storage.nbytes(), MOST_REPEATED):
+        raise ValueError("it repeats the values of its storage more often than any model does")
     dtype = str(tensor.dtype).removeprefix("torch.")
     source = SourceTensor(
         name,

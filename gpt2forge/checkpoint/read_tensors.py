@@ -10,6 +10,7 @@ import numpy as np
 from gpt2forge.checkpoint.contents import SourceTensor
 from gpt2forge.checkpoint.dtypes import find_dtype
 from gpt2forge.errors import UserError
+from gpt2forge.regular_file import open_binary
 
 BUFFER = 1 << 20  # bytes
 PIECE = 1 << 18  # values; two pieces of float32 stay in a core's cache from reading through checking to writing
@@ -29,7 +30,7 @@ def read_pieces(
     dtype = find_dtype(tensor.dtype)
     buffers = make_buffers() if buffers is None else buffers
     crc = 0
-    with tensor.path.open("rb", buffering=0) as file:
+    with open_binary(tensor.path) as file:
         file.seek(tensor.offset)
         size = min(PIECE * dtype.itemsize, BUFFER)
         for start in range(0, tensor.nbytes, size):

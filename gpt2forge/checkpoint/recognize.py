@@ -12,6 +12,7 @@ from gpt2forge.checkpoint.other_models import refuse_other_models, refuse_quanti
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_object
 from gpt2forge.checkpoint.weight_names import hold_huggingface, hold_only_others
 from gpt2forge.errors import UserError
+from gpt2forge.regular_file import read_start
 
 CONFIG, GPTQ = "config.json", "quantize_config.json"
 POINTER = b"version https://git-lfs.github.com/spec/"
@@ -124,5 +125,6 @@ def refuse_pointers(folder: Path, names: Iterable[str]) -> None:
     """Raise UserError if one of the files is a pointer of Git LFS."""
     for name in names:
         path = folder / name
-        if path.is_file() and path.stat().st_size < LARGEST_POINTER and path.read_bytes().startswith(POINTER):
+        is_small = path.is_file() and path.stat().st_size < LARGEST_POINTER
+        if is_small and read_start(path, LARGEST_POINTER).startswith(POINTER):
             raise UserError(f"{path}: a pointer of Git LFS, and not the file itself; run `git lfs pull` in {folder}")

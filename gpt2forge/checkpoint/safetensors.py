@@ -6,6 +6,7 @@ without holes (https://github.com/huggingface/safetensors#format).
 
 import json
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.errors import UserError
+from gpt2forge.regular_file import open_regular
 
 ITEM_SIZES = {"F32": 4, "F16": 2, "BF16": 2, "F64": 8}  # bytes of a value, for each type that can be read
 LARGEST_RANK = 64  # numpy's
@@ -36,7 +38,7 @@ def read_header(path: Path) -> dict[str, Tensor]:
     Raises UserError if the header does not describe this file.
     """
     size = path.stat().st_size
-    with path.open("rb") as file:
+    with os.fdopen(open_regular(path), "rb") as file:
         length = int.from_bytes(file.read(8), "little")
         if size < 8 or length > min(size - 8, LARGEST_HEADER):
             raise UserError(f"{path}: not a safetensors file: the header does not fit into it")

@@ -157,7 +157,7 @@ def make_builds(
         except UserError as error:
             refused[each.recipe.name] = error
     if refused and not (builds and request.keep_going):
-        raise UserError("\n".join(list_messages(refused)))
+        raise UserError(*list_messages(refused))
     return builds, refused
 
 
@@ -201,7 +201,7 @@ def report_failures(builds: Sequence[Build], refused: Mapping[str, UserError]) -
         raise next(iter(failed.values()))
     blocked = [error for error in failed.values() if isinstance(error, StepsBlocked)]
     if blocked and len(blocked) == len(failed):
-        raise UserError(format_blocked(blocked))
+        raise UserError(*format_blocked(blocked).splitlines())
     for message in list_messages(failed):
         console.report_error(message)
     for error in failed.values():
@@ -226,8 +226,8 @@ def list_messages(failed: Mapping[str, BaseException]) -> list[str]:
             continue
         if isinstance(error, UserError):
             lines |= dict.fromkeys(str(error).splitlines())
-        elif (line := format_fixable(error)) is not None:
-            lines[f"{name}: {line}"] = None
+        elif is_fixable(error):
+            lines[f"{name}: {format_fixable(error)}"] = None
     return [*lines, *format_blocked(blocked).splitlines()]
 
 

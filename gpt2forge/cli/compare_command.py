@@ -94,7 +94,7 @@ def prepare(selectors: Sequence[str], is_saved: bool, skip: Sequence[str]) -> li
         else:
             takes.append(prepare_build(build, skip))
     if blocked:
-        raise UserError(format_blocked(blocked, "compare again", "compare"))
+        raise UserError(*format_blocked(blocked, "compare again", "compare").splitlines())
     return takes
 
 

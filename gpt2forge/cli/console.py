@@ -1,4 +1,8 @@
-"""Output for people and programs: messages on stderr, data on stdout."""
+"""Output for people and programs: messages on stderr, data on stdout.
+
+Everything but JSON is escaped here, so that no name, value or path from a file can move the cursor, set the title or
+hide a part of a line; nothing is read as rich's markup.
+"""
 
 import json
 import sys
@@ -8,27 +12,52 @@ from typing import Any
 from rich.console import Console
 from rich.text import Text
 
+from gpt2forge.terminal_text import escape, escape_line
+
+NARROWEST = 20  # columns
+
+
+def open_terminal(is_error: bool = False) -> Console:
+    """Open stdout or stderr. A terminal that claims to have no columns would be shown nothing."""
+    terminal = Console(stderr=is_error)
+    if terminal.width < NARROWEST:
+        terminal.width = NARROWEST
+    return terminal
+
 
 def inform(message: str) -> None:
     """Write a message to stderr."""
-    Console(stderr=True, highlight=False).print(message, markup=False, soft_wrap=True)
+    print_line(open_terminal(is_error=True), Text(escape(message)))
 
 
 def warn(message: str) -> None:
     """Write a warning to stderr."""
-    Console(stderr=True, highlight=False).print(Text("warning: ", "yellow") + Text(message), soft_wrap=True)
+    print_line(open_terminal(is_error=True), Text("warning: ", "yellow") + Text(escape_line(message)))
 
 
 def report_error(message: str) -> None:
     """Write an error to stderr; each line of it is one fault."""
-    terminal = Console(stderr=True, highlight=False)
-    for line in message.splitlines():
-        terminal.print("[red]error:[/red]", end=" ")
-        terminal.print(line, markup=False, soft_wrap=True)
+    terminal = open_terminal(is_error=True)
+    for line in message.split("\n"):
+        print_line(terminal, Text("error: ", "red") + Text(escape_line(line)))
+
+
+def print_line(terminal: Console, line: Text) -> None:
+    """Print one line, however long, whose text is escaped already."""
+    terminal.print(line, soft_wrap=True, highlight=False)
 
 
 def write(text: str) -> None:
-    """Write text to stdout unchanged, and flush."""
+    """Write text to stdout, and flush."""
+    write_unchanged(escape(text))
+
+
+def write_generated(text: str) -> None:
+    """Write what a model generated: unchanged to a file or a program, escaped to a terminal."""
+    write_unchanged(escape(text) if sys.stdout is not None and sys.stdout.isatty() else text)
+
+
+def write_unchanged(text: str) -> None:
     if sys.stdout is not None:  # the caller may have closed it
         sys.stdout.write(text)
         sys.stdout.flush()
@@ -41,15 +70,16 @@ def write_json(value: Any) -> None:
 
 def write_rows(rows: Sequence[Sequence[str]], colours: Mapping[str, str]) -> None:
     """Write aligned rows to stdout, one line each however long; `colours` holds styles by a row's first cell."""
-    terminal = Console(highlight=False)
+    terminal = open_terminal()
     for row, line in zip(rows, align(rows).splitlines(), strict=True):
-        first = line[: len(row[0])]
-        terminal.print(Text(first, colours.get(first.strip(), "")) + Text(line[len(first) :]), soft_wrap=True)
+        first = line[: len(escape_line(row[0]))]
+        print_line(terminal, Text(first, colours.get(first.strip(), "")) + Text(line[len(first) :]))
 
 
 def align(rows: Sequence[Sequence[str]]) -> str:
-    """Format rows of cells as lines; each column is as wide as its widest cell."""
-    widths = [max(len(cell) for cell in column) for column in zip(*rows, strict=True)]
+    """Format rows of cells as lines; each column is as wide as its widest cell. Cells are escaped."""
+    shown = [[escape_line(cell) for cell in row] for row in rows]
+    widths = [max(len(cell) for cell in column) for column in zip(*shown, strict=True)]
     return "".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n" for row in rows
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n" for row in shown
     )

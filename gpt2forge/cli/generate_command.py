@@ -83,7 +83,8 @@ def generate(
         console.write_json({"prompt": text, "text": added, "tokens": count.tokens, "seconds": seconds})
         return
     for number, piece in enumerate(pieces):
-        console.write(piece if number else text + piece)  # only a prompt that fits the context gives a first piece
+        # The prompt comes with the first piece: only one that fits the context has any.
+        console.write_generated(piece if number else text + piece)
     console.write("\n")
 
 

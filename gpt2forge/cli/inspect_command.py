@@ -9,10 +9,12 @@ from gpt2forge.builder.result import hold_result
 from gpt2forge.cli import console
 from gpt2forge.cli.options import json_option
 from gpt2forge.cli.starting_recipe import write_recipe
+from gpt2forge.errors import UserError
 from gpt2forge.quantize.coverage import Kind, group_tensors
 from gpt2forge.stages.forge_json import NAME, read_provenance
 from gpt2forge.units import format_size
 
+MOST = 1 << 60  # of any number that describes a tensor
 HEAD = ("tensors", "how many", "bits", "weights a scale", "bits a weight", "relative error", "size")
 
 
@@ -34,9 +36,32 @@ def inspect(folder: Path, as_recipe: bool, as_json: bool) -> None:
         result.check_file(NAME)
         tensors = read_provenance(result.folder).get("tensors")  # only the forge.json of a result has them
         if tensors is not None:
-            write_kinds(group_tensors(tensors), as_json)
+            write_kinds(group_tensors(check_tensors(tensors, folder / NAME)), as_json)
         else:
             write_checkpoint(result.folder if result.is_artifact else folder, as_json)
+
+
+def check_tensors(tensors: Any, path: Path) -> list[dict[str, Any]]:
+    """Return what forge.json says of the tensors. Raises UserError unless it says what gpt2forge writes."""
+    is_whole = isinstance(tensors, list) and tensors and all(isinstance(tensor, dict) for tensor in tensors)
+    if not is_whole or not all(is_ours(**tensor) for tensor in map(pick, tensors)):
+        raise UserError(f"{path}: its `tensors` are damaged; copy the directory again, or build it")
+    return list(tensors)
+
+
+def pick(tensor: dict[str, Any]) -> dict[str, Any]:
+    return {name: tensor.get(name) for name in ("name", "bits", "block", "bytes", "bits_per_weight", "error")}
+
+
+def is_ours(*, name: Any, bits: Any, block: Any, bytes: Any, bits_per_weight: Any, error: Any) -> bool:
+    """Return whether these may be the values of one tensor."""
+    return (
+        isinstance(name, str)
+        and all(type(each) is int and 0 < each < MOST for each in (bits, bytes))
+        and (block is None or (type(block) is int and 0 < block < MOST))
+        and all(type(each) in (int, float) and 0 <= each < MOST for each in (bits_per_weight, error))
+        and bits_per_weight > 0
+    )
 
 
 def write_kinds(kinds: list[Kind], as_json: bool) -> None:

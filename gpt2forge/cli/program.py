@@ -9,6 +9,7 @@ import signal
 import sys
 import tempfile
 import traceback
+from contextlib import suppress
 
 import click
 
@@ -26,8 +27,9 @@ from gpt2forge.cli.recipe_command import recipe
 from gpt2forge.cli.schema_command import schema
 from gpt2forge.cli.store_command import store
 from gpt2forge.cli.why_command import why
-from gpt2forge.errors import UserError, format_fixable
+from gpt2forge.errors import format_fixable, is_fixable
 from gpt2forge.executor.worker_process import StageCrash
+from gpt2forge.terminal_text import escape_line
 
 FINE, USER_ERROR, BUG, INTERRUPTED = 0, 1, 3, 130
 
@@ -60,37 +62,50 @@ def main() -> None:
 def run(words: list[str]) -> int:
     """Run one command line and return its exit code; every error becomes one message."""
     try:
+        return run_command(words)
+    except click.ClickException as error:
+        report(escape_line(error.format_message()))
+    except (KeyboardInterrupt, click.Abort):
+        report("interrupted; finished steps are kept")
+        return INTERRUPTED
+    except StageCrash as error:
+        report(f"{error}: please report it")
+        return BUG
+    except Exception as error:
+        if not is_fixable(error):
+            report(f"a bug in gpt2forge; please report it with {write_log()}")
+            return BUG
+        report(format_fixable(error))
+    return USER_ERROR
+
+
+def run_command(words: list[str]) -> int:
+    """Run one command line and return its exit code. Raises whatever ended it."""
+    try:
         program.main(words, prog_name="gpt2forge", standalone_mode=False)
     except click.exceptions.Exit as end:
         return end.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         console.write(error.format_message() + "\n")
-        return FINE
-    except click.ClickException as error:
-        console.report_error(error.format_message())
-        return USER_ERROR
-    except UserError as error:
-        console.report_error(str(error))
-        return USER_ERROR
-    except (KeyboardInterrupt, click.Abort):
-        console.report_error("interrupted; finished steps are kept")
-        return INTERRUPTED
-    except StageCrash as error:
-        console.report_error(f"{error}: please report it")
-        return BUG
-    except Exception as error:
-        fault = format_fixable(error)
-        if fault is not None:
-            console.report_error(fault)
-            return USER_ERROR
-        console.report_error(f"a bug in gpt2forge; please report it with `{write_log()}`")
-        return BUG
     return FINE
 
 
+def report(message: str) -> None:
+    """Write an error to stderr, if anything can be written there."""
+    with suppress(OSError):
+        console.report_error(message)
+
+
 def write_log() -> str:
-    """Write the traceback to a file, whatever characters it holds, and return the file's path."""
-    descriptor, path = tempfile.mkstemp(prefix="gpt2forge-", suffix=".log")
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as log:
-        log.write(f"gpt2forge {__version__}, python {sys.version}\n{' '.join(sys.argv)}\n\n{traceback.format_exc()}")
-    return path
+    """Write the traceback to a file, whatever characters it holds, and return the file's path.
+
+    If no file can be written, return where the error arose.
+    """
+    trace = traceback.format_exc()
+    try:
+        descriptor, path = tempfile.mkstemp(prefix="gpt2forge-", suffix=".log")
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as log:
+            log.write(f"gpt2forge {__version__}, python {sys.version}\n{' '.join(sys.argv)}\n\n{trace}")
+    except OSError:
+        return "; ".join(line.strip() for line in trace.splitlines()[-3:])
+    return f"`{path}`"

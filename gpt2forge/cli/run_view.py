@@ -4,13 +4,13 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 
-from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from gpt2forge.builder.build_events import BuildEvent, RunFinished, SourceFetched
 from gpt2forge.cli import console
 from gpt2forge.executor.events import StepAdvanced, StepFinished, StepStarted, StepWaiting
+from gpt2forge.terminal_text import escape_line
 from gpt2forge.units import format_amount, format_size
 
 COLOURS = {"built": "green", "reused": "cyan", "failed": "red", "skipped": "yellow"}
@@ -24,11 +24,11 @@ class RunView(AbstractContextManager["RunView"]):
     """
 
     def __init__(self, recipes: Sequence[str] = (), steps: int = 0) -> None:
-        self.terminal = Console(stderr=True, highlight=False)
+        self.terminal = console.open_terminal(is_error=True)
         self.bars = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(),
-            TextColumn("{task.fields[far]}"),
+            TextColumn("{task.fields[far]}", markup=False),
             console=self.terminal,
             transient=True,
             disable=not self.terminal.is_terminal,
@@ -56,7 +56,7 @@ class RunView(AbstractContextManager["RunView"]):
         if isinstance(event, StepStarted):
             self.open_row(self.name(event.recipe, event.stage))
         elif isinstance(event, StepWaiting):
-            self.terminal.print(f"waiting {self.name(event.recipe, event.stage)} for {event.what}", soft_wrap=True)
+            self.print(Text(f"waiting {self.name(event.recipe, event.stage)} for {escape_line(event.what)}"))
         elif isinstance(event, StepAdvanced):
             self.advance(event)
         elif isinstance(event, StepFinished):
@@ -74,7 +74,7 @@ class RunView(AbstractContextManager["RunView"]):
         """Show the end of a recipe's run: its held lines as one, and warnings that were not shown before."""
         lines = self.idle.pop(recipe, [])
         if lines:
-            self.terminal.print(Text("reused  ", "cyan") + Text(f"{recipe:<{self.width}}  all steps"), soft_wrap=True)
+            self.print(Text("reused  ", "cyan") + Text(f"{recipe:<{self.width}}  all steps"))
         for warning in warnings:
             if warning not in self.warnings:
                 console.warn(f"{recipe}: {warning}" if self.width else warning)
@@ -106,7 +106,7 @@ class RunView(AbstractContextManager["RunView"]):
         outcome, name = event.outcome, self.name(event.recipe, event.outcome.stage)
         self.close_row(name)
         seconds = "" if outcome.outcome in ("reused", "skipped") else f"{outcome.seconds:.1f} s"
-        line = f"{name} {seconds:>8}  {outcome.reason}".rstrip()
+        line = f"{name} {seconds:>8}  {escape_line(outcome.reason)}".rstrip()
         self.write(event, Text(f"{outcome.outcome:<8}", COLOURS[outcome.outcome]) + Text(line))
         if self.steps:
             self.bars.advance(self.count)
@@ -116,9 +116,12 @@ class RunView(AbstractContextManager["RunView"]):
         """Show the line of a checkpoint that was fetched."""
         self.close_row(self.name(event.recipe, "fetch"))
         commit = f", commit {event.commit}" if event.commit else ""
-        self.terminal.print(
-            Text("fetched ", "green") + Text(f"{event.address}: {format_size(event.bytes)}{commit}"), soft_wrap=True
-        )
+        address = escape_line(event.address)
+        self.print(Text("fetched ", "green") + Text(f"{address}: {format_size(event.bytes)}{commit}"))
+
+    def print(self, line: Text) -> None:
+        """Print one line, however long, above the bars; its text is escaped already."""
+        console.print_line(self.terminal, line)
 
     def write(self, event: StepFinished, line: Text) -> None:
         """Write the line of a step, or hold it while all steps of its recipe may become one line."""
@@ -128,7 +131,7 @@ class RunView(AbstractContextManager["RunView"]):
             return
         for each in (*self.idle.pop(event.recipe, ()), line):
             # In one piece: drawing the bars again would wipe a line that has no end yet.
-            self.terminal.print(each, soft_wrap=True)
+            self.print(each)
 
 
 class JsonView(AbstractContextManager["JsonView"]):

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from gpt2forge.errors import UserError
-from gpt2forge.store.file_lock import open_existing
+from gpt2forge.regular_file import open_regular
 from gpt2forge.store.locks import acquire
 
 NAME = "gpt2forge-alone.lock"
@@ -27,12 +27,12 @@ def hold_machine_lock(wait: Callable[[], None]) -> Iterator[int]:
 
 
 def open_lock(path: Path) -> int:
-    """Open the lock file, for reading if another user owns it: in /tmp, that is enough to lock it."""
+    """Open the lock file for reading, which is enough to lock it in /tmp: another user may own it."""
     try:
         try:
-            return open_existing(path, os.O_NOFOLLOW)
+            return open_regular(path, os.O_RDONLY | os.O_NOFOLLOW)
         except FileNotFoundError:
-            descriptor = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+            descriptor = open_regular(path, os.O_RDONLY | os.O_CREAT | os.O_NOFOLLOW)
             os.fchmod(descriptor, 0o644)  # despite the umask: other users must be able to read it
             return descriptor
     except OSError as error:

@@ -156,7 +156,7 @@ def is_exhausted(last: str, log: Path) -> bool:
 def interpret_end(stage: str, messages: dict[str, Any], *, code: int, log: Path, result: WorkerResult) -> WorkerResult:
     """Return the result of a worker that has ended. Raises the errors that `run_worker` lists."""
     if "fault" in messages:
-        raise UserError(messages["fault"])
+        raise UserError(*messages["fault"].splitlines())
     if -code in KILLED:
         name = signal.Signals(-code).name
         raise UserError(

@@ -14,6 +14,7 @@ from urllib.parse import quote
 
 from gpt2forge.errors import UserError
 from gpt2forge.fetch.address import COMMIT, OPENAI_SIZES, Address, HubAddress
+from gpt2forge.regular_file import read_whole
 from gpt2forge.store.atomic import write_whole
 
 DOWNLOADS = Path("downloads")  # beside the default store, in the working directory
@@ -87,7 +88,7 @@ def name_record(address: HubAddress) -> Path:
 def read_record(address: HubAddress) -> Record | None:
     """Return the record of an address; None if there is none that can be read."""
     try:
-        record = Record(**json.loads(name_record(address).read_bytes()))
+        record = Record(**json.loads(read_whole(name_record(address))))
         is_valid = COMMIT.fullmatch(record.commit) and record.files
         return record if is_valid and isinstance(record.folder, str) and isinstance(record.time, float) else None
     except (OSError, ValueError, TypeError, RecursionError):

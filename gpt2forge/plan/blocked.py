@@ -57,7 +57,7 @@ class StepsBlocked(UserError):
 
     def __init__(self, job: Job, blocks: Sequence[Block], can_skip: bool = True) -> None:
         self.job, self.blocks, self.can_skip = job, tuple(blocks), can_skip
-        super().__init__(format_blocked([self]))
+        super().__init__(*format_blocked([self]).splitlines())
 
     @property
     def skip(self) -> set[str]:

@@ -17,7 +17,7 @@ from gpt2forge.plan.job import Job
 from gpt2forge.plan.source import Source
 from gpt2forge.recipe.load import LoadedRecipe
 from gpt2forge.stages.all_stages import MEASURING, STAGES
-from gpt2forge.stages.read_texts import read_text
+from gpt2forge.stages.read_texts import count_bytes, read_text
 from gpt2forge.stages.stage import PACKAGE, Stage
 
 TEXTS = {"calibration_text": "calibration", "text": "verify"}
@@ -41,7 +41,7 @@ def make_job(loaded: LoadedRecipe, skip: Sequence[str] = (), assumed: Sequence[s
         sources["adapter"] = find_adapter(loaded, Path(recipe.source.adapter))
     for kind, section in TEXTS.items():
         if any(kind in stage.reads for stage in kept):
-            sources[kind] = find_text(loaded, section, sections[section].text)
+            sources[kind] = find_text(loaded, section, sections[section])
     return Job(
         name=recipe.name,
         stages=tuple(kept),
@@ -123,18 +123,19 @@ def find_adapter(loaded: LoadedRecipe, folder: Path) -> Source:
     return Source(folder, list_adapter_files)
 
 
-def find_text(loaded: LoadedRecipe, section: str, text: str) -> Source:
+def find_text(loaded: LoadedRecipe, section: str, values: Any) -> Source:
     """Return the file that `text` of a section names. Raises RecipeError if it is not a readable text file."""
+    text, tokens = values.text, values.tokens
     path, place = Path(text), loaded.place(section, "text")
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "there is no such file"
         fault = f"`{section}.text: {text}`: {what}; name a file, by its path from the working directory"
         raise RecipeError([Fault(place, fault)])
     try:
-        read_text(path)
+        read_text(path, tokens)
     except UserError as error:
         raise RecipeError([Fault(place, str(error))]) from error
-    return Source(path)
+    return Source(path, most=count_bytes(tokens))
 
 
 def list_files(folder: Path, wanted: Wanted) -> tuple[str, ...]:

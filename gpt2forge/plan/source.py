@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpt2forge.digest import digest_bytes
+from gpt2forge.regular_file import read_start
 from gpt2forge.stages.stage import Advance
 from gpt2forge.store.manifest import Manifest, make_manifest
 from gpt2forge.store.stat_cache import StatCache, StatEntry, read_stat
@@ -15,13 +16,15 @@ from gpt2forge.store.stat_cache import StatCache, StatEntry, read_stat
 class Source:
     """Files that no step made: one file, or the files of a folder that `find` names.
 
-    `through` are the folders whose names were read to find that folder, and `notes` say how it was found.
+    `most` is how many bytes at the start of a single file are read; None if all are. `through` are the folders whose
+    names were read to find that folder, and `notes` say how it was found.
     """
 
     path: Path
     find: Callable[[Path], tuple[str, ...]] | None = None
     through: tuple[Path, ...] = ()
     notes: tuple[str, ...] = ()
+    most: int | None = None
 
     @property
     def files(self) -> list[Path]:
@@ -29,8 +32,9 @@ class Source:
 
     @property
     def size(self) -> int:
-        """The size in bytes."""
-        return sum(file.stat().st_size for file in self.files)
+        """The size of what is read, in bytes."""
+        whole = sum(file.stat().st_size for file in self.files)
+        return whole if self.most is None else min(whole, self.most)
 
     def read_stats(self) -> dict[Path, StatEntry]:
         """Return the stat of each file, which any write changes, even one of the same bytes."""
@@ -39,7 +43,7 @@ class Source:
     def digest(self, stat_cache: StatCache, advance: Advance) -> str:
         """Return the digest of the present content. `advance` is called with the bytes that must be read for it."""
         if self.find is None:
-            return stat_cache.digest(self.path)
+            return self.digest_single(stat_cache)
         files = self.find(self.path)
         total, done = self.size, 0
 
@@ -51,6 +55,12 @@ class Source:
         manifest = make_manifest(self.path, list(files), lambda path: stat_cache.digest(path, count_read))
         remember_files(stat_cache, manifest)
         return manifest.digest
+
+    def digest_single(self, stat_cache: StatCache) -> str:
+        """Return the digest of the part of a single file that is read."""
+        if self.most is None or self.path.stat().st_size <= self.most:
+            return stat_cache.digest(self.path)
+        return digest_bytes(read_start(self.path, self.most))
 
 
 def remember_files(stat_cache: StatCache, manifest: Manifest) -> None:

@@ -1,14 +1,15 @@
 """The way from selectors to valid recipes. The faults of all recipes are reported at once."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from gpt2forge.errors import Fault, Place, RecipeError, UserError, quote
+from gpt2forge.errors import MOST_FAULTS, Fault, Place, RecipeError, UserError, quote
+from gpt2forge.recipe.faults import join_keys
 from gpt2forge.recipe.lookup import SelectedRecipe, find_owner, find_recipes, list_names, refuse_several
 from gpt2forge.recipe.merge import change_document, drop_nulls
 from gpt2forge.recipe.rules import check_rules
-from gpt2forge.recipe.schema import NAME, Recipe
+from gpt2forge.recipe.schema import NAME, Loc, Recipe
 from gpt2forge.recipe.sections import check_deleted_patterns, validate_sections
 from gpt2forge.recipe.unknown_keys import explain_unknown, list_unknown, remove
 from gpt2forge.recipe.yaml import Node
@@ -55,17 +56,20 @@ def load_recipes(selectors: Sequence[str], changes: Sequence[str] = (), name: st
         except RecipeError as error:
             for fault in dict.fromkeys(error.faults):
                 owners.setdefault(fault, []).append(each)
-    faults += [name_variants(fault, having, found) for fault, having in owners.items()]
+    changed = {place for each in found if each.variant for place in list_places(each.variant.changes)}
+    faults += [name_variants(fault, having, found, changed) for fault, having in owners.items()]
     if faults:
         raise RecipeError(faults)
     return loaded
 
 
-def name_variants(fault: Fault, having: Sequence[SelectedRecipe], found: Sequence[SelectedRecipe]) -> Fault:
+def name_variants(
+    fault: Fault, having: Sequence[SelectedRecipe], found: Sequence[SelectedRecipe], changed: Collection[Place]
+) -> Fault:
     """Add the names of the variants to a fault of some, unless it stands in what a variant changes."""
-    path, changes = having[0].path, [each.variant.changes for each in having if each.variant]
+    path = having[0].path
     is_common = len(having) == len([each for each in found if each.path == path])
-    if is_common or any(fault.place in list_places(node) for node in changes):
+    if is_common or fault.place in changed:
         return fault
     return Fault(fault.place, f"{fault.message} (in {quote([each.name for each in having])})")
 
@@ -90,15 +94,22 @@ def load(found: SelectedRecipe, changes: Sequence[str], name: str | None) -> Loa
     if name is not None:
         check_name(name, found, changes)
     document = rename(drop_nulls(written), found, name)
-    unknown = list(list_unknown(written))
+    unknown = dict.fromkeys(list_unknown(written))
     sections, faults = validate_sections(remove(document, unknown), found.path)
-    faults += [explain_unknown(loc, written) for loc in unknown]
+    faults += list_unknown_faults(list(unknown), written)
     faults += check_deleted_patterns(written)
     faults += check_file_name(written, found) if name is None else ()
     faults += [Fault(document.nearest(loc).place, message) for loc, message in check_rules(sections)]
     if faults:
         raise RecipeError(faults)
     return LoadedRecipe(Recipe(**sections).normalize(), document, found)
+
+
+def list_unknown_faults(unknown: Sequence[Loc], written: Node) -> Iterator[Fault]:
+    """Yield the fault of each unknown key; those that no message lists are not compared with the known keys."""
+    yield from (explain_unknown(loc, written) for loc in unknown[:MOST_FAULTS])
+    for loc in unknown[MOST_FAULTS:]:
+        yield Fault(written.nearest(loc).place, f"unknown key `{join_keys(loc)}`")
 
 
 def check_name(name: str, found: SelectedRecipe, changes: Sequence[str]) -> None:

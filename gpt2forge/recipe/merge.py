@@ -12,8 +12,10 @@ from functools import reduce
 from pathlib import Path
 
 from gpt2forge.errors import Fault, Place, RecipeError, UserError, suggest
-from gpt2forge.recipe.yaml import DEEPEST, Node, parse, read_document
+from gpt2forge.recipe.yaml import DEEPEST, LARGEST, Node, parse, read_document
 
+LONGEST = 60  # characters of a change in a message
+LARGEST_SUM = 2 * LARGEST  # bytes of a recipe and all that it extends
 DECIDED = {
     "extends": "only a recipe's file can say what it extends; set single values instead",
     "matrix": "only a recipe's file can say which variants it has; set single values instead",
@@ -60,10 +62,17 @@ def read_below(path: Path, children: Sequence[Path], read: dict[Path, tuple[Path
     if path.resolve() in read:
         return
     document = read_document(path)
+    check_sum(path, [*read, *children])
     for entry in list_entries(document.value.pop("extends", None)):
         lineage = [*children, path]
         read_below(find_parent(path, entry, lineage), lineage, read)
     read[path.resolve()] = (path, document)
+
+
+def check_sum(path: Path, others: Sequence[Path]) -> None:
+    """Raise UserError if a file and those read before it are too large together: reading them takes minutes."""
+    if sum(file.stat().st_size for file in (path, *others)) > LARGEST_SUM:
+        raise UserError(f"{path}: a recipe and all that it extends have more than {LARGEST_SUM} bytes; shorten them")
 
 
 def list_entries(extends: Node | None) -> list[Node]:
@@ -122,13 +131,16 @@ def drop_nulls(node: Node) -> Node:
 
 def parse_change(change: str) -> Node:
     """Return `a.b=c` as the document `{a: {b: c}}`, and `~a.b` as `{a: {b: null}}`."""
-    place = Place(f"--set {' '.join(change.split())}")
+    words = " ".join(change.split())
+    place = Place(f"--set {words if len(words) <= LONGEST else words[:LONGEST] + '...'}")
     is_deletion = change.startswith("~")
     path, equals, text = change.removeprefix("~").partition("=")
     keys = path.split(".")
     if bool(equals) == is_deletion or not all(keys):
         form = "~section.key" if is_deletion else "section.key=value"
         raise UserError(f"{place}: write it as `--set {form}`")
+    if len(keys) > DEEPEST:
+        raise UserError(f"{place}: has {len(keys)} keys in a row; a recipe has at most {DEEPEST}")
     if keys[0] in DECIDED:
         raise UserError(f"{place}: {DECIDED[keys[0]]}")
     node = Node(parse(text or "null", place.file).value, place)

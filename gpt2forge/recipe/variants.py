@@ -17,6 +17,7 @@ from gpt2forge.recipe.merge import merge
 from gpt2forge.recipe.yaml import Node
 
 MOST = 256  # variants of one recipe
+LONGEST = 230  # characters of a variant's name, which becomes part of a file's
 NAME = re.compile(r"(?!.*\.\.)(?!.*\.(?:ya?ml|json)$)[A-Za-z0-9._-]+")
 NAMED = "a variant's name is made of letters, digits, `.`, `_` and `-`, without `..`, and ends in no `.yaml` or `.json`"
 FORM = "`int8: {quantization: {scheme: int8}}`"
@@ -48,6 +49,11 @@ def list_variants(matrix: Node, faults: list[Fault]) -> list[Variant]:
         faults.append(Fault(matrix.place, f"`matrix` makes {count} variants; {MOST} are allowed, so split the recipe"))
         return []
     variants: dict[str, Variant] = {}
+    if sum(max((len(each.name) + 1 for each in axis), default=0) for axis in made) > LONGEST:
+        faults.append(
+            Fault(matrix.place, f"`matrix` makes a name of more than {LONGEST} characters; shorten the names")
+        )
+        return []
     for parts in product(*made):
         variant = combine(parts)
         if variant.name in variants:

@@ -16,8 +16,9 @@ from typing import Any
 import yaml
 
 from gpt2forge.errors import Fault, Place, RecipeError, UserError
+from gpt2forge.regular_file import read_whole
 
-LARGEST = 1 << 20  # bytes; a recipe is a page, not a megabyte
+LARGEST = 1 << 16  # bytes; a recipe is a page, and this much takes PyYAML two seconds
 DEEPEST = 32
 LONGEST = 20  # characters of a whole number
 
@@ -95,11 +96,7 @@ def read_document(path: Path, what: str = "a recipe", like: str = "`name: ...`, 
     Raises UserError if the file cannot be read, RecipeError if it is not such a document.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(LARGEST + 1)  # not all: a file may be larger than the memory
-        if len(data) > LARGEST:
-            raise UserError(f"{path}: more than {LARGEST} bytes are too many for {what}")
-        text = data.decode("utf-8")
+        text = read_whole(path, LARGEST).decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
     document = parse(text, str(path))

@@ -1,6 +1,5 @@
 """An open package with text on both sides, as `gpt2forge generate` and `gpt2forge.load` use it."""
 
-import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,6 +9,7 @@ from pathlib import Path
 from tokenizers import Tokenizer
 
 from gpt2forge.checkpoint.token_ids import BEGIN, END, choose_ids, read_named, take_first
+from gpt2forge.checkpoint.untrusted_text import read_object
 from gpt2forge.errors import UserError, check_argument
 from gpt2forge.runtime.decoder import Decoder, open_decoder
 from gpt2forge.runtime.generate import generate_tokens
@@ -133,12 +133,13 @@ def open_model(folder: Path, threads: int = 0) -> Model:
     try:
         tokenizer, decoder = read_tokenizer(folder), open_decoder(folder, threads)
         ends, begin = read_ends_and_begin(folder, decoder.vocabulary)
+        stops = read_stops(folder)
     except UserError:
         raise
     except Exception as error:  # each library raises its own kinds of errors for a cut or edited file
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{folder}: cannot be opened: {reason}; is it complete? build or copy it again") from error
-    return Model(decoder, tokenizer, ends, begin, read_stops(folder))
+    return Model(decoder, tokenizer, ends, begin, stops)
 
 
 def read_ends_and_begin(folder: Path, vocabulary: int) -> tuple[tuple[int, ...], int | None]:
@@ -150,7 +151,7 @@ def read_ends_and_begin(folder: Path, vocabulary: int) -> tuple[tuple[int, ...],
 def read_stops(folder: Path) -> tuple[str, ...]:
     """Return the strings that end a text, which generation_config.json names as `stop_strings`."""
     path = folder / "generation_config.json"
-    found = json.loads(path.read_text(encoding="utf-8")).get("stop_strings") if path.is_file() else None
+    found = read_object(path).get("stop_strings") if path.is_file() else None
     listed = [found] if isinstance(found, str) else found if isinstance(found, list) else []
     return tuple(text for text in listed if isinstance(text, str) and text)
 

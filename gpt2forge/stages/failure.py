@@ -2,18 +2,17 @@
 
 from typing import Any
 
-from gpt2forge.errors import format_fixable
+from gpt2forge.errors import format_fixable, is_fixable
 
 
 def describe_failure(stage: str, error: Exception) -> dict[str, Any]:
     """Return {"fault": one line} for an error that the user can fix, else {"crash": one line}."""
-    if isinstance(error, MemoryError):
-        return {"fault": f"`{stage}` needs more memory than is available; free some and build again"}
-    fault = format_fixable(error)
-    if fault is not None:
-        return {"fault": fault}
     if isinstance(error, ImportError) and (error.name or "").partition(".")[0] != "gpt2forge":
         return {"fault": f"`{stage}` cannot import what it needs: {name_error(error)}; reinstall it"}
+    if isinstance(error, MemoryError):
+        return {"fault": f"`{stage}` needs more memory than is available; free some and build again"}
+    if is_fixable(error):
+        return {"fault": format_fixable(error)}
     return {"crash": name_error(error)}
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from gpt2forge.checkpoint.untrusted_text import read_object
 from gpt2forge.stages.stage import PACKAGE, Stage
 
 NAME = "forge.json"
@@ -49,6 +50,6 @@ def add_provenance(out: Path, more: Mapping[str, Any]) -> None:
 
 
 def read_provenance(folder: Path) -> dict[str, Any]:
-    """Return the provenance of a folder; empty if it has none."""
+    """Return the provenance of a folder; empty if it has none. Raises UserError if it is damaged."""
     path = folder / NAME
-    return dict(json.loads(path.read_text())) if path.is_file() else {}
+    return read_object(path) if path.is_file() else {}

@@ -10,6 +10,7 @@ from types import MappingProxyType
 from typing import Protocol
 
 from gpt2forge.digest import Written, canonical_json, digest_file
+from gpt2forge.regular_file import read_whole
 from gpt2forge.store.atomic import discard, is_folder, move, put_aside, remove_tree, sync, write_whole
 from gpt2forge.store.locks import lock_key
 from gpt2forge.store.manifest import Manifest, list_files, make_manifest, parse_manifest
@@ -90,7 +91,7 @@ class LocalArtifacts:
 
     def read_manifest(self, digest: str) -> Manifest:
         """Read a manifest. Raises ValueError unless it is the one that this digest names."""
-        manifest = parse_manifest(json.loads(name_manifest(self.folder(digest)).read_bytes()))
+        manifest = parse_manifest(json.loads(read_whole(name_manifest(self.folder(digest)))))
         if manifest.digest != digest:
             raise ValueError(f"the manifest of {digest} is damaged")
         return manifest

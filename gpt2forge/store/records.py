@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gpt2forge.digest import digest_value
+from gpt2forge.regular_file import read_whole
 from gpt2forge.store.atomic import is_folder, put_aside, write_whole
 from gpt2forge.store.rights import make_folder
 from gpt2forge.store.stat_cache import DIGEST
@@ -81,7 +82,7 @@ class LocalRecords:
 
 def read_record(path: Path) -> Record | None:
     try:
-        return parse_record(path.read_bytes())
+        return parse_record(read_whole(path))
     except OSError:
         return None
 

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from gpt2forge.digest import Written, digest_bytes, digest_file, digest_value
 from gpt2forge.errors import UserError
+from gpt2forge.regular_file import read_whole
 from gpt2forge.store.atomic import replace_text
 from gpt2forge.store.rights import make_folder
 
@@ -103,7 +104,7 @@ class StatCache:
         if name in self.in_memory:
             return self.in_memory[name]
         try:
-            seal, _, text = self.place(name).read_text().partition("\n")
+            seal, _, text = read_whole(self.place(name)).decode().partition("\n")
         except (OSError, UnicodeDecodeError):
             return None
         return text if seal == make_seal(name, text) else None

@@ -228,4 +228,4 @@ def test_header_of_another_kind_is_refused(openai: Path, header: bytes, fault: s
 def test_large_index_is_not_read(openai: Path) -> None:
     with (openai / INDEX).open("r+b") as file:
         file.truncate(1 << 40)
-    assert refusal(openai) == f"{openai / INDEX}: larger than 4194304 bytes; is it a checkpoint's index?"
+    assert refusal(openai) == f"{openai / INDEX}: larger than 4194304 bytes; is it the right file?"

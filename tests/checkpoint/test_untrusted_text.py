@@ -1,5 +1,6 @@
 """Text from files of unknown origin."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -38,3 +39,30 @@ def test_large_file_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         read_object(path)
     assert str(error.value) == f"{path}: larger than 67108864 bytes; is it the right file?"
+
+
+@pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ('{"a": NaN}', "not JSON: NaN is not a number that JSON has"),
+        ('{"a": [-Infinity]}', "not JSON: -Infinity is not a number that JSON has"),
+        ('{"a": 1e999}', "not JSON: 1e999 is too large for a number"),
+        ('{"a": "\\ud800"}', "holds half of a surrogate pair"),
+        ('{"a": ' + "[" * 100 + "]" * 100 + "}", "nested deeper than 64 levels"),
+        ('{"a": 1' + "0" * 5000 + "}", "not JSON: Exceeds the limit"),
+        ("[]", "not a JSON object"),
+    ],
+)
+def test_what_is_no_json_is_refused_in_one_line(tmp_path: Path, text: str, problem: str) -> None:
+    path = tmp_path / "x.json"
+    path.write_text(text)
+    with pytest.raises(UserError) as error:
+        read_object(path)
+    assert str(error.value).startswith(f"{path}: {problem}")
+    assert "\n" not in str(error.value)
+
+
+def test_pipe_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "x.json")
+    with pytest.raises(UserError, match="not a file; is it the right file"):
+        read_object(tmp_path / "x.json")

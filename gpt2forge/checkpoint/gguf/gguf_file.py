@@ -16,6 +16,7 @@ from gpt2forge.checkpoint.gguf.ggml_types import GGML_TYPES
 from gpt2forge.checkpoint.safetensors import ITEM_SIZES
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.errors import UserError
+from gpt2forge.regular_file import read_start
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
@@ -53,8 +54,7 @@ class GgufFile:
 def read_gguf(path: Path) -> GgufFile:
     """Read the header of a GGUF file. Raises UserError if it is damaged, or if a tensor lies outside the file."""
     size = path.stat().st_size
-    with path.open("rb") as file:
-        cursor = Cursor(file.read(LARGEST_HEADER))
+    cursor = Cursor(read_start(path, LARGEST_HEADER))
     try:
         return parse_header(cursor, size)
     except (ValueError, struct.error, OverflowError) as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gpt2forge.checkpoint.tf1.leveldb import read_table
 from gpt2forge.checkpoint.tf1.protobuf import as_signed, read_fields
+from gpt2forge.checkpoint.untrusted_text import read_small
 from gpt2forge.errors import UserError
 
 LARGEST_INDEX = 1 << 22  # bytes; 1558M with an optimizer's slots takes a fiftieth of it
@@ -49,10 +50,8 @@ def read_bundle(path: Path, shards: int | None = None) -> dict[str, BundleEntry]
 
     Raises UserError if the file is damaged, or not in the format that TensorFlow has written since 2016.
     """
-    if path.stat().st_size > LARGEST_INDEX:
-        raise UserError(f"{path}: larger than {LARGEST_INDEX} bytes; is it a checkpoint's index?")
     try:
-        entries = read_table(path.read_bytes())
+        entries = read_table(read_small(path, LARGEST_INDEX))
         key, header = next(entries, (b"", b""))
         if key != HEADER_KEY:
             raise ValueError("its first entry is not the header")

@@ -3,19 +3,17 @@
 import re
 from pathlib import Path
 
-from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_text
+from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_small
 from gpt2forge.errors import UserError
 
-POINTER = re.compile(r'^\s*model_checkpoint_path:\s*"(.*)"\s*$', re.MULTILINE)
+LARGEST = 1 << 20  # bytes; TensorFlow lists a line for each save that it keeps, five by default
+POINTER = re.compile(r'model_checkpoint_path:[ \t]*"(.*)"')
 ESCAPE = re.compile(r"\\([0-7]{1,3}|x[0-9a-fA-F]{1,2}|.)", re.ASCII)
 
 
 def read_pointer(path: Path, names: set[str]) -> str:
     """Return the prefix that a `checkpoint` file (a text protobuf) names, without the folder in front of it."""
-    match = POINTER.search(read_text(path))
-    if not match:
-        raise UserError(f'{path}: has no line `model_checkpoint_path: "..."`; write one that names the checkpoint')
-    written = match[1]
+    written = find_path(path)
     # TensorFlow escapes the backslashes of a Windows path, but people who edit the file do not: try both readings.
     prefixes = [re.split(r"[/\\]", text)[-1] for text in (unescape(written), written)]
     for prefix in prefixes:
@@ -23,6 +21,17 @@ def read_pointer(path: Path, names: set[str]) -> str:
             return prefix
     name, index = (quote_untrusted(prefixes[-1] + suffix) for suffix in ("", ".index"))
     raise UserError(f"{path}: points to {name}, but {index} is not beside it; {suggest_index(names)}")
+
+
+def find_path(path: Path) -> str:
+    """Return the path as the first such line of the file writes it. Raises UserError if there is none."""
+    text = read_small(path, LARGEST).decode("utf-8", "replace")
+    # Line by line: one expression for the whole file takes quadratic time for a file of blank lines.
+    for line in text.split("\n"):
+        match = POINTER.fullmatch(line.strip())
+        if match:
+            return match[1]
+    raise UserError(f'{path}: has no line `model_checkpoint_path: "..."`; write one that names the checkpoint')
 
 
 def suggest_index(names: set[str]) -> str:

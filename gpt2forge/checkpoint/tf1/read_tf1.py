@@ -21,6 +21,7 @@ from gpt2forge.checkpoint.tf1.partitions import (
 )
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_object
 from gpt2forge.errors import UserError
+from gpt2forge.regular_file import open_binary
 
 EMBEDDING = "model/wte"
 LAYER_NORM_EPSILON = 1e-5  # fixed in OpenAI's code
@@ -119,6 +120,6 @@ def find_step(checkpoint: Checkpoint, entries: Mapping[str, BundleEntry]) -> int
     path = checkpoint.folder / checkpoint.weights[entry.shard]
     if not 0 <= entry.offset <= path.stat().st_size - entry.size:
         return None
-    with path.open("rb") as file:
+    with open_binary(path) as file:
         file.seek(entry.offset)
         return int.from_bytes(file.read(8), "little", signed=True)
