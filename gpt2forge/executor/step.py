@@ -4,7 +4,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from threading import Event
 from typing import Any, Literal
@@ -18,6 +18,7 @@ from gpt2forge.plan.equivalents import Equivalent
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import make_basis
 from gpt2forge.plan.plan import Plan, PlannedStep, measure_input
+from gpt2forge.plan.source import Source
 from gpt2forge.stages.forge_json import add_provenance
 from gpt2forge.stages.stage import Stage
 from gpt2forge.store.atomic import remove_tree
@@ -135,18 +136,19 @@ def make_outcome(record: Record, outcome: Literal["built", "reused"], reason: st
 def make_artifact(task: Task, locks: tuple[int, ...], *, emit: Emit, stop: Event) -> Record:
     """Run the stage in its own process, move its folder into the store, and write the record last."""
     store, step, started = task.store, task.step, time.monotonic()
-    out = store.make_workspace(task.key)
+    out, view = store.make_workspace(task.key), store.make_workspace(f"{task.key}.sources")
     try:
         if step.equivalent:
             result = copy_equivalent(task, step.equivalent, out)
         else:
-            result = run_stage(task, locks, out=out, emit=emit, stop=stop)
+            result = run_stage(task, locks, out=out, view=view, emit=emit, stop=stop)
         check_sources(task)
         check_code(task)
         digest = store.artifacts.commit(out, result.written)
     finally:
-        with suppress(OSError):
-            remove_tree(out)
+        for folder in (out, view):
+            with suppress(OSError):
+                remove_tree(folder)
     record = Record(
         key=task.key,
         stage=task.stage.name,
@@ -168,11 +170,11 @@ def measure_inputs(task: Task) -> int:
     return sum(measure_input(task.job, task.store, kind=kind, digest=digest) for kind, digest in task.inputs.items())
 
 
-def run_stage(task: Task, locks: tuple[int, ...], *, out: Path, emit: Emit, stop: Event) -> WorkerResult:
-    """Run the stage of a task in a worker that writes to `out`."""
+def run_stage(task: Task, locks: tuple[int, ...], *, out: Path, view: Path, emit: Emit, stop: Event) -> WorkerResult:
+    """Run the stage of a task in a worker that writes to `out` and reads its sources from `view`."""
     return run_worker(
         task.stage.name,
-        request=make_request(task, out),
+        request=make_request(task, out, view),
         log=task.store.log(task.stage.name, task.key),
         locks=locks,
         advance=Meter(task.stage.name, emit, task.job.name).advance,
@@ -189,26 +191,31 @@ def copy_equivalent(task: Task, equivalent: Equivalent, out: Path) -> WorkerResu
     return WorkerResult(dict(equivalent.record.metrics), equivalent.record.seconds, equivalent.record.peak_memory_bytes)
 
 
-def make_request(task: Task, out: Path) -> dict[str, Any]:
+def make_request(task: Task, out: Path, view: Path) -> dict[str, Any]:
     """Return the request that the worker reads, as JSON."""
-    inputs = {
-        kind: {"path": str(locate(task, kind, digest)), "digest": digest, "made": kind not in task.job.sources}
-        for kind, digest in task.inputs.items()
-    }
     return {
         "name": task.stage.name,
         "module": task.stage.module,
         "section": task.job.section_values(task.stage),
         "target": task.job.target.model_dump(mode="json"),
-        "inputs": inputs,
+        "inputs": {kind: describe_input(task, kind, digest) for kind, digest in task.inputs.items()},
         "out": str(out),
+        "view": str(view),
     }
 
 
-def locate(task: Task, kind: str, digest: str) -> Path:
-    """Return the path of an input: a source, or an artifact's folder."""
+def describe_input(task: Task, kind: str, digest: str) -> dict[str, Any]:
+    """Describe an input for the worker: a source with the identities of its files, or an artifact."""
     source = task.job.sources.get(kind)
-    return source.path if source else task.store.artifacts.folder(digest)
+    if source is None:
+        return {"path": str(task.store.artifacts.folder(digest)), "digest": digest, "made": True}
+    files = {name_in(source, path): list(astuple(stat)) for path, stat in task.plan.stats[kind].items()}
+    return {"path": str(source.path), "digest": digest, "made": False, "files": files}
+
+
+def name_in(source: Source, path: Path) -> str:
+    """Return the name of a file in its source; empty if the source is this file."""
+    return "" if source.find is None else str(path.relative_to(source.path))
 
 
 def check_sources(task: Task) -> None:

@@ -1,13 +1,13 @@
 """A source of a job: files that no step made, their digest, and the digests of the single files."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from gpt2forge.digest import digest_bytes
 from gpt2forge.stages.stage import Advance
-from gpt2forge.store.manifest import Manifest, make_manifest
+from gpt2forge.store.manifest import File, Manifest
 from gpt2forge.store.stat_cache import StatCache, StatEntry, read_stat
 
 
@@ -36,21 +36,31 @@ class Source:
         """Return the stat of each file, which any write changes, even one of the same bytes."""
         return {file: read_stat(file) for file in self.files}
 
-    def digest(self, stat_cache: StatCache, advance: Advance) -> str:
-        """Return the digest of the present content. `advance` is called with the bytes that must be read for it."""
-        if self.find is None:
-            return stat_cache.digest(self.path)
-        files = self.find(self.path)
-        total, done = self.size, 0
+    def read(self, stat_cache: StatCache, advance: Advance) -> "Reading":
+        """Read the present content. `advance` is called with the bytes that must be read for it."""
+        names = [""] if self.find is None else list(self.find(self.path))
+        total, done = sum((self.path / name).stat().st_size for name in names), 0
 
         def count_read(count: int) -> None:
             nonlocal done
             done += count
             advance(done, total, "B")
 
-        manifest = make_manifest(self.path, list(files), lambda path: stat_cache.digest(path, count_read))
+        contents = {name: stat_cache.read(self.path / name, count_read) for name in names}
+        stats = {self.path / name: content.stat for name, content in contents.items()}
+        if self.find is None:
+            return Reading(contents[""].digest, stats)
+        manifest = Manifest({name: File(content.digest, content.stat.size) for name, content in contents.items()})
         remember_files(stat_cache, manifest)
-        return manifest.digest
+        return Reading(manifest.digest, stats)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The digest of a source, and the stat of each file while it had the digested bytes."""
+
+    digest: str
+    stats: Mapping[Path, StatEntry]
 
 
 def remember_files(stat_cache: StatCache, manifest: Manifest) -> None:

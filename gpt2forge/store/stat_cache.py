@@ -6,6 +6,7 @@ might change again without a change of its stat, and is not remembered. This is 
 https://git-scm.com/docs/racy-git.
 """
 
+import os
 import re
 import time
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from gpt2forge.digest import Written, digest_bytes, digest_file, digest_value
+from gpt2forge.digest import Written, digest_bytes, digest_open_file, digest_value
 from gpt2forge.errors import UserError
 from gpt2forge.store.atomic import replace_text
 
@@ -38,8 +39,19 @@ class StatEntry:
         return max(0, max(self.mtime_ns, self.ctime_ns) + tick - now_ns)
 
 
+@dataclass(frozen=True)
+class Content:
+    """The sha256 of a file, and its stat while it had these bytes."""
+
+    digest: str
+    stat: StatEntry
+
+
 def read_stat(path: Path) -> StatEntry:
-    found = path.stat()
+    return make_entry(path.stat())
+
+
+def make_entry(found: os.stat_result) -> StatEntry:
     return StatEntry(
         dev=found.st_dev,
         inode=found.st_ino,
@@ -74,22 +86,31 @@ class StatCache:
     in_memory: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def digest(self, path: Path, advance: Callable[[int], None] | None = None) -> str:
-        """Return the sha256 of a file, which is read only if its stat is new; `advance` takes the bytes of each read.
+        """Return the sha256 of a file. See `read`."""
+        return self.read(path, advance).digest
+
+    def read(self, path: Path, advance: Callable[[int], None] | None = None) -> Content:
+        """Return the content of a file, which is read only if its stat is new; `advance` takes the bytes of each read.
 
         Raises UserError if the file changes while it is being read.
         """
-        before = read_stat(path)
-        name = name_file(before)
-        known = self.recall(name)
+        entry = read_stat(path)
+        known = self.recall(name_file(entry))
         if known is not None and DIGEST.fullmatch(known):
-            return known
-        is_settled = settle(before)
-        digest = digest_file(path, advance)
-        if read_stat(path) != before:
-            raise UserError(f"{path}: changed while it was being read; build again when nothing writes to it")
+            return Content(known, entry)
+        return self.read_anew(path, advance)
+
+    def read_anew(self, path: Path, advance: Callable[[int], None] | None) -> Content:
+        """Read the file that is at a path now: the stat is of the open file, so no swap of the path mixes two files."""
+        with path.open("rb", buffering=0) as file:
+            before = make_entry(os.fstat(file.fileno()))
+            is_settled = settle(before)
+            digest = digest_open_file(file, advance)
+            if make_entry(os.fstat(file.fileno())) != before:
+                raise UserError(f"{path}: changed while it was being read; build again when nothing writes to it")
         if is_settled:
-            self.remember(name, digest)
-        return digest
+            self.remember(name_file(before), digest)
+        return Content(digest, before)
 
     def vouch(self, path: Path, written: Written) -> None:
         """Remember the sha256 that the writer of a file computed, unless the file was written to since."""

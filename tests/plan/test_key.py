@@ -62,7 +62,7 @@ def test_key_holds_what_the_stage_reads_and_no_path(tmp_path: Path) -> None:
     images = []
     for name in ("one", "two"):
         job = make_job(tmp_path / name)
-        digest = job.sources["checkpoint"].digest(stat_cache, lambda done, total, unit: None)
+        digest = job.sources["checkpoint"].read(stat_cache, lambda done, total, unit: None).digest
         images.append(add_inputs(make_basis(job, job.stages[0], stat_cache), {"checkpoint": digest}))
     assert images[0] == images[1]
     assert make_key(images[0]) == make_key(images[1])
