@@ -13,10 +13,11 @@ from gpt2forge.errors import UserError
 from gpt2forge.executor.events import Emit, Meter, StepStarted, StepWaiting
 from gpt2forge.executor.machine_lock import hold_machine_lock
 from gpt2forge.executor.outcome import Outcome
-from gpt2forge.executor.worker_process import WorkerResult, run_worker
+from gpt2forge.executor.worker_process import WorkerResult, describe_change, run_worker
+from gpt2forge.plan.code import find_reach, name_module
 from gpt2forge.plan.equivalents import Equivalent
 from gpt2forge.plan.job import Job
-from gpt2forge.plan.key import make_basis
+from gpt2forge.plan.key import find_modules, make_basis
 from gpt2forge.plan.plan import Plan, PlannedStep, measure_input
 from gpt2forge.plan.source import Source
 from gpt2forge.stages.forge_json import add_provenance
@@ -175,6 +176,7 @@ def run_stage(task: Task, locks: tuple[int, ...], *, out: Path, view: Path, emit
     return run_worker(
         task.stage.name,
         request=make_request(task, out, view),
+        code=find_sources(task),
         log=task.store.log(task.stage.name, task.key),
         locks=locks,
         advance=Meter(task.stage.name, emit, task.job.name).advance,
@@ -232,4 +234,16 @@ def check_code(task: Task) -> None:
         task.step.equivalent is None
         and make_basis(task.job, task.stage, task.store.stat_cache) != task.plan.bases[task.stage.name]
     ):
-        raise UserError(f"`{task.stage.name}`: gpt2forge or a tool changed while the build ran; build again")
+        raise UserError(describe_change(task.stage.name))
+
+
+def find_sources(task: Task) -> dict[str, str]:
+    """Return the sha256 of the source of each module that the key of a task covers, by name.
+
+    Raises UserError if the code has changed since the key was made.
+    """
+    modules = find_reach(find_modules(task.stage), task.store.stat_cache)
+    if {name: module.tokens for name, module in modules.items()} != task.step.pre_image["code"]:
+        raise UserError(describe_change(task.stage.name))
+    own = {task.stage.module: modules[name_module(find_modules(task.stage)[0])].source}
+    return {**{name: module.source for name, module in modules.items()}, **own}
