@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge.digest import digest_value
-from gpt2forge.measure.host import count_threads, describe_host, describe_processor
+from gpt2forge.measure.host import describe_host, describe_processor, describe_threads
 from gpt2forge.plan.code import digest_code
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.tools import find_versions
@@ -46,7 +46,7 @@ def describe_machine(job: Job, stage: Stage) -> dict[str, Any]:
         return {"host": describe_host()}
     if not stage.by_processor(job.find_section(stage)):
         return {}
-    threads = {"threads": count_threads()} if stage.threaded else {}
+    threads = {"threads": describe_threads()} if stage.threaded else {}
     return {"processor": describe_processor(), **threads}
 
 

@@ -119,7 +119,7 @@ def link_files(files: tuple[OpenFile, ...], source: Path, folder: Path) -> Path:
         link.symlink_to(DESCRIPTORS / str(file.descriptor))
         if identify(link.stat()) != file.identity:
             raise FileNotFoundError(f"{DESCRIPTORS} does not lead to open files")
-    return folder / source.name if files[0].name == "" else folder
+    return folder / source.name if any(file.name == "" for file in files) else folder
 
 
 def identify(found: os.stat_result) -> Identity:
