@@ -1,11 +1,13 @@
 """A source of a job: files that no step made, their digest, and the digests of the single files."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from gpt2forge.digest import digest_bytes
+from gpt2forge.errors import UserError
 from gpt2forge.stages.stage import Advance
 from gpt2forge.store.manifest import File, Manifest
 from gpt2forge.store.stat_cache import StatCache, StatEntry, read_stat
@@ -33,11 +35,31 @@ class Source:
         return sum(file.stat().st_size for file in self.files)
 
     def read_stats(self) -> dict[Path, StatEntry]:
-        """Return the stat of each file, which any write changes, even one of the same bytes."""
-        return {file: read_stat(file) for file in self.files}
+        """Return the stat of each file, which any write changes, even one of the same bytes.
+
+        Raises UserError if a file is gone.
+        """
+        with self.refuse_change():
+            return {file: read_stat(file) for file in self.files}
 
     def read(self, stat_cache: StatCache, advance: Advance) -> "Reading":
-        """Read the present content. `advance` is called with the bytes that must be read for it."""
+        """Read the present content. `advance` is called with the bytes that must be read for it.
+
+        Raises UserError if it changes meanwhile.
+        """
+        with self.refuse_change():
+            return self.read_files(stat_cache, advance)
+
+    @contextmanager
+    def refuse_change(self) -> Iterator[None]:
+        """Raise UserError if a file that was there is gone."""
+        try:
+            yield
+        except (FileNotFoundError, NotADirectoryError) as error:
+            fix = "changed while it was being read; build again when nothing writes to it"
+            raise UserError(f"{self.path}: {fix}") from error
+
+    def read_files(self, stat_cache: StatCache, advance: Advance) -> "Reading":
         names = [""] if self.find is None else list(self.find(self.path))
         total, done = sum((self.path / name).stat().st_size for name in names), 0
 
