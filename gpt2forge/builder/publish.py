@@ -1,7 +1,11 @@
 """Publishes a package: one symlink, replaced atomically."""
 
+import fcntl
 import os
 import re
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from gpt2forge.errors import UserError
@@ -18,7 +22,23 @@ def publish(output: Path, artifact: Path) -> None:
     if not is_own_link and (output.is_symlink() or output.exists()):
         raise UserError(f"{output}: is not a link that gpt2forge made; move it away and build again")
     output.parent.mkdir(parents=True, exist_ok=True)
-    aside = output.with_name(f".{output.name}.{os.getpid()}")
+    aside = output.with_name(f".{output.name}.{os.getpid()}-{threading.get_ident()}")
     aside.unlink(missing_ok=True)
     aside.symlink_to(target)
     aside.replace(output)
+
+
+@contextmanager
+def hold_outputs(folder: Path) -> Iterator[None]:
+    """Let no other build, in any thread or process, publish into a folder: a link and its report belong together.
+
+    The folder itself is locked, so nothing is left there.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # some network file systems lock no folder
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
