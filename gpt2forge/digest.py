@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from io import FileIO
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -33,7 +34,13 @@ def digest_value(value: Any) -> str:
 
 def digest_file(path: Path, advance: Callable[[int], None] | None = None) -> str:
     """Return the digest of a file, read once in pieces; `advance` is called with the bytes of each piece."""
-    with open_binary(path) as file, Hasher() as hasher:
+    with open_binary(path) as file:
+        return digest_open_file(file, advance)
+
+
+def digest_open_file(file: FileIO, advance: Callable[[int], None] | None = None) -> str:
+    """Return the digest of an open file from its position on. See digest_file."""
+    with Hasher() as hasher:
         size = max(SHORT, min(CHUNK, os.fstat(file.fileno()).st_size))
         pieces = bytearray(size), bytearray(size)
         while count := file.readinto(pieces[0]):

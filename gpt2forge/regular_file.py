@@ -53,8 +53,13 @@ def read_whole(path: StrPath, most: int = LARGEST_OWN) -> bytes:
 def read_start(path: StrPath, most: int) -> bytes:
     """Read the first `most` bytes of a regular file, or all of a shorter one. Raises OSError for anything else."""
     with open_binary(path) as file:
-        parts, left, size = [], most, os.fstat(file.fileno()).st_size
-        while left and (part := file.read(min(left, max(PIECE, size)))):
-            parts.append(part)
-            left, size = left - len(part), size - len(part)
+        return read_bytes(file, most)
+
+
+def read_bytes(file: io.FileIO, most: int) -> bytes:
+    """Read the next `most` bytes of an open file, or all that follow if there are fewer."""
+    parts, left, size = [], most, os.fstat(file.fileno()).st_size
+    while left and (part := file.read(min(left, max(PIECE, size)))):
+        parts.append(part)
+        left, size = left - len(part), size - len(part)
     return b"".join(parts)

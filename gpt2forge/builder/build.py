@@ -11,7 +11,7 @@ from gpt2forge.builder.fetch_sources import SourceFetcher
 from gpt2forge.builder.limits import check_context, check_limits
 from gpt2forge.builder.lockfile import Lock, name_lock, read_lock
 from gpt2forge.builder.outputs import BUILD
-from gpt2forge.builder.publish import publish
+from gpt2forge.builder.publish import hold_outputs, publish
 from gpt2forge.builder.report import Report, SourceReport, make_report, read_accuracy, read_report, write_report
 from gpt2forge.builder.space import check_space
 from gpt2forge.builder.warnings import list_warnings
@@ -207,10 +207,11 @@ def report_success(build: Build, job_run: JobRun, store: Store) -> Report:
         publish(output, store.artifacts.folder(package))
         build.is_published = True
 
-    if is_unchanged(report):
-        publish_package()
-    else:
-        save(report, publish_package)
+    with hold_outputs(BUILD):
+        if is_unchanged(report):
+            publish_package()
+        else:
+            save(report, publish_package)
     return report
 
 
@@ -228,7 +229,7 @@ def report_failure(build: Build) -> Report:
         error=describe_end(build.failure),
         source=build.source,
     )
-    with suppress(OSError):  # the error that ended the build matters more than a full disk here
+    with suppress(OSError), hold_outputs(BUILD):  # the error that ended the build matters more than a full disk here
         save(report)
     return report
 

@@ -1,17 +1,21 @@
 """`recipes/NAME.lock`: the key and digest of each step of a recipe, as sorted lines `stage key digest`.
 
 Measuring steps are left out, because their numbers hold for one machine. If the checkpoint is a repository's, a line
-`commit ADDRESS COMMIT` comes first.
+`commit ADDRESS COMMIT` comes first. If the last bits of some steps depend on the processor, a line
+`machine STAGE,STAGE MACHINE` names these steps and the machine on which they were locked.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gpt2forge.builder.report import SourceReport, StepReport
+from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.errors import Fault, Place, RecipeError, UserError
 from gpt2forge.executor.outcome import Outcome
+from gpt2forge.measure.host import describe_machine
+from gpt2forge.plan.blocked import join_words
 from gpt2forge.plan.plan import PlannedStep
 from gpt2forge.plan.reason import Nearest, compare, explain
 from gpt2forge.recipe.load import LoadedRecipe
@@ -24,16 +28,21 @@ from gpt2forge.store.temporary import clear_asides
 LARGEST = 1 << 20  # bytes; a lock has a line for each step
 SHORT = 12  # hexadecimal digits of a key or digest that people are shown
 LINE = re.compile(r"([a-z_]+) ([0-9a-f]{64}) ([0-9a-f]{64})")
+MACHINE_LINE = re.compile(r"machine ([a-z_,]+) (\S[^\n]*)")
 COMMIT_LINE = re.compile(r"commit (\S+) ([0-9a-f]{40})")
 
 
 @dataclass(frozen=True)
 class Lock:
-    """The lines of a lock file, by stage: line number, key and digest. `commits` are the commits by address."""
+    """The lines of a lock file, by stage: line number, key and digest.
+
+    `commits` are the commits by address, `machines` the line number and machine of each stage that depends on it.
+    """
 
     path: Path
     steps: dict[str, tuple[int, str, str]]
     commits: dict[str, str] = field(default_factory=dict)
+    machines: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def check_commit(self, address: str, commit: str) -> None:
         """Raise RecipeError if an address leads to another commit than the locked one."""
@@ -52,6 +61,7 @@ class Lock:
             return
         if not key:
             raise self.make_error(line, f"`{name}` is not locked")
+        self.check_machine(name)
         record = store.records.find(name, key)
         if record is None:
             raise self.make_error(
@@ -59,6 +69,19 @@ class Lock:
             )
         nearest = Nearest(record, tuple(compare(record.pre_image, step.pre_image)))
         raise self.make_error(line, f"`{name}` differs from the lock: {explain(step.stage, nearest, store.stat_cache)}")
+
+    def check_machine(self, stage: str) -> None:
+        """Raise RecipeError if a stage depends on the machine and was locked on another one than this."""
+        line, locked = self.machines.get(stage, (1, ""))
+        here = describe_machine()
+        if locked not in ("", here):
+            verb = "depends" if len(self.machines) == 1 else "depend"
+            message = (
+                f"{join_words(list(self.machines))} {verb} on the machine, and the lock was written on "
+                f"{quote_untrusted(locked)}; this is `{here}`: build on such a machine, or write the lock on this one "
+                "with `--write-lock`"
+            )
+            raise RecipeError([Fault(Place(str(self.path), line, 1), message)])
 
     def check_outcome(self, outcome: Outcome) -> None:
         """Raise RecipeError, with the line, if the digest of a step differs from the locked one."""
@@ -87,24 +110,33 @@ def read_lock(path: Path) -> Lock:
     except (OSError, UnicodeDecodeError) as error:
         problem = f"cannot be read: {getattr(error, 'strerror', None) or 'it is not UTF-8 text'}"
         raise UserError(f"{path}: {problem}; write it again with `--write-lock`") from error
-    steps, commits = {}, {}
+    lock = Lock(path, {})
     for number, line in enumerate(lines, 1):
         found = LINE.fullmatch(line)
-        commit = COMMIT_LINE.fullmatch(line)
+        commit, machine = COMMIT_LINE.fullmatch(line), MACHINE_LINE.fullmatch(line)
         if commit:
-            commits[commit[1]] = commit[2]
+            lock.commits[commit[1]] = commit[2]
+            continue
+        if machine:
+            lock.machines.update(dict.fromkeys(machine[1].split(","), (number, machine[2])))
             continue
         if found is None:
             raise RecipeError(
                 [Fault(Place(str(path), number, 1), "is not `stage key digest`; write it with `--write-lock`")]
             )
-        steps[found[1]] = (number, found[2], found[3])
-    return Lock(path, steps, commits)
+        lock.steps[found[1]] = (number, found[2], found[3])
+    return lock
 
 
-def write_lock(path: Path, steps: Iterable[StepReport], source: SourceReport | None = None) -> None:
-    """Write the keys and digests of these steps, and the commit of their source if it is a repository's."""
+def write_lock(
+    path: Path, steps: Iterable[StepReport], source: SourceReport | None = None, by_processor: Sequence[str] = ()
+) -> None:
+    """Write the keys and digests of these steps, the commit of a repository's source, and this machine.
+
+    `by_processor` are the stages that depend on the machine; without any, the lock does not name it.
+    """
     head = [f"commit {source.address} {source.commit}\n"] if source and source.commit else []
+    machine = [f"machine {','.join(by_processor)} {describe_machine()}\n"] if by_processor else []
     lines = sorted(f"{step.stage} {step.key} {step.digest}\n" for step in steps if step.stage not in MEASURING)
-    write_whole(path, "".join([*head, *lines]).encode())
+    write_whole(path, "".join([*head, *machine, *lines]).encode())
     clear_asides(path.parent)

@@ -183,7 +183,7 @@ def finish_recipe(
     """Print the result of a recipe; write its lock if asked, and the stamp that answers the next build."""
     printed = Printed(list(report.warnings), describe_result(report))
     if request.write_lock:
-        write_lock(name_lock(build.loaded), report.steps, report.source)
+        write_lock(name_lock(build.loaded), report.steps, report.source, build.job.list_by_processor())
     if snapshot is not None:
         write_stamp(build.loaded, job=build.job, store=store, steps=report.steps, snapshot=snapshot, printed=printed)
     if not request.as_json:

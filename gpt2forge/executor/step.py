@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from threading import Event
 from typing import Any, Literal
@@ -12,11 +12,13 @@ from gpt2forge.errors import UserError
 from gpt2forge.executor.events import Emit, Meter, StepStarted, StepWaiting
 from gpt2forge.executor.machine_lock import hold_machine_lock
 from gpt2forge.executor.outcome import Outcome
-from gpt2forge.executor.worker_process import WorkerResult, run_worker
+from gpt2forge.executor.worker_process import WorkerResult, describe_change, run_worker
+from gpt2forge.plan.code import find_reach, name_module
 from gpt2forge.plan.equivalents import Equivalent
 from gpt2forge.plan.job import Job
-from gpt2forge.plan.key import make_basis
+from gpt2forge.plan.key import find_modules, make_basis
 from gpt2forge.plan.plan import Plan, PlannedStep, measure_input
+from gpt2forge.plan.source import Source
 from gpt2forge.stages.forge_json import add_provenance
 from gpt2forge.stages.stage import Stage
 from gpt2forge.store.atomic import copy_tree, remove_tree
@@ -134,18 +136,19 @@ def make_outcome(record: Record, outcome: Literal["built", "reused"], reason: st
 def make_artifact(task: Task, locks: tuple[int, ...], *, emit: Emit, stop: Event) -> Record:
     """Run the stage in its own process, move its folder into the store, and write the record last."""
     store, step, started = task.store, task.step, time.monotonic()
-    out = store.make_workspace(task.key)
+    out, view = store.make_workspace(task.key), store.make_workspace(f"{task.key}.sources")
     try:
         if step.equivalent:
             result = copy_equivalent(task, step.equivalent, out)
         else:
-            result = run_stage(task, locks, out=out, emit=emit, stop=stop)
+            result = run_stage(task, locks, out=out, view=view, emit=emit, stop=stop)
         check_sources(task)
         check_code(task)
         digest = store.artifacts.commit(out, result.written)
     finally:
-        with suppress(OSError):
-            remove_tree(out)
+        for folder in (out, view):
+            with suppress(OSError):
+                remove_tree(folder)
     record = Record(
         key=task.key,
         stage=task.stage.name,
@@ -167,11 +170,12 @@ def measure_inputs(task: Task) -> int:
     return sum(measure_input(task.job, task.store, kind=kind, digest=digest) for kind, digest in task.inputs.items())
 
 
-def run_stage(task: Task, locks: tuple[int, ...], *, out: Path, emit: Emit, stop: Event) -> WorkerResult:
-    """Run the stage of a task in a worker that writes to `out`."""
+def run_stage(task: Task, locks: tuple[int, ...], *, out: Path, view: Path, emit: Emit, stop: Event) -> WorkerResult:
+    """Run the stage of a task in a worker that writes to `out` and reads its sources from `view`."""
     return run_worker(
         task.stage.name,
-        request=make_request(task, out),
+        request=make_request(task, out, view),
+        code=find_sources(task),
         log=task.store.make_log(task.stage.name, task.key),
         locks=locks,
         advance=Meter(task.stage.name, emit, task.job.name).advance,
@@ -189,26 +193,31 @@ def copy_equivalent(task: Task, equivalent: Equivalent, out: Path) -> WorkerResu
     return WorkerResult(dict(equivalent.record.metrics), equivalent.record.seconds, equivalent.record.peak_memory_bytes)
 
 
-def make_request(task: Task, out: Path) -> dict[str, Any]:
+def make_request(task: Task, out: Path, view: Path) -> dict[str, Any]:
     """Return the request that the worker reads, as JSON."""
-    inputs = {
-        kind: {"path": str(locate(task, kind, digest)), "digest": digest, "made": kind not in task.job.sources}
-        for kind, digest in task.inputs.items()
-    }
     return {
         "name": task.stage.name,
         "module": task.stage.module,
         "section": task.job.section_values(task.stage),
         "target": task.job.target.model_dump(mode="json"),
-        "inputs": inputs,
+        "inputs": {kind: describe_input(task, kind, digest) for kind, digest in task.inputs.items()},
         "out": str(out),
+        "view": str(view),
     }
 
 
-def locate(task: Task, kind: str, digest: str) -> Path:
-    """Return the path of an input: a source, or an artifact's folder."""
+def describe_input(task: Task, kind: str, digest: str) -> dict[str, Any]:
+    """Describe an input for the worker: a source with the identities of its files, or an artifact."""
     source = task.job.sources.get(kind)
-    return source.path if source else task.store.artifacts.folder(digest)
+    if source is None:
+        return {"path": str(task.store.artifacts.folder(digest)), "digest": digest, "made": True}
+    files = {name_in(source, path): list(astuple(stat)) for path, stat in task.plan.stats[kind].items()}
+    return {"path": str(source.path), "digest": digest, "made": False, "files": files}
+
+
+def name_in(source: Source, path: Path) -> str:
+    """Return the name of a file in its source; empty if the source is this file."""
+    return "" if source.find is None else str(path.relative_to(source.path))
 
 
 def check_sources(task: Task) -> None:
@@ -225,4 +234,16 @@ def check_code(task: Task) -> None:
         task.step.equivalent is None
         and make_basis(task.job, task.stage, task.store.stat_cache) != task.plan.bases[task.stage.name]
     ):
-        raise UserError(f"`{task.stage.name}`: gpt2forge or a tool changed while the build ran; build again")
+        raise UserError(describe_change(task.stage.name))
+
+
+def find_sources(task: Task) -> dict[str, str]:
+    """Return the sha256 of the source of each module that the key of a task covers, by name.
+
+    Raises UserError if the code has changed since the key was made.
+    """
+    modules = find_reach(find_modules(task.stage), task.store.stat_cache)
+    if {name: module.tokens for name, module in modules.items()} != task.step.pre_image["code"]:
+        raise UserError(describe_change(task.stage.name))
+    own = {task.stage.module: modules[name_module(find_modules(task.stage)[0])].source}
+    return {**{name: module.source for name, module in modules.items()}, **own}

@@ -5,17 +5,18 @@ import os
 import selectors
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Event
 from typing import Any
 
+from gpt2forge.checked_import import CHANGED, make_command
 from gpt2forge.digest import Written
 from gpt2forge.errors import UserError
+from gpt2forge.executor.worker_environment import make_environment
 from gpt2forge.measure.memory import measure_anonymous
 from gpt2forge.store.rights import find_umask
 
@@ -62,12 +63,13 @@ def run_worker(
     stage: str,
     *,
     request: dict[str, Any],
+    code: Mapping[str, str],
     log: Path,
     locks: tuple[int, ...],
     advance: Callable[[int, int, str], None],
     stop: Event,
 ) -> WorkerResult:
-    """Run one stage in its own process.
+    """Run one stage in its own process. `code` are the digests of the sources that its key covers, by module.
 
     The worker inherits the descriptors `locks`, so that the step stays locked until the worker has ended, even if
     this process is killed. Raises UserError for an error that the user can fix and for a killed worker, StageCrash
@@ -77,32 +79,35 @@ def run_worker(
     ours, theirs = os.pipe()
     with log.open("wb") as output, os.fdopen(ours, "rb", buffering=0) as events:
         try:
-            worker = start(output.fileno(), (theirs, *locks), find_umask(Path(request["out"])))
+            worker = start(output.fileno(), (theirs, *locks), code, find_umask(Path(request["out"])))
         finally:
             os.close(theirs)
         try:
             send_request(worker, {**request, "events": theirs})
             messages, peak = listen(worker.pid, events, advance=advance, stop=stop)
-            code = worker.wait()
+            status = worker.wait()
         finally:
             worker.kill()
             worker.wait()
     result = WorkerResult({}, time.monotonic() - started, peak)
-    return interpret_end(stage, messages, code=code, log=log, result=result)
+    return interpret_end(stage, messages, code=status, log=log, result=result)
 
 
-def start(output: int, descriptors: tuple[int, ...], umask: int) -> subprocess.Popen[bytes]:
-    """Start a worker that writes its log to the descriptor `output` and inherits the other descriptors."""
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or str(Path.cwd()) for path in sys.path)}
-    command = [sys.executable, "-P", "-m", "gpt2forge.stages.worker"]
+def describe_change(stage: str) -> str:
+    """Return the error for code that is no longer what the key of a step names."""
+    return f"`{stage}`: gpt2forge or a tool changed while the build ran; build again"
+
+
+def start(output: int, descriptors: tuple[int, ...], code: Mapping[str, str], umask: int) -> subprocess.Popen[bytes]:
+    """Start a worker that runs `code`, writes its log to the descriptor `output`, and inherits the others."""
     # In its own session, so that Ctrl-C reaches only this process, which then ends the worker.
     return subprocess.Popen(
-        command,
+        make_command("gpt2forge.stages.worker"),
         stdin=subprocess.PIPE,
         stdout=output,
         stderr=output,
         pass_fds=descriptors,
-        env=environment,
+        env=make_environment(code),
         start_new_session=True,
         umask=umask,
     )
@@ -157,6 +162,8 @@ def interpret_end(stage: str, messages: dict[str, Any], *, code: int, log: Path,
     """Return the result of a worker that has ended. Raises the errors that `run_worker` lists."""
     if "fault" in messages:
         raise UserError(*messages["fault"].splitlines())
+    if code == CHANGED:
+        raise UserError(describe_change(stage))
     if -code in KILLED:
         name = signal.Signals(-code).name
         raise UserError(

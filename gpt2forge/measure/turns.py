@@ -1,12 +1,12 @@
 """Starts a contestant, gives it its turns, and watches its memory while it opens and takes its first turn."""
 
 import signal
-import sys
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from gpt2forge.checked_import import CHANGED, make_command
 from gpt2forge.errors import UserError
 from gpt2forge.measure.child import Child, ChildEnded, ChildError
 from gpt2forge.measure.memory import Memory, read_own
@@ -19,7 +19,7 @@ class Contestant(AbstractContextManager["Contestant"]):
     """
 
     def __init__(self, module: str, folder: Path, *, threads: int, capacity: int) -> None:
-        self.child = Child([sys.executable, "-P", "-m", module])
+        self.child = Child(make_command(module))
         self.peak = Memory(0, 0)
         try:
             opened = self.ask({"folder": str(folder), "threads": threads, "capacity": capacity}, watched=True)
@@ -75,4 +75,6 @@ def describe_end(code: int) -> Exception:
             f"a process of `benchmark` was killed by {name}; PyTorch needs at least 4 bytes of memory for each "
             "parameter: free some memory, or build with `--skip benchmark`"
         )
+    if code == CHANGED:
+        return UserError("`benchmark`: gpt2forge changed while the build ran; build again")
     return RuntimeError(f"a process of `benchmark` ended with exit code {code}")

@@ -10,6 +10,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.util import decode_source
 from pathlib import Path
 
 from gpt2forge.digest import digest_bytes, digest_value
@@ -20,17 +21,18 @@ PACKAGE = Path(__file__).parents[1]
 UNDECIDING = {
     *("gpt2forge.errors", "gpt2forge.units", "gpt2forge.stages.failure", "gpt2forge.stages.throttle"),
     *("gpt2forge.checkpoint.check_tokenizer", "gpt2forge.checkpoint.hard_texts"),
-    "gpt2forge.checkpoint.tf1.openai_encoder",
+    *("gpt2forge.checkpoint.tf1.openai_encoder", "gpt2forge.checked_import"),
 }
-"""Modules that format messages, throttle progress, or stop a wrong conversion."""
+"""Modules that format messages, throttle progress, compare code with its key, or stop a wrong conversion."""
 
 SUMMARY = re.compile(r"[0-9a-f]{64}( [\w.]+)*")  # of a module, as the stat cache keeps it
 
 
 @dataclass(frozen=True)
 class Module:
-    """The digest of a file's tokens, and the names of the modules of gpt2forge that it imports."""
+    """The digests of a file's bytes and of its tokens, and the names of the modules of gpt2forge that it imports."""
 
+    source: str
     tokens: str
     imports: tuple[str, ...]
 
@@ -79,15 +81,24 @@ def find_file(name: str) -> Path | None:
 
 def read_module(path: Path, stat_cache: StatCache) -> Module:
     """Read a module; one with the same content is read once and then recalled."""
-    name = digest_bytes(b"module " + stat_cache.digest(path).encode())
-    known = stat_cache.recall(name)
+    digest = stat_cache.digest(path)
+    known = stat_cache.recall(name_summary(digest))
     if known is not None and SUMMARY.fullmatch(known):
         tokens, *imports = known.split()
-        return Module(tokens, tuple(imports))
-    found, imported = read_tokens(path.read_text(encoding="utf-8"))
-    module = Module(digest_value(found), tuple(sorted(list_own(imported))))
-    stat_cache.remember(name, " ".join((module.tokens, *module.imports)))
+        return Module(digest, tokens, tuple(imports))
+    module = parse_module(path.read_bytes())
+    stat_cache.remember(name_summary(module.source), " ".join((module.tokens, *module.imports)))
     return module
+
+
+def parse_module(data: bytes) -> Module:
+    tokens, imported = read_tokens(decode_source(data))
+    return Module(digest_bytes(data), digest_value(tokens), tuple(sorted(list_own(imported))))
+
+
+def name_summary(source: str) -> str:
+    """Return the name of a module's summary in the stat cache, by the digest of its bytes."""
+    return digest_bytes(b"module " + source.encode())
 
 
 def list_own(imports: set[str]) -> set[str]:

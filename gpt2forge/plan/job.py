@@ -38,6 +38,18 @@ class Job:
         earlier = self.stages[: self.stages.index(stage)]
         return next((maker for maker in reversed(earlier) if maker.writes == kind), None)
 
+    def list_by_processor(self) -> tuple[str, ...]:
+        """List the stages that measure nothing and whose result, or an input of theirs, depends on the processor."""
+        found: list[str] = []
+        for stage in self.stages:
+            makers = (self.find_maker(stage, kind) for kind in stage.reads)
+            depends = stage.by_processor(self.find_section(stage)) or any(
+                maker and maker.name in found for maker in makers
+            )
+            if depends and not stage.optional:
+                found.append(stage.name)
+        return tuple(found)
+
     def find_section(self, stage: Stage) -> Section | None:
         return self.sections[stage.section] if stage.section else None
 

@@ -3,6 +3,8 @@
 {stage, version, code: {module it reaches: digest}, section: its values, target: the values it reads,
  inputs: {kind: digest of the content}, tools: {distribution: version; null where it is not installed}}
 
+A step whose result depends on the machine also has {host: its facts} or {processor: ..., threads: ...}.
+
 The basis of a pre-image is everything but the inputs, and is known before any step runs. A step has no key while one
 of its tools is not installed or one of its inputs is not made.
 """
@@ -13,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge.digest import digest_value
-from gpt2forge.measure.host import describe_host
+from gpt2forge.measure.host import describe_host, describe_processor, describe_threads
 from gpt2forge.plan.code import digest_code
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.tools import find_versions
@@ -27,7 +29,6 @@ Basis = Mapping[str, Any]
 
 def make_basis(job: Job, stage: Stage, stat_cache: StatCache) -> Basis:
     """Collect everything that decides the result of a stage in a job, except its inputs."""
-    host = {"host": describe_host()} if stage.on_host else {}
     return {
         "stage": stage.name,
         "version": stage.version,
@@ -35,8 +36,18 @@ def make_basis(job: Job, stage: Stage, stat_cache: StatCache) -> Basis:
         "section": job.section_values(stage),
         "target": {field: getattr(job.target, field) for field in stage.target},
         "tools": find_versions(stage),
-        **host,
+        **describe_machine(job, stage),
     }
+
+
+def describe_machine(job: Job, stage: Stage) -> dict[str, Any]:
+    """Return what the result of a stage depends on of this machine; empty if it is the same on every machine."""
+    if stage.on_host:
+        return {"host": describe_host()}
+    if not stage.by_processor(job.find_section(stage)):
+        return {}
+    threads = {"threads": describe_threads()} if stage.threaded else {}
+    return {"processor": describe_processor(), **threads}
 
 
 def add_inputs(basis: Basis, inputs: Mapping[str, str | None]) -> dict[str, Any]:

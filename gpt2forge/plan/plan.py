@@ -77,7 +77,7 @@ class Input:
 class Plan:
     """The steps of a job in order, the digests of its sources by kind, and the basis of each pre-image by stage.
 
-    `stats` holds the stats of each source's files from before its digest was made.
+    `stats` holds the stats of each source's files while they had the digested bytes.
     """
 
     job: Job
@@ -127,8 +127,9 @@ def make_plan(job: Job, store: Store, advance: Advance, *, rerun: str | None = N
 
     `rerun` names a stage that will run again.
     """
-    stats = {kind: source.read_stats() for kind, source in job.sources.items()}
-    sources = {kind: source.digest(store.stat_cache, advance) for kind, source in job.sources.items()}
+    readings = {kind: source.read(store.stat_cache, advance) for kind, source in job.sources.items()}
+    sources = {kind: reading.digest for kind, reading in readings.items()}
+    stats = {kind: reading.stats for kind, reading in readings.items()}
     inputs = {kind: Input(digest, digest, job.sources[kind].size) for kind, digest in sources.items()}
     bases = {stage.name: make_basis(job, stage, store.stat_cache) for stage in job.stages}
     steps: list[PlannedStep] = []

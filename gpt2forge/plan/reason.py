@@ -72,6 +72,8 @@ def format_difference(stage: Stage, difference: Difference, stat_cache: StatCach
         return f"{name} {change}"
     if part == "assumed":
         return "the earlier run assumed equivalent tools" if difference.new is None else f"assumed equivalent: {change}"
+    if part in ("processor", "threads"):
+        return f"made on another machine: {part} {change}"
     if part == "version":
         return f"version of the stage {change}"
     return f"`{'.'.join((stage.section or '' if part == 'section' else part, *rest))}` {change}"

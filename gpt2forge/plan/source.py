@@ -1,14 +1,15 @@
 """A source of a job: files that no step made, their digest, and the digests of the single files."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from gpt2forge.digest import digest_bytes
-from gpt2forge.regular_file import read_start
+from gpt2forge.errors import UserError
 from gpt2forge.stages.stage import Advance
-from gpt2forge.store.manifest import Manifest, make_manifest
+from gpt2forge.store.manifest import File, Manifest
 from gpt2forge.store.stat_cache import StatCache, StatEntry, read_stat
 
 
@@ -37,30 +38,57 @@ class Source:
         return whole if self.most is None else min(whole, self.most)
 
     def read_stats(self) -> dict[Path, StatEntry]:
-        """Return the stat of each file, which any write changes, even one of the same bytes."""
-        return {file: read_stat(file) for file in self.files}
+        """Return the stat of each file, which any write changes, even one of the same bytes.
 
-    def digest(self, stat_cache: StatCache, advance: Advance) -> str:
-        """Return the digest of the present content. `advance` is called with the bytes that must be read for it."""
-        if self.find is None:
-            return self.digest_single(stat_cache)
-        files = self.find(self.path)
-        total, done = self.size, 0
+        Raises UserError if a file is gone.
+        """
+        with self.refuse_change():
+            return {file: read_stat(file) for file in self.files}
+
+    def read(self, stat_cache: StatCache, advance: Advance) -> "Reading":
+        """Read the present content. `advance` is called with the bytes that must be read for it.
+
+        Raises UserError if it changes meanwhile.
+        """
+        with self.refuse_change():
+            return self.read_single(stat_cache) if self.find is None else self.read_folder(stat_cache, advance)
+
+    @contextmanager
+    def refuse_change(self) -> Iterator[None]:
+        """Raise UserError if a file that was there is gone."""
+        try:
+            yield
+        except (FileNotFoundError, NotADirectoryError) as error:
+            fix = "changed while it was being read; build again when nothing writes to it"
+            raise UserError(f"{self.path}: {fix}") from error
+
+    def read_single(self, stat_cache: StatCache) -> "Reading":
+        """Read the part of a single file that is used."""
+        is_whole = self.most is None or self.path.stat().st_size <= self.most
+        content = stat_cache.read(self.path) if is_whole else stat_cache.read_start(self.path, self.most or 0)
+        return Reading(content.digest, {self.path: content.stat})
+
+    def read_folder(self, stat_cache: StatCache, advance: Advance) -> "Reading":
+        names, total, done = [str(file.relative_to(self.path)) for file in self.files], self.size, 0
 
         def count_read(count: int) -> None:
             nonlocal done
             done += count
             advance(done, total, "B")
 
-        manifest = make_manifest(self.path, list(files), lambda path: stat_cache.digest(path, count_read))
+        contents = {name: stat_cache.read(self.path / name, count_read) for name in names}
+        stats = {self.path / name: content.stat for name, content in contents.items()}
+        manifest = Manifest({name: File(content.digest, content.stat.size) for name, content in contents.items()})
         remember_files(stat_cache, manifest)
-        return manifest.digest
+        return Reading(manifest.digest, stats)
 
-    def digest_single(self, stat_cache: StatCache) -> str:
-        """Return the digest of the part of a single file that is read."""
-        if self.most is None or self.path.stat().st_size <= self.most:
-            return stat_cache.digest(self.path)
-        return digest_bytes(read_start(self.path, self.most))
+
+@dataclass(frozen=True)
+class Reading:
+    """The digest of a source, and the stat of each file while it had the digested bytes."""
+
+    digest: str
+    stats: Mapping[Path, StatEntry]
 
 
 def remember_files(stat_cache: StatCache, manifest: Manifest) -> None:

@@ -40,6 +40,7 @@ STAGE = Stage(
     tools=("tokenizers", "torch", "transformers"),
     version=1,
     run=run,
+    by_processor=lambda section: True,  # PyTorch
     threaded=True,
     guess=lambda section, read: 0.8 * read,
     libraries=900 << 20,

@@ -1,5 +1,6 @@
 """convert: reads a checkpoint of any format and writes one float32 safetensors file, its config and its tokenizer."""
 
+import os
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
@@ -65,6 +66,9 @@ def run(inputs: Inputs, section: Choice, target: Target, out: Path) -> Metrics:
 
     Raises UserError if the checkpoint is incomplete, damaged, or not a GPT-2 that can be built.
     """
+    # Set before numpy is loaded. The products that merge an adapter would depend on the number of OpenBLAS's threads.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+
     from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint
 
     converted = convert_checkpoint(
@@ -97,6 +101,7 @@ STAGE = Stage(
     tools=("tokenizers",),
     version=1,
     run=run,
+    by_processor=lambda section: section.adapter is not None,  # products of matrices
     guess=lambda section, read: read,
     libraries=500 << 20,
     holds=0.1,

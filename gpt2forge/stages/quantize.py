@@ -26,8 +26,9 @@ def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Met
     when bytes are stored twice, or when an int8 cache is asked of attention that is not fused.
     """
     # Set before numpy is loaded. Slices of weights already keep all processors busy, and beside other programs
-    # OpenBLAS's own threads mostly wait for each other: GPTQ took five to nine times as long.
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # OpenBLAS's own threads mostly wait for each other: GPTQ took five to nine times as long. And their number would
+    # change the result.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
 
     from gpt2forge.graph.interface import extends_in_place
     from gpt2forge.graph.model_file import read_graph
@@ -89,6 +90,7 @@ STAGE = Stage(
     tools=("numpy", "onnx", "onnx-ir"),
     version=1,
     run=run,
+    by_processor=reads_statistics,  # products of matrices
     guess=lambda section, read: SCHEMES[section.scheme].share * read,
     holds=0.5,
 )

@@ -74,6 +74,7 @@ STAGE = Stage(
     tools=("numpy", "tokenizers", "torch", "transformers"),
     version=1,
     run=run,
+    by_processor=lambda section: True,  # PyTorch
     optional=True,
     threaded=True,
     guess=lambda section, read: section.tokens * POSITION,

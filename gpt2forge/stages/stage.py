@@ -90,8 +90,9 @@ class Stage:
     shows.
 
     `optional`: may be skipped, because it measures the result but is not needed to make it. `on_host`: its numbers hold
-    for this machine only. `threaded`: it uses all processors, so no other step of a build runs beside it. `alone`: the
-    same, and only one such step runs on a machine at a time.
+    for this machine only. `by_processor` returns whether, with a section, the last bits of its result depend on the
+    processor, for which libraries choose their kernels. `threaded`: it uses all processors, so no other step of a build
+    runs beside it. `alone`: the same, and only one such step runs on a machine at a time.
 
     For estimates: `guess` returns the bytes it writes, given the section and the bytes it reads. `libraries` is the
     memory in bytes that it uses before it reads anything. `holds` is the largest share of the bytes read that is in
@@ -110,6 +111,7 @@ class Stage:
     also_reads: Callable[[Any], tuple[str, ...]] = lambda section: ()
     optional: bool = False
     on_host: bool = False
+    by_processor: Callable[[Any], bool] = lambda section: False
     alone: bool = False
     threaded: bool = False
     guess: Callable[[Any, int], float] = lambda section, read: 0.01 * read

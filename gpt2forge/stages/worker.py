@@ -11,6 +11,7 @@ import os
 import sys
 import threading
 import typing
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,6 +19,7 @@ from typing import Any, TextIO
 
 from gpt2forge.stages.failure import describe_failure
 from gpt2forge.stages.forge_json import write_provenance
+from gpt2forge.stages.source_view import SourceView, open_sources
 from gpt2forge.stages.stage import Inputs, Section, Stage, Target
 from gpt2forge.stages.throttle import Throttle
 
@@ -28,13 +30,32 @@ def main() -> int:
     with os.fdopen(request["events"], "w", buffering=1) as events:
         try:
             threading.Thread(target=leave_with_parent, daemon=True).start()
-            send(events, {"metrics": run_stage(request, events)})
+            sources = open_sources(request["inputs"], Path(request["view"]))
+            answer(request, sources, events)
         except Exception as error:
-            failure = describe_failure(request["name"], error)
-            send(events, failure)
-            if "crash" in failure:
-                raise
+            report_failure(request["name"], error, events)
     return 0
+
+
+def answer(request: dict[str, Any], sources: SourceView, events: TextIO) -> None:
+    """Run the requested stage and send its metrics. An error of the stage names the paths that users know."""
+    try:
+        metrics = run_stage(request, sources, events)
+        sources.check()
+    except Exception as error:
+        report_failure(request["name"], error, events, sources.restore_names)
+    else:
+        send(events, {"metrics": metrics})
+
+
+def report_failure(
+    stage: str, error: Exception, events: TextIO, restore_names: Callable[[str], str] = lambda text: text
+) -> None:
+    """Send what ended a stage; raise a bug, so that the log has its traceback."""
+    failure = {kind: restore_names(text) for kind, text in describe_failure(stage, error).items()}
+    send(events, failure)
+    if "crash" in failure:
+        raise error
 
 
 def leave_with_parent() -> None:
@@ -44,11 +65,11 @@ def leave_with_parent() -> None:
     os._exit(1)
 
 
-def run_stage(request: dict[str, Any], events: TextIO) -> dict[str, Any]:
+def run_stage(request: dict[str, Any], sources: SourceView, events: TextIO) -> dict[str, Any]:
     """Run the requested stage, write its provenance, and return its metrics."""
     stage: Stage = importlib.import_module(request["module"]).STAGE
     section = parse_section(stage, request["section"])
-    paths = {kind: Path(source["path"]) for kind, source in request["inputs"].items()}
+    paths = {**{kind: Path(source["path"]) for kind, source in request["inputs"].items()}, **sources.paths}
     throttle = Throttle(per_second=20)  # every line wakes the reader
 
     def advance(done: int, total: int, unit: str) -> None:

@@ -6,16 +6,18 @@ might change again without a change of its stat, and is not remembered. This is 
 https://git-scm.com/docs/racy-git.
 """
 
+import os
 import re
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
+from io import FileIO
 from pathlib import Path
 
-from gpt2forge.digest import Written, digest_bytes, digest_file, digest_value
+from gpt2forge.digest import Written, digest_bytes, digest_open_file, digest_value
 from gpt2forge.errors import UserError
-from gpt2forge.regular_file import read_whole
+from gpt2forge.regular_file import open_binary, read_bytes, read_whole
 from gpt2forge.store.atomic import replace_text
 from gpt2forge.store.rights import make_folder
 
@@ -40,8 +42,19 @@ class StatEntry:
         return max(0, max(self.mtime_ns, self.ctime_ns) + tick - now_ns)
 
 
+@dataclass(frozen=True)
+class Content:
+    """The sha256 of a file, and its stat while it had these bytes."""
+
+    digest: str
+    stat: StatEntry
+
+
 def read_stat(path: Path) -> StatEntry:
-    found = path.stat()
+    return make_entry(path.stat())
+
+
+def make_entry(found: os.stat_result) -> StatEntry:
     return StatEntry(
         dev=found.st_dev,
         inode=found.st_ino,
@@ -60,6 +73,25 @@ def settle(entry: StatEntry) -> bool:
     return True
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A file that is open, its stat, and whether every further write is sure to change that."""
+
+    file: FileIO
+    stat: StatEntry
+    is_settled: bool
+
+
+@contextmanager
+def open_settled(path: Path) -> Iterator[Opened]:
+    """Open a file to read. Raises UserError at the end if it changed meanwhile."""
+    with open_binary(path) as file:
+        before = make_entry(os.fstat(file.fileno()))
+        yield Opened(file, before, settle(before))
+        if make_entry(os.fstat(file.fileno())) != before:
+            raise UserError(f"{path}: changed while it was being read; build again when nothing writes to it")
+
+
 def name_file(entry: StatEntry) -> str:
     return digest_value(asdict(entry))
 
@@ -76,22 +108,32 @@ class StatCache:
     in_memory: dict[str, str] = field(default_factory=dict, repr=False, compare=False)
 
     def digest(self, path: Path, advance: Callable[[int], None] | None = None) -> str:
-        """Return the sha256 of a file, which is read only if its stat is new; `advance` takes the bytes of each read.
+        """Return the sha256 of a file. See `read`."""
+        return self.read(path, advance).digest
+
+    def read(self, path: Path, advance: Callable[[int], None] | None = None) -> Content:
+        """Return the content of a file, which is read only if its stat is new; `advance` takes the bytes of each read.
 
         Raises UserError if the file changes while it is being read.
         """
-        before = read_stat(path)
-        name = name_file(before)
-        known = self.recall(name)
+        entry = read_stat(path)
+        known = self.recall(name_file(entry))
         if known is not None and DIGEST.fullmatch(known):
-            return known
-        is_settled = settle(before)
-        digest = digest_file(path, advance)
-        if read_stat(path) != before:
-            raise UserError(f"{path}: changed while it was being read; build again when nothing writes to it")
-        if is_settled:
-            self.remember(name, digest)
-        return digest
+            return Content(known, entry)
+        return self.read_anew(path, advance)
+
+    def read_anew(self, path: Path, advance: Callable[[int], None] | None) -> Content:
+        """Read the file that is at a path now: the stat is of the open file, so no swap of the path mixes two files."""
+        with open_settled(path) as opened:
+            content = Content(digest_open_file(opened.file, advance), opened.stat)
+        if opened.is_settled:
+            self.remember(name_file(content.stat), content.digest)
+        return content
+
+    def read_start(self, path: Path, most: int) -> Content:
+        """Return the digest of the first `most` bytes of a file, which are read each time; see `read`."""
+        with open_settled(path) as opened:
+            return Content(digest_bytes(read_bytes(opened.file, most)), opened.stat)
 
     def vouch(self, path: Path, written: Written) -> None:
         """Remember the sha256 that the writer of a file computed, unless the file was written to since."""

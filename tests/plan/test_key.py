@@ -10,10 +10,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpt2forge.digest import canonical_json, digest_value
-from gpt2forge.measure.host import describe_host
+from gpt2forge.measure.host import describe_host, describe_processor, describe_threads
+from gpt2forge.plan.from_recipe import drop_unread, select_stages
+from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import add_inputs, make_basis, make_key
+from gpt2forge.recipe.load import load_recipe
+from gpt2forge.stages.all_stages import STAGES
 from gpt2forge.store.stat_cache import StatCache
 from tests.toy.job import make_job
+from tests.workshop import ROOT
 
 scalars = (
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=4)
@@ -62,7 +67,7 @@ def test_key_holds_what_the_stage_reads_and_no_path(tmp_path: Path) -> None:
     images = []
     for name in ("one", "two"):
         job = make_job(tmp_path / name)
-        digest = job.sources["checkpoint"].digest(stat_cache, lambda done, total, unit: None)
+        digest = job.sources["checkpoint"].read(stat_cache, lambda done, total, unit: None).digest
         images.append(add_inputs(make_basis(job, job.stages[0], stat_cache), {"checkpoint": digest}))
     assert images[0] == images[1]
     assert make_key(images[0]) == make_key(images[1])
@@ -77,6 +82,37 @@ def test_what_a_machine_decides_is_keyed_on_the_machine(tmp_path: Path) -> None:
     stage = replace(job.stages[0], on_host=True)
     image = add_inputs(make_basis(job, stage, stat_cache), {"checkpoint": "0"})
     assert image["host"] == describe_host()
+
+
+def test_last_bits_that_a_processor_decides_are_keyed_on_it(tmp_path: Path) -> None:
+    stat_cache, job = StatCache(tmp_path / "stat_cache"), make_job(tmp_path / "one")
+    stage = replace(job.stages[0], by_processor=lambda section: True)
+    image = make_basis(job, stage, stat_cache)
+    assert image["processor"] == describe_processor()
+    assert "threads" not in image
+    assert make_basis(job, replace(stage, threaded=True), stat_cache)["threads"] == describe_threads()
+
+
+@pytest.mark.parametrize(
+    ("recipe", "changes", "stages"),
+    [
+        ("nano-cpu-int8", (), ()),
+        ("nano-cpu-int4", (), ()),
+        ("nano-cpu-int8", ("source.adapter=adapter",), ("convert", "export", "fuse", "quantize")),
+        ("nano-cpu-int4-gptq", (), ("calibrate", "quantize")),
+    ],
+)
+def test_stages_that_depend_on_the_processor(recipe: str, changes: tuple[str, ...], stages: tuple[str, ...]) -> None:
+    loaded = load_recipe(str(ROOT / f"recipes/{recipe}.yaml"), list(changes), "mine").recipe
+    sections = {stage.section: getattr(loaded, stage.section) for stage in STAGES if stage.section}
+    job = Job(
+        name="mine",
+        stages=tuple(drop_unread(list(select_stages(sections)))),
+        sections=sections,
+        target=loaded.target,
+        sources={},
+    )
+    assert job.list_by_processor() == stages
 
 
 def test_fields_that_a_stage_does_not_read_are_not_in_its_key(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_adapter_is_an_input_whose_content_counts(tmp_path: Path, adapter: Path)
     assert [file.name for file in source.files] == ["adapter_config.json", "adapter_model.safetensors"]
 
     def digest() -> str:
-        return source.digest(StatCache(tmp_path / "stat_cache"), lambda done, total, unit: None)
+        return source.read(StatCache(tmp_path / "stat_cache"), lambda done, total, unit: None).digest
 
     before = digest()
     (adapter / "logits.json").unlink()

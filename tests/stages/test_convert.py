@@ -53,11 +53,13 @@ def test_it_vouches_for_the_large_file_through_its_worker(tmp_path: Path) -> Non
         "target": {},
         "inputs": {"checkpoint": {"path": str(NANO), "digest": "0" * 64, "made": False}},
         "out": str(tmp_path / "out"),
+        "view": str(tmp_path / "view"),
     }
     (tmp_path / "out").mkdir()
     ended = run_worker(
         "convert",
         request=order,
+        code={},
         log=tmp_path / "log",
         locks=(),
         advance=lambda done, total, unit: None,

@@ -56,6 +56,7 @@ def test_everything_a_stage_imports_is_in_its_key_and_nothing_else(
             for kind in stage.for_section(section).reads
         },
         "out": str(tmp_path / "out"),
+        "view": str(tmp_path / "view"),
         "events": EVENTS,
     }
     command = [sys.executable, "-c", PROGRAM]
