@@ -18,6 +18,7 @@ from gpt2forge.plan.equivalents import Equivalent
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import make_basis
 from gpt2forge.plan.plan import Plan, PlannedStep, measure_input
+from gpt2forge.plan.readings import Readings
 from gpt2forge.stages.forge_json import add_provenance
 from gpt2forge.stages.stage import Stage
 from gpt2forge.store.atomic import remove_tree
@@ -223,6 +224,6 @@ def check_code(task: Task) -> None:
     """Raise UserError if gpt2forge's code or a tool changed after the plan was made, because the key is outdated."""
     if (
         task.step.equivalent is None
-        and make_basis(task.job, task.stage, task.store.stat_cache) != task.plan.bases[task.stage.name]
+        and make_basis(task.job, task.stage, Readings(task.store)) != task.plan.bases[task.stage.name]
     ):
         raise UserError(f"`{task.stage.name}`: gpt2forge or a tool changed while the build ran; build again")

@@ -13,28 +13,25 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge.digest import digest_value
-from gpt2forge.measure.host import describe_host
-from gpt2forge.plan.code import digest_code
 from gpt2forge.plan.job import Job
-from gpt2forge.plan.tools import find_versions
+from gpt2forge.plan.readings import Readings
 from gpt2forge.stages import worker
 from gpt2forge.stages.stage import Stage
-from gpt2forge.store.stat_cache import StatCache
 
 Basis = Mapping[str, Any]
 """A pre-image without its inputs."""
 
 
-def make_basis(job: Job, stage: Stage, stat_cache: StatCache) -> Basis:
+def make_basis(job: Job, stage: Stage, readings: Readings) -> Basis:
     """Collect everything that decides the result of a stage in a job, except its inputs."""
-    host = {"host": describe_host()} if stage.on_host else {}
+    host = {"host": readings.describe_host()} if stage.on_host else {}
     return {
         "stage": stage.name,
         "version": stage.version,
-        "code": digest_code(find_modules(stage), stat_cache),
+        "code": readings.digest_code(find_modules(stage)),
         "section": job.section_values(stage),
         "target": {field: getattr(job.target, field) for field in stage.target},
-        "tools": find_versions(stage),
+        "tools": readings.find_versions(stage),
         **host,
     }
 

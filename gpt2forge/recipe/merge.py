@@ -12,7 +12,8 @@ from functools import reduce
 from pathlib import Path
 
 from gpt2forge.errors import Fault, Place, RecipeError, UserError, suggest
-from gpt2forge.recipe.yaml import DEEPEST, Node, parse, read_document
+from gpt2forge.recipe.documents import recall_document
+from gpt2forge.recipe.yaml import DEEPEST, Node, parse
 
 DECIDED = {
     "extends": "only a recipe's file can say what it extends; set single values instead",
@@ -59,8 +60,9 @@ def read_below(path: Path, children: Sequence[Path], read: dict[Path, tuple[Path
     """Read a file after all that it extends, unless it is already in `read`."""
     if path.resolve() in read:
         return
-    document = read_document(path)
-    for entry in list_entries(document.value.pop("extends", None)):
+    whole = recall_document(path)
+    document = Node({key: node for key, node in whole.value.items() if key != "extends"}, whole.place)
+    for entry in list_entries(whole.value.get("extends")):
         lineage = [*children, path]
         read_below(find_parent(path, entry, lineage), lineage, read)
     read[path.resolve()] = (path, document)
