@@ -12,8 +12,9 @@ from pathlib import Path
 from gpt2forge.builder.report import SourceReport, StepReport
 from gpt2forge.errors import Fault, Place, RecipeError, UserError
 from gpt2forge.executor.outcome import Outcome
+from gpt2forge.plan.difference import compare
 from gpt2forge.plan.plan import PlannedStep
-from gpt2forge.plan.reason import Nearest, compare, explain
+from gpt2forge.plan.reason import Nearest, explain
 from gpt2forge.recipe.load import LoadedRecipe
 from gpt2forge.stages.all_stages import MEASURING
 from gpt2forge.store.atomic import write_whole

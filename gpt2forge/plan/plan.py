@@ -224,7 +224,7 @@ def plan_step(
 
 def add_estimate(job: Job, step: PlannedStep, *, read: int, readings: Readings) -> PlannedStep:
     """Add the most similar earlier run to a step that reads `read` bytes, and the estimate made from it."""
-    nearest = find_nearest(step.pre_image, readings.list_records(step.stage.name))
+    nearest = find_nearest(step.pre_image, readings.index(step.stage.name), readings.store.records)
     return replace(step, nearest=nearest, estimate=estimate(job, step.stage, nearest=nearest, read=read))
 
 

@@ -39,7 +39,7 @@ class Readings:
         self.find = cache(store.find)
         self.find_evicted = cache(store.find_evicted)
         self.measure = cache(store.artifacts.measure)
-        self.list_records = cache(store.records.list)
+        self.index = cache(store.records.index)
 
     def find_versions(self, stage: Stage) -> dict[str, str | None]:
         """Look up the version of each tool that a stage declares."""

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gpt2forge.store.records import Record
+from gpt2forge.store.record_index import IndexEntry
 from gpt2forge.store.roots import Root, find_target, list_roots
 from gpt2forge.store.stat_cache import DIGEST
 from gpt2forge.store.store import Store
@@ -42,7 +42,7 @@ class Item:
 def take_inventory(store: Store, outputs: Sequence[Path] = ()) -> list[Item]:
     """Describe every artifact, the largest first. `outputs` may use some too, although no build has noted them."""
     roots = [root for root in list_roots(store).values() if not root.is_gone]
-    makers: dict[str, list[Record]] = {}
+    makers: dict[str, list[IndexEntry]] = {}
     for record in list_records(store):
         makers.setdefault(record.digest, []).append(record)
     kept = set().union(*(root.list_kept(store) for root in roots), *(find_target(store, output) for output in outputs))
@@ -74,12 +74,15 @@ def stat_files(folder: Path) -> Iterator[os.stat_result]:
                 yield Path(parent, name).stat()
 
 
-def list_records(store: Store) -> Iterator[Record]:
+def list_records(store: Store) -> Iterator[IndexEntry]:
+    """List what the index has of every record of a store."""
     for folder in sorted((store.root / "records").glob("*/")):
-        yield from store.records.list(folder.name)
+        yield from store.records.index(folder.name)
 
 
-def describe(store: Store, digest: str, makers: Sequence[Record], roots: Sequence[Root], *, published: bool) -> Item:
+def describe(
+    store: Store, digest: str, makers: Sequence[IndexEntry], roots: Sequence[Root], *, published: bool
+) -> Item:
     users = [root for root in roots if digest in root.steps.values()]
     return Item(
         digest=digest,
