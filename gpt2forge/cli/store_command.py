@@ -15,7 +15,7 @@ from gpt2forge.errors import UserError, quote
 from gpt2forge.executor.events import Meter
 from gpt2forge.settings import Settings, load_settings
 from gpt2forge.store.gc import check_known, collect, knows_outputs
-from gpt2forge.store.inventory import Item, list_digests, measure_store, take_inventory
+from gpt2forge.store.inventory import Item, list_digests, measure_files, measure_store, stat_artifacts, take_inventory
 from gpt2forge.store.locks import StoreBusy
 from gpt2forge.store.store import Store
 from gpt2forge.units import format_size, parse_size
@@ -33,7 +33,8 @@ def list_artifacts(store: Path, as_json: bool) -> None:
     """List the artifacts, the largest first: size, time to make again, last use, and recipes."""
     opened = Store(store, is_read_only=True)
     check_known(opened)
-    items, whole = take_inventory(opened, list_outputs()), measure_store(opened)
+    files = stat_artifacts(opened)
+    items, whole = take_inventory(opened, list_outputs(), files), measure_files(files)
     most = load_settings().store.max_size
     if as_json:
         console.write_json({"bytes": whole, "max_size": most, "artifacts": [item.to_json() for item in items]})
@@ -88,6 +89,8 @@ def collect_garbage(size: str | None, keep_recipes: bool, dry_run: bool, store: 
     write_items(gone)
     verb = "would remove" if dry_run else "removed"
     console.write(f"{verb} {format_sum(gone)} and {count(len(leftovers), 'leftover')}\n")
+    if limit is None:
+        return
     excess = describe_excess(measure_store(opened) - (freed if dry_run else 0), limit)
     if excess:
         console.inform(f"{store}: {excess}")
@@ -112,7 +115,7 @@ def write_items(items: Sequence[Item]) -> None:
     """Write a table of artifacts, unless there are none."""
     if items:
         head = ("artifact", "step", "size", "to make again", "last used", "recipes")
-        console.write_rows([head, *(tabulate(item) for item in items)], {})
+        console.write(console.align([head, *(tabulate(item) for item in items)]))
 
 
 def tabulate(item: Item) -> tuple[str, ...]:

@@ -105,13 +105,14 @@ def list_stale_logs(store: Store, evicted: Collection[str]) -> Iterator[Path]:
 
 
 def list_stale_entries(store: Store, evicted: Collection[str]) -> Iterator[Path]:
+    old = [path for path in sorted(store.stat_cache.folder.glob("*/*")) if is_old(path)]
     kept = {
         store.stat_cache.place_of(path)
-        for digest in list_digests(store)
+        for digest in (list_digests(store) if old else ())
         if digest not in evicted
         for path in store.artifacts.folder(digest).rglob("*")
     }
-    yield from (path for path in sorted(store.stat_cache.folder.glob("*/*")) if path not in kept and is_old(path))
+    yield from (path for path in old if path not in kept)
 
 
 def is_old(path: Path) -> bool:
