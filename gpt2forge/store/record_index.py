@@ -14,6 +14,7 @@ records/<stage>/index    lines of: crc32, key, created, seconds, digest, and eac
 
 import json
 import os
+import stat
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -24,6 +25,8 @@ from gpt2forge.digest import canonical_json, digest_bytes
 from gpt2forge.store.stat_cache import DIGEST
 
 NAME = "index"
+LARGEST = 1 << 28  # bytes of an index
+SAFELY = os.O_NOFOLLOW | os.O_NONBLOCK  # follow no link that leads out of the store, and wait for no writer of a pipe
 LONG = 400  # bytes of a part's JSON, above which its digest stands in a line
 DIGESTED = "#"  # begins the digest of a long part
 FEWEST, MOST_LINES = 1000, 4  # an index of more lines than FEWEST + MOST_LINES * records is removed, and made again
@@ -57,7 +60,7 @@ def format_line(entry: IndexEntry) -> str:
 def append_lines(folder: Path, lines: Iterable[str]) -> None:
     """Append lines in one write, which begins on a line of its own even after one that was cut off."""
     data = b"\n" + b"".join(b"%08x %b\n" % (crc32(line.encode()), line.encode()) for line in lines)
-    descriptor = os.open(folder / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+    descriptor = os.open(folder / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT | SAFELY, 0o666)
     try:
         os.write(descriptor, data)
     finally:
@@ -70,7 +73,8 @@ def withdraw(folder: Path, key: str) -> None:
         if (folder / NAME).exists():
             append_lines(folder, [key])
     except OSError:
-        (folder / NAME).unlink(missing_ok=True)
+        with suppress(OSError):
+            (folder / NAME).unlink()
 
 
 def read_index(folder: Path) -> dict[str, IndexEntry]:
@@ -97,12 +101,25 @@ def take_line(line: str, stage: str, entries: dict[str, IndexEntry]) -> None:
 
 def read_lines(folder: Path) -> list[str]:
     """Return the lines that are whole (rule 4)."""
-    try:
-        data = (folder / NAME).read_bytes()
-    except OSError:
-        return []
+    data = read_file(folder / NAME)
     lines = [line for line in data.split(b"\n") if line[:8] == b"%08x" % crc32(line[9:])]
     return [line[9:].decode(errors="replace") for line in lines]
+
+
+def read_file(path: Path) -> bytes:
+    """Return the content of an index; nothing if it is no regular file, or a file that no build makes so large."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | SAFELY)
+    except OSError:
+        return b""
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
+            return b""
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            return file.read()
+    finally:
+        os.close(descriptor)
 
 
 def list_keys(folder: Path) -> set[str]:

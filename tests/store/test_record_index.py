@@ -1,5 +1,6 @@
 """The index says of records what they say themselves, whoever writes, is killed, or damages it."""
 
+import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -91,17 +92,32 @@ def put_folder(root: Path) -> None:
     find_path(root).mkdir()
 
 
+def put_pipe(root: Path) -> None:
+    find_path(root).unlink()
+    os.mkfifo(find_path(root))
+
+
+def put_link(root: Path) -> None:
+    (root / "elsewhere").write_text("kept")
+    find_path(root).unlink()
+    find_path(root).symlink_to(root / "elsewhere")
+
+
 HARMS = (cut_off, remove_index, remove_record, add_unindexed, kill_before_record, kill_before_line, append_late)
 
 
-@pytest.mark.parametrize("harm", [*HARMS, append_nonsense, put_folder], ids=lambda harm: harm.__name__)
+@pytest.mark.parametrize(
+    "harm", [*HARMS, append_nonsense, put_folder, put_pipe, put_link], ids=lambda harm: harm.__name__
+)
 def test_harmed_index_says_what_the_records_say(root: Path, harm: Callable[[Path], None]) -> None:
     harm(root)
     check(root, is_read_only=True)
     check(root)
     check(root)
-    LocalRecords(root).write(make(5))
-    check(root)
+    for number in (5, 1):
+        LocalRecords(root).write(make(number, created=9.0))
+        check(root)
+    assert harm is not put_link or (root / "elsewhere").read_text() == "kept"
 
 
 @given(place=st.integers(0, 10_000), bit=st.integers(0, 7))
