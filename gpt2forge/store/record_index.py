@@ -4,7 +4,7 @@ records/<stage>/index    lines of: crc32, key, created, seconds, digest, and eac
 
 1. A line only saves reading its record. A record without a line is read, a line without its record counts as none, and
    whoever uses what it finds reads the record itself.
-2. A line is appended in one write after its record was written. Of several lines of a key the last one counts.
+2. A line is appended in one write after its record was written. Of several lines of a key the newest record's counts.
 3. Before a record is written again, a line that has the key alone withdraws the earlier ones. So a kill at any moment
    leaves no line that differs from its record.
 4. A line that is cut off or damaged has another crc32 and counts as none.
@@ -45,7 +45,12 @@ class IndexEntry(NamedTuple):
 
 def format_parts(pre_image: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the parts of a pre-image as an entry has them."""
-    return tuple(f"{name}={shorten(canonical_json(value))}" for name, value in sorted(pre_image.items()))
+    return tuple(f"{escape(name)}={shorten(canonical_json(value))}" for name, value in sorted(pre_image.items()))
+
+
+def escape(name: str) -> str:
+    """Return a name as JSON writes it, without the quotes: a record that somebody made up may have any."""
+    return canonical_json(name).decode()[1:-1]
 
 
 def shorten(text: bytes) -> str:

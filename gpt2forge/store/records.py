@@ -21,6 +21,7 @@ from gpt2forge.store.record_index import (
 )
 from gpt2forge.store.stat_cache import DIGEST
 
+LARGEST = 1e300  # of any number: no float holds much more
 PreImage = Mapping[str, Any]
 """Everything that decides the result of a step, as JSON: see gpt2forge.plan.key."""
 
@@ -137,7 +138,8 @@ def parse_record(data: bytes) -> Record | None:
         record = Record(**body)
         words = (record.key, record.stage, record.digest)
         numbers = (record.seconds, record.created, record.bytes_read or 0, record.bytes_written or 0)
-        is_ours = all(isinstance(word, str) for word in words) and all(isinstance(one, int | float) for one in numbers)
+        is_ours = all(isinstance(word, str) for word in words)
+        is_ours = is_ours and all(isinstance(one, int | float) and abs(one) < LARGEST for one in numbers)
         is_ours = is_ours and DIGEST.fullmatch(record.digest) is not None  # it becomes part of a path
         is_ours = is_ours and isinstance(record.pre_image, dict) and isinstance(record.metrics, dict)
         return record if is_ours and digest_value(body) == value["sha256"] else None

@@ -68,6 +68,13 @@ def add_unindexed(root: Path) -> None:
     LocalRecords(root).place(STAGE, make(9).key).write_bytes(make(9).to_bytes())
 
 
+def add_made_up(root: Path) -> None:
+    """Add records that no build writes, with their checksums right."""
+    odd = replace(make(7), pre_image={"a\tb=\n\ud800": "\ud800", "": None, "=": "#" + "1" * 64})
+    for record in (odd, replace(make(8), created=10**400), replace(make(6), seconds=True)):
+        LocalRecords(root).place(STAGE, record.key).write_bytes(record.to_bytes())
+
+
 def kill_before_record(root: Path) -> None:
     withdraw(find_path(root).parent, make(1).key)
 
@@ -103,7 +110,16 @@ def put_link(root: Path) -> None:
     find_path(root).symlink_to(root / "elsewhere")
 
 
-HARMS = (cut_off, remove_index, remove_record, add_unindexed, kill_before_record, kill_before_line, append_late)
+HARMS = (
+    cut_off,
+    remove_index,
+    remove_record,
+    add_unindexed,
+    add_made_up,
+    kill_before_record,
+    kill_before_line,
+    append_late,
+)
 
 
 @pytest.mark.parametrize(
