@@ -23,13 +23,14 @@ from bench.peers.measure import measure_peers
 from bench.plan import EXAMPLE, ROUNDS, SHIPPED, WORK, Plan, plan_models, plan_rewrites
 from bench.prepare import EXAMPLES, link_folders, prepare_checkpoint
 from bench.quiet import report
+from bench.scale import measure_scale
 from bench.shapes import SHAPES
 from gpt2forge.measure.bandwidth import ROWS as BANDWIDTH_ROWS
 from gpt2forge.measure.bandwidth import Bandwidth
 from interop.environments import EnvironmentFault
 from interop.tensorflow_process import TensorFlowFault
 
-APART = ("kernels", "rewrites", "fitting")  # parts that `make bench` has no time for
+APART = ("kernels", "rewrites", "fitting", "scale")  # parts that `make bench` has no time for
 PARTS = ("builds", "peers", "fidelity", "variants", "idle", *APART)
 USUAL = [SHIPPED, EXAMPLE]
 WIDTH = 150  # columns of output that goes to no terminal
@@ -66,6 +67,7 @@ def measure(
         "idle": ("builds that have nothing to do", lambda: measure_idle(plans[SHIPPED].work / "idle")),
         "kernels": ("products alone", lambda: measure_kernels(Bandwidth(bandwidth_rows), plans[SHIPPED])),
         "rewrites": ("what each rewrite gives", lambda: measure_rewrites(plans[SHIPPED], bandwidth_rows)),
+        "scale": ("many recipes and artifacts", lambda: measure_scale(plans[SHIPPED].work / "scale")),
         "fitting": ("a build that fits weights to a text", lambda: measure_fitting(plans[SHIPPED])),
     }
     for part, (what, act) in steps.items():

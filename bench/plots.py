@@ -35,7 +35,7 @@ def name_plots(results: Mapping[str, Any]) -> dict[str, str]:
         if all(len(found.get("token_ms", {})) < 2 for found in systems):
             lacking.add("pasts")
         plots |= {f"{kind}-{model}": f"{caption}, {model}" for kind, caption in CAPTIONS.items() if kind not in lacking}
-    return plots
+    return plots | {f"scale-{what}": f"Commands by the number of {what}" for what in results.get("scale", {})}
 
 
 def draw_plots(results: Mapping[str, Any]) -> dict[str, str]:
@@ -43,7 +43,7 @@ def draw_plots(results: Mapping[str, Any]) -> dict[str, str]:
     drawn = {}
     for name in name_plots(results):
         kind, _, model = name.partition("-")
-        drawn[name] = draw(DRAWERS[kind], results["peers"][model])
+        drawn[name] = draw(DRAWERS[kind], results["scale" if kind == "scale" else "peers"][model])
     return drawn
 
 
@@ -79,7 +79,7 @@ def draw_tokens(axes: Axes, peers: Peers) -> None:
     axes.legend()
 
 
-def draw_lines(axes: Axes, peers: Peers, kind: str, label: str) -> None:
+def draw_lines(axes: Axes, peers: Peers, kind: str, label: str, unit: str = "tokens") -> None:
     """Draw a line for each system over the lengths that it was measured at; ours are whole, others' broken."""
     colors = matplotlib.colormaps["tab20"]
     assert isinstance(colors, ListedColormap)
@@ -93,7 +93,7 @@ def draw_lines(axes: Axes, peers: Peers, kind: str, label: str) -> None:
     axes.set_xscale("log", base=2)
     axes.set_yscale("log")
     axes.set_xticks(sorted(lengths), [str(length) for length in sorted(lengths)])
-    axes.set_xlabel("tokens")
+    axes.set_xlabel(unit)
     axes.set_ylabel(label)
     axes.figure.legend(loc="outside right upper", fontsize=8)
 
@@ -117,4 +117,5 @@ DRAWERS: dict[str, Callable[[Axes, Peers], None]] = {
     "prefill": partial(draw_lines, kind="prefill_ms", label="ms of the prompt"),
     "pasts": partial(draw_lines, kind="token_ms", label="ms of a new token"),
     "fidelity": draw_fidelity,
+    "scale": partial(draw_lines, kind="ms", label="ms of the whole process", unit="number"),
 }

@@ -36,6 +36,8 @@ def tabulate(results: Results) -> Parts:
         ours = results["idle"]["gpt2forge build"]["median"]
         title = "Nothing to do, whole process, in turns"
         yield "idle", [tabulate_times(title, ("command", "ms"), results["idle"], ours, ".1f")]
+    if "scale" in results:
+        yield "scale", [tabulate_scale(what, found["systems"]) for what, found in results["scale"].items()]
     yield "goals", [tabulate_goals(results["goals"])]
 
 
@@ -238,6 +240,23 @@ def tabulate_times(title: str, columns: tuple[str, str], times: Results, whole: 
         times,
         (columns[1], lambda spread: show_spread(spread)),
         ("ratio", lambda spread: f"{spread['median'] / whole:{form}}"),
+    )
+
+
+def tabulate_scale(what: str, systems: Results) -> Sheet:
+    """Return a row for each command; the last column says how it grows from the least number to the largest."""
+
+    def show_growth(found: Results) -> str:
+        medians = [spread["median"] for spread in found["ms"].values()]
+        return f"{medians[-1] / medians[0]:.2f}"
+
+    columns = list_lengths("ms", systems, 0)
+    return make_sheet(
+        f"Milliseconds by the number of {what}, whole process, in turns",
+        "command",
+        systems,
+        *columns,
+        ("growth", show_growth),
     )
 
 

@@ -21,14 +21,9 @@ def main() -> None:
 
 def print_current(words: list[str]) -> bool:
     """Print the result of a `build` that has nothing to do; return False for any other command."""
-    if words[:1] != ["build"] or any(word.startswith("-") or "/" in word for word in words) or sys.stdout is None:
+    if words[:1] != ["build"] or any(word.startswith("-") for word in words) or sys.stdout is None:
         return False
-    current: dict[str, Printed] = {}
-    for name in words[1:]:
-        found = read_current(name)
-        if found is None:
-            return False
-        current |= found
+    current = read_current(words[1:])
     if not current:
         return False
     try:

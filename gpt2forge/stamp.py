@@ -4,6 +4,7 @@ This module runs before anything else, so it imports only what Python has loaded
 
     FORMAT
     the process and the machine that the build depends on: see `describe_process`
+    the file of the recipe; in a list of what a selector selects, the selector
     the number of paths and the number of warnings
     a line for each path: see `format_stat`
     the warnings
@@ -17,7 +18,7 @@ import sys
 
 from gpt2forge import regular_file
 
-FORMAT = "gpt2forge stamp 1"
+FORMAT = "gpt2forge stamp 2"
 PACKAGE = os.path.dirname(os.path.abspath(__file__))
 CGROUPS = "/sys/fs/cgroup"
 LIMITS = ("cpu.max", "memory.max", "memory.high")
@@ -32,51 +33,103 @@ class Printed:
         self.warnings, self.text = warnings, text
 
 
+class Present:
+    """The present state of the process and of paths, each looked at once for all stamps of a command."""
+
+    def __init__(self) -> None:
+        self.process = describe_process()
+        self.lines: dict[str, str] = {}
+
+    def holds(self, line: str) -> bool:
+        """Return whether the line of a path is still true."""
+        path = line.rpartition("\t")[0]
+        if path not in self.lines:
+            self.lines[path] = format_stat(path)
+        return self.lines[path] == line
+
+
 def name_stamp(name: str) -> str:
     """Return the path of a recipe's stamp, relative to the working directory."""
     return f"build/.{name}.stamp"
 
 
-def name_variants(name: str) -> str:
-    """Return the path of the stamp that lists a recipe's variants: their names are its warnings, its text is empty."""
-    return f"build/.{name}.variants"
+def name_selection(selector: str) -> str:
+    """Return the path of the stamp that lists what a selector selects, as selectors of one recipe each."""
+    words = (char if char.isalnum() or char in "._-@" else f"%{ord(char):x};" for char in selector)
+    return f"build/.{''.join(words)}.selection"
 
 
-def read_current(name: str) -> dict[str, Printed] | None:
-    """Return the output of the last build of a recipe, or of each of its variants; None if anything changed since."""
-    if name.endswith((".yaml", ".yml")):  # a path, not a name
-        return None
-    alone = read_stamp(name_stamp(name), name)
-    if alone is not None:
-        return {name: alone}
-    variants = read_stamp(name_variants(name), name) or Printed([], "")
-    found = {variant: read_stamp(name_stamp(variant), variant) for variant in variants.warnings}
-    current = {variant: printed for variant, printed in found.items() if printed is not None}
-    return current if current and len(current) == len(found) else None
+def is_path(selector: str) -> bool:
+    """Return whether a selector is a path, not a name."""
+    return "/" in selector or selector.endswith((".yaml", ".yml")) or ".yaml@" in selector or ".yml@" in selector
 
 
-def read_stamp(path: str, name: str) -> Printed | None:
-    """Return the output that a stamp holds; None if it is of another recipe, whose file comes first, or not current."""
+def read_current(selectors: list[str]) -> dict[str, Printed] | None:
+    """Return the output of the last build of each selected recipe; None if anything changed since."""
+    present = Present()
+    current: dict[str, Printed] = {}
+    for selector in selectors:
+        found = read_single(selector, present) or read_several(selector, present)
+        if not found:
+            return None
+        current |= found
+    return current
+
+
+def read_several(selector: str, present: Present) -> dict[str, Printed] | None:
+    """Return the output of the last build of each recipe that a pattern, or the name of a matrix, selects."""
+    selection = read_stamp(name_selection(selector), (selector,), present)
+    current: dict[str, Printed] = {}
+    for single in selection.warnings if selection else ():
+        found = read_single(single, present)
+        if not found:
+            return None
+        current |= found
+    return current
+
+
+def read_single(selector: str, present: Present) -> dict[str, Printed] | None:
+    """Return the output of the last build of the one recipe that a selector selects."""
+    name, files = find_files(selector)
+    found = read_stamp(name_stamp(name), files, present) if name else None
+    return None if found is None else {name: found}
+
+
+def find_files(selector: str) -> tuple[str, tuple[str, ...]]:
+    """Return the published name of a selector of one recipe, and the files that may hold it; no name where unsure."""
+    if not is_path(selector):
+        file = selector.rpartition("@")[0]
+        return selector, (f"recipes/{selector}.yaml", *((f"recipes/{file}.yaml",) if file else ()))
+    path, at, variant = selector.removeprefix("./"), "", ""
+    if not path.endswith((".yaml", ".yml")):
+        if os.path.lexists(selector):  # a file whose own name has an `@`
+            return "", ()
+        path, at, variant = path.rpartition("@")
+    stem = path.rpartition("/")[2].rpartition(".")[0]
+    return f"{stem}{at}{variant}" if "/" not in variant else "", (path,)
+
+
+def read_stamp(path: str, subjects: tuple[str, ...], present: Present) -> Printed | None:
+    """Return the output that a stamp holds; None if it is of none of these subjects, or not current."""
     try:
-        head, process, counts, *lines = regular_file.read_whole(path, LARGEST).decode().split("\n")
+        head, process, subject, counts, *lines = regular_file.read_whole(path, LARGEST).decode().split("\n")
         paths, warnings = map(int, counts.split())
-        if (head, process) != (FORMAT, describe_process()) or len(lines) < paths + warnings:
+        if (head, process) != (FORMAT, present.process) or len(lines) < paths + warnings:
             return None
-        if not lines[0].partition(" ")[2].startswith(f"recipes/{name}.yaml\t"):
-            return None
-        if any(format_stat(line.rpartition("\t")[0]) != line for line in lines[:paths]):
+        if subject not in subjects or not all(present.holds(line) for line in lines[:paths]):
             return None
     except (OSError, ValueError):
         return None
     return Printed(lines[paths : paths + warnings], "\n".join(lines[paths + warnings :]))
 
 
-def format_stamp(stats: list[str], printed: Printed) -> str:
+def format_stamp(subject: str, stats: list[str], printed: Printed) -> str:
     """Return the text of a stamp. Raises ValueError if a path or a warning is not one line."""
     warnings = printed.warnings
-    if any("\n" in line for line in (*stats, *warnings)):
+    if any("\n" in line for line in (subject, *stats, *warnings)):
         raise ValueError("a path or a warning has several lines")
-    return "\n".join((FORMAT, describe_process(), f"{len(stats)} {len(warnings)}", *stats, *warnings, printed.text))
+    counts = f"{len(stats)} {len(warnings)}"
+    return "\n".join((FORMAT, describe_process(), subject, counts, *stats, *warnings, printed.text))
 
 
 def format_stat(path: str) -> str:

@@ -225,8 +225,9 @@ def test_recipe_of_the_same_name_elsewhere_is_another(shop: Workshop) -> None:
     settle(shop)
     time.sleep(2 * TICK / 1e9)
     start(shop, "build", "other/mine-int8.yaml")
-    assert not (shop.folder / "build/.mine-int8.stamp").exists()
+    assert start(shop, "build", "other/mine-int8.yaml").stderr.splitlines() == [CURRENT]
     assert CURRENT not in build(shop)
+    assert CURRENT not in start(shop, "build", "other/mine-int8.yaml").stderr.splitlines()
 
 
 def test_working_directory_that_moved_is_noticed_and_its_output_recorded_again(shop: Workshop, tmp_path: Path) -> None:
@@ -302,7 +303,7 @@ def test_warning_is_printed_again(shop: Workshop) -> None:
 
 def test_path_of_two_lines_cannot_be_in_a_stamp() -> None:
     with pytest.raises(ValueError, match="several lines"):
-        stamp.format_stamp(["stat a\nb\t1"], stamp.Printed([], ""))
+        stamp.format_stamp("a", ["stat a\nb\t1"], stamp.Printed([], ""))
 
 
 VARIANTS = """\
@@ -347,13 +348,13 @@ def test_variant_that_is_added_is_built_though_the_others_are_current(shop: Work
     recipe = make_variants(shop)
     recipe.write_text(VARIANTS + "  fp32: {}\n")
     time.sleep(2 * TICK / 1e9)
-    stamp = (shop.folder / "build/.mine.variants").read_bytes()
+    stamp = (shop.folder / "build/.mine.selection").read_bytes()
     start(shop, "build", "mine@int8", "mine@int4")
     assert build_all(shop, "mine@int8", "mine@int4") == BOTH
     for _ in range(2):
         assert BOTH[0] not in build_all(shop, "mine")
         assert (shop.folder / "build/mine@fp32/model.onnx").is_file()
-        (shop.folder / "build/.mine.variants").write_bytes(stamp)  # an outdated one counts as none
+        (shop.folder / "build/.mine.selection").write_bytes(stamp)  # an outdated one counts as none
 
 
 @pytest.mark.parametrize("name", ["mine@int8", "mine"])

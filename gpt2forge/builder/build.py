@@ -26,6 +26,7 @@ from gpt2forge.measure.host import count_threads
 from gpt2forge.plan.from_recipe import make_job
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.plan import PlannedStep, make_plan
+from gpt2forge.plan.readings import Readings
 from gpt2forge.recipe.load import LoadedRecipe
 from gpt2forge.settings import load_settings
 from gpt2forge.stages.stage import PACKAGE
@@ -172,8 +173,9 @@ def run_builds(
 
 def begin(builds: Sequence[Build], store: Store, *, emit: Emit, rerun: str | None, until: str | None) -> None:
     """Plan every recipe once. Raises UserError if the disk has too little space for the steps that will run."""
+    readings = Readings(store)
     for build in builds:
-        plan = make_plan(build.job, store, Meter("checkpoint", emit, build.name).advance, rerun=rerun)
+        plan = make_plan(build.job, readings, Meter("checkpoint", emit, build.name).advance, rerun=rerun)
         build.job_run = JobRun(plan, BuildChecks(build, store, emit), until)
     check_space(store, [build.job_run for build in builds if build.job_run])
 

@@ -24,7 +24,7 @@ from gpt2forge.errors import Fault, UserError
 from gpt2forge.fetch.address import parse_address
 from gpt2forge.plan.job import Job
 from gpt2forge.recipe.load import LoadedRecipe, load_recipe
-from gpt2forge.recipe.lookup import RECIPES, find_recipes
+from gpt2forge.recipe.lookup import SelectedRecipe, find_deciding, find_recipes, locate
 from gpt2forge.recipe.merge import read_chain
 from gpt2forge.store.artifacts import name_evicted
 from gpt2forge.store.atomic import replace_text
@@ -48,19 +48,23 @@ class Snapshot:
 
 def take_snapshot(loaded: LoadedRecipe, job: Job) -> Snapshot:
     """Note the stats of everything that a build will read, before it is planned (rules 1 to 4)."""
-    is_named = loaded.recipe.name == loaded.own_name and loaded.path == RECIPES / f"{loaded.path.stem}.yaml"
     address = parse_address(loaded.recipe.source.checkpoint)
-    if not is_named or (address is not None and not address.is_fixed):
+    if loaded.recipe.name != loaded.own_name or (address is not None and not address.is_fixed):
         return Snapshot()
     began = time.time_ns()
     try:
         paths = tuple(list_read(loaded, job))
         stats = tuple(stamp.format_stat(path) for path in paths)
-        again = load_recipe(loaded.own_name)
+        again = load_recipe(name_again(loaded))
         is_same = (again.recipe, again.path) == (loaded.recipe, loaded.path)
         return Snapshot(paths, stats, is_same and is_settled(paths, began))
     except (OSError, ValueError, UserError):  # a file is gone, or its name has several lines
         return Snapshot()
+
+
+def name_again(loaded: LoadedRecipe) -> str:
+    """Return a selector of a loaded recipe: its name if it is in recipes/, where a file of that name comes first."""
+    return loaded.own_name if loaded.path == locate(loaded.path.stem) else loaded.selected.exact_path
 
 
 def write_stamp(
@@ -69,11 +73,9 @@ def write_stamp(
     """Write the stamp of a build that has just succeeded, or remove the stamp of an earlier build."""
     path = Path(stamp.name_stamp(loaded.recipe.name))
     try:
-        text = make_stamp(job, store=store, steps=steps, snapshot=snapshot, printed=printed)
-        if text is not None:
-            replace_text(path, text)
-            if loaded.selected.variant:
-                write_variants(loaded.path)
+        stats = note_stats(job, store=store, steps=steps, snapshot=snapshot)
+        if stats is not None:
+            replace_text(path, stamp.format_stamp(str(loaded.path), stats, printed))
             return
     except (OSError, ValueError, UserError):  # a file is gone, or its name has several lines
         pass
@@ -81,16 +83,29 @@ def write_stamp(
         path.unlink(missing_ok=True)
 
 
-def write_variants(recipe: Path) -> None:
-    """Write the names of a recipe's variants, as a stamp of the files that define them (rules 1 and 2)."""
-    faults: list[Fault] = []
-    paths, began = list_files(recipe), time.time_ns()
-    stats = [stamp.format_stat(path) for path in paths]
-    names = [found.name for found in find_recipes([recipe.stem], faults)]
-    if not faults and is_settled(paths, began) and stats == [stamp.format_stat(path) for path in paths]:
-        replace_text(
-            Path(stamp.name_variants(recipe.stem)), stamp.format_stamp(stats, stamp.Printed(warnings=names, text=""))
-        )
+def write_selection(selector: str) -> None:
+    """Write what a selector of several recipes selects, as a stamp of the files that decide it (rules 1, 2 and 4)."""
+    with suppress(OSError, ValueError, UserError):
+        faults: list[Fault] = []
+        paths, began = list_deciding(selector), time.time_ns()
+        stats = [stamp.format_stat(path) for path in paths]
+        found = [name_exactly(selector, each) for each in find_recipes([selector], faults)]
+        is_true = not faults and is_settled(paths, began) and stats == [stamp.format_stat(path) for path in paths]
+        if is_true and found != [selector]:
+            text = stamp.format_stamp(selector, stats, stamp.Printed(found, ""))
+            replace_text(Path(stamp.name_selection(selector)), text)
+
+
+def name_exactly(selector: str, found: SelectedRecipe) -> str:
+    """Return a selector that selects just one recipe of those that `selector` selects, in the same way."""
+    return found.exact_path if stamp.is_path(selector) else found.name
+
+
+def list_deciding(selector: str) -> list[str]:
+    """List what decides which recipes a selector selects, as a stamp names it."""
+    recipes, others = find_deciding(selector)
+    files = dict.fromkeys(line for recipe in recipes for line in list_files(recipe))
+    return [*files, *(f"may {path}" for path in others)]
 
 
 def list_files(recipe: Path) -> list[str]:
@@ -98,17 +113,18 @@ def list_files(recipe: Path) -> list[str]:
     return [f"stat {file}" for file, _ in read_chain(recipe)]
 
 
-def make_stamp(job: Job, *, store: Store, steps: Steps, snapshot: Snapshot, printed: stamp.Printed) -> str | None:
-    """Return the text of a stamp by rules 1 and 2; None if it would not be true."""
+def note_stats(job: Job, *, store: Store, steps: Steps, snapshot: Snapshot) -> list[str] | None:
+    """Return the stats of a stamp by rules 1 and 2; None if it would not be true."""
     if not snapshot.is_settled:
         return None
-    time.sleep(TICK / 1e9)  # what the build wrote last must be settled too
-    began, made = time.time_ns(), list(list_made(job, store, steps))
+    made = list(list_made(job, store, steps))
+    settle(made)
+    began = time.time_ns()
     stats = [stamp.format_stat(path) for path in made]
     is_whole = all(has_artifact(store, step) for step in steps) and is_settled(made, began)
     again = [stamp.format_stat(path) for path in (*snapshot.paths, *made)]
     before = [*snapshot.stats, *stats]
-    return stamp.format_stamp(before, printed) if is_whole and again == before else None
+    return before if is_whole and again == before else None
 
 
 def has_artifact(store: Store, step: StepReport) -> bool:
@@ -119,14 +135,24 @@ def has_artifact(store: Store, step: StepReport) -> bool:
 
 def is_settled(paths: Sequence[str], began: int) -> bool:
     """Return whether rule 2 allows a stamp of these paths, whose stats were noted from `began` (ns) on."""
+    return find_wait(paths, began) == 0
+
+
+def settle(paths: Sequence[str]) -> None:
+    """Wait until rule 2 allows a stamp of what a build wrote last, but for one tick at most."""
+    time.sleep(min(TICK, find_wait(paths, time.time_ns())) / 1e9)
+
+
+def find_wait(paths: Sequence[str], began: int) -> int:
+    """Return in how many ns after `began` every further write to these paths is sure to change their stats."""
     places = (Path(path.partition(" ")[2]) for path in paths if not path.startswith("link "))
-    return all(read_stat(place).settles_in(began) == 0 for place in places if place.exists())
+    return max((read_stat(place).settles_in(began) for place in places if place.exists()), default=0)
 
 
 def list_read(loaded: LoadedRecipe, job: Job) -> Iterator[str]:
     """List what a build reads: recipe, parents, settings, sources, gpt2forge's own code, the tools' metadata."""
     if loaded.selected.variant:
-        yield f"may {RECIPES / loaded.own_name}.yaml"  # a file of this name would take precedence
+        yield f"may {locate(loaded.own_name)}"  # a file of this name would take precedence
     yield from list_files(loaded.path)
     yield f"may {SETTINGS}"
     for source in job.sources.values():

@@ -10,7 +10,7 @@ from gpt2forge.builder.build import Build, choose_resources, make_build, run_bui
 from gpt2forge.builder.fetch_sources import SourceFetcher
 from gpt2forge.builder.lockfile import name_lock, write_lock
 from gpt2forge.builder.report import Report
-from gpt2forge.builder.write_stamp import Snapshot, take_snapshot, write_stamp
+from gpt2forge.builder.write_stamp import Snapshot, take_snapshot, write_selection, write_stamp
 from gpt2forge.cli import console
 from gpt2forge.cli.options import STORE, assume_option, json_option, recipe_options, skip_option, store_option
 from gpt2forge.cli.run_view import JsonView, RunView, make_view
@@ -175,6 +175,8 @@ def finish(
     for each in builds:
         if each.report and each.ended_well:
             finish_recipe(each, each.report, store=store, request=request, snapshot=snapshots.get(each.name))
+    for selector in request.selectors if is_well and request.is_plain else ():
+        write_selection(selector)
 
 
 def finish_recipe(

@@ -15,6 +15,7 @@ from gpt2forge.plan.equivalents import list_tools
 from gpt2forge.plan.from_recipe import make_job
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.plan import Plan, PlannedStep, make_plan, unite
+from gpt2forge.plan.readings import Readings
 from gpt2forge.recipe.load import load_recipes
 from gpt2forge.store.store import Store
 from gpt2forge.units import format_size
@@ -44,7 +45,7 @@ def plan(
     """Show what a build would do, and why."""
     jobs = [make_job(loaded, skip, assumed) for loaded in load_recipes(selectors, changes, name)]
     opened = Store(store, is_read_only=True)
-    plans = list(zip(jobs, unite([plan_job(job, opened).steps for job in jobs]), strict=True))
+    plans = list(zip(jobs, unite([each.steps for each in plan_jobs(jobs, opened)]), strict=True))
     owners = find_owners(plans)
     if as_json:
         for job, steps in plans:
@@ -56,9 +57,15 @@ def plan(
 
 
 def plan_job(job: Job, store: Store) -> Plan:
-    """Plan a job, and show progress while a checkpoint is hashed."""
+    """Plan a single job, as `plan_jobs` does."""
+    return plan_jobs([job], store)[0]
+
+
+def plan_jobs(jobs: Sequence[Job], store: Store) -> list[Plan]:
+    """Plan jobs together, and show progress while a checkpoint is hashed."""
+    readings = Readings(store)
     with RunView() as view:
-        return make_plan(job, store, Meter("checkpoint", view.show).advance)
+        return [make_plan(job, readings, Meter("checkpoint", view.show).advance) for job in jobs]
 
 
 def find_owners(plans: Sequence[Planned]) -> dict[str, str]:

@@ -18,7 +18,7 @@ from gpt2forge.executor.events import Meter
 from gpt2forge.recipe.lookup import RECIPES
 from gpt2forge.settings import Settings, load_settings
 from gpt2forge.store.gc import Garbage, collect, knows_outputs
-from gpt2forge.store.inventory import Item, list_digests, measure_store, take_inventory
+from gpt2forge.store.inventory import Item, list_digests, measure_files, measure_store, stat_artifacts, take_inventory
 from gpt2forge.store.locks import StoreBusy
 from gpt2forge.store.marker import check_store
 from gpt2forge.store.store import Store
@@ -44,7 +44,8 @@ def list_artifacts(store: Path, as_json: bool) -> None:
     """List the artifacts, the largest first: size, time to make again, last use, and recipes."""
     opened = Store(store, is_read_only=True)
     check_store(store)
-    items, whole = take_inventory(opened, list_outputs()), measure_store(opened)
+    files = stat_artifacts(opened)
+    items, whole = take_inventory(opened, list_outputs(), files), measure_files(files)
     most = load_settings().store.max_size
     if as_json:
         console.write_json({"bytes": whole, "max_size": most, "artifacts": [item.to_json() for item in items]})
@@ -116,16 +117,19 @@ def report_garbage(garbage: Garbage, store: Store, limit: int | None, *, is_dry:
     write_items(garbage.evicted)
     verb = "would remove" if is_dry else "removed"
     console.write(f"{verb} {format_sum(garbage.evicted)} and {count(len(garbage.leftovers), 'leftover')}\n")
-    for line in list_remarks(garbage, store, measure_store(store) - (freed if is_dry else 0), limit):
+    for line in list_remarks(garbage, store, limit, freed if is_dry else 0):
         console.inform(f"{store.root}: {line}")
 
 
-def list_remarks(garbage: Garbage, store: Store, left: int, limit: int | None) -> Iterator[str]:
-    """Yield which outputs are in doubt, and why a store is still above its limit."""
+def list_remarks(garbage: Garbage, store: Store, limit: int | None, still_there: int) -> Iterator[str]:
+    """Yield which outputs are in doubt, and why a store is still above its limit.
+
+    `still_there` are the bytes of artifacts that only would be removed.
+    """
     yield from (describe_doubt(doubt, store) for doubt in garbage.doubts[:MOST_DOUBTS])
     if len(garbage.doubts) > MOST_DOUBTS:
         yield f"{len(garbage.doubts) - MOST_DOUBTS} more outputs are not found; `--json` lists them"
-    excess = describe_excess(left, limit)
+    excess = describe_excess(measure_store(store) - still_there, limit) if limit is not None else None
     if excess:
         yield excess
 
@@ -172,7 +176,7 @@ def write_items(items: Sequence[Item]) -> None:
     """Write a table of artifacts, unless there are none."""
     if items:
         head = ("artifact", "step", "size", "to make again", "last used", "recipes")
-        console.write_rows([head, *(tabulate(item) for item in items)], {})
+        console.write(console.align([head, *(tabulate(item) for item in items)]))
 
 
 def tabulate(item: Item) -> tuple[str, ...]:

@@ -12,9 +12,10 @@ from gpt2forge.cli import console
 from gpt2forge.cli.options import json_option, recipe_options, skip_option, store_option
 from gpt2forge.cli.plan_command import VERDICTS, plan_job
 from gpt2forge.errors import UserError, quote
+from gpt2forge.plan.difference import Difference
 from gpt2forge.plan.from_recipe import make_job
 from gpt2forge.plan.plan import PlannedStep
-from gpt2forge.plan.reason import Difference, Nearest, find_nearest, format_transition, list_files, list_modules
+from gpt2forge.plan.reason import Nearest, find_nearest, format_transition, list_files, list_modules
 from gpt2forge.recipe.load import LoadedRecipe, load_recipe
 from gpt2forge.stages.stage import Stage
 from gpt2forge.store.store import Store
@@ -74,9 +75,9 @@ def find_earlier(step: PlannedStep, store: Store) -> Nearest | None:
     """Return what the plan compares a step with; for a step that is done, the nearest record older than its own."""
     if step.verdict != "done":
         return step.nearest
-    records = store.records.list(step.stage.name)
-    made = next((record.created for record in records if record.key == step.key), math.inf)
-    return find_nearest(step.pre_image, [record for record in records if record.created < made])
+    entries = store.records.index(step.stage.name)
+    made = next((entry.created for entry in entries if entry.key == step.key), math.inf)
+    return find_nearest(step.pre_image, [entry for entry in entries if entry.created < made], store.records)
 
 
 def introduce(step: PlannedStep, nearest: Nearest | None) -> str:

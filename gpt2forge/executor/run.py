@@ -11,6 +11,7 @@ from gpt2forge.executor.scheduler import Scheduler
 from gpt2forge.measure.host import count_threads
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.plan import make_plan
+from gpt2forge.plan.readings import Readings
 from gpt2forge.store.store import Store
 
 
@@ -72,7 +73,7 @@ def run_job(
 ) -> JobRun:
     """Plan and run a single job with the whole machine. `error` of the result is the error that ended it."""
     check_names(job, rerun, until)
-    plan = make_plan(job, store, Meter("checkpoint", emit, job.name).advance, rerun=rerun)
+    plan = make_plan(job, Readings(store), Meter("checkpoint", emit, job.name).advance, rerun=rerun)
     job_run = JobRun(plan, checks or NoChecks(), until)
     options = Options(resources=Resources(count_threads(), find_memory()), rerun=rerun)
     run_jobs([job_run], store, emit=emit, options=options)

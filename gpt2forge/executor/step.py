@@ -18,6 +18,7 @@ from gpt2forge.plan.equivalents import Equivalent
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import find_modules, make_basis
 from gpt2forge.plan.plan import Plan, PlannedStep, measure_input
+from gpt2forge.plan.readings import Readings
 from gpt2forge.plan.source import Source
 from gpt2forge.stages.forge_json import add_provenance
 from gpt2forge.stages.stage import Stage
@@ -232,7 +233,7 @@ def check_code(task: Task) -> None:
     """Raise UserError if gpt2forge's code or a tool changed after the plan was made, because the key is outdated."""
     if (
         task.step.equivalent is None
-        and make_basis(task.job, task.stage, task.store.stat_cache) != task.plan.bases[task.stage.name]
+        and make_basis(task.job, task.stage, Readings(task.store)) != task.plan.bases[task.stage.name]
     ):
         raise UserError(describe_change(task.stage.name))
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpt2forge.errors import UserError, suggest
+from gpt2forge.plan.difference import compare
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import make_key
-from gpt2forge.plan.reason import compare
 from gpt2forge.stages.stage import PACKAGE, Stage
 from gpt2forge.store.records import Record
 from gpt2forge.store.store import Store

@@ -1,7 +1,7 @@
 """Makes the job of a recipe."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -100,7 +100,7 @@ def find_source(loaded: LoadedRecipe) -> Source:
     except UserError as error:
         fault = f"{error}{suggest_address(source.checkpoint)}"
         raise RecipeError([Fault(loaded.place("source", "checkpoint"), fault)]) from error
-    return Source(found.folder, partial(list_files, wanted=source.wanted), found.through, found.notes)
+    return Source(found.folder, CheckpointFiles(source.wanted), found.through, found.notes)
 
 
 def find_tokenizer(loaded: LoadedRecipe) -> Source:
@@ -138,6 +138,11 @@ def find_text(loaded: LoadedRecipe, section: str, values: Any) -> Source:
     return Source(path, most=count_bytes(tokens))
 
 
-def list_files(folder: Path, wanted: Wanted) -> tuple[str, ...]:
-    """List the files of a checkpoint that convert reads."""
-    return find_checkpoint(folder, wanted=wanted).files
+@dataclass(frozen=True)
+class CheckpointFiles:
+    """Lists the files of a checkpoint that convert reads; equal for equal choices, so that plans share a source."""
+
+    wanted: Wanted
+
+    def __call__(self, folder: Path) -> tuple[str, ...]:
+        return find_checkpoint(folder, wanted=self.wanted).files

@@ -15,39 +15,36 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge.digest import digest_value
-from gpt2forge.measure.host import describe_host, describe_processor, describe_threads
-from gpt2forge.plan.code import digest_code
 from gpt2forge.plan.job import Job
-from gpt2forge.plan.tools import find_versions
+from gpt2forge.plan.readings import Readings
 from gpt2forge.stages import worker
 from gpt2forge.stages.stage import Stage
-from gpt2forge.store.stat_cache import StatCache
 
 Basis = Mapping[str, Any]
 """A pre-image without its inputs."""
 
 
-def make_basis(job: Job, stage: Stage, stat_cache: StatCache) -> Basis:
+def make_basis(job: Job, stage: Stage, readings: Readings) -> Basis:
     """Collect everything that decides the result of a stage in a job, except its inputs."""
     return {
         "stage": stage.name,
         "version": stage.version,
-        "code": digest_code(find_modules(stage), stat_cache),
+        "code": readings.digest_code(find_modules(stage)),
         "section": job.section_values(stage),
         "target": {field: getattr(job.target, field) for field in stage.target},
-        "tools": find_versions(stage),
-        **describe_machine(job, stage),
+        "tools": readings.find_versions(stage),
+        **describe_machine(job, stage, readings),
     }
 
 
-def describe_machine(job: Job, stage: Stage) -> dict[str, Any]:
+def describe_machine(job: Job, stage: Stage, readings: Readings) -> dict[str, Any]:
     """Return what the result of a stage depends on of this machine; empty if it is the same on every machine."""
     if stage.on_host:
-        return {"host": describe_host()}
+        return {"host": readings.describe_host()}
     if not stage.by_processor(job.find_section(stage)):
         return {}
-    threads = {"threads": describe_threads()} if stage.threaded else {}
-    return {"processor": describe_processor(), **threads}
+    threads = {"threads": readings.describe_threads()} if stage.threaded else {}
+    return {"processor": readings.describe_processor(), **threads}
 
 
 def add_inputs(basis: Basis, inputs: Mapping[str, str | None]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from gpt2forge.plan.equivalents import Equivalent, assume, find_equivalent
 from gpt2forge.plan.estimate import Estimate, estimate
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import Basis, add_inputs, make_basis, make_key
+from gpt2forge.plan.readings import Readings
 from gpt2forge.plan.reason import EVICTED, Nearest, explain, find_nearest
 from gpt2forge.stages.stage import PACKAGE, Advance, Stage
 from gpt2forge.store.stat_cache import StatEntry
@@ -109,7 +110,7 @@ class Plan:
             stage,
             basis=self.bases[stage.name],
             inputs={**inputs, **missing},
-            store=store,
+            readings=Readings(store),
             blocked=blocked,
             can_assume=not is_rerun,
         )
@@ -122,16 +123,14 @@ def is_still_true(step: PlannedStep, store: Store) -> bool:
     return step.verdict != "done" or step.is_evicted or store.find(step.stage.name, str(step.key)) is not None
 
 
-def make_plan(job: Job, store: Store, advance: Advance, *, rerun: str | None = None) -> Plan:
+def make_plan(job: Job, readings: Readings, advance: Advance, *, rerun: str | None = None) -> Plan:
     """Look up every step. `advance` is called with the bytes of the sources that must be hashed.
 
-    `rerun` names a stage that will run again.
+    `readings` are shared by plans that are made together. `rerun` names a stage that will run again.
     """
-    readings = {kind: source.read(store.stat_cache, advance) for kind, source in job.sources.items()}
-    sources = {kind: reading.digest for kind, reading in readings.items()}
-    stats = {kind: reading.stats for kind, reading in readings.items()}
-    inputs = {kind: Input(digest, digest, job.sources[kind].size) for kind, digest in sources.items()}
-    bases = {stage.name: make_basis(job, stage, store.stat_cache) for stage in job.stages}
+    sources = {kind: readings.read_source(source, advance) for kind, source in job.sources.items()}
+    inputs = {kind: Input(source.digest, source.digest, source.size) for kind, source in sources.items()}
+    bases = {stage.name: make_basis(job, stage, readings) for stage in job.stages}
     steps: list[PlannedStep] = []
     for stage in job.stages:
         step = plan_step(
@@ -139,13 +138,19 @@ def make_plan(job: Job, store: Store, advance: Advance, *, rerun: str | None = N
             stage,
             basis=bases[stage.name],
             inputs={kind: inputs[kind] for kind in stage.reads},
-            store=store,
+            readings=readings,
             blocked=[step.stage.name for step in steps if step.block],
         )
-        size = step.estimate.written if step.estimate else store.artifacts.measure(str(step.digest))
+        size = step.estimate.written if step.estimate else readings.measure(str(step.digest))
         inputs[stage.writes] = Input(step.digest, step.digest or step.identity, size)
         steps.append(step)
-    return Plan(job=job, steps=restore_needed(job, steps, rerun), sources=sources, stats=stats, bases=bases)
+    return Plan(
+        job=job,
+        steps=restore_needed(job, steps, rerun),
+        sources={kind: source.digest for kind, source in sources.items()},
+        stats={kind: source.stats for kind, source in sources.items()},
+        bases=bases,
+    )
 
 
 def measure_input(job: Job, store: Store, *, kind: str, digest: str) -> int:
@@ -184,7 +189,7 @@ def plan_step(
     *,
     basis: Basis,
     inputs: Mapping[str, Input],
-    store: Store,
+    readings: Readings,
     blocked: Iterable[str],
     can_assume: bool = True,
 ) -> PlannedStep:
@@ -192,7 +197,9 @@ def plan_step(
     pre_image: Mapping[str, Any] = add_inputs(basis, {kind: each.digest for kind, each in inputs.items()})
     missing = [kind for kind, each in inputs.items() if each.digest is None]
     identity = make_key(add_inputs(basis, {kind: each.identity for kind, each in inputs.items()}))
-    equivalent = find_equivalent(job, stage, pre_image=pre_image, store=store) if can_assume and not missing else None
+    equivalent = (
+        find_equivalent(job, stage, pre_image=pre_image, store=readings.store) if can_assume and not missing else None
+    )
     if equivalent:
         pre_image = assume(stage, pre_image, equivalent)
         identity = make_key(pre_image)
@@ -208,30 +215,30 @@ def plan_step(
         equivalent=equivalent,
         block=block,
     )
-    record = store.find(stage.name, key) if key else None
+    record = readings.find(stage.name, key) if key else None
     if record:
         return replace(step, reason=equivalent.reason if equivalent else "", digest=record.digest)
     read = sum(each.size for each in inputs.values())
-    return explain_unmade(add_estimate(job, step, read=read, store=store), missing=missing, store=store)
+    return explain_unmade(add_estimate(job, step, read=read, readings=readings), missing=missing, readings=readings)
 
 
-def add_estimate(job: Job, step: PlannedStep, *, read: int, store: Store) -> PlannedStep:
+def add_estimate(job: Job, step: PlannedStep, *, read: int, readings: Readings) -> PlannedStep:
     """Add the most similar earlier run to a step that reads `read` bytes, and the estimate made from it."""
-    nearest = find_nearest(step.pre_image, store.records.list(step.stage.name))
+    nearest = find_nearest(step.pre_image, readings.index(step.stage.name), readings.store.records)
     return replace(step, nearest=nearest, estimate=estimate(job, step.stage, nearest=nearest, read=read))
 
 
-def explain_unmade(step: PlannedStep, *, missing: Sequence[str], store: Store) -> PlannedStep:
+def explain_unmade(step: PlannedStep, *, missing: Sequence[str], readings: Readings) -> PlannedStep:
     """Add verdict and reason to a step that has no artifact; `missing` are the kinds of its inputs not made yet."""
     nearest = step.nearest
-    evicted = store.find_evicted(step.stage.name, step.key) if step.key else None
+    evicted = readings.find_evicted(step.stage.name, step.key) if step.key else None
     if evicted:
         return replace(step, reason=f"{EVICTED}, and nothing needs it", digest=evicted.digest, is_evicted=True)
     if step.block:
         return replace(step, verdict="cannot run", reason=step.block.reason)
     # Nothing else differs from the earlier run, so the step is reused if the missing inputs are made unchanged.
-    if missing and nearest and not nearest.differences and is_there(store, nearest.record.digest):
+    if missing and nearest and not nearest.differences and is_there(readings.store, nearest.record.digest):
         reason = f"if {' or '.join(f'`{kind}`' for kind in missing)} changes"
         return replace(step, verdict="may run", reason=reason)
-    reason = step.equivalent.reason if step.equivalent else explain(step.stage, nearest, store.stat_cache)
+    reason = step.equivalent.reason if step.equivalent else explain(step.stage, nearest, readings.store.stat_cache)
     return replace(step, verdict="will run", reason=reason)

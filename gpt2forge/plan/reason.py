@@ -1,26 +1,20 @@
 """Reasons why a step is not reused: the differences from the most similar earlier run."""
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heapify, heappop
 from typing import Any
 
+from gpt2forge.plan.difference import Difference, DifferenceCounts, compare
 from gpt2forge.plan.source import recall_files
 from gpt2forge.stages.stage import Stage
-from gpt2forge.store.records import Record
+from gpt2forge.store.record_index import IndexEntry
+from gpt2forge.store.records import Record, Records
 from gpt2forge.store.stat_cache import StatCache
 
 EVICTED = "its artifact was removed to make room"
 FEW = 3  # names in a reason; the rest are counted
-
-
-@dataclass(frozen=True)
-class Difference:
-    """A value that differs between two pre-images; `path` is ("section", "granularity"), an absent value None."""
-
-    path: tuple[str, ...]
-    old: Any
-    new: Any
 
 
 @dataclass(frozen=True)
@@ -31,10 +25,17 @@ class Nearest:
     differences: tuple[Difference, ...]
 
 
-def find_nearest(pre_image: Mapping[str, Any], earlier: Sequence[Record]) -> Nearest | None:
-    """Find the most similar record. `earlier` are the stage's records, newest first."""
-    found = (Nearest(record, tuple(compare(record.pre_image, pre_image))) for record in earlier)
-    return min(found, key=lambda nearest: len(nearest.differences), default=None)
+def find_nearest(pre_image: Mapping[str, Any], earlier: Iterable[IndexEntry], records: Records) -> Nearest | None:
+    """Find the most similar record of these entries, and the newest of several; a record that is damaged is none."""
+    counts = DifferenceCounts(pre_image, records)
+    ranked = [(counts.count(entry), -entry.created, entry.stage, entry.key) for entry in earlier]
+    heapify(ranked)
+    while ranked:
+        *_, stage, key = heappop(ranked)
+        record = records.find(stage, key)
+        if record:
+            return Nearest(record, tuple(compare(record.pre_image, pre_image)))
+    return None
 
 
 def explain(stage: Stage, nearest: Nearest | None, stat_cache: StatCache) -> str:
@@ -49,15 +50,6 @@ def explain(stage: Stage, nearest: Nearest | None, stat_cache: StatCache) -> str
     if modules:
         clauses.append("gpt2forge's own code changed" + ("" if modules == ["all"] else f": {enumerate_few(modules)}"))
     return "; ".join(clauses)
-
-
-def compare(old: Any, new: Any, path: tuple[str, ...] = ()) -> Iterator[Difference]:
-    """Compare two pre-images. An input that is not made yet (None) counts as equal."""
-    if isinstance(old, Mapping) and isinstance(new, Mapping):
-        for name in {**old, **new}:
-            yield from compare(old.get(name), new.get(name), (*path, name))
-    elif old != new and not (path[0] == "inputs" and new is None):
-        yield Difference(path, old, new)
 
 
 def format_difference(stage: Stage, difference: Difference, stat_cache: StatCache) -> str:

@@ -66,7 +66,7 @@ class Source:
         """Read the part of a single file that is used."""
         is_whole = self.most is None or self.path.stat().st_size <= self.most
         content = stat_cache.read(self.path) if is_whole else stat_cache.read_start(self.path, self.most or 0)
-        return Reading(content.digest, {self.path: content.stat})
+        return Reading(content.digest, {self.path: content.stat}, self.size)
 
     def read_folder(self, stat_cache: StatCache, advance: Advance) -> "Reading":
         names, total, done = [str(file.relative_to(self.path)) for file in self.files], self.size, 0
@@ -80,15 +80,16 @@ class Source:
         stats = {self.path / name: content.stat for name, content in contents.items()}
         manifest = Manifest({name: File(content.digest, content.stat.size) for name, content in contents.items()})
         remember_files(stat_cache, manifest)
-        return Reading(manifest.digest, stats)
+        return Reading(manifest.digest, stats, total)
 
 
 @dataclass(frozen=True)
 class Reading:
-    """The digest of a source, and the stat of each file while it had the digested bytes."""
+    """The digest of a source, the stat of each file while it had the digested bytes, and how many bytes are read."""
 
     digest: str
     stats: Mapping[Path, StatEntry]
+    size: int
 
 
 def remember_files(stat_cache: StatCache, manifest: Manifest) -> None:

@@ -7,7 +7,6 @@
 4. A recipe with a matrix stands for all its variants, in the order of the file.
 """
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -17,6 +16,7 @@ from gpt2forge.errors import Fault, RecipeError, UserError, quote, suggest, sugg
 from gpt2forge.recipe.merge import compose_document, merge
 from gpt2forge.recipe.variants import Variant, list_variants
 from gpt2forge.recipe.yaml import Node
+from gpt2forge.stamp import is_path
 
 RECIPES = Path("recipes")
 MOST = 24  # names in a message
@@ -34,6 +34,11 @@ class SelectedRecipe:
     def name(self) -> str:
         """The name that it is published as."""
         return f"{self.path.stem}@{self.variant.name}" if self.variant else self.path.stem
+
+    @property
+    def exact_path(self) -> str:
+        """The path that selects this recipe alone, even if a file is named like its variant."""
+        return f"{self.path}@{self.variant.name}" if self.variant else str(self.path)
 
     @property
     def whole(self) -> Node:
@@ -69,7 +74,7 @@ def refuse_several(selector: str, found: Sequence[SelectedRecipe]) -> None:
 
 def expand(selector: str, faults: list[Fault]) -> list[SelectedRecipe]:
     """Return the recipes of one selector."""
-    if "/" in selector or re.search(r"\.ya?ml(@|$)", selector):
+    if is_path(selector):
         return expand_path(selector, faults)
     if locate(selector).is_file():
         return read_named(selector, faults)
@@ -107,6 +112,17 @@ def expand_pattern(pattern: str, faults: list[Fault]) -> list[SelectedRecipe]:
     if not chosen and not faults:
         raise UserError(f"`{pattern}`: no recipe has such a name{list_names(seen or list_recipes())}")
     return chosen
+
+
+def find_deciding(selector: str) -> tuple[list[Path], list[Path]]:
+    """Return the recipe files, and the other paths, that decide what a selector selects; not all of them exist."""
+    if is_path(selector):
+        file = Path(selector) if Path(selector).is_file() else Path(selector.rpartition("@")[0])
+        return [file], [Path(selector)]
+    stem = selector.rpartition("@")[0]
+    if not locate(selector).is_file() and set("*?[") & set(selector):
+        return [locate(name) for name in list_recipes() if may_match(selector, name)], [RECIPES]
+    return [locate(selector) if locate(selector).is_file() else locate(stem)], [locate(selector)]
 
 
 def may_match(pattern: str, stem: str) -> bool:

@@ -12,7 +12,8 @@ from functools import reduce
 from pathlib import Path
 
 from gpt2forge.errors import Fault, Place, RecipeError, UserError, suggest
-from gpt2forge.recipe.yaml import DEEPEST, LARGEST, Node, parse, read_document
+from gpt2forge.recipe.documents import recall_document
+from gpt2forge.recipe.yaml import DEEPEST, LARGEST, Node, parse
 
 LONGEST = 60  # characters of a change in a message
 LARGEST_SUM = 2 * LARGEST  # bytes of a recipe and all that it extends
@@ -61,9 +62,10 @@ def read_below(path: Path, children: Sequence[Path], read: dict[Path, tuple[Path
     """Read a file after all that it extends, unless it is already in `read`."""
     if path.resolve() in read:
         return
-    document = read_document(path)
+    whole = recall_document(path)
     check_sum(path, [*read, *children])
-    for entry in list_entries(document.value.pop("extends", None)):
+    document = Node({key: node for key, node in whole.value.items() if key != "extends"}, whole.place)
+    for entry in list_entries(whole.value.get("extends")):
         lineage = [*children, path]
         read_below(find_parent(path, entry, lineage), lineage, read)
     read[path.resolve()] = (path, document)

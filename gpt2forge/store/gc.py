@@ -140,14 +140,15 @@ def list_stale_logs(store: Store, evicted: Collection[str]) -> Iterator[Path]:
 
 
 def list_stale_entries(store: Store, evicted: Collection[str]) -> Iterator[Path]:
+    entries = list_named(store.root, "stat_cache/[0-9a-f][0-9a-f]", ENTRY)
+    old = [path for path in entries if is_old(path)]
     kept = {
         store.stat_cache.place_of(path)
-        for digest in list_digests(store)
+        for digest in (list_digests(store) if old else ())
         if digest not in evicted
         for path in store.artifacts.folder(digest).rglob("*")
     }
-    entries = list_named(store.root, "stat_cache/[0-9a-f][0-9a-f]", ENTRY)
-    yield from (path for path in entries if path not in kept and is_old(path))
+    yield from (path for path in old if path not in kept)
 
 
 def is_old(path: Path) -> bool:

@@ -1,13 +1,14 @@
 """The inventory of a store: each artifact with its size, what it costs to make again, and the recipes that use it."""
 
 import os
-from collections.abc import Iterator, Sequence
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from gpt2forge.store.records import Record
+from gpt2forge.store.record_index import IndexEntry
 from gpt2forge.store.roots import Root, find_digest, list_roots
 from gpt2forge.store.stat_cache import DIGEST
 from gpt2forge.store.store import Store
@@ -39,52 +40,86 @@ class Item:
         return asdict(self)
 
 
-def take_inventory(store: Store, outputs: Sequence[Path] = ()) -> list[Item]:
-    """Describe every artifact, the largest first. `outputs` may use some too, although no build has noted them."""
+Files = Mapping[str, Sequence[os.stat_result]]
+"""The stats of the files of each artifact, by its digest."""
+
+
+def take_inventory(store: Store, outputs: Sequence[Path] = (), files: Files | None = None) -> list[Item]:
+    """Describe every artifact, the largest first. `outputs` may use some too, although no build has noted them.
+
+    `files` are what `stat_artifacts` returns, for a caller that has called it.
+    """
     roots = list(list_roots(store).values())
-    makers: dict[str, list[Record]] = {}
+    makers: dict[str, list[IndexEntry]] = {}
     for record in list_records(store):
         makers.setdefault(record.digest, []).append(record)
+    users: dict[str, list[Root]] = {}
+    for root in roots:
+        for digest in set(root.steps.values()):
+            users.setdefault(digest, []).append(root)
     kept = set().union(*(root.list_kept() for root in roots), (find_digest(output) for output in outputs))
+    found = stat_artifacts(store) if files is None else files
     items = (
-        describe(store, digest, makers.get(digest, []), roots, published=digest in kept)
-        for digest in list_digests(store)
+        describe(digest, stats, makers.get(digest, ()), users.get(digest, ()), published=digest in kept)
+        for digest, stats in found.items()
     )
     return sorted(items, key=lambda item: -item.size)
 
 
 def list_digests(store: Store) -> Iterator[str]:
     """List the digests of all artifacts, and skip whatever else is in their folder."""
-    for folder in sorted((store.root / "artifacts").glob("*/")):
-        if DIGEST.fullmatch(folder.name) and not folder.is_symlink():
-            yield folder.name
+    found: list[os.DirEntry[str]] = []
+    with suppress(FileNotFoundError), os.scandir(store.root / "artifacts") as entries:
+        found = [entry for entry in entries if DIGEST.fullmatch(entry.name) and entry.is_dir(follow_symlinks=False)]
+    yield from sorted(entry.name for entry in found)
+
+
+def stat_artifacts(store: Store) -> Files:
+    """Return the stats of all files of all artifacts."""
+    return {digest: list(stat_files(str(store.artifacts.folder(digest)))) for digest in list_digests(store)}
 
 
 def measure_store(store: Store) -> int:
     """Return the bytes of all artifacts on the disk; a file that two artifacts share counts once."""
-    found = [found for digest in list_digests(store) for found in stat_files(store.artifacts.folder(digest))]
-    return sum({(each.st_dev, each.st_ino): each.st_size for each in found}.values())
+    return measure_files(stat_artifacts(store))
 
 
-def stat_files(folder: Path) -> Iterator[os.stat_result]:
-    """Yield the stat of each file at any depth, and skip files that another process removes meanwhile."""
-    for parent, _, names in os.walk(folder):
-        for name in names:
+def measure_files(files: Files) -> int:
+    """Return the bytes of the files of artifacts, as `measure_store` does."""
+    return sum({(each.st_dev, each.st_ino): each.st_size for stats in files.values() for each in stats}.values())
+
+
+def stat_files(folder: str) -> Iterator[os.stat_result]:
+    """Yield the stat of each file at any depth, and skip what another process removes meanwhile."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                yield from stat_files(entry.path)
+                continue
             with suppress(FileNotFoundError):
-                yield Path(parent, name).stat()
+                found = entry.stat()
+                if not stat.S_ISDIR(found.st_mode):
+                    yield found
 
 
-def list_records(store: Store) -> Iterator[Record]:
+def list_records(store: Store) -> Iterator[IndexEntry]:
+    """List what the index has of every record of a store."""
     for folder in sorted((store.root / "records").glob("*/")):
-        yield from store.records.list(folder.name)
+        yield from store.records.index(folder.name)
 
 
-def describe(store: Store, digest: str, makers: Sequence[Record], roots: Sequence[Root], *, published: bool) -> Item:
-    users = [root for root in roots if digest in root.steps.values()]
+def describe(
+    digest: str,
+    files: Iterable[os.stat_result],
+    makers: Sequence[IndexEntry],
+    users: Sequence[Root],
+    *,
+    published: bool,
+) -> Item:
     return Item(
         digest=digest,
         stage=makers[0].stage if makers else None,
-        size=sum(found.st_size for found in stat_files(store.artifacts.folder(digest))),
+        size=sum(found.st_size for found in files),
         seconds=min((record.seconds for record in makers), default=None),
         made=min((record.created for record in makers), default=None),
         used=max((root.time for root in users), default=None),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -9,9 +10,20 @@ from typing import Any, Protocol
 from gpt2forge.digest import digest_value
 from gpt2forge.regular_file import read_whole
 from gpt2forge.store.atomic import is_folder, put_aside, write_whole
+from gpt2forge.store.record_index import (
+    NAME,
+    IndexEntry,
+    append_lines,
+    format_line,
+    format_parts,
+    list_keys,
+    read_index,
+    withdraw,
+)
 from gpt2forge.store.rights import make_folder
 from gpt2forge.store.stat_cache import DIGEST
 
+LARGEST = 1e300  # of any number: no float holds much more
 PreImage = Mapping[str, Any]
 """Everything that decides the result of a step, as JSON: see gpt2forge.plan.key."""
 
@@ -35,6 +47,13 @@ class Record:
     bytes_read: int | None = None
     bytes_written: int | None = None
 
+    @property
+    def entry(self) -> IndexEntry:
+        """What the index has of this record."""
+        return IndexEntry(
+            self.stage, self.key, float(self.created), float(self.seconds), self.digest, format_parts(self.pre_image)
+        )
+
     def to_bytes(self) -> bytes:
         """Return JSON that carries its own digest, so that a damaged record counts as none."""
         body = asdict(self)
@@ -50,15 +69,22 @@ class Records(Protocol):
     def list(self, stage: str) -> Sequence[Record]:
         """Return all records of a stage, newest first."""
 
+    def index(self, stage: str) -> Sequence[IndexEntry]:
+        """Return what a search needs of all records of a stage, without reading each."""
+
     def write(self, record: Record) -> None:
         """Keep a record, in place of any earlier one of its key."""
 
 
 @dataclass(frozen=True)
 class LocalRecords:
-    """Records in the folder of a store, a file each: records/<stage>/<key>.json."""
+    """Records in the folder of a store, a file each: records/<stage>/<key>.json.
+
+    If `is_read_only`, an index that lacks records is left as it is.
+    """
 
     root: Path
+    is_read_only: bool = False
 
     def find(self, stage: str, key: str) -> Record | None:
         record = read_record(self.place(stage, key))
@@ -68,13 +94,33 @@ class LocalRecords:
         found = [read_record(path) for path in (self.root / "records" / stage).glob("*.json")]
         return sorted((record for record in found if record), key=lambda record: -record.created)
 
+    def index(self, stage: str) -> Sequence[IndexEntry]:
+        """Read the index of a stage and the records that it lacks, and add these to it."""
+        folder = self.root / "records" / stage
+        known, keys = read_index(folder), list_keys(folder)
+        lacking = [self.find(stage, key) for key in keys - known.keys()]
+        added = [record.entry for record in lacking if record]
+        if added and not self.is_read_only:
+            self.extend_index(folder, added, is_new=not known)
+        return [*(known[key] for key in known.keys() & keys), *added]
+
+    def extend_index(self, folder: Path, entries: Sequence[IndexEntry], *, is_new: bool = False) -> None:
+        """Add entries to an index, which only saves time: a full disk or another user's folder may prevent it."""
+        with suppress(OSError):
+            if is_new:
+                (folder / NAME).unlink(missing_ok=True)
+            append_lines(folder, map(format_line, entries))
+
     def write(self, record: Record) -> None:
         """Write a record; a folder that stands in its place is put aside."""
         path = self.place(record.stage, record.key)
         if is_folder(path):
             put_aside(path, self.root / "damaged")
         make_folder(path.parent, self.root)
+        if path.exists():
+            withdraw(path.parent, record.key)
         write_whole(path, record.to_bytes())
+        self.extend_index(path.parent, [record.entry])
 
     def place(self, stage: str, key: str) -> Path:
         return self.root / "records" / stage / f"{key}.json"
@@ -95,7 +141,8 @@ def parse_record(data: bytes) -> Record | None:
         record = Record(**body)
         words = (record.key, record.stage, record.digest)
         numbers = (record.seconds, record.created, record.bytes_read or 0, record.bytes_written or 0)
-        is_ours = all(isinstance(word, str) for word in words) and all(isinstance(one, int | float) for one in numbers)
+        is_ours = all(isinstance(word, str) for word in words)
+        is_ours = is_ours and all(isinstance(one, int | float) and abs(one) < LARGEST for one in numbers)
         is_ours = is_ours and DIGEST.fullmatch(record.digest) is not None  # it becomes part of a path
         is_ours = is_ours and isinstance(record.pre_image, dict) and isinstance(record.metrics, dict)
         return record if is_ours and digest_value(body) == value["sha256"] else None

@@ -1,6 +1,7 @@
 """The store: records (key to digest), artifacts (digest to files) and the stat cache, in one folder.
 
 records/<stage>/<key>.json     see store/records.py; a record is written last
+records/<stage>/index          see store/record_index.py
 artifacts/<digest>...          see store/artifacts.py
 locks/<key>, held              see store/locks.py; a key is locked while its step is made
 making/<key>/                  the folder in which a step is made; the next build clears what a killed one left
@@ -43,7 +44,7 @@ class Store:
         self.root = root
         self.is_read_only = is_read_only
         self.stat_cache = StatCache(root / "stat_cache", is_read_only)
-        self.records = records or LocalRecords(root)
+        self.records = records or LocalRecords(root, is_read_only)
         self.artifacts = artifacts or LocalArtifacts(root, self.stat_cache)
 
     def find(self, stage: str, key: str) -> Record | None:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from gpt2forge.plan.reason import Difference, Nearest, explain
+from gpt2forge.plan.difference import Difference
+from gpt2forge.plan.reason import Nearest, explain
 from gpt2forge.stages import convert
 from gpt2forge.store.records import Record
 from gpt2forge.store.stat_cache import StatCache

@@ -12,7 +12,8 @@ from tests.workshop import Workshop
 
 HASH = "[0-9a-f]{64}"
 WANTED = re.compile(
-    rf"held|gpt2forge-store|artifacts/{HASH}(\.json|/.+)|records/\w+/{HASH}\.json|locks/{HASH}|stat_cache/../[0-9a-f]{{62}}"
+    rf"held|gpt2forge-store|artifacts/{HASH}(\.json|/.+)|records/\w+/({HASH}\.json|index)|locks/{HASH}"
+    rf"|stat_cache/../[0-9a-f]{{62}}"
     rf"|logs/\w+-[0-9a-f]{{16}}\.log|roots/{HASH}\.json"
 )
 

@@ -3,6 +3,7 @@
 from gpt2forge.digest import digest_value
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.plan import PlannedStep, make_plan
+from gpt2forge.plan.readings import Readings
 from gpt2forge.store.records import Record
 from gpt2forge.store.store import Store
 from tests.store.memory import MemoryArtifacts
@@ -19,7 +20,7 @@ def pretend(job: Job, store: Store) -> list[Record]:
 
 
 def find_next(job: Job, store: Store) -> PlannedStep | None:
-    plan = make_plan(job, store, lambda done, total, unit: None)
+    plan = make_plan(job, Readings(store), lambda done, total, unit: None)
     return next((step for step in plan.steps if step.verdict != "done"), None)
 
 

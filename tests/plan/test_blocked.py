@@ -12,6 +12,7 @@ from gpt2forge.plan.from_recipe import make_job as make_recipe_job
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import make_key
 from gpt2forge.plan.plan import PlannedStep, make_plan
+from gpt2forge.plan.readings import Readings
 from gpt2forge.plan.tools import find_versions
 from gpt2forge.recipe.load import load_recipe
 from gpt2forge.stages.stage import Stage
@@ -37,7 +38,7 @@ def add_tool(stage: Stage) -> Stage:
 
 
 def plan(job: Job, store: Store, rerun: str | None = None) -> tuple[PlannedStep, ...]:
-    return make_plan(job, store, lambda done, total, unit: None, rerun=rerun).steps
+    return make_plan(job, Readings(store), lambda done, total, unit: None, rerun=rerun).steps
 
 
 def list_verdicts(job: Job, store: Store) -> list[tuple[str, str]]:

@@ -14,9 +14,10 @@ from gpt2forge.measure.host import describe_host, describe_processor, describe_t
 from gpt2forge.plan.from_recipe import drop_unread, select_stages
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import add_inputs, make_basis, make_key
+from gpt2forge.plan.readings import Readings
 from gpt2forge.recipe.load import load_recipe
 from gpt2forge.stages.all_stages import STAGES
-from gpt2forge.store.stat_cache import StatCache
+from gpt2forge.store.store import Store
 from tests.toy.job import make_job
 from tests.workshop import ROOT
 
@@ -63,12 +64,12 @@ def test_number_that_is_none_has_no_digest() -> None:
 
 
 def test_key_holds_what_the_stage_reads_and_no_path(tmp_path: Path) -> None:
-    stat_cache = StatCache(tmp_path / "stat_cache")
+    readings = Readings(Store(tmp_path / "cache"))
     images = []
     for name in ("one", "two"):
         job = make_job(tmp_path / name)
-        digest = job.sources["checkpoint"].read(stat_cache, lambda done, total, unit: None).digest
-        images.append(add_inputs(make_basis(job, job.stages[0], stat_cache), {"checkpoint": digest}))
+        source = readings.read_source(job.sources["checkpoint"], lambda done, total, unit: None)
+        images.append(add_inputs(make_basis(job, job.stages[0], readings), {"checkpoint": source.digest}))
     assert images[0] == images[1]
     assert make_key(images[0]) == make_key(images[1])
     assert set(images[0]) == {"stage", "version", "code", "section", "target", "inputs", "tools"}
@@ -78,19 +79,19 @@ def test_key_holds_what_the_stage_reads_and_no_path(tmp_path: Path) -> None:
 
 
 def test_what_a_machine_decides_is_keyed_on_the_machine(tmp_path: Path) -> None:
-    stat_cache, job = StatCache(tmp_path / "stat_cache"), make_job(tmp_path / "one")
+    readings, job = Readings(Store(tmp_path / "cache")), make_job(tmp_path / "one")
     stage = replace(job.stages[0], on_host=True)
-    image = add_inputs(make_basis(job, stage, stat_cache), {"checkpoint": "0"})
+    image = add_inputs(make_basis(job, stage, readings), {"checkpoint": "0"})
     assert image["host"] == describe_host()
 
 
 def test_last_bits_that_a_processor_decides_are_keyed_on_it(tmp_path: Path) -> None:
-    stat_cache, job = StatCache(tmp_path / "stat_cache"), make_job(tmp_path / "one")
+    readings, job = Readings(Store(tmp_path / "cache")), make_job(tmp_path / "one")
     stage = replace(job.stages[0], by_processor=lambda section: True)
-    image = make_basis(job, stage, stat_cache)
+    image = make_basis(job, stage, readings)
     assert image["processor"] == describe_processor()
     assert "threads" not in image
-    assert make_basis(job, replace(stage, threaded=True), stat_cache)["threads"] == describe_threads()
+    assert make_basis(job, replace(stage, threaded=True), readings)["threads"] == describe_threads()
 
 
 @pytest.mark.parametrize(
@@ -116,7 +117,7 @@ def test_stages_that_depend_on_the_processor(recipe: str, changes: tuple[str, ..
 
 
 def test_fields_that_a_stage_does_not_read_are_not_in_its_key(tmp_path: Path) -> None:
-    stat_cache, job = StatCache(tmp_path / "stat_cache"), make_job(tmp_path / "one", times=3)
+    readings, job = Readings(Store(tmp_path / "cache")), make_job(tmp_path / "one", times=3)
     stage = next(stage for stage in job.stages if stage.section == "repetition")
-    image = add_inputs(make_basis(job, replace(stage, fields=("times",)), stat_cache), {"text": "0"})
+    image = add_inputs(make_basis(job, replace(stage, fields=("times",)), readings), {"text": "0"})
     assert image["section"] == {"times": 3}

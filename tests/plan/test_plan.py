@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from gpt2forge.plan.plan import make_plan
+from gpt2forge.plan.readings import Readings
 from gpt2forge.store.store import Store
 from tests.plan.pretend import pretend
 from tests.store.memory import make_memory_store
@@ -10,7 +11,7 @@ from tests.toy.job import make_job
 
 
 def plan(store: Store, source: Path, times: int = 2, upper: bool = False) -> list[tuple[str, str]]:
-    made = make_plan(make_job(source, times=times, upper=upper), store, lambda done, total, unit: None)
+    made = make_plan(make_job(source, times=times, upper=upper), Readings(store), lambda done, total, unit: None)
     return [(step.verdict, step.reason) for step in made.steps]
 
 

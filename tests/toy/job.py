@@ -8,6 +8,7 @@ from gpt2forge.executor.outcome import Outcome
 from gpt2forge.executor.run import run_job
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.plan import make_plan
+from gpt2forge.plan.readings import Readings
 from gpt2forge.plan.source import Source
 from gpt2forge.stages.stage import Target
 from gpt2forge.store.store import Store
@@ -38,7 +39,9 @@ def begin(
     job: Job, store: Store, checks: Checks | None = None, until: str | None = None, rerun: str | None = None
 ) -> JobRun:
     """Plan a job, to run it together with others."""
-    return JobRun(make_plan(job, store, lambda done, total, unit: None, rerun=rerun), checks or NoChecks(), until)
+    return JobRun(
+        make_plan(job, Readings(store), lambda done, total, unit: None, rerun=rerun), checks or NoChecks(), until
+    )
 
 
 def run(job: Job, store: Store, rerun: str | None = None, until: str | None = None) -> list[Outcome]:

@@ -1,0 +1,67 @@
+"""Differences between pre-images: between two, and their number for thousands of records at once."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gpt2forge.store.record_index import IndexEntry, format_parts, parse_part
+from gpt2forge.store.records import Records
+
+UNREADABLE = 1 << 20  # differences of a record that cannot be read
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A value that differs between two pre-images; `path` is ("section", "granularity"), an absent value None."""
+
+    path: tuple[str, ...]
+    old: Any
+    new: Any
+
+
+def compare(old: Any, new: Any, path: tuple[str, ...] = ()) -> Iterator[Difference]:
+    """Compare two pre-images. An input that is not made yet (None) counts as equal."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for name in {**old, **new}:
+            yield from compare(old.get(name), new.get(name), (*path, name))
+    elif old != new and not (path[0] == "inputs" and new is None):
+        yield Difference(path, old, new)
+
+
+@dataclass
+class DifferenceCounts:
+    """How many differences records have from a pre-image, each distinct part of them compared once.
+
+    A part is a value of the pre-image by its name, as the index of records holds it. A part that a record lacks counts
+    as one difference, so the counts begin with all parts, and each part of a record takes its own off.
+    """
+
+    pre_image: Mapping[str, Any]
+    records: Records
+    by_part: dict[str, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.absent = {name for name, value in self.pre_image.items() if value is not None}
+        self.by_part |= dict.fromkeys(format_parts(self.pre_image), 0)
+        self.by_part |= {part: -(part.partition("=")[0] in self.absent) for part in self.by_part}
+
+    def count(self, entry: IndexEntry) -> int:
+        """Return the number of differences of a record."""
+        try:
+            return sum(map(self.by_part.__getitem__, entry.parts), len(self.absent))
+        except KeyError:
+            return self.count_new(entry)
+
+    def count_new(self, entry: IndexEntry) -> int:
+        """Compare the parts that no earlier record had. A record that cannot be read is the least similar."""
+        values = dict(map(parse_part, entry.parts))
+        if None in values.values():
+            record = self.records.find(entry.stage, entry.key)
+            if record is None:
+                return UNREADABLE
+            values = dict(record.pre_image)
+        for part in entry.parts:
+            name = part.partition("=")[0]
+            differences = sum(1 for _ in compare(values.get(name), self.pre_image.get(name), (name,)))
+            self.by_part.setdefault(part, differences - (name in self.absent))
+        return self.count(entry)

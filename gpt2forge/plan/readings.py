@@ -1,0 +1,41 @@
+"""What the plans of one command read besides their recipes, each thing once.
+
+Plans that are made together describe one moment, so what one of them has read need not be read for the next. Nothing is
+remembered between commands, or between a plan and a step that runs: whoever must know what changed makes new Readings.
+"""
+
+from functools import cache, partial
+
+from gpt2forge.measure.host import describe_host, describe_processor, describe_threads
+from gpt2forge.plan.code import digest_code
+from gpt2forge.plan.source import Reading, Source
+from gpt2forge.plan.tools import find_version
+from gpt2forge.stages.stage import Advance, Stage
+from gpt2forge.store.store import Store
+
+
+class Readings:
+    """Reads code, tools, the machine, sources and the artifacts of a store, each once."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self.sources: dict[Source, Reading] = {}
+        self.digest_code = cache(partial(digest_code, stat_cache=store.stat_cache))
+        self.describe_host = cache(describe_host)
+        self.describe_processor = cache(describe_processor)
+        self.describe_threads = cache(describe_threads)
+        self.find_version = cache(find_version)
+        self.find = cache(store.find)
+        self.find_evicted = cache(store.find_evicted)
+        self.measure = cache(store.artifacts.measure)
+        self.index = cache(store.records.index)
+
+    def find_versions(self, stage: Stage) -> dict[str, str | None]:
+        """Look up the version of each tool that a stage declares."""
+        return {tool: self.find_version(tool) for tool in stage.tools}
+
+    def read_source(self, source: Source, advance: Advance) -> Reading:
+        """Read a source. `advance` is called with the bytes that must be read for its digest."""
+        if source not in self.sources:
+            self.sources[source] = source.read(self.store.stat_cache, advance)
+        return self.sources[source]
