@@ -7,6 +7,7 @@ from typing import Any
 
 from gpt2forge.checkpoint.adapter.merge_adapter import merge_adapter
 from gpt2forge.checkpoint.check_tokenizer import check_roles, check_tokenizer, open_source, reads_as_saved
+from gpt2forge.checkpoint.choose_tokens import choose_tokens
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.format import DEFAULT, Checkpoint, Format, Wanted
@@ -83,6 +84,7 @@ def read_checkpoint(
     contents = checkpoint.format.read_contents(checkpoint, tokenizer)
     if adapter is not None:
         contents = merge_adapter(contents, adapter)
+    contents = choose_tokens(contents, tokenizer)
     if tokenizer is NO_TOKENIZER:
         tokenizer = make_id_tokenizer(contents.config.vocab_size)
     if wanted.special_tokens == "text":

@@ -5,7 +5,7 @@ from pathlib import Path
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.format import Checkpoint, Format, Wanted
 from gpt2forge.checkpoint.huggingface.huggingface_tokenizer import TOKENIZER_FILES, read_huggingface_tokenizer
-from gpt2forge.checkpoint.huggingface.read_huggingface import add_token_ids, read_huggingface
+from gpt2forge.checkpoint.huggingface.read_huggingface import read_huggingface
 from gpt2forge.checkpoint.huggingface.tokenizer_kinds import KINDS
 from gpt2forge.checkpoint.huggingface.weight_files import find_weights
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
@@ -51,7 +51,7 @@ def refuse_adapter(folder: Path, names: set[str], wanted: Wanted) -> None:
 
 
 def read_contents(checkpoint: Checkpoint, tokenizer: SourceTokenizer) -> Contents:
-    return add_token_ids(read_huggingface(checkpoint), tokenizer, checkpoint.folder / "config.json")
+    return read_huggingface(checkpoint)
 
 
 HUGGINGFACE = Format(

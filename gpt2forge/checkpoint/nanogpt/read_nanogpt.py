@@ -53,7 +53,7 @@ def read_nanogpt(path: Path, tokenizer: SourceTokenizer) -> Contents:
     if args.get("bias") is False:
         tensors |= {zeros.name: zeros for zeros in list_zero_biases(tensors)}
     activation = "gelu" if has_nanogpt_layout and "bias" in args else "gelu_new"
-    config = parse_config(make_config(args, rows, activation, tokenizer), path)
+    config = parse_config(make_config(args, rows, activation), path)
     tables = {name: cut_rows(each, config.vocab_size) for name, each in tensors.items() if is_table(name)}
     contents = match_tensors(config, {**tensors, **tables}, path)
     notes = (*contents.notes, *list_notes(args, config, tokenizer))
@@ -102,13 +102,11 @@ def list_zero_biases(tensors: Tensors) -> Iterator[SourceTensor]:
             yield make_zeros(bias, tensor.shape[-1], tensor.path)
 
 
-def make_config(args: Mapping[Any, Any], rows: Any, activation: str, tokenizer: SourceTokenizer) -> dict[str, Any]:
+def make_config(args: Mapping[Any, Any], rows: Any, activation: str) -> dict[str, Any]:
     """Return the values of a config.json."""
     sizes = {**args, "vocab_size": rows} if "vocab_size" in args else args
     values = {ours: sizes[theirs] for theirs, ours in SHAPE_KEYS.items() if theirs in sizes}
-    ids = {f"{role}_id": tokenizer.find(token) for role, token in tokenizer.roles.items()}
-    tokens = {key: ids.get(key) for key in ("bos_token_id", "eos_token_id")}
-    return {**values, **tokens, "activation_function": activation, "layer_norm_epsilon": 1e-5}
+    return {**values, "activation_function": activation, "layer_norm_epsilon": 1e-5}
 
 
 def list_notes(args: Mapping[Any, Any], config: ModelConfig, tokenizer: SourceTokenizer) -> Iterator[str]:

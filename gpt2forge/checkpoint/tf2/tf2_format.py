@@ -1,5 +1,6 @@
 """The format of TensorFlow checkpoints beside a config.json, as TFGPT2LMHeadModel's are; OpenAI's may be too."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from gpt2forge.checkpoint.config import read_config
@@ -7,12 +8,12 @@ from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.format import Checkpoint, Format, Wanted
 from gpt2forge.checkpoint.huggingface.huggingface_format import CONFIGS, TEXTS, holds_tokenizer
 from gpt2forge.checkpoint.huggingface.huggingface_tokenizer import read_huggingface_tokenizer
-from gpt2forge.checkpoint.huggingface.read_huggingface import add_token_ids
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer, make_from_vocabulary
 from gpt2forge.checkpoint.tf1.choose_save import choose_save
 from gpt2forge.checkpoint.tf1.find_shards import find_shards
 from gpt2forge.checkpoint.tf1.openai_vocabulary import OPENAI_FILES, read_openai_vocabulary
 from gpt2forge.checkpoint.tf2.read_variables import read_variables
+from gpt2forge.checkpoint.token_ids import read_all_named
 from gpt2forge.errors import UserError
 
 CONFIG = "config.json"
@@ -51,7 +52,8 @@ def read_tokenizer(checkpoint: Checkpoint) -> SourceTokenizer:
 
 def read_contents(checkpoint: Checkpoint, tokenizer: SourceTokenizer) -> Contents:
     path = checkpoint.folder / CONFIG
-    return add_token_ids(read_variables(checkpoint, read_config(checkpoint.folder), path), tokenizer, path)
+    contents = read_variables(checkpoint, read_config(checkpoint.folder), path)
+    return replace(contents, named=read_all_named(checkpoint.folder))
 
 
 TF2 = Format(
