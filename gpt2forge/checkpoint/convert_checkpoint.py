@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge.checkpoint.adapter.merge_adapter import merge_adapter
-from gpt2forge.checkpoint.check_tokenizer import check_roles, check_tokenizer, open_source, reads_as_saved
+from gpt2forge.checkpoint.check_tokenizer import check_roles, check_tokenizer
 from gpt2forge.checkpoint.choose_tokens import choose_tokens
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.detect import find_checkpoint
@@ -16,6 +16,7 @@ from gpt2forge.checkpoint.model_folder import WEIGHTS, ReportBytes, write_config
 from gpt2forge.checkpoint.names import HEAD, PREFIX
 from gpt2forge.checkpoint.other_tokenizer import NO_TOKENIZER, make_id_tokenizer, read_other_tokenizer
 from gpt2forge.checkpoint.read_tensors import hold_same_values
+from gpt2forge.checkpoint.source_texts import open_other, open_source
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
 from gpt2forge.checkpoint.token_ids import ENDLESS
 from gpt2forge.checkpoint.untrusted_text import read_object
@@ -59,10 +60,7 @@ def convert_checkpoint(
     """
     checkpoint = find_checkpoint(source, formats, wanted)
     tokenizer, contents = read_checkpoint(checkpoint, wanted, other, adapter)
-    own = open_source(checkpoint, tokenizer) if reads_as_saved(checkpoint, wanted) else None
-    if own is not None:
-        check_tokenizer(own, tokenizer.text, checkpoint.folder)
-        check_roles(own, tokenizer.roles, checkpoint.folder)
+    check_conversion(checkpoint, tokenizer, wanted, other)
     contents = resolve_head(contents)
     generation = {**read_generation(checkpoint), **list_stops(tokenizer)}
     write_config(contents.config, generation, out)
@@ -98,6 +96,16 @@ def read_checkpoint(
     except UserError as error:
         raise UserError(f"{checkpoint.folder}: {error}") from error
     return tokenizer, replace(contents, notes=(*contents.notes, *notes))
+
+
+def check_conversion(checkpoint: Checkpoint, tokenizer: SourceTokenizer, wanted: Wanted, other: Path | None) -> None:
+    """Raise UserError if the tokenizer is not what its library makes of the files that it was read from."""
+    is_other = other is not None and not wanted.own_tokenizer
+    place = other if other is not None and is_other else checkpoint.folder
+    own = open_other(place, tokenizer, wanted) if is_other else open_source(checkpoint, tokenizer, wanted)
+    if own is not None:
+        check_tokenizer(own, tokenizer.text, place)
+        check_roles(own, tokenizer.roles, place)
 
 
 def list_stops(tokenizer: SourceTokenizer) -> dict[str, Any]:

@@ -32,8 +32,9 @@ class Checkpoint:
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """The sorted names of the files in the folder that a conversion does not read."""
-        return tuple(sorted(path.name for path in self.folder.iterdir() if path.name not in self.files))
+        """The sorted names of the files and folders in the folder that a conversion does not read."""
+        read = {name.partition("/")[0] for name in self.files}
+        return tuple(sorted(path.name for path in self.folder.iterdir() if path.name not in read))
 
 
 @dataclass(frozen=True)

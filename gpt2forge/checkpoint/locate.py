@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gpt2forge.checkpoint.huggingface.chat_templates import list_template_names
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.errors import UserError
 
@@ -93,5 +94,7 @@ def list_below(folder: Path) -> Iterator[Path]:
 
 
 def list_names(folder: Path) -> set[str]:
-    """Return the names of the files in a folder; none if there is no such folder."""
-    return {path.name for path in folder.iterdir() if path.is_file()} if folder.is_dir() else set()
+    """Return the names of the files in a folder, with those of more chat templates; none if there is no such folder."""
+    if not folder.is_dir():
+        return set()
+    return {path.name for path in folder.iterdir() if path.is_file()} | list_template_names(folder)

@@ -8,7 +8,7 @@ from typing import Any
 from gpt2forge.checkpoint.adapter.read_adapter import list_adapter_files
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.format import Wanted
-from gpt2forge.checkpoint.other_tokenizer import list_tokenizer_files
+from gpt2forge.checkpoint.other_tokenizer import find_tokenizer_place, list_tokenizer_files
 from gpt2forge.errors import Fault, RecipeError, UserError, quote
 from gpt2forge.fetch.address import parse_address, suggest_address
 from gpt2forge.fetch.fetched import find_fetched
@@ -105,7 +105,7 @@ def find_source(loaded: LoadedRecipe) -> Source:
 
 def find_tokenizer(loaded: LoadedRecipe) -> Source:
     """Return the folder or file that `source.tokenizer` names. Raises RecipeError if no tokenizer is there."""
-    path = Path(str(loaded.recipe.source.tokenizer))
+    path = find_tokenizer_place(Path(str(loaded.recipe.source.tokenizer)))
     if path.is_file():
         return Source(path)
     try:

@@ -11,9 +11,10 @@ pytest.importorskip("torch")
 
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from gpt2forge.checkpoint.check_tokenizer import check_text, check_tokenizer, open_huggingface, open_openai
+from gpt2forge.checkpoint.check_tokenizer import check_text, check_tokenizer
 from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint
 from gpt2forge.checkpoint.hard_texts import HARD_TEXTS
+from gpt2forge.checkpoint.source_texts import open_huggingface, open_openai
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer, make_from_vocabulary
 from gpt2forge.checkpoint.tf1.openai_encoder import OpenAIEncoder
 from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary

@@ -6,7 +6,7 @@ from pathlib import Path
 from gpt2forge.checkpoint.config import read_config
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.format import Checkpoint, Format, Wanted
-from gpt2forge.checkpoint.huggingface.huggingface_format import CONFIGS, TEXTS, holds_tokenizer
+from gpt2forge.checkpoint.huggingface.huggingface_format import holds_tokenizer, list_texts
 from gpt2forge.checkpoint.huggingface.huggingface_tokenizer import read_huggingface_tokenizer
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer, make_from_vocabulary
 from gpt2forge.checkpoint.tf1.choose_save import choose_save
@@ -35,10 +35,8 @@ def find_tf2(folder: Path, names: set[str], wanted: Wanted) -> Checkpoint:
 
 def find_texts(folder: Path, names: set[str], wanted: Wanted) -> tuple[str, ...]:
     """Return the names of the files of the configuration and the tokenizer. Raises UserError if one is missing."""
-    if not wanted.own_tokenizer:
-        return tuple(name for name in CONFIGS if name in names)
-    if holds_tokenizer(names):
-        return tuple(name for name in TEXTS if name in names)
+    if not wanted.own_tokenizer or holds_tokenizer(names):
+        return tuple(list_texts(names, wanted))
     if names.issuperset(OPENAI_FILES):
         return (CONFIG, *OPENAI_FILES)
     raise UserError(f"{folder}: no tokenizer; put `tokenizer.json`, or `vocab.json` and `merges.txt`, there")
