@@ -41,7 +41,8 @@ class Checkpoint:
 class Wanted:
     """A recipe's choice within a checkpoint.
 
-    `step` is the training step of a run that saved several; None means the newest. Without `own_tokenizer` the
+    `step` is the training step of a run that saved several; None means the newest. `file` is the name of a file of the
+    checkpoint, or of a TensorFlow save without its ending, where the path names one. Without `own_tokenizer` the
     tokenizer comes from elsewhere, so the checkpoint needs none. `special_tokens` in a text are read as tokens or as
     ordinary text; None means as tokens, unless the checkpoint says otherwise. With `adapter`, one is merged
     into the weights.
@@ -51,6 +52,7 @@ class Wanted:
     own_tokenizer: bool = True
     special_tokens: Literal["token", "text"] | None = None
     adapter: bool = False
+    file: str | None = None
 
 
 DEFAULT = Wanted()

@@ -97,6 +97,8 @@ def find_source(loaded: LoadedRecipe) -> Source:
         address = parse_address(source.checkpoint)
         path = find_fetched(address).folder if address else Path(source.checkpoint)
         found = find_checkpoint(path, wanted=source.wanted)
+        if not path.is_dir() and list_files(found.folder, source.wanted) != found.files:
+            raise UserError(f"{found.folder}: holds several saves; name the path `{path}.index`")
     except UserError as error:
         fault = f"{error}{suggest_address(source.checkpoint)}"
         raise RecipeError([Fault(loaded.place("source", "checkpoint"), fault)]) from error

@@ -1,5 +1,6 @@
 """convert: reads a checkpoint of any format and writes one float32 safetensors file, its config and its tokenizer."""
 
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
@@ -9,6 +10,8 @@ from gpt2forge.checkpoint.format import Wanted
 from gpt2forge.stages.stage import Inputs, Metrics, Section, Stage, Target
 
 NONE = "none"
+NAMED = re.compile(r".+\.(gguf|index|meta|data-\d{5}-of-\d{5})|model\.ckpt(-\d+)?|model-\d+", re.ASCII)
+"""The names of files that choose one of several, and of the prefixes that TensorFlow 1 gives to saves."""
 
 
 class SourceSection(Section):
@@ -42,9 +45,17 @@ class SourceSection(Section):
         return self.tokenizer is None
 
     @property
+    def file(self) -> str | None:
+        """The name of the file, or of the TensorFlow save, that the path names; it chooses one of several."""
+        name = self.checkpoint.rpartition("/")[2]
+        return name if NAMED.fullmatch(name) else None
+
+    @property
     def wanted(self) -> Wanted:
         """The choice within the checkpoint."""
-        return Wanted(self.step, self.own_tokenizer, self.special_tokens, adapter=self.adapter is not None)
+        return Wanted(
+            self.step, self.own_tokenizer, self.special_tokens, adapter=self.adapter is not None, file=self.file
+        )
 
 
 class Choice(Protocol):
@@ -59,6 +70,9 @@ class Choice(Protocol):
     @property
     def special_tokens(self) -> Literal["token", "text"] | None: ...
 
+    @property
+    def file(self) -> str | None: ...
+
 
 def run(inputs: Inputs, section: Choice, target: Target, out: Path) -> Metrics:
     """Write `model.safetensors` and the other files that transformers needs to load it.
@@ -71,7 +85,13 @@ def run(inputs: Inputs, section: Choice, target: Target, out: Path) -> Metrics:
         inputs["checkpoint"],
         out,
         lambda done, total: inputs.advance(done, total, "B"),
-        wanted=Wanted(section.step, section.own_tokenizer, section.special_tokens, adapter="adapter" in inputs.paths),
+        wanted=Wanted(
+            section.step,
+            section.own_tokenizer,
+            section.special_tokens,
+            adapter="adapter" in inputs.paths,
+            file=section.file,
+        ),
         other=inputs.paths.get("tokenizer"),
         adapter=inputs.paths.get("adapter"),
     )
@@ -88,7 +108,7 @@ def list_more(section: SourceSection) -> tuple[str, ...]:
 STAGE = Stage(
     name="convert",
     section="source",
-    fields=("step", "own_tokenizer", "special_tokens"),
+    fields=("step", "own_tokenizer", "special_tokens", "file"),
     target=(),
     reads=("checkpoint",),
     also_reads=list_more,

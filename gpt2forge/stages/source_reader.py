@@ -48,7 +48,9 @@ def find_own_source(inputs: Inputs) -> OwnSource | None:
     if set(made) != {CHECKPOINT}:
         return None
     chosen = provenance.get("sections", {}).get("source", {})
-    wanted = Wanted(chosen.get("step"), chosen.get("own_tokenizer", True), chosen.get("special_tokens"))
+    wanted = Wanted(
+        chosen.get("step"), chosen.get("own_tokenizer", True), chosen.get("special_tokens"), file=chosen.get("file")
+    )
     found = find_checkpoint(inputs[CHECKPOINT], wanted=wanted)
     return OwnSource(found, reads_as_saved(found, wanted))
 

@@ -233,3 +233,14 @@ def test_end_of_text_may_be_a_token_that_the_adapter_brings(base: Path, tmp_path
     config = read_config(tmp_path / "out")
     assert (config.ends, config.bos_token_id) == ((260,), 261)
     assert not [note for note in converted.notes if "outside" in note or "no token ends" in note]
+
+
+@pytest.mark.parametrize("matrix", ["lora_A", "lora_B"])
+def test_value_of_the_adapter_that_is_not_finite_is_blamed_on_it(base: Path, tmp_path: Path, matrix: str) -> None:
+    products = make_products("h.0.attn.c_attn")
+    name = f"base_model.model.transformer.h.0.attn.c_attn.{matrix}.weight"
+    products[name][0, 0] = math.nan
+    adapter = write_adapter(tmp_path / "lora", products)
+    assert refusal(base, adapter) == (
+        f"{adapter / 'adapter_model.safetensors'}: `{name}` holds values that are not finite; start from an earlier adapter"
+    )

@@ -130,7 +130,7 @@ def test_tokenizer_from_elsewhere_is_not_held_against_the_checkpoints_own(source
     weights = tmp_path / "weights"
     weights.mkdir()
     convert_checkpoint(source, weights, wanted=Wanted(own_tokenizer=False))
-    section = {"step": None, "own_tokenizer": False, "special_tokens": None}
+    section = {"step": None, "own_tokenizer": False, "special_tokens": None, "file": None}
     inputs = {"checkpoint": {"path": str(source), "digest": "0", "made": False}}
     write_provenance(weights, CONVERT, section=section, target={}, inputs=inputs)
     (tmp_path / "out").mkdir()

@@ -24,7 +24,7 @@ def holds_tf1(names: set[str]) -> bool:
 
 def find_tf1(folder: Path, names: set[str], wanted: Wanted) -> Checkpoint:
     """Find the files of one save, which `choose_save` chooses, and the texts beside it."""
-    save = choose_save(folder, names, wanted.step)
+    save = choose_save(folder, names, wanted)
     if names.isdisjoint(TEXTS):
         refuse_undescribed(folder, save.prefix)
     texts = TEXTS if wanted.own_tokenizer else (CONFIG,)

@@ -26,7 +26,7 @@ def holds_tf2(names: set[str]) -> bool:
 
 def find_tf2(folder: Path, names: set[str], wanted: Wanted) -> Checkpoint:
     """Find the files of one save, which `choose_save` chooses, with the configuration and the tokenizer."""
-    save = choose_save(folder, names, wanted.step)
+    save = choose_save(folder, names, wanted)
     shards = find_shards(folder, save.prefix, names)
     texts = find_texts(folder, names, wanted)
     files = (*save.pointer, f"{save.prefix}.index", *shards, *texts)
