@@ -18,6 +18,7 @@ from gpt2forge.checkpoint.other_tokenizer import NO_TOKENIZER, make_id_tokenizer
 from gpt2forge.checkpoint.read_tensors import hold_same_values
 from gpt2forge.checkpoint.source_texts import open_other, open_source
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
+from gpt2forge.checkpoint.tf1.measure_marker import measure_marker
 from gpt2forge.checkpoint.token_ids import ENDLESS
 from gpt2forge.checkpoint.untrusted_text import read_object
 from gpt2forge.checkpoint.vocabulary import END_OF_TEXT
@@ -25,9 +26,9 @@ from gpt2forge.checkpoint.write_tokenizer import write_tokenizer
 from gpt2forge.digest import Written
 from gpt2forge.errors import UserError
 
-TRAINER_NOTE = (
-    f"the trainers of such runs read `{END_OF_TEXT}` in their texts as ordinary text; if yours held such markers, set "
-    "`source.special_tokens: text`, otherwise `token`"
+UNMEASURED = (
+    f"`{END_OF_TEXT}` in a text is read as one token; the context is too short to measure whether the trainer read it "
+    "in pieces: if it did, set `source.special_tokens: text`"
 )
 GENERATION_CONFIG = "generation_config.json"
 WITHOUT_EFFECT = ("transformers_version", "_from_model_config")
@@ -60,6 +61,7 @@ def convert_checkpoint(
     """
     checkpoint = find_checkpoint(source, formats, wanted)
     tokenizer, contents = read_checkpoint(checkpoint, wanted, other, adapter)
+    tokenizer, contents = decide_special(checkpoint, tokenizer, contents, wanted)
     check_conversion(checkpoint, tokenizer, wanted, other)
     contents = resolve_head(contents)
     generation = {**read_generation(checkpoint), **list_stops(tokenizer)}
@@ -87,8 +89,6 @@ def read_checkpoint(
         tokenizer = make_id_tokenizer(contents.config.vocab_size)
     if wanted.special_tokens == "text":
         tokenizer = tokenizer.read_special_as_text()
-    if checkpoint.format.name == "tf1" and contents.step is not None and wanted.special_tokens is None:
-        contents = replace(contents, notes=(*contents.notes, TRAINER_NOTE))
     if not contents.config.ends:
         contents = replace(contents, notes=(*contents.notes, ENDLESS))
     try:
@@ -96,6 +96,23 @@ def read_checkpoint(
     except UserError as error:
         raise UserError(f"{checkpoint.folder}: {error}") from error
     return tokenizer, replace(contents, notes=(*contents.notes, *notes))
+
+
+def decide_special(
+    checkpoint: Checkpoint, tokenizer: SourceTokenizer, contents: Contents, wanted: Wanted
+) -> tuple[SourceTokenizer, Contents]:
+    """Decide by measuring how the trainer of a TensorFlow 1 run read special tokens, unless the recipe says it."""
+    is_open = wanted.special_tokens is None and END_OF_TEXT in tokenizer.added
+    if not is_open or not is_trained_run(checkpoint, contents):
+        return tokenizer, contents
+    measured = measure_marker(contents, tokenizer)
+    decided = tokenizer.read_special_as_text() if measured and measured.is_text else tokenizer
+    return decided, replace(contents, notes=(*contents.notes, measured.describe() if measured else UNMEASURED))
+
+
+def is_trained_run(checkpoint: Checkpoint, contents: Contents) -> bool:
+    """Return whether it is a TensorFlow 1 checkpoint that a trainer wrote; those of OpenAI have no step."""
+    return checkpoint.format.name == "tf1" and contents.step is not None
 
 
 def check_conversion(checkpoint: Checkpoint, tokenizer: SourceTokenizer, wanted: Wanted, other: Path | None) -> None:

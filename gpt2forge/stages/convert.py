@@ -36,7 +36,7 @@ class SourceSection(Section):
     special_tokens: Literal["token", "text"] | None = Field(
         default=None,
         description="how texts are read that hold `<|endoftext|>` and the like: as one token, or as ordinary text, as "
-        "the trainers of gpt-2-simple did",
+        "the trainers of gpt-2-simple did; of such a run the way is measured unless given",
     )
 
     @property
