@@ -23,7 +23,7 @@ from gpt2forge.stages.source_reader import find_own_source
 from gpt2forge.stages.stage import Inputs, Target
 from gpt2forge.stages.verify import Verify
 from tests.checkpoint.huggingface_writer import change_tensors, make_model, write_huggingface
-from tests.checkpoint.tiny import DATA
+from tests.checkpoint.tiny import DATA, Shape, write_openai_texts
 
 TEXT = "hello there, this is a text of some words, and of no others. " * 4
 
@@ -138,3 +138,19 @@ def test_tokenizer_from_elsewhere_is_not_held_against_the_checkpoints_own(source
     paths = {"checkpoint": source, "weights": weights, "text": tmp_path / "text"}
     STAGE.run(Inputs(paths), Verify(text="text", tokens=40), Target(device="cpu"), tmp_path / "out")
     assert read_reference(tmp_path / "out").tokens.tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def test_openais_tokenizer_of_a_tensorflow_2_checkpoint_is_held_against_their_encoder(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    write_openai_texts(source, Shape())
+    (source / "hparams.json").unlink()
+    for name in ("checkpoint", "config.json", "tf_model.index", "tf_model.data-00000-of-00001"):
+        shutil.copyfile(DATA / "tf2_weights" / name, source / name)
+    weights = convert(source, tmp_path / "weights", "checkpoint")
+    _, notes = refer(source, weights, tmp_path / "right")
+    assert notes == []
+    values = json.loads((weights / "tokenizer.json").read_text())
+    values["model"]["merges"] = []
+    (weights / "tokenizer.json").write_text(json.dumps(values))
+    with pytest.raises(UserError, match=r"token \d+ of the text, near .*, is another for OpenAI's encoder"):
+        refer(source, weights, tmp_path / "wrong")
