@@ -14,6 +14,7 @@ from rich.console import Console
 
 from bench.builds import COLD, measure_builds, measure_fidelity, measure_fitting, measure_variants, run_build
 from bench.document import compose_readme, print_results, read_results, write_document
+from bench.formats import measure_formats
 from bench.goals import add_goals
 from bench.host import describe_host
 from bench.idle import measure_idle
@@ -30,7 +31,7 @@ from gpt2forge.measure.bandwidth import Bandwidth
 from interop.environments import EnvironmentFault
 from interop.tensorflow_process import TensorFlowFault
 
-APART = ("kernels", "rewrites", "fitting", "scale")  # parts that `make bench` has no time for
+APART = ("kernels", "rewrites", "fitting", "formats", "scale")  # parts that `make bench` has no time for
 PARTS = ("builds", "peers", "fidelity", "variants", "idle", *APART)
 USUAL = [SHIPPED, EXAMPLE]
 WIDTH = 150  # columns of output that goes to no terminal
@@ -57,7 +58,7 @@ def measure(
     results: dict[str, Any] = {"host": describe_host(), "date": time.strftime("%Y-%m-%d"), **earlier}
     for plan in plans.values():
         link_folders(plan.work, EXAMPLES)
-        if not plan.is_trained and {"builds", "peers", "rewrites", "fitting"} & set(parts):
+        if not plan.is_trained and {"builds", "peers", "rewrites", "fitting", "formats"} & set(parts):
             report(f"the checkpoint of {plan.model}")
             prepare_checkpoint(plan)
     steps: dict[str, tuple[str, Callable[[], Any]]] = {
@@ -68,6 +69,7 @@ def measure(
         "kernels": ("products alone", lambda: measure_kernels(Bandwidth(bandwidth_rows), plans[SHIPPED])),
         "rewrites": ("what each rewrite gives", lambda: measure_rewrites(plans[SHIPPED], bandwidth_rows)),
         "scale": ("many recipes and artifacts", lambda: measure_scale(plans[SHIPPED].work / "scale")),
+        "formats": ("conversions from each format", lambda: measure_formats(plans)),
         "fitting": ("a build that fits weights to a text", lambda: measure_fitting(plans[SHIPPED])),
     }
     for part, (what, act) in steps.items():

@@ -24,6 +24,8 @@ def tabulate(results: Results) -> Parts:
         yield "builds", [tabulate_builds(title, results["builds"])]
     if "fitting" in results:
         yield "fitting", [tabulate_builds("The same of 774M fitted to a text", results["fitting"])]
+    if "formats" in results:
+        yield "formats", [tabulate_formats(results["formats"])]
     for model, peers in results.get("peers", {}).items():
         yield PEERS.format(model), list(tabulate_peers(model, peers))
     if "fidelity" in results:
@@ -104,6 +106,18 @@ def tabulate_builds(title: str, builds: Results) -> Sheet:
         ("peak MB from outside", lambda build: show_megabytes(build["peak_memory_bytes"], 0)),
         ("MB in the report", lambda made: show_megabytes(made["peak_memory_bytes_told"], 0) if made["steps"] else ""),
         ("seconds of each step", lambda build: "  ".join(f"{step} {s:.2f}" for step, s in build["steps"].items())),
+    )
+
+
+def tabulate_formats(formats: Results) -> Sheet:
+    """Return a row for each size and format."""
+    rows = {f"{model}, {name}": found for model, each in formats.items() for name, found in each.items()}
+    return make_sheet(
+        "Converted to float32, each in a process of its own (RssAnon of the process tree)",
+        "checkpoint",
+        rows,
+        ("float32, MB", lambda found: show_megabytes(found["float32_bytes"], 0)),
+        ("peak MB", lambda found: show_megabytes(found["peak_memory_bytes"], 0)),
     )
 
 

@@ -1,48 +1,20 @@
-"""Holds a converted tokenizer against the source's own, as its library loads it.
+"""Holds a converted tokenizer against the source's own, as its library loads it. See `source_texts`.
 
-The check decides no result: it stops a wrong conversion. It runs where the library is there: transformers'
-AutoTokenizer for a Hugging Face directory; the algorithm of OpenAI's encoder.py for OpenAI's files, with the package
-`regex`.
+The check decides no result: it stops a wrong conversion.
 """
 
-import json
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
-from importlib.util import find_spec
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from gpt2forge.checkpoint.format import Checkpoint, Wanted
 from gpt2forge.checkpoint.hard_texts import list_hard_texts
-from gpt2forge.checkpoint.huggingface.added_tokens import ROLES
-from gpt2forge.checkpoint.huggingface.huggingface_tokenizer import find_model
-from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer, raise_unless_library
+from gpt2forge.checkpoint.source_texts import Encode, SourceTexts
+from gpt2forge.checkpoint.source_tokenizer import raise_unless_library
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
-from gpt2forge.checkpoint.vocabulary import read_lines
 from gpt2forge.errors import UserError
 
-TRANSFORMERS = ("huggingface", "tf2")  # formats whose tokenizer transformers reads
-PROBE = "a"
 MOST_TOKENS = 200  # added tokens that the texts hold; more would take seconds
-Encode = Callable[[str], Sequence[int]]
-Decode = Callable[[Sequence[int], bool], str]
-
-
-@dataclass(frozen=True)
-class SourceTexts:
-    """The source's own tokenizer: `encode(text)` returns ids, `decode(ids, skip)` leaves special tokens out or in.
-
-    `encode_plain(text)` adds no token at the beginning or the end. `added` are the tokens that stay whole. `roles` map
-    a role to its token, if the library knows them.
-    """
-
-    name: str
-    encode: Encode
-    decode: Decode
-    encode_plain: Encode
-    added: tuple[str, ...]
-    roles: Mapping[str, str] = field(default_factory=dict)
 
 
 def check_text(source: SourceTexts, ours: Tokenizer, folder: Path, text: str) -> None:
@@ -113,83 +85,3 @@ def refuse(folder: Path, difference: str) -> None:
         f"{folder}: the tokenizer cannot be converted exactly: {difference}; save it again with "
         "`AutoTokenizer.from_pretrained(folder).save_pretrained(folder)`, or name another with `source.tokenizer`"
     )
-
-
-def open_huggingface(folder: Path) -> SourceTexts | None:
-    """Open the tokenizer of a Hugging Face directory in transformers; None if that is missing or cannot load it."""
-    if find_spec("transformers") is None:
-        return None
-    from transformers import AutoTokenizer, PreTrainedTokenizerFast
-    from transformers.utils.logging import set_verbosity_error
-
-    set_verbosity_error()  # type: ignore[no-untyped-call]
-    opener = AutoTokenizer if is_own_class(folder) else PreTrainedTokenizerFast
-    try:
-        tokenizer = opener.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-        if hasattr(tokenizer.backend_tokenizer.model, "dropout"):  # it would choose other merges each time
-            tokenizer.backend_tokenizer.model.dropout = None
-        if not tokenizer(PROBE)["input_ids"]:  # it makes an empty tokenizer where it finds no files
-            return None
-    except BaseException as error:  # it raises whatever its parts raise; what it cannot load or run is no measure
-        raise_unless_library(error)
-        return None
-    return SourceTexts(
-        name="transformers",
-        encode=lambda text: tokenizer(text)["input_ids"],
-        decode=lambda ids, skip: str(
-            tokenizer.decode(list(ids), skip_special_tokens=skip, clean_up_tokenization_spaces=False)
-        ),
-        encode_plain=lambda text: tokenizer(text, add_special_tokens=False)["input_ids"],
-        added=tuple(tokenizer.get_added_vocab()),
-        roles={role: str(token) for role in ROLES if (token := getattr(tokenizer, role, None)) is not None},
-    )
-
-
-def is_own_class(folder: Path) -> bool:
-    """Return whether transformers' class for the tokenizer fits its model: GPT2Tokenizer reads nothing but BPE."""
-    path = folder / "tokenizer.json"
-    if not path.is_file():
-        return True
-    values = json.loads(path.read_bytes())
-    config = folder / "tokenizer_config.json"
-    name = json.loads(config.read_bytes()).get("tokenizer_class") if config.is_file() else None
-    return find_model(values) == "BPE" or name not in (None, "GPT2Tokenizer", "GPT2TokenizerFast")
-
-
-def open_openai(ids: dict[str, int], merges: Sequence[tuple[str, str]], special: dict[str, int]) -> SourceTexts | None:
-    """Return OpenAI's encoder with these files; None without the package `regex`."""
-    if find_spec("regex") is None:
-        return None
-    from gpt2forge.checkpoint.tf1.openai_encoder import OpenAIEncoder
-
-    encoder = OpenAIEncoder(ids, merges, special)
-    return SourceTexts("OpenAI's encoder", encoder.encode, encoder.decode, encoder.encode, tuple(special))
-
-
-def reads_as_saved(checkpoint: Checkpoint, wanted: Wanted) -> bool:
-    """Return whether the converted tokenizer reads texts as the checkpoint's own does in its library.
-
-    transformers reads special tokens as the files say, and OpenAI's encoder as it is told.
-    """
-    return wanted.own_tokenizer and (wanted.special_tokens != "text" or checkpoint.format.name == "tf1")
-
-
-def open_converted(format_name: str, folder: Path, weights: Path) -> SourceTexts | None:
-    """Open the source's own tokenizer; OpenAI's from the files that the conversion wrote to `weights`."""
-    if format_name in TRANSFORMERS:
-        return open_huggingface(folder)
-    if format_name != "tf1":
-        return None
-    ids = json.loads((weights / "vocab.json").read_bytes())
-    merges = [(left, right) for left, right in read_lines(weights / "merges.txt")]
-    added = Tokenizer.from_file(str(weights / "tokenizer.json")).get_added_tokens_decoder()
-    return open_openai(ids, merges, {token.content: number for number, token in added.items()})
-
-
-def open_source(checkpoint: Checkpoint, tokenizer: SourceTokenizer) -> SourceTexts | None:
-    """Open the checkpoint's own tokenizer; None if no library for its format is there."""
-    if checkpoint.format.name in TRANSFORMERS:
-        return open_huggingface(checkpoint.folder)
-    if checkpoint.format.name != "tf1" or tokenizer.merges is None:
-        return None
-    return open_openai(dict(tokenizer.ids), tokenizer.merges, dict(tokenizer.added))

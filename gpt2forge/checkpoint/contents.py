@@ -9,6 +9,7 @@ from typing import Any
 
 from gpt2forge.checkpoint.config import ModelConfig
 from gpt2forge.checkpoint.safetensors import ITEM_SIZES
+from gpt2forge.checkpoint.token_ids import Named
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.errors import UserError
 
@@ -53,14 +54,16 @@ class LeftOut:
 class Contents:
     """The contents of a checkpoint; `tensors` are the model's, in the order of the weights artifact.
 
-    `step` is the training step, None if the checkpoint does not record it. `notes` say what a user should know about
-    the conversion, a sentence each, without the path of the checkpoint.
+    `step` is the training step, None if the checkpoint does not record it. `named` are the tokens that the files name
+    for the beginning, the end and the padding of a text; without any, those of `config` count. `notes` say what a user
+    should know about the conversion, a sentence each, without the path of the checkpoint.
     """
 
     config: ModelConfig
     tensors: tuple[SourceTensor, ...]
     left_out: tuple[LeftOut, ...]
     step: int | None = None
+    named: tuple[Named, ...] = ()
     notes: tuple[str, ...] = ()
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge.checkpoint.adapter.merge_adapter import merge_adapter
-from gpt2forge.checkpoint.check_tokenizer import check_roles, check_tokenizer, open_source, reads_as_saved
+from gpt2forge.checkpoint.check_tokenizer import check_roles, check_tokenizer
+from gpt2forge.checkpoint.choose_tokens import choose_tokens
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.format import DEFAULT, Checkpoint, Format, Wanted
@@ -15,7 +16,9 @@ from gpt2forge.checkpoint.model_folder import WEIGHTS, ReportBytes, write_config
 from gpt2forge.checkpoint.names import HEAD, PREFIX
 from gpt2forge.checkpoint.other_tokenizer import NO_TOKENIZER, make_id_tokenizer, read_other_tokenizer
 from gpt2forge.checkpoint.read_tensors import hold_same_values
+from gpt2forge.checkpoint.source_texts import open_other, open_source
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
+from gpt2forge.checkpoint.tf1.measure_marker import measure_marker
 from gpt2forge.checkpoint.token_ids import ENDLESS
 from gpt2forge.checkpoint.untrusted_text import read_object
 from gpt2forge.checkpoint.vocabulary import END_OF_TEXT
@@ -23,9 +26,9 @@ from gpt2forge.checkpoint.write_tokenizer import write_tokenizer
 from gpt2forge.digest import Written
 from gpt2forge.errors import UserError
 
-TRAINER_NOTE = (
-    f"the trainers of such runs read `{END_OF_TEXT}` in their texts as ordinary text; if yours held such markers, set "
-    "`source.special_tokens: text`, otherwise `token`"
+UNMEASURED = (
+    f"`{END_OF_TEXT}` in a text is read as one token; the context is too short to measure whether the trainer read it "
+    "in pieces: if it did, set `source.special_tokens: text`"
 )
 GENERATION_CONFIG = "generation_config.json"
 WITHOUT_EFFECT = ("transformers_version", "_from_model_config")
@@ -58,10 +61,8 @@ def convert_checkpoint(
     """
     checkpoint = find_checkpoint(source, formats, wanted)
     tokenizer, contents = read_checkpoint(checkpoint, wanted, other, adapter)
-    own = open_source(checkpoint, tokenizer) if reads_as_saved(checkpoint, wanted) else None
-    if own is not None:
-        check_tokenizer(own, tokenizer.text, checkpoint.folder)
-        check_roles(own, tokenizer.roles, checkpoint.folder)
+    tokenizer, contents = decide_special(checkpoint, tokenizer, contents, wanted)
+    check_conversion(checkpoint, tokenizer, wanted, other)
     contents = resolve_head(contents)
     generation = {**read_generation(checkpoint), **list_stops(tokenizer)}
     write_config(contents.config, generation, out)
@@ -83,12 +84,11 @@ def read_checkpoint(
     contents = checkpoint.format.read_contents(checkpoint, tokenizer)
     if adapter is not None:
         contents = merge_adapter(contents, adapter)
+    contents = choose_tokens(contents, tokenizer)
     if tokenizer is NO_TOKENIZER:
         tokenizer = make_id_tokenizer(contents.config.vocab_size)
     if wanted.special_tokens == "text":
         tokenizer = tokenizer.read_special_as_text()
-    if checkpoint.format.name == "tf1" and contents.step is not None and wanted.special_tokens is None:
-        contents = replace(contents, notes=(*contents.notes, TRAINER_NOTE))
     if not contents.config.ends:
         contents = replace(contents, notes=(*contents.notes, ENDLESS))
     try:
@@ -96,6 +96,33 @@ def read_checkpoint(
     except UserError as error:
         raise UserError(f"{checkpoint.folder}: {error}") from error
     return tokenizer, replace(contents, notes=(*contents.notes, *notes))
+
+
+def decide_special(
+    checkpoint: Checkpoint, tokenizer: SourceTokenizer, contents: Contents, wanted: Wanted
+) -> tuple[SourceTokenizer, Contents]:
+    """Decide by measuring how the trainer of a TensorFlow 1 run read special tokens, unless the recipe says it."""
+    is_open = wanted.special_tokens is None and END_OF_TEXT in tokenizer.added
+    if not is_open or not is_trained_run(checkpoint, contents):
+        return tokenizer, contents
+    measured = measure_marker(contents, tokenizer)
+    decided = tokenizer.read_special_as_text() if measured and measured.is_text else tokenizer
+    return decided, replace(contents, notes=(*contents.notes, measured.describe() if measured else UNMEASURED))
+
+
+def is_trained_run(checkpoint: Checkpoint, contents: Contents) -> bool:
+    """Return whether it is a TensorFlow 1 checkpoint that a trainer wrote; those of OpenAI have no step."""
+    return checkpoint.format.name == "tf1" and contents.step is not None
+
+
+def check_conversion(checkpoint: Checkpoint, tokenizer: SourceTokenizer, wanted: Wanted, other: Path | None) -> None:
+    """Raise UserError if the tokenizer is not what its library makes of the files that it was read from."""
+    is_other = other is not None and not wanted.own_tokenizer
+    place = other if other is not None and is_other else checkpoint.folder
+    own = open_other(place, tokenizer, wanted) if is_other else open_source(checkpoint, tokenizer, wanted)
+    if own is not None:
+        check_tokenizer(own, tokenizer.text, place)
+        check_roles(own, tokenizer.roles, place)
 
 
 def list_stops(tokenizer: SourceTokenizer) -> dict[str, Any]:

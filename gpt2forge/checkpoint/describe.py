@@ -7,12 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge.checkpoint.contents import Contents
-from gpt2forge.checkpoint.convert_checkpoint import read_checkpoint
+from gpt2forge.checkpoint.convert_checkpoint import is_trained_run, read_checkpoint
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.format import Format
 from gpt2forge.checkpoint.formats import FORMATS
 from gpt2forge.checkpoint.names import HEAD
+from gpt2forge.checkpoint.vocabulary import END_OF_TEXT
 
+TRAINER_NOTE = (
+    f"trainers of such runs read `{END_OF_TEXT}` as one token or in pieces; a build measures which, unless a recipe "
+    "sets `source.special_tokens`"
+)
 CONFIG_KEYS = (
     "vocab_size",
     "n_positions",
@@ -47,7 +52,11 @@ def describe_checkpoint(folder: Path, formats: Sequence[Format] = FORMATS) -> di
         "vocabulary": tokenizer.size,
         "tokenizer": tokenizer.describe(),
         **describe_tensors(contents),
-        "notes": [*checkpoint.notes, *contents.notes],
+        "notes": [
+            *checkpoint.notes,
+            *contents.notes,
+            *([TRAINER_NOTE] if is_trained_run(checkpoint, contents) else []),
+        ],
     }
 
 

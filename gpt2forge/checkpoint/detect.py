@@ -29,6 +29,8 @@ def find_checkpoint(path: Path, formats: Sequence[Format] = FORMATS, wanted: Wan
     """
     if path.is_file():
         refuse_archive(path)
+    if wanted.file is None and not path.is_dir():
+        wanted = replace(wanted, file=path.name)
     place = locate(path, lambda names: any(each.is_in(names) for each in formats))
     folder = place.folder
     names = list_names(folder)
@@ -44,7 +46,7 @@ def find_checkpoint(path: Path, formats: Sequence[Format] = FORMATS, wanted: Wan
         titles = ", ".join(each.title for each in found)
         raise UserError(f"{folder}: holds checkpoints of {len(found)} formats ({titles}); keep one in a folder")
     checkpoint = find_files(found[0], folder, names, wanted)
-    if path.is_file() and path.name not in checkpoint.files:
+    if path.is_file() and {path.name, path.with_suffix(".index").name}.isdisjoint(checkpoint.files):
         raise UserError(f"{path}: is not read; the checkpoint beside it is in `{'`, `'.join(checkpoint.weights)}`")
     return replace(checkpoint, notes=(*place.notes, *checkpoint.notes), through=place.through)
 

@@ -32,15 +32,17 @@ class Checkpoint:
 
     @property
     def ignored(self) -> tuple[str, ...]:
-        """The sorted names of the files in the folder that a conversion does not read."""
-        return tuple(sorted(path.name for path in self.folder.iterdir() if path.name not in self.files))
+        """The sorted names of the files and folders in the folder that a conversion does not read."""
+        read = {name.partition("/")[0] for name in self.files}
+        return tuple(sorted(path.name for path in self.folder.iterdir() if path.name not in read))
 
 
 @dataclass(frozen=True)
 class Wanted:
     """A recipe's choice within a checkpoint.
 
-    `step` is the training step of a run that saved several; None means the newest. Without `own_tokenizer` the
+    `step` is the training step of a run that saved several; None means the newest. `file` is the name of a file of the
+    checkpoint, or of a TensorFlow save without its ending, where the path names one. Without `own_tokenizer` the
     tokenizer comes from elsewhere, so the checkpoint needs none. `special_tokens` in a text are read as tokens or as
     ordinary text; None means as tokens, unless the checkpoint says otherwise. With `adapter`, one is merged
     into the weights.
@@ -50,6 +52,7 @@ class Wanted:
     own_tokenizer: bool = True
     special_tokens: Literal["token", "text"] | None = None
     adapter: bool = False
+    file: str | None = None
 
 
 DEFAULT = Wanted()

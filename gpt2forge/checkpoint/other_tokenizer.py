@@ -5,7 +5,12 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge.checkpoint.huggingface.huggingface_format import holds_tokenizer
-from gpt2forge.checkpoint.huggingface.huggingface_tokenizer import CONFIG, TOKENIZER_FILES, WHOLE, read_tokenizer_files
+from gpt2forge.checkpoint.huggingface.huggingface_tokenizer import (
+    TOKENIZER_FILES,
+    list_tokenizer_names,
+    read_tokenizer_files,
+)
+from gpt2forge.checkpoint.huggingface.tokenizer_class import MODEL_CONFIG, WHOLE, is_alone
 from gpt2forge.checkpoint.locate import list_names
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer, make_from_vocabulary
 from gpt2forge.checkpoint.tf1.openai_vocabulary import OPENAI_FILES, read_openai_vocabulary
@@ -16,9 +21,9 @@ NO_TOKENIZER = SourceTokenizer(text="", ids={}, added={}, merges=None, roles={})
 
 
 def find_tokenizer_files(names: set[str]) -> tuple[str, ...]:
-    """Return those of a folder's files that are a tokenizer's; empty if there is none."""
+    """Return those of a folder's files that are a tokenizer's, or say of which class it is; empty if there is none."""
     if holds_tokenizer(names):
-        return tuple(name for name in TOKENIZER_FILES if name in names)
+        return tuple(sorted(list_tokenizer_names(names) | names.intersection([MODEL_CONFIG])))
     return OPENAI_FILES if names >= set(OPENAI_FILES) else ()
 
 
@@ -33,15 +38,20 @@ def list_tokenizer_files(folder: Path) -> tuple[str, ...]:
     return found
 
 
+def find_tokenizer_place(path: Path) -> Path:
+    """Return the folder that a path stands for if it is of a tokenizer's file by its usual name, else the path."""
+    is_usual = path.is_file() and path.name in (*TOKENIZER_FILES, *OPENAI_FILES)
+    return path.parent if is_usual else path
+
+
 def read_other_tokenizer(path: Path) -> SourceTokenizer:
-    """Read the tokenizer in a folder, or a tokenizer.json by any name. Raises UserError if it is damaged."""
+    """Read the tokenizer in a folder, or a tokenizer.json by another name. Raises UserError if it is damaged."""
     if path.is_file():
         return read_tokenizer_files(path.parent, {path.name}, alone=path.name)
     names = list_tokenizer_files(path)
     if names == OPENAI_FILES:
         return make_from_vocabulary(read_openai_vocabulary(path))
-    is_alone = WHOLE in names and CONFIG not in names
-    return read_tokenizer_files(path, set(names), alone=WHOLE if is_alone else None)
+    return read_tokenizer_files(path, set(names), alone=WHOLE if is_alone(names) else None)
 
 
 def make_id_tokenizer(rows: int) -> SourceTokenizer:

@@ -76,8 +76,8 @@ KNOWN = (
         f"name the folder that it was made from, which {SAVE} wrote",
     ),
     Known(
-        match(r".*\.ckpt"),
-        "a checkpoint of PyTorch Lightning or the like",
+        match(r".*\.ckpt|(?!optimizer|scheduler|rng_state|scaler|ckpt\.pt$).*\.(pt|pth)"),
+        "a checkpoint of PyTorch Lightning, or of another program for training",
         f"load it with the code that trained it, and write its GPT2LMHeadModel with {SAVE}",
     ),
 )

@@ -31,13 +31,18 @@ class Named:
     role: int | None = None
 
 
-def read_named(folder: Path, key: str, role: int | None = None) -> Named:
+def read_named(folder: Path, key: str) -> Named:
     """Read what config.json, and generation_config.json if it exists, name under one key.
 
     Raises UserError if a value is no id, or if config.json is no JSON object.
     """
     paths = [*(path for path in [folder / FIRST] if path.is_file()), folder / SECOND]
-    return Named(key, {path.name: read_ids(read_object(path), key, path) for path in paths}, role)
+    return Named(key, {path.name: read_ids(read_object(path), key, path) for path in paths})
+
+
+def read_all_named(folder: Path) -> tuple[Named, ...]:
+    """Read what the files of a folder name under each key of ROLES. Raises UserError as `read_named` does."""
+    return tuple(read_named(folder, key) for key in ROLES)
 
 
 def read_ids(values: Mapping[str, Any], key: str, path: Path) -> tuple[int, ...]:

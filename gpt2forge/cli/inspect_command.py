@@ -10,6 +10,7 @@ from gpt2forge.cli import console
 from gpt2forge.cli.options import json_option
 from gpt2forge.cli.starting_recipe import write_recipe
 from gpt2forge.errors import UserError
+from gpt2forge.fetch.address import find_address
 from gpt2forge.quantize.coverage import Kind, group_tensors
 from gpt2forge.stages.forge_json import NAME, read_provenance
 from gpt2forge.units import format_size
@@ -28,9 +29,7 @@ def inspect(folder: Path, as_recipe: bool, as_json: bool) -> None:
     It ends with an error that says why if the checkpoint cannot be built.
     """
     if as_recipe:
-        from gpt2forge.checkpoint.describe import describe_checkpoint  # it imports numpy
-
-        console.write(write_recipe(folder, describe_checkpoint(folder)))
+        console.write(write_recipe(folder, describe(folder)))
         return
     with hold_result(folder) as result:
         result.check_file(NAME)
@@ -85,13 +84,24 @@ def format_kind(kind: Kind) -> tuple[str, ...]:
 
 def write_checkpoint(checkpoint: Path, as_json: bool) -> None:
     """Write one row for each property of a checkpoint."""
-    from gpt2forge.checkpoint.describe import describe_checkpoint  # it imports numpy
-
-    found = describe_checkpoint(checkpoint)
+    found = describe(checkpoint)
     if as_json:
         console.write_json(found)
     else:
         console.write_rows([(name, format_property(value)) for name, value in flatten(found)], {})
+
+
+def describe(checkpoint: Path) -> dict[str, Any]:
+    """Describe a checkpoint. Raises UserError that names the address which may be meant, if there is no such path."""
+    from gpt2forge.checkpoint.describe import describe_checkpoint  # it imports numpy
+
+    try:
+        return describe_checkpoint(checkpoint)
+    except UserError as error:
+        address = find_address(str(checkpoint))
+        if address is None:
+            raise
+        raise UserError(f"{error}; to fetch it, a recipe names `{address}` in `source.checkpoint`") from error
 
 
 def flatten(found: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -12,7 +12,7 @@ OPENAI_SIZES = {"124M": "0.5 GB", "355M": "1.4 GB", "774M": "3.1 GB", "1558M": "
 WORD = r"[A-Za-z0-9][\w.-]{0,95}"
 HUB = re.compile(rf"hf://({WORD}/{WORD})(?:@([\w.][\w./-]{{0,199}}))?", re.ASCII)
 REPO = re.compile(rf"{WORD}/{WORD}", re.ASCII)
-PAGE = re.compile(rf"https?://(?:huggingface\.co|hf\.co)/({WORD}/{WORD})(?:/tree/([\w./-]+))?/?", re.ASCII)
+PAGE = re.compile(rf"https?://?(?:huggingface\.co|hf\.co)/({WORD}/{WORD})(?:/tree/([\w./-]+))?/?", re.ASCII)
 COMMIT = re.compile(r"[0-9a-f]{40}")
 OLD_NAMES = {
     "distilgpt2": "distilbert/distilgpt2",
@@ -78,17 +78,19 @@ def parse_openai(text: str) -> OpenaiAddress:
 
 def suggest_address(text: str) -> str:
     """Return the end of a message about a path that does not exist: the address that may be meant; empty if none is."""
+    address = find_address(text)
+    return "" if address is None else f"; to fetch it, write `{address}`"
+
+
+def find_address(text: str) -> str | None:
+    """Return the address that may be meant by a path that does not exist; None if none is."""
     if Path(text).exists():
-        return ""
+        return None
     page = PAGE.fullmatch(text)
     if page:
-        return format_suggestion(f"hf://{page[1]}" + (f"@{page[2]}" if page[2] else ""))
+        return f"hf://{page[1]}" + (f"@{page[2]}" if page[2] else "")
     if text in OPENAI_SIZES:
-        return format_suggestion(f"openai://{text}")
+        return f"openai://{text}"
     repo = OLD_NAMES.get(text, text)
     is_repo = REPO.fullmatch(repo) and not Path(repo).parent.exists()
-    return format_suggestion(f"hf://{repo}") if is_repo else ""
-
-
-def format_suggestion(address: str) -> str:
-    return f"; to fetch it, write `{address}`"
+    return f"hf://{repo}" if is_repo else None

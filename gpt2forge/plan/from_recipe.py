@@ -8,7 +8,7 @@ from typing import Any
 from gpt2forge.checkpoint.adapter.read_adapter import list_adapter_files
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.format import Wanted
-from gpt2forge.checkpoint.other_tokenizer import list_tokenizer_files
+from gpt2forge.checkpoint.other_tokenizer import find_tokenizer_place, list_tokenizer_files
 from gpt2forge.errors import Fault, RecipeError, UserError, quote
 from gpt2forge.fetch.address import parse_address, suggest_address
 from gpt2forge.fetch.fetched import find_fetched
@@ -97,15 +97,18 @@ def find_source(loaded: LoadedRecipe) -> Source:
         address = parse_address(source.checkpoint)
         path = find_fetched(address).folder if address else Path(source.checkpoint)
         found = find_checkpoint(path, wanted=source.wanted)
+        list_files = CheckpointFiles(source.wanted)
+        if not path.is_dir() and list_files(found.folder) != found.files:
+            raise UserError(f"{found.folder}: holds several saves; name the path `{path}.index`")
     except UserError as error:
         fault = f"{error}{suggest_address(source.checkpoint)}"
         raise RecipeError([Fault(loaded.place("source", "checkpoint"), fault)]) from error
-    return Source(found.folder, CheckpointFiles(source.wanted), found.through, found.notes)
+    return Source(found.folder, list_files, found.through, found.notes)
 
 
 def find_tokenizer(loaded: LoadedRecipe) -> Source:
     """Return the folder or file that `source.tokenizer` names. Raises RecipeError if no tokenizer is there."""
-    path = Path(str(loaded.recipe.source.tokenizer))
+    path = find_tokenizer_place(Path(str(loaded.recipe.source.tokenizer)))
     if path.is_file():
         return Source(path)
     try:

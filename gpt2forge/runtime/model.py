@@ -15,7 +15,7 @@ from gpt2forge.runtime.decoder import Decoder, open_decoder
 from gpt2forge.runtime.generate import generate_tokens
 from gpt2forge.runtime.sampling import Sampling, make_sampler
 from gpt2forge.runtime.score import Score, score_tokens
-from gpt2forge.runtime.text import encode_text, open_stream, read_tokenizer, stop_at
+from gpt2forge.runtime.text import check_rows, encode_text, open_stream, read_tokenizer, stop_at
 
 MOST_THREADS = 4  # per core; more never help
 DEFAULT_NEW_TOKENS = 128  # if the context has room for them
@@ -41,8 +41,13 @@ class Model:
         return self.decoder.context
 
     def encode(self, text: str) -> list[int]:
-        """Return the ids of a text; `<|endoftext|>` in it is one token. Raises UserError if it is not Unicode text."""
-        return encode_text(self.tokenizer, text)
+        """Return the ids of a text; `<|endoftext|>` in it is one token.
+
+        Raises UserError if it is not Unicode text, or if the model has no row for one of its tokens.
+        """
+        tokens = encode_text(self.tokenizer, text)
+        check_rows(self.tokenizer, tokens, self.decoder.vocabulary)
+        return tokens
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Return the text of ids; bytes that form no character become U+FFFD. Raises UserError for an unknown id."""

@@ -13,6 +13,7 @@ from typing import Protocol
 from tokenizers import Tokenizer
 from tokenizers.decoders import ByteLevel, DecodeStream
 
+from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.errors import UserError, check_argument
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -46,6 +47,17 @@ def encode_text(tokenizer: Tokenizer, text: str) -> list[int]:
         reason = " ".join(str(error).split())
         raise UserError(f"the text cannot be turned into tokens: {reason}; this model may take ids alone") from error
     return ids
+
+
+def check_rows(tokenizer: Tokenizer, tokens: Sequence[int], rows: int) -> None:
+    """Raise UserError if a text holds a token beyond the rows of the model, which was added without resizing it."""
+    beyond = next((token for token in tokens if token >= rows), None)
+    if beyond is not None:
+        shown = quote_untrusted(tokenizer.id_to_token(beyond))
+        raise UserError(
+            f"the text holds {shown} (token {beyond}), but the model has rows for {rows} tokens only: it was "
+            "fine-tuned without this token and can neither read nor write it; leave it out of the text"
+        )
 
 
 def encode_beginning(tokenizer: Tokenizer, text: str, most: int) -> list[int]:

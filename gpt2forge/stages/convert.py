@@ -1,6 +1,7 @@
 """convert: reads a checkpoint of any format and writes one float32 safetensors file, its config and its tokenizer."""
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Literal, Protocol
 
@@ -10,6 +11,8 @@ from gpt2forge.checkpoint.format import Wanted
 from gpt2forge.stages.stage import Inputs, Metrics, Section, Stage, Target
 
 NONE = "none"
+NAMED = re.compile(r".+\.(gguf|index|meta|data-\d{5}-of-\d{5})|model\.ckpt(-\d+)?|model-\d+", re.ASCII)
+"""The names of files that choose one of several, and of the prefixes that TensorFlow 1 gives to saves."""
 
 
 class SourceSection(Section):
@@ -34,7 +37,7 @@ class SourceSection(Section):
     special_tokens: Literal["token", "text"] | None = Field(
         default=None,
         description="how texts are read that hold `<|endoftext|>` and the like: as one token, or as ordinary text, as "
-        "the trainers of gpt-2-simple did",
+        "the trainers of gpt-2-simple did; of such a run the way is measured unless given",
     )
 
     @property
@@ -43,9 +46,17 @@ class SourceSection(Section):
         return self.tokenizer is None
 
     @property
+    def file(self) -> str | None:
+        """The name of the file, or of the TensorFlow save, that the path names; it chooses one of several."""
+        name = self.checkpoint.rpartition("/")[2]
+        return name if NAMED.fullmatch(name) else None
+
+    @property
     def wanted(self) -> Wanted:
         """The choice within the checkpoint."""
-        return Wanted(self.step, self.own_tokenizer, self.special_tokens, adapter=self.adapter is not None)
+        return Wanted(
+            self.step, self.own_tokenizer, self.special_tokens, adapter=self.adapter is not None, file=self.file
+        )
 
 
 class Choice(Protocol):
@@ -59,6 +70,9 @@ class Choice(Protocol):
 
     @property
     def special_tokens(self) -> Literal["token", "text"] | None: ...
+
+    @property
+    def file(self) -> str | None: ...
 
 
 def run(inputs: Inputs, section: Choice, target: Target, out: Path) -> Metrics:
@@ -75,7 +89,13 @@ def run(inputs: Inputs, section: Choice, target: Target, out: Path) -> Metrics:
         inputs["checkpoint"],
         out,
         lambda done, total: inputs.advance(done, total, "B"),
-        wanted=Wanted(section.step, section.own_tokenizer, section.special_tokens, adapter="adapter" in inputs.paths),
+        wanted=Wanted(
+            section.step,
+            section.own_tokenizer,
+            section.special_tokens,
+            adapter="adapter" in inputs.paths,
+            file=section.file,
+        ),
         other=inputs.paths.get("tokenizer"),
         adapter=inputs.paths.get("adapter"),
     )
@@ -92,7 +112,7 @@ def list_more(section: SourceSection) -> tuple[str, ...]:
 STAGE = Stage(
     name="convert",
     section="source",
-    fields=("step", "own_tokenizer", "special_tokens"),
+    fields=("step", "own_tokenizer", "special_tokens", "file"),
     target=(),
     reads=("checkpoint",),
     also_reads=list_more,

@@ -27,9 +27,9 @@ def run(inputs: Inputs, section: TextLimit, target: Target, out: Path) -> Metric
 
     weights = inputs["weights"]
     source = find_own_source(inputs)
+    oracle, notes = open_reference(weights, source)  # imports PyTorch before the check imports transformers
     check_tokens(source, weights, inputs["text"], section.tokens)
     windows = read_windows(weights, inputs["text"], section.tokens)
-    oracle, notes = open_reference(weights, source)
     random, parts = np.random.default_rng(0), []
     for number, window in enumerate(windows):
         inputs.advance(number, len(windows), "windows")

@@ -10,6 +10,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from gpt2forge.checkpoint.format import Checkpoint, Wanted
 from gpt2forge.stages.forge_json import read_provenance
 from gpt2forge.stages.read_texts import read_beginning
 from gpt2forge.stages.stage import Inputs
@@ -21,37 +22,47 @@ CHECKPOINT = "checkpoint"
 class OwnSource:
     """A checkpoint from which alone the weights were made.
 
-    `format` is the name of its format. `reads_texts`: the converted tokenizer reads texts as the checkpoint's own does.
+    `reads_texts`: the converted tokenizer reads texts as the checkpoint's own does.
     """
 
-    folder: Path
-    format: str
+    checkpoint: Checkpoint
     reads_texts: bool
+
+    @property
+    def folder(self) -> Path:
+        return self.checkpoint.folder
+
+    @property
+    def format(self) -> str:
+        """The name of its format."""
+        return self.checkpoint.format.name
 
 
 def find_own_source(inputs: Inputs) -> OwnSource | None:
     """Return the checkpoint of a stage that reads it beside the weights; None by rule 3."""
-    from gpt2forge.checkpoint.check_tokenizer import reads_as_saved
     from gpt2forge.checkpoint.detect import find_checkpoint
-    from gpt2forge.checkpoint.format import Wanted
+    from gpt2forge.checkpoint.source_texts import reads_as_saved
 
     provenance = read_provenance(inputs["weights"])
     made = provenance.get("inputs", {}).get("convert", {})
     if set(made) != {CHECKPOINT}:
         return None
     chosen = provenance.get("sections", {}).get("source", {})
-    wanted = Wanted(chosen.get("step"), chosen.get("own_tokenizer", True), chosen.get("special_tokens"))
+    wanted = Wanted(
+        chosen.get("step"), chosen.get("own_tokenizer", True), chosen.get("special_tokens"), file=chosen.get("file")
+    )
     found = find_checkpoint(inputs[CHECKPOINT], wanted=wanted)
-    return OwnSource(found.folder, found.format.name, reads_as_saved(found, wanted))
+    return OwnSource(found, reads_as_saved(found, wanted))
 
 
 def check_tokens(source: OwnSource | None, weights: Path, text: Path, most: int) -> None:
     """Check the tokens of the beginning of a text (rule 2). Raises UserError that shows where they differ."""
-    from gpt2forge.checkpoint.check_tokenizer import check_text, open_converted
+    from gpt2forge.checkpoint.check_tokenizer import check_text
+    from gpt2forge.checkpoint.source_texts import open_converted
     from gpt2forge.runtime.text import read_tokenizer
 
     if source is None or not source.reads_texts:
         return
-    own = open_converted(source.format, source.folder, weights)
+    own = open_converted(source.checkpoint, weights)
     if own is not None:
         check_text(own, read_tokenizer(weights), source.folder, read_beginning(text, most))

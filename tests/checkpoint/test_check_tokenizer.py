@@ -1,6 +1,8 @@
 """A tokenizer that is converted wrongly is noticed, whatever is wrong with it."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,9 +13,10 @@ pytest.importorskip("torch")
 
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from gpt2forge.checkpoint.check_tokenizer import check_text, check_tokenizer, open_huggingface, open_openai
+from gpt2forge.checkpoint.check_tokenizer import check_text, check_tokenizer
 from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint
 from gpt2forge.checkpoint.hard_texts import HARD_TEXTS
+from gpt2forge.checkpoint.source_texts import open_huggingface, open_openai
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer, make_from_vocabulary
 from gpt2forge.checkpoint.tf1.openai_encoder import OpenAIEncoder
 from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary
@@ -136,3 +139,18 @@ def test_role_that_only_the_class_knows_is_named(source: Path, tmp_path: Path) -
     (tmp_path / "out").mkdir()
     with pytest.raises(UserError, match=r"converted exactly: .*transformers"):
         convert_checkpoint(source, tmp_path / "out")
+
+
+def test_check_needs_no_pytorch(source: Path, tmp_path: Path) -> None:
+    """transformers imports PyTorch where it finds it, which takes longer than the conversion of a small model."""
+    (tmp_path / "out").mkdir()
+    code = f"""
+import sys
+from pathlib import Path
+from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint
+convert_checkpoint(Path({str(source)!r}), Path({str(tmp_path / "out")!r}))
+assert "transformers" in sys.modules and "torch" not in sys.modules
+import torch
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

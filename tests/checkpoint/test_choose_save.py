@@ -9,6 +9,7 @@ import pytest
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.format import Checkpoint, Wanted
 from gpt2forge.errors import UserError
+from gpt2forge.stages.convert import SourceSection
 from interop.tensorflow_process import NO_WHEEL, read_checkpoints
 from tests.checkpoint import tensorflow_writer
 from tests.checkpoint.test_read_tf1 import gather
@@ -146,3 +147,29 @@ def test_each_of_several_saves_is_what_tensorflow_reads(tmp_path: Path) -> None:
         tensors = {tensor.name: gather(tensor) for tensor in contents.tensors}
         for name, values in saved.items():
             assert np.array_equal(tensors[translate(name)].reshape(values.shape), values)
+
+
+@pytest.mark.parametrize("end", ["", ".index", f".{SHARD}", ".meta"])
+def test_path_of_a_save_chooses_it(tmp_path: Path, end: str) -> None:
+    folder = make_run(tmp_path, "model-900", "model-1000", pointer="model-1000")
+    (folder / "model-900.meta").touch()
+    found = find_checkpoint(folder / f"model-900{end}")
+    assert (found.folder, found.weights, found.notes) == (folder, (f"model-900.{SHARD}",), ())
+    wanted = SourceSection(checkpoint=f"x/model-900{end}").wanted
+    assert find_checkpoint(folder, wanted=wanted).files == found.files
+    with pytest.raises(UserError, match=r"the path names the save `model-900`, but `source.step` is 1000; name the"):
+        find_checkpoint(folder / f"model-900{end}", wanted=Wanted(step=1000))
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "file"),
+    [
+        ("runs/model.ckpt-12", "model.ckpt-12"),
+        ("model.ckpt", "model.ckpt"),
+        ("a/x.gguf", "x.gguf"),
+        *((folder, None) for folder in ("runs/model", "models/run1", "checkpoint-500", "a/model.safetensors", ".")),
+    ],
+)
+def test_folders_are_no_names_of_saves(checkpoint: str, file: str | None) -> None:
+    """A path is no part of a key, so two folders with the same files share every step."""
+    assert SourceSection(checkpoint=checkpoint).file == file

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from gpt2forge.checkpoint.convert_checkpoint import TRAINER_NOTE
-from gpt2forge.checkpoint.describe import describe_checkpoint
+from gpt2forge.checkpoint.describe import TRAINER_NOTE, describe_checkpoint
 from gpt2forge.errors import UserError
 from tests.checkpoint.huggingface_writer import make_model, write_huggingface
 from tests.checkpoint.tiny import DATA

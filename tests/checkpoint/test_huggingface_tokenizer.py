@@ -14,6 +14,7 @@ from transformers import AutoTokenizer
 
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.huggingface.huggingface_tokenizer import read_huggingface_tokenizer, read_tokenizer_files
+from gpt2forge.checkpoint.locate import list_names
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer, make_from_vocabulary
 from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary
 from gpt2forge.checkpoint.write_tokenizer import write_tokenizer
@@ -31,7 +32,7 @@ def tiny(tmp_path: Path) -> Path:
 
 
 def load(folder: Path) -> SourceTokenizer:
-    return read_tokenizer_files(folder, {path.name for path in folder.iterdir()})
+    return read_tokenizer_files(folder, list_names(folder))
 
 
 def refusal(folder: Path) -> str:
@@ -244,3 +245,18 @@ def test_panic_of_the_library_is_one_line(tiny: Path) -> None:
 def test_empty_vocabulary_is_refused() -> None:
     with pytest.raises(UserError, match="its vocabulary empty"):
         SourceTokenizer("{}", ids={}, added={"<|endoftext|>": 0}, merges=(), roles={}).list_notes(9)
+
+
+@pytest.mark.parametrize("default", [True, False])
+def test_templates_in_files_of_their_own_are_carried(tiny: Path, tmp_path: Path, default: bool) -> None:
+    change(tiny / "tokenizer_config.json", chat_template="{{ 'of the config' }}")
+    files = {"additional_chat_templates/tools.jinja": "{{ 2 }}", "additional_chat_templates/r.a.g.jinja": "{{ 3 }}"}
+    files |= {"chat_template.jinja": "{{ 1 }}"} if default else {}
+    (tiny / "additional_chat_templates").mkdir()
+    (tiny / "additional_chat_templates/README.md").write_text("no template")
+    for name, text in files.items():
+        (tiny / name).write_text(text)
+    found = find_checkpoint(tiny)
+    assert set(found.files) >= files.keys() and "additional_chat_templates" not in found.ignored
+    named = {"tools": "{{ 2 }}", "r.a.g": "{{ 3 }}"} | ({"default": "{{ 1 }}"} if default else {})
+    assert check_equal(tiny, tmp_path / "out").chat_template == named

@@ -64,3 +64,18 @@ def test_folder_far_below_is_not_searched(tmp_path: Path) -> None:
     make_checkpoint(tmp_path / "a/b/c")
     with pytest.raises(UserError, match="no checkpoint at"):
         find_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("above", [".", "hub"])
+def test_one_repository_of_a_hub_cache_is_taken_and_several_are_named(tmp_path: Path, above: str) -> None:
+    cache = tmp_path / "hub"
+    (cache / "models--a--b/refs").mkdir(parents=True)
+    (cache / "models--a--b/refs/main").write_text("0123abc")
+    make_checkpoint(cache / "models--a--b/snapshots/older")
+    folder = make_checkpoint(cache / "models--a--b/snapshots/0123abc")
+    found = find_checkpoint(tmp_path if above == "." else cache)
+    assert found.folder == folder and "`models--a--b/snapshots/0123abc`" in found.notes[0].replace("`hub/", "`")
+    assert set(found.through) >= {cache, cache / "models--a--b"}
+    make_checkpoint(cache / "models--c--d/snapshots/1")
+    with pytest.raises(UserError, match=r"holds 2 checkpoints, in .*models--a--b.*models--c--d.*; name the folder"):
+        find_checkpoint(cache)

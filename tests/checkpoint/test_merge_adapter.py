@@ -1,5 +1,6 @@
 """A merged adapter gives W + alpha / r * B A, and the ways in which an adapter does not fit end in one line."""
 
+import json
 import math
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ pytest.importorskip("torch")
 import torch
 from transformers import GPT2LMHeadModel
 
+from gpt2forge.checkpoint.config import read_config
 from gpt2forge.checkpoint.convert_checkpoint import Converted, convert_checkpoint
 from gpt2forge.checkpoint.format import Wanted
 from gpt2forge.errors import UserError
 from tests.checkpoint.adapter_writer import LAYERS, make_products, write_adapter
-from tests.checkpoint.huggingface_writer import make_model, write_huggingface
+from tests.checkpoint.huggingface_writer import make_model, make_tokenizer, write_huggingface
 
 ALL = tuple(f"h.{layer}.{name}" for layer in range(2) for name in LAYERS)
 EMBEDDING, HEAD = "transformer.wte.weight", "lm_head.weight"
@@ -211,3 +213,34 @@ def test_adapter_is_never_ignored(base: Path, tmp_path: Path) -> None:
         convert_checkpoint(base, tmp_path)
     assert str(error.value) == f"{base}: `adapter_config.json` shows an adapter beside the weights; name {way}"
     assert_close(convert(base, base)[0], expect(make_products(*ALL)))
+
+
+@pytest.mark.parametrize("place", ["generation_config.json", "config.json", "tokenizer"])
+def test_end_of_text_may_be_a_token_that_the_adapter_brings(base: Path, tmp_path: Path, place: str) -> None:
+    tokenizer = make_tokenizer()
+    tokenizer.add_special_tokens({"eos_token": "<|im_end|>", "bos_token": "<|im_start|>"})
+    tokenizer.save_pretrained(tmp_path / "lora")
+    for name in ("generation_config.json", "config.json"):
+        values = json.loads((base / name).read_text())
+        ids = {"eos_token_id": 260 if name == place else None, "bos_token_id": None}
+        (base / name).write_text(json.dumps(values | ids))
+    tensors = {f"base_model.model.{name}": torch.randn(262, 8) for name in (EMBEDDING, HEAD)}
+    adapter = write_adapter(tmp_path / "lora", tensors)
+    (tmp_path / "out").mkdir()
+    converted = convert_checkpoint(
+        base, tmp_path / "out", other=adapter, adapter=adapter, wanted=Wanted(adapter=True, own_tokenizer=False)
+    )
+    config = read_config(tmp_path / "out")
+    assert (config.ends, config.bos_token_id) == ((260,), 261)
+    assert not [note for note in converted.notes if "outside" in note or "no token ends" in note]
+
+
+@pytest.mark.parametrize("matrix", ["lora_A", "lora_B"])
+def test_value_of_the_adapter_that_is_not_finite_is_blamed_on_it(base: Path, tmp_path: Path, matrix: str) -> None:
+    products = make_products("h.0.attn.c_attn")
+    name = f"base_model.model.transformer.h.0.attn.c_attn.{matrix}.weight"
+    products[name][0, 0] = math.nan
+    adapter = write_adapter(tmp_path / "lora", products)
+    assert refusal(base, adapter) == (
+        f"{adapter / 'adapter_model.safetensors'}: `{name}` holds values that are not finite; start from an earlier adapter"
+    )

@@ -150,3 +150,12 @@ def test_other_contents_are_refused(tmp_path: Path, value: object, message: str)
 def test_missing_bias_is_named_unless_the_model_has_none(tmp_path: Path) -> None:
     add_tokenizer(write_nanogpt(tmp_path, NanoGPT(bias=False), bias=True))
     assert "`transformer.h.0.ln_1.bias` [8] is missing" in refusal(tmp_path)
+
+
+def test_checkpoint_of_another_program_by_the_same_name_says_the_way_on(tmp_path: Path) -> None:
+    torch.save({"net": {}, "opt": {}, "epoch": 3, "lr": 0.1}, add_tokenizer(tmp_path) / "ckpt.pt")
+    assert refusal(tmp_path) == (
+        f"{tmp_path / 'ckpt.pt'}: has no `model_args`, so it is no checkpoint of nanoGPT (it holds `net`, `opt`, "
+        "`epoch`); load it with the code that trained it, and write its GPT2LMHeadModel with "
+        "`model.save_pretrained(folder)` and `tokenizer.save_pretrained(folder)`"
+    )

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from transformers import AutoTokenizer
 from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.format import Wanted
-from gpt2forge.checkpoint.other_tokenizer import list_tokenizer_files
+from gpt2forge.checkpoint.other_tokenizer import find_tokenizer_place, list_tokenizer_files, read_other_tokenizer
+from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
 from gpt2forge.errors import UserError
 from gpt2forge.runtime.text import encode_text, open_stream, read_tokenizer
 from tests.checkpoint.huggingface_writer import make_model, make_tokenizer, write_huggingface
@@ -108,3 +110,61 @@ def test_tensorflow_run_needs_no_vocabulary_if_another_is_named(tmp_path: Path) 
     for name in ("encoder.json", "vocab.bpe"):
         (source / name).unlink()
     assert read_tokenizer(convert(source, tmp_path / "out", None)).encode("1 2").ids == [1, 2]
+
+
+@pytest.mark.parametrize("name", ["tokenizer.json", "vocab.json", "encoder.json"])
+def test_file_by_its_usual_name_stands_for_its_folder(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).touch()
+    (tmp_path / "mine.json").touch()
+    assert find_tokenizer_place(tmp_path / name) == tmp_path
+    assert find_tokenizer_place(tmp_path / "mine.json") == tmp_path / "mine.json"
+    assert find_tokenizer_place(tmp_path / "absent" / name) == tmp_path / "absent" / name
+
+
+@pytest.mark.parametrize("place", ["tokenizer_config.json", "config.json"])
+def test_what_describes_the_other_tokenizer_counts(bare: Path, tmp_path: Path, place: str) -> None:
+    """A space before the first word is in tokenizer_config.json; the class may stand in config.json alone."""
+    folder = tmp_path / "words"
+    make_tokenizer().save_pretrained(folder)
+    values = json.loads((folder / "tokenizer_config.json").read_text())
+    if place == "tokenizer_config.json":
+        values |= {"add_prefix_space": True, "pad_token": "<pad>"}
+        (folder / "tokenizer_config.json").write_text(json.dumps(values))
+    else:
+        (folder / "tokenizer_config.json").unlink()
+        (folder / place).write_text(json.dumps({"model_type": "gpt2", "tokenizer_class": "GPT2Tokenizer"}))
+    assert place in list_tokenizer_files(folder)
+    expected = AutoTokenizer.from_pretrained(folder)
+    out = convert(bare, tmp_path / "out", folder)
+    found = AutoTokenizer.from_pretrained(out)
+    for text in ("hello", "the the<|endoftext|>x"):
+        assert read_tokenizer(out).encode(text).ids == found(text).input_ids == expected(text).input_ids
+    assert (found.pad_token, found.eos_token) == (expected.pad_token, expected.eos_token)
+
+
+@pytest.mark.parametrize("form", ["folder", "alone", "file", "openai"])
+def test_another_tokenizer_that_is_read_wrongly_fails(
+    bare: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, form: str
+) -> None:
+    folder = tmp_path / "words"
+    make_tokenizer().save_pretrained(folder)
+    if form in ("alone", "file"):
+        (folder / "tokenizer_config.json").unlink()
+    if form == "openai":
+        (folder / "tokenizer.json").unlink()
+        for name in ("encoder.json", "vocab.bpe"):
+            shutil.copy(DATA / "openai" / name, folder)
+    if form == "file":
+        (folder / "tokenizer.json").rename(folder / "mine.json")
+    other = folder / "mine.json" if form == "file" else folder
+
+    def read_wrongly(path: Path) -> SourceTokenizer:
+        found = read_other_tokenizer(path)
+        values = json.loads(found.text)
+        values["model"]["merges"] = []
+        return replace(found, text=json.dumps(values))
+
+    convert(bare, tmp_path / "right", other)
+    monkeypatch.setattr("gpt2forge.checkpoint.convert_checkpoint.read_other_tokenizer", read_wrongly)
+    with pytest.raises(UserError, match=r"words.*the tokenizer cannot be converted exactly"):
+        convert(bare, tmp_path / "wrong", other)

@@ -132,7 +132,7 @@ def test_pickle_that_would_run_a_command_is_refused_and_not_run(tmp_path: Path, 
     ("value", "message"),
     [
         ([torch.ones(2)], "holds a `list`, not tensors by their names; save `model.state_dict()` there"),
-        ({"state_dict": {WTE: torch.ones(2)}}, "`state_dict` is no tensor that can be read"),
+        ({"state_dict": {WTE: torch.ones(2)}}, "holds the tensors inside `state_dict`"),
         ({WTE: torch.ones(2).to_sparse()}, f"`{WTE}` is no tensor that can be read"),
         ({WTE: torch.ones(260, 8, dtype=torch.int32)}, "`transformer.wpe.weight` [8, 8] is missing"),
         ({WTE: torch.ones(1).expand(260, 8)}, None),
@@ -233,3 +233,27 @@ def test_result_is_what_the_same_weights_give_in_safetensors(tmp_path: Path) -> 
         convert_checkpoint(tmp_path / name, tmp_path / f"{name}-out")
     made = {path.name: path.read_bytes() for path in (tmp_path / "bin-out").iterdir()}
     assert made == {path.name: path.read_bytes() for path in (tmp_path / "safetensors-out").iterdir()}
+
+
+@pytest.mark.parametrize("key", ["state_dict", "model", "module", "model_state_dict", "generator"])
+def test_tensors_inside_another_mapping_are_refused_with_the_way_on(tmp_path: Path, key: str) -> None:
+    """PyTorch Lightning, DeepSpeed and others keep them beside what their training needs."""
+    saved = {"epoch": 3, "optimizer": {"state": {}}, key: make_model().state_dict()}
+    message = refusal(write_bin(tmp_path, saved))
+    command = f"torch.save(torch.load('pytorch_model.bin')['{key}'], 'pytorch_model.bin')"
+    assert message == (
+        f"{tmp_path / 'pytorch_model.bin'}: holds the tensors inside `{key}`, as a program for training saves them; "
+        f"write them alone: `{command}`"
+    )
+    torch.save(torch.load(tmp_path / "pytorch_model.bin")[key], tmp_path / "pytorch_model.bin")
+    assert_holds(tmp_path, make_model())
+
+
+def test_shards_without_an_index_are_read_if_all_are_there(tmp_path: Path) -> None:
+    write_shards(tmp_path, make_model().state_dict(), 3)
+    (tmp_path / "pytorch_model.bin.index.json").unlink()
+    assert_holds(tmp_path, make_model())
+    (tmp_path / "pytorch_model-00002-of-00003.bin").unlink()
+    assert refusal(tmp_path) == (
+        f"{tmp_path}: `pytorch_model-00002-of-00003.bin` is missing; is the download complete?"
+    )

@@ -22,6 +22,7 @@ from transformers import AutoTokenizer, GPT2LMHeadModel
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint, read_checkpoint
 from gpt2forge.checkpoint.detect import find_checkpoint
+from gpt2forge.checkpoint.format import Wanted
 from gpt2forge.checkpoint.gguf.gguf_file import read_gguf
 from gpt2forge.checkpoint.names import HEAD
 from gpt2forge.checkpoint.read_tensors import read_pieces
@@ -173,7 +174,7 @@ def test_several_files_are_named(source: Path, folder: Path) -> None:
     for name in ("a-F16.gguf", "a-f32.gguf"):
         write_gguf(source, folder / name)
     assert refusal(folder) == (
-        f"{folder}: holds 2 GGUF files, `a-F16.gguf`, `a-f32.gguf`; keep one of them in a folder, in F32 or F16 "
+        f"{folder}: holds 2 GGUF files, `a-F16.gguf`, `a-f32.gguf`; name the path of one of them, in F32 or F16 "
         "(parts of one file become one with `llama-gguf-split --merge FIRST OUT`)"
     )
 
@@ -258,3 +259,10 @@ def test_damaged_file_ends_in_one_line(damaged: Path, data: st.DataObject) -> No
         assert str(error) and "\n" not in str(error)
     finally:
         path.write_bytes(before)
+
+
+def test_path_of_a_file_chooses_one_of_several(source: Path, folder: Path) -> None:
+    for name in ("a-F16.gguf", "b-f32.gguf"):
+        write_gguf(source, folder / name)
+    assert find_checkpoint(folder / "a-F16.gguf").files == ("a-F16.gguf",)
+    assert find_checkpoint(folder, wanted=Wanted(file="b-f32.gguf")).files == ("b-f32.gguf",)

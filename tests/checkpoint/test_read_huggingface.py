@@ -1,6 +1,7 @@
 """Directories that transformers wrote, with one weights file or several, with old names and new ones."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -166,3 +167,19 @@ def test_index_that_names_the_wrong_shard_is_refused(tmp_path: Path) -> None:
 def test_variant_that_cannot_be_built_is_refused_by_name(tiny: Path) -> None:
     change_config(tiny, add_cross_attention=True)
     assert refusal(tiny) == f"{tiny / 'config.json'}: `add_cross_attention: true` cannot be built; only `false` can"
+
+
+def test_shards_without_an_index_are_read_if_all_are_there(tmp_path: Path) -> None:
+    model = make_model()
+    write_huggingface(tmp_path, model, max_shard_size="6KB")
+    (tmp_path / "model.safetensors.index.json").unlink()
+    shards = find_checkpoint(tmp_path).weights
+    assert len(shards) > 2
+    assert_holds(tmp_path, model)
+    copy = shutil.copy(tmp_path / shards[0], tmp_path / "kept")
+    (tmp_path / shards[0]).unlink()
+    assert refusal(tmp_path) == f"{tmp_path}: `{shards[0]}` is missing; is the download complete?"
+    shutil.copy(tmp_path / shards[1], tmp_path / shards[0])
+    assert f"`{shards[0]}` and `{shards[1]}` both hold" in refusal(tmp_path)
+    Path(copy).rename(tmp_path / "model-00001-of-00002.safetensors")
+    assert "keep those of one checkpoint" in refusal(tmp_path)

@@ -97,7 +97,8 @@ def test_exported_model_is_named(tmp_path: Path, beside: bool) -> None:
         ("saved_model.pb", "a TensorFlow SavedModel, which is a program"),
         ("openvino_model.xml", "a model in the form of one runtime"),
         ("64.tflite", "a model in the form of one runtime"),
-        ("epoch=3-step=100.ckpt", "a checkpoint of PyTorch Lightning or the like; load it with"),
+        ("epoch=3-step=100.ckpt", "a checkpoint of PyTorch Lightning, or of another program for training; load it"),
+        ("best_model.pt", "a checkpoint of PyTorch Lightning, or of another program for training; load it with"),
     ],
 )
 @pytest.mark.parametrize("beside", [True, False])

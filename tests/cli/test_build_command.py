@@ -145,7 +145,7 @@ def test_forge_json_says_how_it_was_made(workshop: Workshop) -> None:
             **{"kv_cache": "float32", "embeddings_granularity": None, "positions": "float32"},
             **{"overrides": None, "skip": None},
         },
-        "source": {"step": None, "own_tokenizer": True, "special_tokens": None},
+        "source": {"step": None, "own_tokenizer": True, "special_tokens": None, "file": None},
         "target": {"device": "cpu", "cpu": "any"},
     }
     assert story["inputs"]["quantize"] == {"weights": steps["convert"]["digest"], "graph": steps["fuse"]["digest"]}

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from gpt2forge.cli.inspect_command import describe
 from gpt2forge.cli.starting_recipe import name_model
+from gpt2forge.errors import UserError
 from tests.workshop import Workshop
 
 
@@ -89,3 +91,17 @@ def test_folder_below_a_checkpoint_names_the_one_above(workshop: Workshop) -> No
         (workshop.folder / "own" / name).write_text("{}")
     message = workshop.run("inspect", "own/sub", code=1).stderr
     assert message == "error: no checkpoint at `own/sub`, but the folder above holds one: name `own`\n"
+
+
+@pytest.mark.parametrize(
+    ("path", "address"),
+    [
+        ("openai-community/gpt2", "hf://openai-community/gpt2"),
+        ("distilgpt2", "hf://distilbert/distilgpt2"),
+        ("https://huggingface.co/a/b", "hf://a/b"),
+        ("124M", "openai://124M"),
+    ],
+)
+def test_name_of_a_repository_suggests_its_address(path: str, address: str) -> None:
+    with pytest.raises(UserError, match=f"; to fetch it, a recipe names `{address}` in `source.checkpoint`$"):
+        describe(Path(path))

@@ -396,3 +396,14 @@ def write_pickles(folder: Path, is_sharded: bool) -> None:
         torch.save({name: tensors[name] for name in tensors if shards[name] == shard}, folder / shard)
     index = {"metadata": {}, "weight_map": shards}
     (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index))
+
+
+def test_chat_templates_in_a_folder_of_their_own_are_fetched(hub: Hub, model: Path) -> None:
+    names = ("additional_chat_templates/tools__jinja", "additional_chat_templates/deep/x__jinja", "other/y__jinja")
+    hub.repos["me/tiny"].push(model, **dict.fromkeys(names, b"{{ 1 }}"))
+    fetched = fetch()
+    assert list_names(fetched) == sorted([*NEEDED, "additional_chat_templates"])
+    place = fetched.folder / "additional_chat_templates"
+    assert [path.name for path in place.iterdir()] == ["tools.jinja"] and (
+        place / "tools.jinja"
+    ).read_bytes() == b"{{ 1 }}"

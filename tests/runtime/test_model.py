@@ -130,3 +130,25 @@ def test_text_without_a_prompt_starts_from_the_begin_else_from_the_first_end(tmp
 def likeliest_after(package: Path, token: int) -> int:
     step = open_decoder(package, threads=1).start(1)
     return int(step(np.array([[token]]))[0].argmax())
+
+
+def test_token_beyond_the_rows_of_the_model_is_named_when_a_text_is_encoded(tmp_path: Path) -> None:
+    source = write(tmp_path / "in", {}, {})
+    rows = json.loads((source / "config.json").read_text())["vocab_size"]
+    tokenizer = AutoTokenizer.from_pretrained(source)
+    tokenizer.add_special_tokens({"pad_token": "<pad>"})
+    tokenizer.add_tokens([f"<{number}>" for number in range(rows - len(tokenizer) + 1)])
+    tokenizer.save_pretrained(source)
+    number = len(tokenizer) - 1
+    token = tokenizer.convert_ids_to_tokens(number)
+    assert number == rows
+    model = open_model(package(source, tmp_path), threads=1)
+    with pytest.raises(UserError) as error:
+        model.encode(f"a{token}b")
+    assert str(error.value) == (
+        f"the text holds `{token}` (token {number}), but the model has rows for {rows} tokens only: it was fine-tuned "
+        "without this token and can neither read nor write it; leave it out of the text"
+    )
+    with pytest.raises(UserError, match=f"holds `{token}`"):
+        model.generate(f"a{token}b")
+    assert model.encode("a") == AutoTokenizer.from_pretrained(source)("a").input_ids

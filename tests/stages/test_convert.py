@@ -49,7 +49,7 @@ def test_it_vouches_for_the_large_file_through_its_worker(tmp_path: Path) -> Non
     order = {
         "name": "convert",
         "module": STAGE.module,
-        "section": {"step": None, "own_tokenizer": True, "special_tokens": None},
+        "section": {"step": None, "own_tokenizer": True, "special_tokens": None, "file": None},
         "target": {},
         "inputs": {"checkpoint": {"path": str(NANO), "digest": "0" * 64, "made": False}},
         "out": str(tmp_path / "out"),

@@ -19,11 +19,11 @@ from gpt2forge.measure.distributions import read_reference
 from gpt2forge.stages.convert import STAGE as CONVERT
 from gpt2forge.stages.forge_json import write_provenance
 from gpt2forge.stages.reference import STAGE
-from gpt2forge.stages.source_reader import OwnSource, find_own_source
+from gpt2forge.stages.source_reader import find_own_source
 from gpt2forge.stages.stage import Inputs, Target
 from gpt2forge.stages.verify import Verify
 from tests.checkpoint.huggingface_writer import change_tensors, make_model, write_huggingface
-from tests.checkpoint.tiny import DATA
+from tests.checkpoint.tiny import DATA, Shape, write_openai_texts
 
 TEXT = "hello there, this is a text of some words, and of no others. " * 4
 
@@ -116,7 +116,7 @@ def test_source_is_found_by_the_step_that_was_converted(tmp_path: Path) -> None:
     inputs = {"checkpoint": {"path": str(run), "digest": "0", "made": False}}
     write_provenance(weights, CONVERT, section={"step": 1000}, target={}, inputs=inputs)
     found = find_own_source(Inputs({"checkpoint": run, "weights": weights}))
-    assert found == OwnSource(run, "tf1", reads_texts=True)
+    assert found is not None and (found.folder, found.format, found.reads_texts) == (run, "tf1", True)
 
 
 def test_wrong_end_of_text_ends_in_one_line(source: Path, weights: Path, tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_tokenizer_from_elsewhere_is_not_held_against_the_checkpoints_own(source
     weights = tmp_path / "weights"
     weights.mkdir()
     convert_checkpoint(source, weights, wanted=Wanted(own_tokenizer=False))
-    section = {"step": None, "own_tokenizer": False, "special_tokens": None}
+    section = {"step": None, "own_tokenizer": False, "special_tokens": None, "file": None}
     inputs = {"checkpoint": {"path": str(source), "digest": "0", "made": False}}
     write_provenance(weights, CONVERT, section=section, target={}, inputs=inputs)
     (tmp_path / "out").mkdir()
@@ -138,3 +138,19 @@ def test_tokenizer_from_elsewhere_is_not_held_against_the_checkpoints_own(source
     paths = {"checkpoint": source, "weights": weights, "text": tmp_path / "text"}
     STAGE.run(Inputs(paths), Verify(text="text", tokens=40), Target(device="cpu"), tmp_path / "out")
     assert read_reference(tmp_path / "out").tokens.tolist() == [1, 2, 3, 4, 5, 6]
+
+
+def test_openais_tokenizer_of_a_tensorflow_2_checkpoint_is_held_against_their_encoder(tmp_path: Path) -> None:
+    source = tmp_path / "in"
+    write_openai_texts(source, Shape())
+    (source / "hparams.json").unlink()
+    for name in ("checkpoint", "config.json", "tf_model.index", "tf_model.data-00000-of-00001"):
+        shutil.copyfile(DATA / "tf2_weights" / name, source / name)
+    weights = convert(source, tmp_path / "weights", "checkpoint")
+    _, notes = refer(source, weights, tmp_path / "right")
+    assert notes == []
+    values = json.loads((weights / "tokenizer.json").read_text())
+    values["model"]["merges"] = []
+    (weights / "tokenizer.json").write_text(json.dumps(values))
+    with pytest.raises(UserError, match=r"token \d+ of the text, near .*, is another for OpenAI's encoder"):
+        refer(source, weights, tmp_path / "wrong")

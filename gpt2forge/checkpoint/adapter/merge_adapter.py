@@ -115,9 +115,20 @@ def merge_values(
 ) -> Any:
     """Return base + scale * second @ first, or its transpose, in float32; a block of rows at a time."""
     merged = np.concatenate([piece.copy() for piece in read_pieces(base)]).reshape(base.shape)  # (rows, columns)
-    inner, outer = (np.asarray(list_values(each)(), np.float32) for each in (first, second))  # (r, in), (out, r)
+    inner, outer = (read_matrix(each) for each in (first, second))  # (r, in), (out, r)
     step = max(1, BLOCK // merged.shape[1])
     for start in range(0, len(merged), step):
         rows = slice(start, start + step)
         merged[rows] += ((outer @ inner[:, rows]).T if transposed else outer[rows] @ inner) * scale
     return merged
+
+
+def read_matrix(tensor: SourceTensor) -> Any:
+    """Read a matrix of the adapter. Raises UserError that names it if a value is not finite."""
+    values = np.asarray(list_values(tensor)(), np.float32)
+    if not np.isfinite(values).all():
+        raise UserError(
+            f"{tensor.path}: {quote_untrusted(tensor.name)} holds values that are not finite; start from an earlier "
+            "adapter"
+        )
+    return values

@@ -23,14 +23,19 @@ def holds_gguf(names: set[str]) -> bool:
 
 
 def find_gguf(folder: Path, names: set[str], wanted: Wanted) -> Checkpoint:
-    """Find the only GGUF file of a folder, or the only one that is named after a type that is not quantized."""
+    """Find the GGUF file that the path names, or the only one of a folder.
+
+    Of several, the only one that is named after a type that is not quantized is taken.
+    """
     found = sorted(name for name in names if name.endswith(ENDING))
+    if wanted.file in found:
+        return Checkpoint(folder, GGUF, files=(wanted.file,), weights=(wanted.file,))
     plain = [name for name in found if PLAIN.search(name)]
     name = next(iter(plain if len(plain) == 1 else found))
     if len(found) > 1 and len(plain) != 1:
         shown = ", ".join(map(quote_untrusted, found[:5])) + (", ..." if len(found) > 5 else "")
         raise UserError(
-            f"{folder}: holds {len(found)} GGUF files, {shown}; keep one of them in a folder, in F32 or F16 (parts of "
+            f"{folder}: holds {len(found)} GGUF files, {shown}; name the path of one of them, in F32 or F16 (parts of "
             "one file become one with `llama-gguf-split --merge FIRST OUT`)"
         )
     note = f"the file {quote_untrusted(name)} is read, of {len(found)} the one that is not quantized by its name"

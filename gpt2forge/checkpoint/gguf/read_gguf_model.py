@@ -13,6 +13,7 @@ from gpt2forge.checkpoint.gguf.gguf_file import GgufFile, GgufTensor, read_gguf
 from gpt2forge.checkpoint.gguf.gguf_names import is_transposed, translate_name
 from gpt2forge.checkpoint.match_tensors import match_tensors
 from gpt2forge.checkpoint.safetensors import ITEM_SIZES
+from gpt2forge.checkpoint.token_ids import BEGIN, END, PAD, Named, read_ids
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.errors import UserError
 
@@ -24,7 +25,11 @@ KEYS = {
     "n_layer": "block_count",
     "n_inner": "feed_forward_length",
 }
-TOKENS = {"eos_token_id": "tokenizer.ggml.eos_token_id", "bos_token_id": "tokenizer.ggml.bos_token_id"}
+TOKENS = {
+    BEGIN: "tokenizer.ggml.bos_token_id",
+    END: "tokenizer.ggml.eos_token_id",
+    PAD: "tokenizer.ggml.padding_token_id",
+}
 SPLIT_NOTE = (
     "the file does not say how its tokenizer splits text (`tokenizer.ggml.pre`); it is split as GPT-2 does, so "
     "compare some ids with those of the model that it was made of"
@@ -47,7 +52,8 @@ def read_gguf_model(path: Path) -> Contents:
     }
     contents = match_tensors(config, found, path)
     is_known = file.metadata.get("tokenizer.ggml.pre", "default") != "default"
-    return contents if is_known else replace(contents, notes=(*contents.notes, SPLIT_NOTE))
+    notes = () if is_known else (SPLIT_NOTE,)
+    return replace(contents, named=read_tokens(file, path), notes=(*contents.notes, *notes))
 
 
 def read_gguf_config(file: GgufFile, path: Path) -> ModelConfig:
@@ -71,8 +77,14 @@ def read_gguf_config(file: GgufFile, path: Path) -> ModelConfig:
 
 def locate_keys(metadata: Mapping[str, Any]) -> dict[str, str]:
     """Return the keys of the metadata that are there, by their names in a config.json."""
-    names = {**{key: f"{ARCHITECTURE}.{name}" for key, name in KEYS.items()}, **TOKENS}
+    names = {key: f"{ARCHITECTURE}.{name}" for key, name in KEYS.items()}
     return {key: name for key, name in names.items() if name in metadata}
+
+
+def read_tokens(file: GgufFile, path: Path) -> tuple[Named, ...]:
+    """Return the ids that the metadata name. Raises UserError if one is no id."""
+    values = {key: file.metadata.get(name) for key, name in TOKENS.items()}
+    return tuple(Named(key, {path.name: read_ids(values, key, path)}) for key in TOKENS)
 
 
 def shorten(value: float) -> float:

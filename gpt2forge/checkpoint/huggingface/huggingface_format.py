@@ -4,8 +4,9 @@ from pathlib import Path
 
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.format import Checkpoint, Format, Wanted
-from gpt2forge.checkpoint.huggingface.huggingface_tokenizer import TOKENIZER_FILES, read_huggingface_tokenizer
-from gpt2forge.checkpoint.huggingface.read_huggingface import add_token_ids, read_huggingface
+from gpt2forge.checkpoint.huggingface.huggingface_tokenizer import list_tokenizer_names, read_huggingface_tokenizer
+from gpt2forge.checkpoint.huggingface.read_huggingface import read_huggingface
+from gpt2forge.checkpoint.huggingface.sentencepiece_tokenizer import SENTENCEPIECE
 from gpt2forge.checkpoint.huggingface.tokenizer_kinds import KINDS
 from gpt2forge.checkpoint.huggingface.weight_files import find_weights
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
@@ -13,7 +14,6 @@ from gpt2forge.checkpoint.weight_names import hold_only_others
 from gpt2forge.errors import UserError
 
 CONFIGS = ("config.json", "generation_config.json")
-TEXTS = (*CONFIGS, *TOKENIZER_FILES)
 ADAPTER = "adapter_config.json"
 
 
@@ -28,14 +28,19 @@ def find_huggingface(folder: Path, names: set[str], wanted: Wanted) -> Checkpoin
     indexes, weights = find_weights(folder, names)
     if wanted.own_tokenizer and not holds_tokenizer(names):
         raise UserError(f"{folder}: no tokenizer; put `tokenizer.json`, or `vocab.json` and `merges.txt`, there")
-    texts = TEXTS if wanted.own_tokenizer else CONFIGS
-    files = (*(name for name in texts if name in names), *indexes, *weights)
+    files = (*list_texts(names, wanted), *indexes, *weights)
     return Checkpoint(folder, HUGGINGFACE, files=tuple(sorted(files)), weights=weights)
+
+
+def list_texts(names: set[str], wanted: Wanted) -> set[str]:
+    """Return the names of the files of the configuration, and of the tokenizer if it is wanted."""
+    return names.intersection(CONFIGS) | (list_tokenizer_names(names) if wanted.own_tokenizer else set())
 
 
 def holds_tokenizer(names: set[str]) -> bool:
     """Return whether files of these names hold a tokenizer."""
-    return "tokenizer.json" in names or any(names >= set(kind.files) for kind in KINDS)
+    is_one = "tokenizer.json" in names or not names.isdisjoint(SENTENCEPIECE)
+    return is_one or any(names >= set(kind.files) for kind in KINDS)
 
 
 def refuse_adapter(folder: Path, names: set[str], wanted: Wanted) -> None:
@@ -51,7 +56,7 @@ def refuse_adapter(folder: Path, names: set[str], wanted: Wanted) -> None:
 
 
 def read_contents(checkpoint: Checkpoint, tokenizer: SourceTokenizer) -> Contents:
-    return add_token_ids(read_huggingface(checkpoint), tokenizer, checkpoint.folder / "config.json")
+    return read_huggingface(checkpoint)
 
 
 HUGGINGFACE = Format(

@@ -1,32 +1,32 @@
 """Reads the tokenizer of a Hugging Face directory as transformers loads it.
 
-1. The class is `tokenizer_class` of tokenizer_config.json, else of config.json, else GPT2Tokenizer.
-2. Of the classes in KINDS transformers takes the vocabulary of a tokenizer.json and little more: GPT2Tokenizer is
-   byte-level BPE, whatever the file says of it. `add_prefix_space` and the like come from tokenizer_config.json.
-3. A tokenizer.json of any other class, or whose model is of another type, is taken as it is.
-4. Truncation and padding belong to a call, not to the tokenizer, and are taken out; their sides are kept.
+The class decides which files count and how, see `tokenizer_class`. Truncation and padding belong to a call, not to the
+tokenizer, and are taken out; their sides are kept.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from gpt2forge.checkpoint.format import Checkpoint
 from gpt2forge.checkpoint.huggingface.added_tokens import AddedTokens, read_added_tokens
-from gpt2forge.checkpoint.huggingface.tokenizer_kinds import GPT2, KINDS, Kind, Words, read_ids
+from gpt2forge.checkpoint.huggingface.chat_templates import is_template, read_templates
+from gpt2forge.checkpoint.huggingface.sentencepiece_tokenizer import SENTENCEPIECE, save_again
+from gpt2forge.checkpoint.huggingface.tokenizer_class import CONFIG, WHOLE, find_class, refuse_vocabulary
+from gpt2forge.checkpoint.huggingface.tokenizer_kinds import Kind, Words, read_ids
+from gpt2forge.checkpoint.locate import list_names
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer, raise_unless_library
-from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_object, read_text
+from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_object
 from gpt2forge.checkpoint.vocabulary import list_default_roles
 from gpt2forge.errors import UserError
 
 if TYPE_CHECKING:  # finding a checkpoint imports this module
     from tokenizers import Tokenizer
 
-CONFIG, SPECIAL, ADDED = "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"
-TEMPLATE = "chat_template.jinja"
-WHOLE = "tokenizer.json"
-TOKENIZER_FILES = (WHOLE, CONFIG, SPECIAL, ADDED, TEMPLATE, "vocab.json", "merges.txt", "vocab.txt")
+SPECIAL, ADDED = "special_tokens_map.json", "added_tokens.json"
+TOKENIZER_FILES = (WHOLE, CONFIG, SPECIAL, ADDED, "vocab.json", "merges.txt", "vocab.txt", *SENTENCEPIECE)
 SETTINGS: Mapping[str, type | tuple[type, ...]] = {
     "padding_side": str,
     "truncation_side": str,
@@ -54,10 +54,15 @@ def read_tokenizer_files(folder: Path, names: set[str], alone: str | None = None
     `alone` is the name of a tokenizer.json that nothing beside it describes: it is taken as it is.
     Raises UserError if the files are damaged or contradict each other.
     """
+    if alone is None and WHOLE not in names and not names.isdisjoint(SENTENCEPIECE):
+        return read_sentencepiece(folder, names)
     beside = {name: read_object(folder / name) if name in names else {} for name in (CONFIG, SPECIAL, ADDED)}
     whole = read_object(folder / (alone or WHOLE)) if (alone or WHOLE) in names else None
     config = beside[CONFIG]
-    kind = None if alone else find_kind(folder, names, config, whole)
+    found_class = find_class(folder, names, whole)
+    if whole is None:
+        refuse_vocabulary(folder, names, found_class)
+    kind = None if alone else found_class.reader
     serialized = list_serialized(whole, folder)
     added = read_added_tokens(
         config,
@@ -83,36 +88,17 @@ def read_tokenizer_files(folder: Path, names: set[str], alone: str | None = None
     return found.read_special_as_text() if config.get("split_special_tokens") is True else found
 
 
-def find_kind(folder: Path, names: set[str], config: Values, whole: Values | None) -> Kind | None:
-    """Return the kind of tokenizer (rules 1 and 2); None if its tokenizer.json is taken as it is (rule 3).
-
-    Raises UserError if there is no tokenizer.json and the vocabulary is of no known kind.
-    """
-    described = read_object(folder / "config.json") if "config.json" in names else {}
-    name = str(config.get("tokenizer_class") or described.get("tokenizer_class") or GPT2.name).removesuffix("Fast")
-    named = next((kind for kind in KINDS if kind.name == name), None)
-    if whole is not None:
-        return named if named and find_model(whole) == named.model else None
-    if named and names >= set(named.files):
-        return named
-    other_kind = next((each for each in KINDS if names >= set(each.files)), None)
-    if other_kind is not None:
-        raise UserError(
-            f"{folder}: `{'`, `'.join(other_kind.files)}` is the vocabulary of a {other_kind.name}, but the tokenizer "
-            f"is a {quote_untrusted(name)}; set `tokenizer_class` in tokenizer_config.json"
-        )
-    raise UserError(
-        f"{folder}: the files of the tokenizer {quote_untrusted(name)} cannot be read; write its tokenizer.json there: "
-        "`AutoTokenizer.from_pretrained(folder).save_pretrained(folder)`"
-    )
+def read_sentencepiece(folder: Path, names: set[str]) -> SourceTokenizer:
+    """Read a vocabulary of sentencepiece. Raises UserError if it is damaged, or if what reads it is not installed."""
+    with TemporaryDirectory() as name:
+        place = Path(name)
+        save_again(folder, names, place)
+        return read_tokenizer_files(place, list_tokenizer_names(list_names(place)))
 
 
-def find_model(values: Values) -> object:
-    """Return the type of the model in a tokenizer.json. The oldest name none, and byte-pair encoding has merges."""
-    model = values.get("model")
-    if not isinstance(model, dict):
-        return None
-    return model.get("type", "BPE" if "merges" in model else None)
+def list_tokenizer_names(names: Iterable[str]) -> set[str]:
+    """Return those of a directory's files that are a tokenizer's."""
+    return {name for name in names if name in TOKENIZER_FILES or is_template(name)}
 
 
 def list_serialized(values: Values | None, folder: Path) -> list[Any]:
@@ -182,20 +168,3 @@ def read_settings(config: Values, added: AddedTokens) -> dict[str, Any]:
     extra = [token.content for token in added.others]
     kept = {key: config[key] for key, kind in SETTINGS.items() if isinstance(config.get(key), kind)}
     return {**kept, **({"additional_special_tokens": extra} if extra else {})}
-
-
-def read_templates(folder: Path, names: set[str], config: Values) -> dict[str, str]:
-    """Return the chat templates by name; a file of its own comes before tokenizer_config.json."""
-    if TEMPLATE in names:
-        return {"default": read_text(folder / TEMPLATE)}
-    found = config.get("chat_template")
-    if isinstance(found, str):
-        return {"default": found}
-    if isinstance(found, dict):
-        found = [{"name": name, "template": text} for name, text in found.items()]
-    rows = found if isinstance(found, list) else []
-    return {
-        row["name"]: row["template"]
-        for row in rows
-        if isinstance(row, dict) and isinstance(row.get("name"), str) and isinstance(row.get("template"), str)
-    }

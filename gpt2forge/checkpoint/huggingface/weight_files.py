@@ -1,5 +1,7 @@
 """Finds the files that hold the weights of a Hugging Face directory, and the tensors in them."""
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from gpt2forge.checkpoint.contents import SourceTensor
@@ -26,6 +28,9 @@ def find_weights(folder: Path, names: set[str]) -> tuple[tuple[str, ...], tuple[
         if kind.has_shards and kind.index in names:
             owners = read_weight_map(folder / kind.index, names, kind.suffix)
             return (kind.index,), tuple(sorted(set(owners.values())))
+        shards = list_shards(folder, names, kind)
+        if shards:
+            return (), shards
     raise UserError(
         f"{folder}: has config.json, but no weights; put `{SAFETENSORS.single}` or `{PYTORCH.single}` there"
     )
@@ -37,6 +42,8 @@ def find_tensors(folder: Path, weights: tuple[str, ...]) -> dict[str, SourceTens
     files = {name: kind.read(folder / name) for name in weights}
     if weights == (kind.single,):
         return files[kind.single]
+    if not (folder / kind.index).is_file():
+        return join_shards(folder, files)
     owners = read_weight_map(folder / kind.index, set(weights), kind.suffix)
     for name, shard in owners.items():
         if name not in files[shard]:
@@ -45,6 +52,36 @@ def find_tensors(folder: Path, weights: tuple[str, ...]) -> dict[str, SourceTens
                 "is the download complete?"
             )
     return {name: files[shard][name] for name, shard in owners.items()}
+
+
+def list_shards(folder: Path, names: set[str], kind: WeightKind) -> tuple[str, ...]:
+    """Return the names of all shards that lie there without an index, `model-00001-of-00002.safetensors`; or none.
+
+    Raises UserError if one is missing.
+    """
+    stem = kind.single.removesuffix(kind.suffix)
+    pattern = re.compile(rf"{re.escape(stem)}-(\d{{5}})-of-(\d{{5}}){re.escape(kind.suffix)}", re.ASCII)
+    found = {name: match for name in names if kind.has_shards and (match := pattern.fullmatch(name))}
+    counts = sorted({int(match[2]) for match in found.values()})
+    if len(counts) > 1:
+        raise UserError(f"{folder}: has shards of {counts[0]} and of {counts[-1]} files; keep those of one checkpoint")
+    for number in range(1, counts[0] + 1 if counts else 0):
+        name = f"{stem}-{number:05}-of-{counts[0]:05}{kind.suffix}"
+        if name not in found:
+            raise UserError(f"{folder}: `{name}` is missing; is the download complete?")
+    return tuple(sorted(found))
+
+
+def join_shards(folder: Path, files: Mapping[str, Mapping[str, SourceTensor]]) -> dict[str, SourceTensor]:
+    """Return the tensors of all shards. Raises UserError if two have one of the same name."""
+    joined: dict[str, SourceTensor] = {}
+    for shard, tensors in files.items():
+        for name, tensor in tensors.items():
+            if name in joined:
+                both = f"`{joined[name].path.name}` and `{shard}` both hold {quote_untrusted(name)}"
+                raise UserError(f"{folder}: {both}; are they of one checkpoint?")
+            joined[name] = tensor
+    return joined
 
 
 def read_weight_map(path: Path, names: set[str], suffix: str) -> dict[str, str]:

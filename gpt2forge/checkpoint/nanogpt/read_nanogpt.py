@@ -22,6 +22,7 @@ from gpt2forge.checkpoint.derive_tensors import cut_rows, make_zeros, transpose
 from gpt2forge.checkpoint.match_tensors import EMBEDDING, match_tensors
 from gpt2forge.checkpoint.names import HEAD
 from gpt2forge.checkpoint.pytorch_file import PyTorchFile, load_pytorch
+from gpt2forge.checkpoint.recognize import SAVE
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.errors import UserError
@@ -32,6 +33,7 @@ OTHER_KEYS = ("bias", "dropout")
 FIRST_LINEAR = "h.0.attn.c_attn.weight"
 LINEAR = ("attn.c_attn.weight", "attn.c_proj.weight", "mlp.c_fc.weight", "mlp.c_proj.weight")
 BIASED = (*LINEAR, "ln_1.weight", "ln_2.weight", "ln_f.weight")
+MOST_NAMES = 3  # in a message
 MOST_PADDING = 128  # rows; some trainers pad to a multiple of 128
 
 Tensors = Mapping[str, SourceTensor]
@@ -53,7 +55,7 @@ def read_nanogpt(path: Path, tokenizer: SourceTokenizer) -> Contents:
     if args.get("bias") is False:
         tensors |= {zeros.name: zeros for zeros in list_zero_biases(tensors)}
     activation = "gelu" if has_nanogpt_layout and "bias" in args else "gelu_new"
-    config = parse_config(make_config(args, rows, activation, tokenizer), path)
+    config = parse_config(make_config(args, rows, activation), path)
     tables = {name: cut_rows(each, config.vocab_size) for name, each in tensors.items() if is_table(name)}
     contents = match_tensors(config, {**tensors, **tables}, path)
     notes = (*contents.notes, *list_notes(args, config, tokenizer))
@@ -62,9 +64,14 @@ def read_nanogpt(path: Path, tokenizer: SourceTokenizer) -> Contents:
 
 def find_part(file: PyTorchFile, key: str) -> Mapping[Any, Any]:
     """Return a mapping in the file. Raises UserError if there is none."""
-    part = file.value.get(key) if isinstance(file.value, Mapping) else None
+    values = file.value if isinstance(file.value, Mapping) else {}
+    part = values.get(key)
     if not isinstance(part, Mapping):
-        raise UserError(f"{file.path}: has no `{key}`, so it is no checkpoint of nanoGPT; is it another program's?")
+        held = ", ".join(quote_untrusted(name) for name in list(values)[:MOST_NAMES]) or "no names"
+        raise UserError(
+            f"{file.path}: has no `{key}`, so it is no checkpoint of nanoGPT (it holds {held}); load it with the code "
+            f"that trained it, and write its GPT2LMHeadModel with {SAVE}"
+        )
     return part
 
 
@@ -102,13 +109,11 @@ def list_zero_biases(tensors: Tensors) -> Iterator[SourceTensor]:
             yield make_zeros(bias, tensor.shape[-1], tensor.path)
 
 
-def make_config(args: Mapping[Any, Any], rows: Any, activation: str, tokenizer: SourceTokenizer) -> dict[str, Any]:
+def make_config(args: Mapping[Any, Any], rows: Any, activation: str) -> dict[str, Any]:
     """Return the values of a config.json."""
     sizes = {**args, "vocab_size": rows} if "vocab_size" in args else args
     values = {ours: sizes[theirs] for theirs, ours in SHAPE_KEYS.items() if theirs in sizes}
-    ids = {f"{role}_id": tokenizer.find(token) for role, token in tokenizer.roles.items()}
-    tokens = {key: ids.get(key) for key in ("bos_token_id", "eos_token_id")}
-    return {**values, **tokens, "activation_function": activation, "layer_norm_epsilon": 1e-5}
+    return {**values, "activation_function": activation, "layer_norm_epsilon": 1e-5}
 
 
 def list_notes(args: Mapping[Any, Any], config: ModelConfig, tokenizer: SourceTokenizer) -> Iterator[str]:

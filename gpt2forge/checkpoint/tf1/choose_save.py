@@ -1,6 +1,7 @@
 """Chooses one of the saves in a folder of TensorFlow's. A save has a prefix: `model-1000` of `model-1000.index`.
 
-1. A recipe's step takes the save whose prefix ends in it. The file `checkpoint` is not read then.
+1. A recipe's step takes the save whose prefix ends in it; a path to one of its files, or its prefix, takes a save too.
+   The file `checkpoint` is not read then.
 2. Otherwise the file `checkpoint` names the save.
 3. Without that file the only save is taken, or the one of the highest step if all have a step.
 """
@@ -10,12 +11,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from gpt2forge.checkpoint.format import Wanted
 from gpt2forge.checkpoint.tf1.pointer import read_pointer
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.errors import UserError
 
 POINTER = "checkpoint"
 INDEX = ".index"
+FILE = re.compile(r"\.(index|meta|data-\d{5}-of-\d{5})$", re.ASCII)
 MOST_NAMES = 10  # in a message
 STEP = re.compile(r"-(\d{1,18})$", re.ASCII)
 
@@ -29,15 +32,29 @@ class Save:
     notes: tuple[str, ...] = ()
 
 
-def choose_save(folder: Path, names: set[str], step: int | None) -> Save:
+def choose_save(folder: Path, names: set[str], wanted: Wanted) -> Save:
     """Choose a save among the files of a folder. Raises UserError if it is not there, or if several could be meant."""
     prefixes = sorted(name.removesuffix(INDEX) for name in names if name.endswith(INDEX))
-    if step is not None:
-        return Save(find_step(folder, prefixes, step))
+    named = None if wanted.file is None else name_prefix(wanted.file)
+    if wanted.step is not None:
+        found = find_step(folder, prefixes, wanted.step)
+        if named in prefixes and named != found:
+            raise UserError(
+                f"{folder}: the path names the save {quote_untrusted(named)}, but `source.step` is {wanted.step}; name "
+                "the folder, or leave `source.step` out"
+            )
+        return Save(found)
+    if named is not None and named in prefixes:
+        return Save(named)
     if POINTER in names:
         prefix = read_pointer(folder / POINTER, names)
         return Save(prefix, (POINTER,), note_pointer(prefix, prefixes))
     return find_highest(folder, prefixes)
+
+
+def name_prefix(file: str) -> str:
+    """Return the prefix of a save by the name of one of its files, or by the prefix itself."""
+    return FILE.sub("", file)
 
 
 def read_step(prefix: str) -> int | None:

@@ -57,7 +57,7 @@ def find_scope(entries: Mapping[str, BundleEntry], index: Path) -> str:
     return "" if "" in scopes else next(iter(scopes), "")
 
 
-def read_hparams(path: Path, eos_token_id: int | None) -> ModelConfig:
+def read_hparams(path: Path) -> ModelConfig:
     """Read OpenAI's hparams.json. Raises UserError if a number is missing or not a count."""
     values = read_object(path)
     width = read_count(values, "n_embd", path)
@@ -73,8 +73,6 @@ def read_hparams(path: Path, eos_token_id: int | None) -> ModelConfig:
         n_inner=4 * width,
         layer_norm_epsilon=LAYER_NORM_EPSILON,
         tied=True,
-        ends=() if eos_token_id is None else (eos_token_id,),
-        bos_token_id=eos_token_id,
     )
 
 

@@ -13,7 +13,6 @@ from gpt2forge.checkpoint.tf1.openai_vocabulary import read_openai_vocabulary
 from gpt2forge.checkpoint.tf1.read_tf1 import read_hparams
 from gpt2forge.checkpoint.tf2.object_graph import is_object_graph
 from gpt2forge.checkpoint.tf2.read_variables import read_variables
-from gpt2forge.checkpoint.vocabulary import END_OF_TEXT
 from gpt2forge.errors import UserError
 
 
@@ -25,7 +24,7 @@ def holds_tf1(names: set[str]) -> bool:
 
 def find_tf1(folder: Path, names: set[str], wanted: Wanted) -> Checkpoint:
     """Find the files of one save, which `choose_save` chooses, and the texts beside it."""
-    save = choose_save(folder, names, wanted.step)
+    save = choose_save(folder, names, wanted)
     if names.isdisjoint(TEXTS):
         refuse_undescribed(folder, save.prefix)
     texts = TEXTS if wanted.own_tokenizer else (CONFIG,)
@@ -51,7 +50,7 @@ def read_tokenizer(checkpoint: Checkpoint) -> SourceTokenizer:
 
 def read_contents(checkpoint: Checkpoint, tokenizer: SourceTokenizer) -> Contents:
     path = checkpoint.folder / CONFIG
-    return read_variables(checkpoint, read_hparams(path, tokenizer.find(END_OF_TEXT)), path)
+    return read_variables(checkpoint, read_hparams(path), path)
 
 
 TF1 = Format(

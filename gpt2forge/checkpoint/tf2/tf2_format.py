@@ -1,18 +1,19 @@
 """The format of TensorFlow checkpoints beside a config.json, as TFGPT2LMHeadModel's are; OpenAI's may be too."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from gpt2forge.checkpoint.config import read_config
 from gpt2forge.checkpoint.contents import Contents
 from gpt2forge.checkpoint.format import Checkpoint, Format, Wanted
-from gpt2forge.checkpoint.huggingface.huggingface_format import CONFIGS, TEXTS, holds_tokenizer
+from gpt2forge.checkpoint.huggingface.huggingface_format import holds_tokenizer, list_texts
 from gpt2forge.checkpoint.huggingface.huggingface_tokenizer import read_huggingface_tokenizer
-from gpt2forge.checkpoint.huggingface.read_huggingface import add_token_ids
 from gpt2forge.checkpoint.source_tokenizer import SourceTokenizer, make_from_vocabulary
 from gpt2forge.checkpoint.tf1.choose_save import choose_save
 from gpt2forge.checkpoint.tf1.find_shards import find_shards
 from gpt2forge.checkpoint.tf1.openai_vocabulary import OPENAI_FILES, read_openai_vocabulary
 from gpt2forge.checkpoint.tf2.read_variables import read_variables
+from gpt2forge.checkpoint.token_ids import read_all_named
 from gpt2forge.errors import UserError
 
 CONFIG = "config.json"
@@ -25,7 +26,7 @@ def holds_tf2(names: set[str]) -> bool:
 
 def find_tf2(folder: Path, names: set[str], wanted: Wanted) -> Checkpoint:
     """Find the files of one save, which `choose_save` chooses, with the configuration and the tokenizer."""
-    save = choose_save(folder, names, wanted.step)
+    save = choose_save(folder, names, wanted)
     shards = find_shards(folder, save.prefix, names)
     texts = find_texts(folder, names, wanted)
     files = (*save.pointer, f"{save.prefix}.index", *shards, *texts)
@@ -34,10 +35,8 @@ def find_tf2(folder: Path, names: set[str], wanted: Wanted) -> Checkpoint:
 
 def find_texts(folder: Path, names: set[str], wanted: Wanted) -> tuple[str, ...]:
     """Return the names of the files of the configuration and the tokenizer. Raises UserError if one is missing."""
-    if not wanted.own_tokenizer:
-        return tuple(name for name in CONFIGS if name in names)
-    if holds_tokenizer(names):
-        return tuple(name for name in TEXTS if name in names)
+    if not wanted.own_tokenizer or holds_tokenizer(names):
+        return tuple(list_texts(names, wanted))
     if names.issuperset(OPENAI_FILES):
         return (CONFIG, *OPENAI_FILES)
     raise UserError(f"{folder}: no tokenizer; put `tokenizer.json`, or `vocab.json` and `merges.txt`, there")
@@ -51,7 +50,8 @@ def read_tokenizer(checkpoint: Checkpoint) -> SourceTokenizer:
 
 def read_contents(checkpoint: Checkpoint, tokenizer: SourceTokenizer) -> Contents:
     path = checkpoint.folder / CONFIG
-    return add_token_ids(read_variables(checkpoint, read_config(checkpoint.folder), path), tokenizer, path)
+    contents = read_variables(checkpoint, read_config(checkpoint.folder), path)
+    return replace(contents, named=read_all_named(checkpoint.folder))
 
 
 TF2 = Format(

@@ -13,6 +13,7 @@ from huggingface_hub.errors import HFValidationError
 from huggingface_hub.hf_api import RepoSibling
 
 from gpt2forge import __version__
+from gpt2forge.checkpoint.huggingface.chat_templates import is_template
 from gpt2forge.errors import UserError
 from gpt2forge.fetch.address import COMMIT, HubAddress
 from gpt2forge.fetch.hub.hub_errors import explained, show_endpoint
@@ -37,7 +38,7 @@ class ListedFile:
 
 @dataclass(frozen=True)
 class Listing:
-    """The commit of a revision, and the files at its root by name."""
+    """The commit of a revision, and the files at its root, and those of chat templates, by name."""
 
     commit: str
     files: Mapping[str, ListedFile]
@@ -74,8 +75,9 @@ def parsed(address: HubAddress) -> Iterator[None]:
 
 
 def is_plain(name: str) -> bool:
-    """Return whether a name is of a file at the root, and one that can be printed."""
-    return not set("/\\").intersection(name) and name.isprintable() and name not in ("", ".", "..")
+    """Return whether a name is of a file at the root or of a chat template, and one that can be printed."""
+    is_inside = not set("/\\").intersection(name.rpartition("/")[2] if is_template(name) else name)
+    return is_inside and name.isprintable() and name not in ("", ".", "..")
 
 
 def parse_file(file: RepoSibling, address: HubAddress) -> ListedFile:
