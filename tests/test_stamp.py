@@ -283,7 +283,7 @@ def test_only_the_plain_command_leaves_a_stamp(shop: Workshop, words: list[str])
     stamp = (shop.folder / "build/.mine-int8.stamp").read_bytes()
     done = start(shop, "build", "mine-int8", *words)
     assert CURRENT not in done.stderr
-    assert [path.name for path in (shop.folder / "build").glob(".*")] == [".mine-int8.stamp"]
+    assert [path.name for path in (shop.folder / "build").glob(".*.stamp")] == [".mine-int8.stamp"]
     assert (shop.folder / "build/.mine-int8.stamp").read_bytes() == stamp
 
 

@@ -91,8 +91,6 @@ def verify(repair: bool, store: Path, as_json: bool) -> None:
 def collect_garbage(size: str | None, keep_recipes: bool, dry_run: bool, store: Path, as_json: bool) -> None:
     """Remove leftovers and, above SIZE, the artifacts that are cheapest to make again for their size."""
     opened, limit = Store(store, is_read_only=dry_run), choose_limit(size)
-    if not dry_run:
-        clear_own_leftovers()
     try:
         wait = Patience(f"{store}: waiting for a build, or another command, that is using it")
         garbage = collect(
@@ -101,6 +99,8 @@ def collect_garbage(size: str | None, keep_recipes: bool, dry_run: bool, store: 
     except StoreBusy:
         console.warn(f"{store}: is still in use; nothing was removed, and a later `store gc` will do so")
         garbage = Garbage(evicted=(), leftovers=(), doubts=())
+    if not dry_run:
+        clear_own_leftovers()
     report_garbage(garbage, opened, limit, is_dry=dry_run, as_json=as_json)
 
 
@@ -227,13 +227,16 @@ def shrink(store: Store, outputs: Sequence[Path], settings: Settings) -> str | N
     if most is None or measure_store(store) <= most or not knows_outputs(store):
         return None
     try:
-        gone = collect(store, outputs, limit=most).evicted
+        garbage = collect(store, outputs, limit=most)
     except StoreBusy:
         return None
     except UserError as error:
         return str(error)
     except OSError as error:
         return f"{error.filename or store.root}: {error.strerror}; the store stays above `store.max_size`"
+    gone, missing = garbage.evicted, len(garbage.doubts)
     removed = f"removed {format_sum(gone)}, because `store.max_size` is {format_size(most)}" if gone else ""
-    line = "; ".join(part for part in (removed, describe_excess(measure_store(store), most)) if part)
+    excess = describe_excess(measure_store(store), most)
+    doubt = f"{count(missing, 'output')} not found: `gpt2forge store gc` says which" if excess and missing else ""
+    line = "; ".join(part for part in (removed, excess, doubt) if part)
     return f"{store.root}: {line}" if line else None

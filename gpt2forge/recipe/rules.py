@@ -16,7 +16,7 @@ Rule = Callable[..., Iterator[Finding]]
 
 def check_name(name: str) -> Iterator[Finding]:
     """Refuse a name that the report or another file in `build/` would have."""
-    if name in (".", "..") or name.endswith(".json"):
+    if name in (".", "..", ".token") or name.endswith(".json"):
         yield refuse(("name",), name, "would take the place of something else in `build/`")
 
 

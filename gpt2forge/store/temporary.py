@@ -87,7 +87,8 @@ def is_aside(path: Path) -> bool:
     """Return whether a name is one that gpt2forge gives to what has not yet taken its place."""
     if path.is_symlink():
         is_named = ASIDE_NAME.fullmatch(path.name) or EARLIER_LINK.fullmatch(path.name)
-        return is_named is not None and TARGET.search(str(path.readlink())) is not None
+        is_output = path.with_name(f"{path.name}.json").exists()  # a recipe may have such a name
+        return is_named is not None and not is_output and TARGET.search(str(path.readlink())) is not None
     return ASIDE_NAME.fullmatch(path.name) is not None and path.is_file()
 
 

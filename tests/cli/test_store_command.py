@@ -144,11 +144,16 @@ def test_gc_clears_what_killed_builds_left_and_leaves_what_one_works_in(shop: Wo
         store.make_workspace(key)
     (shop.store / "locks" / dead).touch()
     (shop.store / "damaged" / dead).mkdir(parents=True)
+    check, aside = shop.folder / ".gpt2forge-check-01234567", shop.folder / "build/.aside-abcdefgh"
+    check.mkdir()
+    aside.touch()
+    os.utime(aside, (1, 1))
     with store.lock(alive):
         done = shop.run("store", "gc")
         assert [path.name for path in (shop.store / "locks").iterdir()] == [alive]
     assert done.stdout.splitlines()[-1] == "removed 0 B in 0 artifacts and 2 leftovers"
     assert [path.name for path in (shop.store / "making").iterdir()] == [alive]
+    assert not check.exists() and not aside.exists()
 
 
 def test_gc_waits_for_a_build_and_says_so(shop: Workshop) -> None:
@@ -241,6 +246,7 @@ def test_output_in_doubt_is_kept_until_it_is_forgotten(shop: Workshop) -> None:
     )
     fix = f"if it is no longer used, run `gpt2forge store forget {output}`"
     assert done.stderr.splitlines()[0] == f"{line}; {fix}"
+    assert str(shrink(shop, 0)).endswith("; 1 output not found: `gpt2forge store gc` says which")
     (doubt,) = json.loads(shop.run("store", "gc", "--json").stdout)["in_doubt"]
     assert doubt["output"] == str(output)
     missing = shop.run("store", "forget", "build/other", code=1)

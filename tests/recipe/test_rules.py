@@ -179,11 +179,12 @@ def test_rule_waits_for_the_sections_that_it_reads(folder: Path) -> None:
     ]
 
 
-def test_name_that_a_report_has_is_refused(folder: Path) -> None:
+@pytest.mark.parametrize("name", ["other.json", ".token"])
+def test_name_of_another_file_in_build_is_refused(folder: Path, name: str) -> None:
     write(GOOD)
     with pytest.raises(RecipeError) as error:
-        load_recipe("mine", (), "other.json")
-    assert str(error.value) == "--name: `name: other.json` would take the place of something else in `build/`"
+        load_recipe("mine", (), name)
+    assert str(error.value) == f"--name: `name: {name}` would take the place of something else in `build/`"
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: f"{rule.__module__.rpartition('.')[2]}.{rule.__name__}")

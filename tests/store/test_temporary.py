@@ -49,6 +49,8 @@ def test_folders_and_files_with_other_names_stay(tmp_path: Path) -> None:
     (tmp_path / ".aside-abcdefgh").mkdir()
     (tmp_path / ".aside-00000000").symlink_to("/mine")
     (tmp_path / ".b.2").symlink_to(tmp_path)
+    (tmp_path / ".c.3").symlink_to(f"../cache/artifacts/{KEY}")
+    (tmp_path / ".c.3.json").write_text("the report of a recipe with this name")
     for path in tmp_path.iterdir():
         make_old(path)
     before = sorted(tmp_path.iterdir())
