@@ -1,8 +1,10 @@
 """Shared by the fault tests: the number of rounds, a random seed, and the table of results."""
 
 import random
+import tempfile
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -45,6 +47,14 @@ def note(request: pytest.FixtureRequest, record_property: Callable[[str, object]
 def forge() -> Iterator[Forge]:
     with Forge() as made:
         yield made
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """Make a folder that other users may enter. They may not enter those of pytest."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 @pytest.fixture(scope="session")

@@ -6,18 +6,19 @@ its exit code.
 
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any
 
 from gpt2forge.builder.publish import publish
-from gpt2forge.errors import UserError, is_fixable
+from gpt2forge.errors import is_fixable
 from gpt2forge.measure.child import Child, Send, serve
 from gpt2forge.stages import worker
 from gpt2forge.store.gc import collect
@@ -53,8 +54,8 @@ class Forge:
         """Build to the end, which must succeed; return outcome, key and digest by stage."""
         self.begin(folder, **request)
         code = self.hear()
-        result = (folder / "result").read_text()
-        assert code == 0, result
+        result = (folder / "result").read_text() if (folder / "result").exists() else "no result"
+        assert code == 0, f"{code}: {result}"
         found: dict[str, list[str]] = json.loads(result)
         return found
 
@@ -98,14 +99,22 @@ def work(order: int, output: int, kept: Sequence[int]) -> int:
 
 
 def run_build(
-    folder: Path, source: str = "source", collects: bool = False, times: int = 2, user: int | None = None
+    folder: Path,
+    source: str = "source",
+    collects: bool = False,
+    times: int = 2,
+    user: int | None = None,
+    limits: Mapping[str, int] = MappingProxyType({}),
 ) -> int:
     """Build and publish as the command does; with `collects`, then remove leftovers as `store gc` does.
 
-    `user` builds, and keeps all from others (umask 077): GROUP is its only group.
+    `user` builds, and keeps all from others (umask 077): GROUP is its only group. `limits` are those of setrlimit(2), by
+    name.
     """
     if user is not None:
         become(user)
+    for name, most in limits.items():
+        resource.setrlimit(getattr(resource, name), (most, most))
     store, output = Store(folder / "cache"), folder / "build/toy"
     try:
         with store.hold():
@@ -115,7 +124,7 @@ def run_build(
             publish(output, store.artifacts.folder(package))
         if collects:
             collect(store, [], limit=None)
-    except (UserError, OSError) as error:
+    except Exception as error:
         assert is_fixable(error), error
         write_result(folder, str(error))
         return 1
@@ -145,6 +154,8 @@ def answer(request: dict[str, Any], send: Send) -> int:
         code = 3
         try:
             code = run_build(Path(request.pop("folder")), **request)
+        except BaseException:
+            traceback.print_exc()
         finally:
             os._exit(code)
     send(pid)

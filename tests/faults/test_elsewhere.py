@@ -1,49 +1,61 @@
-"""Stores and projects that mounts show under other paths: garbage collection keeps what outputs link to."""
+"""Nothing leaves the machine, and nothing is written below the home folder."""
 
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
-from gpt2forge.store.gc import collect
-from gpt2forge.store.store import Store
 from tests.faults.conftest import Note
-from tests.faults.disks import mount
-from tests.store.outputs import is_served, publish_package
+from tests.workshop import Workshop
 
 pytestmark = pytest.mark.slow
 
-
-def collect_all(store: Path) -> list[str]:
-    """Evict all that may be evicted; return the digests."""
-    return [item.digest for item in collect(Store(store), [], limit=0).evicted]
+# onnxruntime looks up a host some nine seconds after it was imported.
+GENERATE = "import sys, time, gpt2forge; gpt2forge.load(sys.argv[1]).generate('def', 8); time.sleep(11)"
 
 
-def test_store_that_has_several_names(tmp_path: Path, note: Note) -> None:
-    (tmp_path / "store").mkdir()
-    with mount(tmp_path / "here", "--bind", str(tmp_path / "store")):
-        publish_package(Store(tmp_path / "here"), tmp_path / "a/build/x", "a")
-        assert collect_all(tmp_path / "store") == []
-        assert is_served(tmp_path / "a/build/x")
-    assert collect_all(tmp_path / "store") == []
-    with mount(tmp_path / "here", "--bind", str(tmp_path / "store")):
-        assert is_served(tmp_path / "a/build/x")
-    note(
-        "`store gc` of a store under another name than the outputs link to, mounted there and not",
-        2,
-        "all outputs work",
+def watch(words: Sequence[str], *, cwd: Path, home: Path, trace: Path) -> subprocess.Popen[str]:
+    """Start a command without a network, in a home of its own; `trace` lists what it and its children connect to."""
+    strace = ("strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=connect,sendto,sendmsg,sendmmsg", "-o", str(trace))
+    command = ("unshare", "--net", *strace, sys.executable, *words)
+    environment = {name: value for name, value in os.environ.items() if name not in ("CI", "ORT_DISABLE_TELEMETRY")}
+    return subprocess.Popen(
+        command,
+        cwd=cwd,
+        env=environment | {"HOME": str(home)},
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
     )
 
 
-def test_projects_that_take_turns_at_one_path(tmp_path: Path, note: Note) -> None:
-    store, work, names = tmp_path / "store", tmp_path / "work", ("one", "two", "three")
-    for name in names:
-        (tmp_path / name).mkdir()
-        with mount(work, "--bind", str(tmp_path / name)):
-            publish_package(Store(store), work / "build/x", name)
-            assert collect_all(store) == []
-    for name in names:
-        with mount(work, "--bind", str(tmp_path / name)):
-            assert collect_all(store) == []
-            assert is_served(work / "build/x")
-    assert collect_all(store) == []
-    note("`store gc` of a store that projects share, each mounted at the same path", 7, "all outputs work")
+def test_nothing_is_looked_up_or_written_elsewhere(
+    built: Workshop, tmp_path: Path, rounds: Callable[[int], int], note: Note
+) -> None:
+    if os.geteuid() != 0 or not shutil.which("unshare") or not shutil.which("strace"):
+        pytest.skip("needs root, unshare and strace")
+    home, tokens = tmp_path / "home", 32768 if rounds(1) > 1 else 1024
+    home.mkdir()
+    changes = ("--set", f"verify.tokens={tokens}", "--set", "verify.max_perplexity_increase=2%")
+    build = ("build", "nano-cpu-int8", "--name", "x", *changes, "--skip", "benchmark")
+    package = str(built.folder / "build/nano-cpu-int8")
+    programs = (("-m", "gpt2forge", *build), ("-c", GENERATE, package))
+    traces = [tmp_path / f"trace-{number}" for number in range(len(programs))]
+    started = [
+        watch(words, cwd=built.folder, home=home, trace=trace) for words, trace in zip(programs, traces, strict=True)
+    ]
+    for process in started:
+        _, errors = process.communicate()
+        assert process.returncode == 0, errors
+    assert [path for path in home.rglob("*") if not path.is_dir()] == []
+    for trace in traces:
+        assert [line for line in trace.read_text().splitlines() if "AF_INET" in line or "sendmmsg" in line] == []
+    note(
+        "a build with `verify`, and a program that generates text, longer than onnxruntime waits before it reports",
+        len(programs),
+        "nothing was looked up, connected to, or written below the home folder",
+    )

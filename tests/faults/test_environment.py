@@ -1,5 +1,6 @@
 """Unusual places: a store that cannot be written, files that cannot be read, other file systems, odd and long names."""
 
+import os
 import random
 import shutil
 import subprocess
@@ -29,6 +30,7 @@ ODD = (
     "x" * 200,
     "100%s {0}",
     "/".join(["d" * 200] * 15),
+    os.fsdecode(b"caf\xe9"),
 )
 
 
@@ -115,7 +117,7 @@ def test_working_directories_with_odd_names(
         assert take_state(odd, "nano-cpu-int8", "--rerun", "convert") == undisturbed, name
         assert read_tree(odd.folder / "build/nano-cpu-int8") == undisturbed.files, name
     note(
-        "working directories with spaces, a newline, quotes, other scripts, names of 200 characters, and paths of 3000",
+        "working directories with spaces, a newline, quotes, other scripts, no UTF-8, names of 200 characters, and paths of 3000",
         count,
         "the same bytes",
     )

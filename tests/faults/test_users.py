@@ -23,8 +23,6 @@ USERS = (4001, 4002)
 
 def make_places(folder: Path) -> list[Path]:
     """Make a folder for each user, and a store that their group shares; return the folders."""
-    for path in (folder, *folder.parents[:3]):
-        path.chmod(path.stat().st_mode | 0o011)  # pytest's folders are its own user's
     shared = folder / "store"
     shared.mkdir()
     os.chown(shared, USERS[0], GROUP)
@@ -39,8 +37,8 @@ def make_places(folder: Path) -> list[Path]:
     return places
 
 
-def test_users_of_a_group_build_into_one_store(tmp_path: Path, note: Note) -> None:
-    first, second = places = make_places(tmp_path)
+def test_users_of_a_group_build_into_one_store(open_folder: Path, note: Note) -> None:
+    first, second = places = make_places(open_folder)
     with Forge() as one, Forge() as other:  # at once: one waits for each step that the other makes
         forges = (one, other)
         for forge, place, user in zip(forges, places, USERS, strict=True):
@@ -55,7 +53,7 @@ def test_users_of_a_group_build_into_one_store(tmp_path: Path, note: Note) -> No
             victim.write_bytes(b"damaged")
             one.build(place, user=user, collects=True)
             assert read_tree(place / "build/toy") == files
-    store = tmp_path / "store"
+    store = open_folder / "store"
     assert list_debris(store) == []
     assert {stat.S_IMODE(path.stat().st_mode) for path in store.rglob("*") if path.is_dir()} == {0o2775}
     assert {path.stat().st_gid for path in store.rglob("*")} == {GROUP}
@@ -66,10 +64,8 @@ def test_users_of_a_group_build_into_one_store(tmp_path: Path, note: Note) -> No
     )
 
 
-def test_whoever_owns_a_checkout_may_remove_it(built_once: Workshop, tmp_path: Path, note: Note) -> None:
-    for path in (tmp_path, *tmp_path.parents[:3]):
-        path.chmod(path.stat().st_mode | 0o011)
-    folder = copy_workshop(built_once, tmp_path / "here").folder
+def test_whoever_owns_a_checkout_may_remove_it(built_once: Workshop, open_folder: Path, note: Note) -> None:
+    folder = copy_workshop(built_once, open_folder / "here").folder
     subprocess.run(["git", "init", "--quiet", "."], cwd=folder, check=True)
     subprocess.run(["chown", "-R", str(USERS[0]), str(folder)], check=True)
     words = ("git", "-c", "safe.directory=*", "clean", "-ffdxq", "cache", "build")
