@@ -270,16 +270,16 @@ def run_round(folder: Path, copy: Path, draw: random.Random) -> str:
         shutil.copytree(folder, copy, symlinks=True, ignore=shutil.ignore_patterns("pipe"))
     targets = list_targets(place)
     with ExitStack() as stack:
-        states = []
-        for _ in range(draw.choice([0, 1, 1, 1, 2])):
-            path = draw.choice(targets)
-            if os.path.lexists(path):
-                states.append(stack.enter_context(changed(path, draw)))
+        states: dict[Path, str] = {}
+        for path in draw.sample(targets, draw.choice([0, 1, 1, 1, 2])):
+            is_below = any(path.is_relative_to(above) for above in states)  # it may lead anywhere now
+            if not is_below and os.path.lexists(path):
+                states[path] = stack.enter_context(changed(path, draw))
         ended = run_forked(words, place, environment=environment, limit=limit, stream=stream)
     if is_copied:
         remove_tree(copy)
     why = judge(words, ended, stream)
-    return why and f"{json.dumps(words)} {environment} {limit} {stream} {states}: {why}"
+    return why and f"{json.dumps(words)} {environment} {limit} {stream} {list(states.values())}: {why}"
 
 
 def main() -> int:
