@@ -53,7 +53,7 @@ def test_file_without_a_pointer_says_what_to_write(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [b"\n" * (1 << 20), b" " * (1 << 20), b"\xff" * 1000, b'model_checkpoint_path: "a' * 9000 + b'b']
+    "data", [b"\n" * (1 << 20), b" " * (1 << 20), b"\xff" * 1000, b'model_checkpoint_path: "a' * 9000 + b"b"]
 )
 def test_odd_file_is_read_in_one_pass(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "checkpoint"

@@ -15,6 +15,7 @@ import re
 import resource
 import shutil
 import signal
+import stat
 import sys
 import tempfile
 import time
@@ -250,6 +251,12 @@ def fuzz(
     return failures
 
 
+def list_special(folder: str, names: list[str]) -> list[str]:
+    """List the pipes and sockets of a folder, which cannot be copied."""
+    modes = {name: os.lstat(Path(folder, name)).st_mode for name in names}
+    return [name for name, mode in modes.items() if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)]
+
+
 def import_all() -> None:
     """Import here what commands import, which takes longer than to run them; this process runs none of it."""
     os.environ["ORT_DISABLE_TELEMETRY"] = "1"
@@ -267,7 +274,7 @@ def run_round(folder: Path, copy: Path, draw: random.Random) -> str:
     is_copied = bool(WRITING & set(words)) and words != ["build", RECIPE]
     place = copy if is_copied else folder
     if is_copied:
-        shutil.copytree(folder, copy, symlinks=True, ignore=shutil.ignore_patterns("pipe"))
+        shutil.copytree(folder, copy, symlinks=True, ignore=list_special)
     targets = list_targets(place)
     with ExitStack() as stack:
         states: dict[Path, str] = {}
