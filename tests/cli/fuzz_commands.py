@@ -45,7 +45,7 @@ LIMITS = [
     None,
     (resource.RLIMIT_NOFILE, 12),
     (resource.RLIMIT_FSIZE, 65536),
-    (resource.RLIMIT_FSIZE, 4096),
+    (resource.RLIMIT_FSIZE, 32768),
 ]
 STREAMS = ["file", "file", "file", "file", "closed", "full", "gone"]
 """What stdout leads to: a file, nothing, a full disk, a pipe that nobody reads."""
