@@ -82,14 +82,14 @@ def test_current_build_prints_the_output_of_the_build(shop: Workshop) -> None:
     assert whole.stdout.startswith("build/mine-int8  1.8 MB")
 
 
-def test_current_build_imports_two_own_modules_and_no_library(shop: Workshop) -> None:
+def test_current_build_imports_few_own_modules_and_no_library(shop: Workshop) -> None:
     settle(shop)
     command = [sys.executable, "-X", "importtime", "-m", "gpt2forge", "build", "mine-int8"]
     lines = subprocess.run(command, cwd=shop.folder, capture_output=True, text=True, check=True).stderr.splitlines()
     assert lines[-1] == CURRENT
     names = {line.rpartition("|")[2].strip() for line in lines if line.startswith("import time:")}
     assert {name for name in names if name.startswith("gpt2forge")} == {
-        *("gpt2forge", "gpt2forge.main", "gpt2forge.stamp")
+        *("gpt2forge", "gpt2forge.main", "gpt2forge.stamp", "gpt2forge.regular_file", "gpt2forge.terminal_text")
     }
     assert not names & {"pathlib", "json", "re", "click", "dataclasses"} - list_bare()
     strangers = {name.partition(".")[0] for name in names} - sys.stdlib_module_names

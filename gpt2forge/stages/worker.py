@@ -31,9 +31,10 @@ def main() -> int:
         try:
             threading.Thread(target=leave_with_parent, daemon=True).start()
             sources = open_sources(request["inputs"], Path(request["view"]))
-            answer(request, sources, events)
         except Exception as error:
             report_failure(request["name"], error, events)
+        else:
+            answer(request, sources, events)
     return 0
 
 

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 from gpt2forge.digest import canonical_json, digest_bytes
+from gpt2forge.store.rights import share_file
 from gpt2forge.store.stat_cache import DIGEST
 
 NAME = "index"
@@ -67,6 +68,8 @@ def append_lines(folder: Path, lines: Iterable[str]) -> None:
     data = b"\n" + b"".join(b"%08x %b\n" % (crc32(line.encode()), line.encode()) for line in lines)
     descriptor = os.open(folder / NAME, os.O_WRONLY | os.O_APPEND | os.O_CREAT | SAFELY, 0o666)
     try:
+        if os.fstat(descriptor).st_size == 0:
+            share_file(folder / NAME)
         os.write(descriptor, data)
     finally:
         os.close(descriptor)
