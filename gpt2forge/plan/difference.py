@@ -30,11 +30,10 @@ def compare(old: Any, new: Any, path: tuple[str, ...] = ()) -> Iterator[Differen
 
 def count_differences(old: Any, new: Any, are_inputs: bool) -> int:
     """Return how many differences `compare` yields for one part, in a tenth of the time if most values are equal."""
-    if old == new:
-        return 0
     if isinstance(old, Mapping) and isinstance(new, Mapping):
-        return sum(count_differences(old.get(name), new.get(name), are_inputs) for name in {**old, **new})
-    return 0 if are_inputs and new is None else 1
+        pairs = [(old.get(name), new.get(name)) for name in {**old, **new}]
+        return sum([count_differences(*pair, are_inputs) for pair in pairs if pair[0] != pair[1]])
+    return 0 if old == new or (are_inputs and new is None) else 1
 
 
 @dataclass
