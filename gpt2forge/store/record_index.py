@@ -143,6 +143,7 @@ def list_keys(folder: Path) -> set[str]:
 def parse_part(part: str) -> tuple[str, Any]:
     """Return the name and the value of a part; None for the value of a long one, which only the record has."""
     name, _, text = part.partition("=")
-    with suppress(ValueError, RecursionError):
+    try:
         return name, None if text.startswith(DIGESTED) else json.loads(text)
-    return name, None
+    except (ValueError, RecursionError):
+        return name, None
