@@ -14,7 +14,7 @@ MOST = count_bytes(TOKENS)
 
 
 def digest(path: Path, folder: Path) -> str:
-    return Source(path, most=MOST).digest(StatCache(folder), lambda *_: None)
+    return Source(path, most=MOST).read(StatCache(folder), lambda *_: None).digest
 
 
 def test_endless_text_is_read_up_to_its_limit(tmp_path: Path) -> None:
