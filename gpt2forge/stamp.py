@@ -66,7 +66,10 @@ def is_path(selector: str) -> bool:
 
 def read_current(selectors: list[str]) -> dict[str, Printed] | None:
     """Return the output of the last build of each selected recipe; None if anything changed since."""
-    present = Present()
+    try:
+        present = Present()
+    except OSError:  # the working directory is gone
+        return None
     current: dict[str, Printed] = {}
     for selector in selectors:
         found = read_single(selector, present) or read_several(selector, present)

@@ -31,6 +31,7 @@ TARGETS = [
     "check",
     "test-faults",
     "fuzz",
+    "fuzz-commands",
     "test-interop",
     "test-pythons",
     "bench",

@@ -81,9 +81,14 @@ def read_text(path: Path) -> str:
 
 
 def read_small(path: Path, most: int) -> bytes:
-    """Read a file of at most `most` bytes. Raises UserError if it is larger, or cannot be read."""
+    """Read a file of at most `most` bytes.
+
+    Raises FileNotFoundError if it is missing, UserError if it is larger or cannot be read.
+    """
     try:
         return read_whole(path, most)
+    except FileNotFoundError:
+        raise
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}; is it the right file?") from error
 

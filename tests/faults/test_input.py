@@ -8,7 +8,7 @@ import pytest
 
 from gpt2forge.errors import UserError
 from gpt2forge.executor.machine_lock import open_lock
-from gpt2forge.stamp import read_stamp
+from gpt2forge.stamp import Present, read_stamp
 from tests.cli.fuzz_commands import fuzz
 from tests.faults.conftest import Note
 from tests.workshop import ROOT, Workshop, make_workshop
@@ -132,7 +132,7 @@ def test_pipes_and_devices_are_no_files(shop: Workshop, note: Note) -> None:
                 path.write_bytes(before)
         for name in ("stamp", "lock"):
             make(shop.folder / name)
-        assert read_stamp(str(shop.folder / "stamp"), "x") is None
+        assert read_stamp(str(shop.folder / "stamp"), ("x",), Present()) is None
         with pytest.raises(UserError, match="remove it"):
             open_lock(shop.folder / "lock")
         for name in ("stamp", "lock"):

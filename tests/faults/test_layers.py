@@ -34,7 +34,7 @@ def test_store_in_a_lower_layer(tmp_path: Path, forge: Forge, note: Note) -> Non
                 assert again[stage][0] == "built"
                 assert [made[1:] for made in again.values()] == expected
             store = Store(folder / "cache")
-            evicted, _ = collect(store, [], limit=0)
+            evicted = collect(store, [], limit=0).evicted
             assert len(evicted) == len(found) - 1  # all but the published one
             assert all(store.artifacts.is_evicted(item.digest) for item in evicted)
             forge.build(folder)

@@ -42,7 +42,7 @@ def test_address_is_parsed_and_written_back(text: str, address: HubAddress | Ope
 def test_address_that_is_none_is_refused_with_one_that_is(text: str, fix: str) -> None:
     with pytest.raises(UserError) as caught:
         parse_address(text)
-    assert fix in str(caught.value) and repr(text)[1:-1] in repr(str(caught.value))
+    assert fix in str(caught.value) and repr(text)[1:-1] in str(caught.value)
 
 
 def test_only_a_commit_is_fixed() -> None:
