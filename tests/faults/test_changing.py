@@ -45,7 +45,7 @@ def test_toy_build_of_a_source_that_changes(
         known[key] = read_tree(tmp_path / name / "build/toy")
         whole = time.monotonic() - started
     refused = 0
-    for number in range(count := rounds(12)):
+    for number in range(count := rounds(5)):
         folder = tmp_path / f"{number}"
         (folder / "source").mkdir(parents=True)
         (folder / "source/a").write_bytes(ONE)

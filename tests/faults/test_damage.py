@@ -79,7 +79,7 @@ def test_artifact_that_is_gone_or_something_else_is_made_anew(
     tmp_path: Path, forge: Forge, rounds: Callable[[int], int], draw: random.Random, note: Note
 ) -> None:
     expected = {stage: made[1:] for stage, made in forge.build(tmp_path).items()}
-    for _ in range(count := rounds(20)):
+    for _ in range(count := rounds(8)):
         _, digest = expected[draw.choice(sorted(expected))]
         hurt_folder(tmp_path / "cache/artifacts" / digest, draw)
         made = forge.build(tmp_path, collects=True)

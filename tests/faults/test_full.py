@@ -35,7 +35,7 @@ def test_toy_build_on_a_disk_of_every_size(
     limits = [f"size={PAGE * pages},nr_inodes=100000" for pages in range(1, size // PAGE + 1)]
     limits += [f"size=1g,nr_inodes={count}" for count in range(2, inodes + 1)]
     failed = 0
-    chosen = limits if rounds(20) >= 100 else draw.sample(limits, rounds(20))
+    chosen = limits if rounds(8) >= 100 else draw.sample(limits, rounds(8))
     for limit in chosen:
         with small_disk(tmp_path / "small", limit) as disk:
             forge.begin(disk)

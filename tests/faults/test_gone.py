@@ -37,7 +37,7 @@ def test_folders_that_vanish_during_a_toy_build(
     undisturbed.mkdir()
     expected = forge.build(undisturbed)
     seconds, files = time.monotonic() - began, read_tree(undisturbed / "build/toy")
-    count = rounds(12)
+    count = rounds(6)
     for number in range(count):
         folder, aside = tmp_path / str(number), tmp_path / f"{number}-aside"
         folder.mkdir()

@@ -31,7 +31,7 @@ def test_toy_build_that_was_killed_is_finished_by_the_next(
         expected = forge.build(tmp_path / f"undisturbed-{number}")
         whole = min(whole, time.monotonic() - started)
     files = read_tree(tmp_path / "undisturbed-0/build/toy")
-    for number in range(count := rounds(25)):
+    for number in range(count := rounds(8)):
         folder = tmp_path / "killed"
         folder.mkdir()
         moment = draw.uniform(0, whole)

@@ -30,7 +30,7 @@ def test_toy_builds_within_narrow_limits(
 ) -> None:
     (open_folder / "free").mkdir()
     expected = [made[1:] for made in forge.build(open_folder / "free").values()]
-    chosen = LIMITS if rounds(8) >= len(LIMITS) else draw.sample(LIMITS, rounds(8))
+    chosen = LIMITS if rounds(6) >= len(LIMITS) else draw.sample(LIMITS, rounds(6))
     failed = 0
     for number, limits in enumerate(chosen):
         folder = open_folder / str(number)
