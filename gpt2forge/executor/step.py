@@ -137,8 +137,9 @@ def make_outcome(record: Record, outcome: Literal["built", "reused"], reason: st
 def make_artifact(task: Task, locks: tuple[int, ...], *, emit: Emit, stop: Event) -> Record:
     """Run the stage in its own process, move its folder into the store, and write the record last."""
     store, step, started = task.store, task.step, time.monotonic()
-    out, view = store.make_workspace(task.key), store.make_workspace(f"{task.key}.sources")
-    try:
+    names = task.key, f"{task.key}.sources"
+    try:  # an interrupt between the two folders leaves neither
+        out, view = map(store.make_workspace, names)
         if step.equivalent:
             result = copy_equivalent(task, step.equivalent, out)
         else:
@@ -147,7 +148,7 @@ def make_artifact(task: Task, locks: tuple[int, ...], *, emit: Emit, stop: Event
         check_code(task)
         digest = store.artifacts.commit(out, result.written)
     finally:
-        for folder in (out, view):
+        for folder in map(store.name_workspace, names):
             with suppress(OSError):
                 remove_tree(folder)
     record = Record(

@@ -93,7 +93,11 @@ class Store:
     def make_workspace(self, key: str) -> Path:
         """Make an empty folder to make a step in. The caller holds the key's lock."""
         mark_store(self.root)
-        folder = self.root / "making" / key
+        folder = self.name_workspace(key)
         remove_tree(folder)
         make_folder(folder, self.root)
         return folder
+
+    def name_workspace(self, key: str) -> Path:
+        """Return the path of the folder of `make_workspace`."""
+        return self.root / "making" / key
