@@ -1,4 +1,4 @@
-"""What commands cost by the number of recipes, variants and artifacts, beside what no program could do without."""
+"""Measures commands by the number of recipes, variants and artifacts, beside what no program could do without."""
 
 import sys
 from collections.abc import Iterator, Sequence

@@ -21,12 +21,12 @@ EXHAUSTED = {
     errno.ENFILE: "too many files are open on this machine; close some programs",
     errno.ENOMEM: "there is not enough memory; free some, or raise the limit (`ulimit -v`, the container's)",
 }
-"""What a program ran out of, by error number, and what to do."""
+"""The things that a program runs out of, by error number, and what to do."""
 OTHERS = {
     "can't start new thread": EXHAUSTED[errno.EAGAIN],
     "Symlink loop from": "a link leads back to itself; remove it",
 }
-"""What Python says, as a RuntimeError, of what surrounds it, and what to do. pathlib reports loops so before 3.13."""
+"""The beginnings of RuntimeErrors that do not come from a bug, and what to do. pathlib reports loops so before 3.13."""
 LONGEST_LINE = 4000  # characters
 MOST_SHOWN = 200  # characters of a text that is not UTF-8
 MOST_FAULTS = 100  # that a message lists

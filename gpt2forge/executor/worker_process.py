@@ -29,12 +29,12 @@ KILLED: dict[int, str] = {
     signal.SIGBUS: "with enough free space, and files that nothing else cuts off",
     signal.SIGILL: "on a processor that has the instructions of the installed libraries",
 }
-"""What a stage needs that was killed by a signal from outside."""
+"""The needs of a stage that was killed from outside, by signal."""
 EXHAUSTED_SIGNS = (
     *("Resource temporarily unavailable", "can't start new thread", "pthread_create failed"),
     *("bad_alloc", "bad allocation", "Cannot allocate memory", "Memory allocation still failed", "MemoryError"),
 )
-"""What Python, OpenBLAS, PyTorch and ONNX Runtime write when the system refuses memory or a thread."""
+"""The words of Python, OpenBLAS, PyTorch and ONNX Runtime when the system refuses memory or a thread."""
 LOG_END = 1 << 14  # bytes at the end of a log that are searched for these
 
 

@@ -38,7 +38,7 @@ def count_differences(old: Any, new: Any, are_inputs: bool) -> int:
 
 @dataclass
 class DifferenceCounts:
-    """How many differences records have from a pre-image, each distinct part of them compared once.
+    """Counts the differences of records from a pre-image; each distinct part is compared once.
 
     A part is a value of the pre-image by its name, as the index of records holds it. A part that a record lacks counts
     as one difference, so the counts begin with all parts, and each part of a record takes its own off.

@@ -1,4 +1,4 @@
-"""What the plans of one command read besides their recipes, each thing once.
+"""Reads what the plans of one command need besides their recipes, each thing once.
 
 Plans that are made together describe one moment, so what one of them has read need not be read for the next. Nothing is
 remembered between commands, or between a plan and a step that runs: whoever must know what changed makes new Readings.

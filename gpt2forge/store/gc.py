@@ -39,7 +39,7 @@ ENTRY = re.compile(r"[0-9a-f]{62}")
 
 @dataclass(frozen=True, kw_only=True)
 class Garbage:
-    """What a collection removes, and the outputs in doubt for which it keeps artifacts."""
+    """The artifacts and leftovers to remove, and the outputs in doubt for which artifacts are kept."""
 
     evicted: Sequence[Item]
     leftovers: Sequence[Path]

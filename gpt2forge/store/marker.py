@@ -11,6 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gpt2forge.errors import UserError
+from gpt2forge.regular_file import read_start, read_whole
 from gpt2forge.store.atomic import replace_text
 from gpt2forge.store.manifest import parse_manifest
 from gpt2forge.store.records import read_record
@@ -46,8 +47,7 @@ def read_version(root: Path) -> int | None:
     path = root / FILE
     if not path.is_file():
         return None
-    with path.open("rb") as file:
-        head = HEAD.match(file.read(MOST).decode(errors="replace"))
+    head = HEAD.match(read_start(path, MOST).decode(errors="replace"))
     version = int(head[1]) if head else None
     if version is not None and version > VERSION:
         raise UserError(f"{root}: is a store of a newer gpt2forge; use that version, or another store with `--store`")
@@ -69,6 +69,6 @@ def list_json(root: Path, folders: str) -> Iterator[Path]:
 def is_manifest(path: Path) -> bool:
     """Return whether a file is the manifest of the artifact that its name says."""
     try:
-        return parse_manifest(json.loads(path.read_bytes())).digest == path.stem
+        return parse_manifest(json.loads(read_whole(path))).digest == path.stem
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False

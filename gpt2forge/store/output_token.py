@@ -10,6 +10,7 @@ import re
 import secrets
 from pathlib import Path
 
+from gpt2forge.regular_file import read_start
 from gpt2forge.store.locks import acquire
 
 FILE = ".token"
@@ -19,12 +20,8 @@ MOST = 64  # bytes to read
 
 def read_token(folder: Path) -> str | None:
     """Return the token of a folder; None if it has none of its own, or if it cannot be read."""
-    path = folder / FILE
     try:
-        if not path.is_file():
-            return None
-        with path.open("rb") as file:
-            return parse_token(file.read(MOST), folder)
+        return parse_token(read_start(folder / FILE, MOST), folder)
     except OSError:
         return None
 

@@ -12,9 +12,9 @@ records/<stage>/index    lines of: crc32, key, created, seconds, digest, and eac
    have the same.
 """
 
+import io
 import json
 import os
-import stat
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 from zlib import crc32
 
 from gpt2forge.digest import canonical_json, digest_bytes
+from gpt2forge.regular_file import open_regular, read_bytes
 from gpt2forge.store.rights import share_file
 from gpt2forge.store.stat_cache import DIGEST
 
@@ -34,7 +35,7 @@ FEWEST, MOST_LINES = 1000, 4  # an index of more lines than FEWEST + MOST_LINES 
 
 
 class IndexEntry(NamedTuple):
-    """What the index has of a record; each of `parts` is `name=JSON`, or `name=#digest` of long JSON."""
+    """A record as the index has it; each of `parts` is `name=JSON`, or `name=#digest` of long JSON."""
 
     stage: str
     key: str
@@ -117,17 +118,11 @@ def read_lines(folder: Path) -> list[str]:
 def read_file(path: Path) -> bytes:
     """Return the content of an index; nothing if it is no regular file, or a file that no build makes so large."""
     try:
-        descriptor = os.open(path, os.O_RDONLY | SAFELY)
+        with io.FileIO(open_regular(path, os.O_RDONLY | os.O_NOFOLLOW)) as file:
+            data = read_bytes(file, LARGEST + 1)
     except OSError:
         return b""
-    try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST:
-            return b""
-        with os.fdopen(descriptor, "rb", closefd=False) as file:
-            return file.read()
-    finally:
-        os.close(descriptor)
+    return data if len(data) <= LARGEST else b""
 
 
 def list_keys(folder: Path) -> set[str]:

@@ -49,7 +49,7 @@ class Record:
 
     @property
     def entry(self) -> IndexEntry:
-        """What the index has of this record."""
+        """This record as the index has it."""
         return IndexEntry(
             self.stage, self.key, float(self.created), float(self.seconds), self.digest, format_parts(self.pre_image)
         )

@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge.digest import digest_bytes
+from gpt2forge.regular_file import read_whole
 from gpt2forge.store.atomic import write_whole
 from gpt2forge.store.output_token import make_token, read_token
 from gpt2forge.store.rights import make_folder
@@ -211,9 +212,7 @@ def is_valid(root: Root) -> bool:
 def read_fields(path: Path) -> dict[str, Any] | None:
     """Return the JSON object in a note; None if it is cut off or damaged."""
     try:
-        if not path.is_file() or path.stat().st_size > LARGEST:
-            return None
-        value = json.loads(path.read_bytes())
+        value = json.loads(read_whole(path, LARGEST))
     except (OSError, ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None

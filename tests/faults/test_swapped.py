@@ -12,25 +12,15 @@ import pytest
 from gpt2forge.store.store import Store
 from tests.faults.conftest import Note
 from tests.faults.forge import Forge
+from tests.swaps import exchange, relink
 
 pytestmark = pytest.mark.slow
 
 ONE, OTHER = "hello ", "HELLO "
 
 
-def exchange(one: Path, other: Path) -> None:
-    """Let two paths change places."""
-    aside = one.with_name("aside")
-    one.rename(aside)
-    other.rename(one)
-    aside.rename(other)
-
-
 def swap_link(place: Path) -> None:
-    """Let the link lead to the other folder."""
-    other = "above/other" if (place / "source").readlink() == Path("above/one") else "above/one"
-    (place / "next").symlink_to(other)
-    (place / "next").replace(place / "source")
+    relink(place / "source", "above/one", "above/other")
 
 
 def swap_folder(place: Path) -> None:

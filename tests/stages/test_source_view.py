@@ -14,23 +14,13 @@ from gpt2forge.plan.source import Source
 from gpt2forge.stages import source_view
 from gpt2forge.stages.source_view import SourceView, open_sources
 from gpt2forge.store.stat_cache import StatCache
+from tests.swaps import exchange, relink
 
 Swap = Callable[[Path], None]
 
 
-def exchange(one: Path, other: Path) -> None:
-    """Let two paths change places."""
-    aside = one.with_name("aside")
-    one.rename(aside)
-    other.rename(one)
-    aside.rename(other)
-
-
 def swap_link(place: Path) -> None:
-    """Let the link lead to the other folder."""
-    other = "other" if (place / "latest").readlink() == Path("real") else "real"
-    (place / "next").symlink_to(other)
-    (place / "next").replace(place / "latest")
+    relink(place / "latest", "real", "other")
 
 
 def swap_folder(place: Path) -> None:
