@@ -26,7 +26,6 @@ ROLES = {
     "unk_token": "tokenizer.ggml.unknown_token_id",
     "pad_token": "tokenizer.ggml.padding_token_id",
 }
-AROUND = ("add_bos_token", "add_eos_token")
 CHAT_TEMPLATE = "tokenizer.chat_template"
 
 
