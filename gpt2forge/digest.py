@@ -4,14 +4,16 @@ import hashlib
 import json
 import os
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from gpt2forge.regular_file import open_binary
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 CHUNK = 1 << 22  # bytes to read at once
 SHORT = 1 << 16  # bytes; fewer are hashed faster than a thread starts
@@ -68,6 +70,8 @@ class Hasher:
 
     def __init__(self) -> None:
         self.sha = hashlib.sha256()
+        from concurrent.futures import ThreadPoolExecutor  # its import costs as much as that of this module
+
         self.pool = ThreadPoolExecutor(1)
         self.last: Future[None] | None = None
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gpt2forge.builder.measurements import Accuracy, Prompt
 from gpt2forge.errors import Fault, RecipeError
 from gpt2forge.recipe.load import LoadedRecipe
-from gpt2forge.stages.verify import Verify
+from gpt2forge.recipe.sections.verify_section import Verify
 
 EXACT = 1e-4
 """The largest difference, as a part of the logits' spread, of a property that the scheme gives no tolerance."""

@@ -10,8 +10,8 @@ from gpt2forge.cli import console
 from gpt2forge.cli.options import json_option, recipe_options
 from gpt2forge.recipe.load import LoadedRecipe, load_recipes
 from gpt2forge.recipe.schema import has_section
+from gpt2forge.recipe.sections.section import Section
 from gpt2forge.recipe.yaml import Node, write_value
-from gpt2forge.stages.stage import Section
 
 INDENT = "  "
 DEFAULT = "default"

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpt2forge.plan.source import Source
-from gpt2forge.stages.stage import Section, Stage, Target
+from gpt2forge.recipe.sections.section import Section
+from gpt2forge.recipe.sections.target_section import TargetSection
+from gpt2forge.stages.stage import Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +21,7 @@ class Job:
     name: str
     stages: tuple[Stage, ...]
     sections: Mapping[str, Section]
-    target: Target
+    target: TargetSection
     sources: Mapping[str, Source]
     skipped: tuple[Stage, ...] = ()
     assumed: tuple[str, ...] = ()

@@ -10,8 +10,8 @@ from gpt2forge.recipe.lookup import SelectedRecipe, find_owner, find_recipes, li
 from gpt2forge.recipe.merge import change_document, drop_nulls
 from gpt2forge.recipe.rules import check_rules
 from gpt2forge.recipe.schema import NAME, Loc, Recipe
-from gpt2forge.recipe.sections import check_deleted_patterns, validate_sections
 from gpt2forge.recipe.unknown_keys import explain_unknown, list_unknown, remove
+from gpt2forge.recipe.validate_sections import check_deleted_patterns, validate_sections
 from gpt2forge.recipe.yaml import Node
 
 

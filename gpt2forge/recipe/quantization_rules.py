@@ -6,10 +6,11 @@ from gpt2forge.quantize.scheme import CHANNEL, FLOAT32, find_conflict, list_line
 from gpt2forge.quantize.scheme_table import SCHEMES, choose_embeddings, find_integers
 from gpt2forge.recipe.faults import Finding, join_choices, refuse
 from gpt2forge.recipe.schema import Loc
-from gpt2forge.stages.calibrate import Calibration
-from gpt2forge.stages.quantization import FITTED, Quantization
-from gpt2forge.stages.stage import Target
-from gpt2forge.stages.verify import Verify
+from gpt2forge.recipe.sections.calibration_section import Calibration
+from gpt2forge.recipe.sections.quantization_section import Quantization
+from gpt2forge.recipe.sections.target_section import TargetSection
+from gpt2forge.recipe.sections.verify_section import Verify
+from gpt2forge.stages.quantize import FITTED
 
 INTEGER_KEYS = ("granularity", "method", "smooth", "overrides", "skip")
 BLOCKS = "16, 32, 64, 128 or 256"
@@ -86,7 +87,9 @@ def check_patterns(quantization: Quantization) -> Iterator[Finding]:
             return
 
 
-def check_calibration(quantization: Quantization, target: Target, calibration: Calibration | None) -> Iterator[Finding]:
+def check_calibration(
+    quantization: Quantization, target: TargetSection, calibration: Calibration | None
+) -> Iterator[Finding]:
     """Refuse to fit weights without a text to fit them to."""
     if calibration is None:
         for key in list_fitted(quantization, target):
@@ -95,7 +98,7 @@ def check_calibration(quantization: Quantization, target: Target, calibration: C
 
 
 def check_texts(
-    quantization: Quantization, target: Target, calibration: Calibration | None, verify: Verify | None
+    quantization: Quantization, target: TargetSection, calibration: Calibration | None, verify: Verify | None
 ) -> Iterator[Finding]:
     """Refuse to measure on the text that weights were fitted to: it shows little about other texts."""
     if calibration and verify and calibration.text == verify.text and list_fitted(quantization, target):
@@ -105,7 +108,7 @@ def check_texts(
         yield refuse(("calibration", "text"), calibration.text, problem)
 
 
-def list_fitted(quantization: Quantization, target: Target) -> list[str]:
+def list_fitted(quantization: Quantization, target: TargetSection) -> list[str]:
     """Return the keys that need a calibration text, without those that other rules refuse."""
     refused = set() if SCHEMES[quantization.scheme].has_scales else {"method", "smooth"}
     if target.device == "cuda":

@@ -16,15 +16,15 @@ from gpt2forge.quantize.floors import (
 from gpt2forge.quantize.scheme import CHANNEL
 from gpt2forge.quantize.scheme_table import SCHEMES, choose_embeddings
 from gpt2forge.recipe.faults import Finding, refuse
-from gpt2forge.stages.fuse import Fusion
-from gpt2forge.stages.quantization import Quantization
-from gpt2forge.stages.stage import Target
+from gpt2forge.recipe.sections.fusion_section import Fusion
+from gpt2forge.recipe.sections.quantization_section import Quantization
+from gpt2forge.recipe.sections.target_section import TargetSection
 
 Need = tuple[str, Version, str]
 """An entry of a recipe, the oldest onnxruntime that loads what it makes, and what to write instead."""
 
 
-def check_runtime(quantization: Quantization, fusion: Fusion, target: Target) -> Iterator[Finding]:
+def check_runtime(quantization: Quantization, fusion: Fusion, target: TargetSection) -> Iterator[Finding]:
     """Refuse what the oldest onnxruntime cannot load, each entry by itself."""
     if target.runtime is None:
         return

@@ -6,13 +6,14 @@ from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import Field, StringConstraints
 
-from gpt2forge.stages.benchmark import Benchmark
-from gpt2forge.stages.calibrate import Calibration
-from gpt2forge.stages.convert import SourceSection
-from gpt2forge.stages.fuse import Fusion
-from gpt2forge.stages.quantization import Quantization
-from gpt2forge.stages.stage import Section, Target
-from gpt2forge.stages.verify import Verify
+from gpt2forge.recipe.sections.benchmark_section import Benchmark
+from gpt2forge.recipe.sections.calibration_section import Calibration
+from gpt2forge.recipe.sections.fusion_section import Fusion
+from gpt2forge.recipe.sections.quantization_section import Quantization
+from gpt2forge.recipe.sections.section import Section
+from gpt2forge.recipe.sections.source_section import SourceSection
+from gpt2forge.recipe.sections.target_section import TargetSection
+from gpt2forge.recipe.sections.verify_section import Verify
 
 NAME = re.compile(r"^[A-Za-z0-9._@-]+$")
 Loc = tuple[str | int, ...]
@@ -25,7 +26,7 @@ class Recipe(Section):
         description="what the result is published as: the name of the file without `.yaml`"
     )
     source: SourceSection = Field(description="the checkpoint to start from")
-    target: Target = Field(description="the machine that the result is for")
+    target: TargetSection = Field(description="the machine that the result is for")
     fusion: Fusion = Field(default=Fusion(), description="which parts of the graph are fused")
     quantization: Quantization = Field(default=Quantization().normalize(), description="how the weights are stored")
     calibration: Calibration | None = Field(

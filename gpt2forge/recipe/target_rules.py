@@ -6,10 +6,10 @@ from gpt2forge.quantize.scheme import CHANNEL
 from gpt2forge.quantize.scheme_table import CHANNEL_CPU, SCHEMES
 from gpt2forge.recipe.faults import Finding, join_choices, refuse
 from gpt2forge.recipe.quantization_rules import list_channels
-from gpt2forge.stages.benchmark import Benchmark
-from gpt2forge.stages.fuse import Fusion
-from gpt2forge.stages.quantization import Quantization
-from gpt2forge.stages.stage import Target
+from gpt2forge.recipe.sections.benchmark_section import Benchmark
+from gpt2forge.recipe.sections.fusion_section import Fusion
+from gpt2forge.recipe.sections.quantization_section import Quantization
+from gpt2forge.recipe.sections.target_section import TargetSection
 
 SATURATION = (
     "x86 without VNNI adds products of uint8 and int8 in 16 bits, which is too little (nano's KL to float32 rose from "
@@ -18,7 +18,7 @@ SATURATION = (
 """The reason why one scale per channel needs VNNI; interop/test_older_cpu.py measures it."""
 
 
-def check_scheme(quantization: Quantization, target: Target) -> Iterator[Finding]:
+def check_scheme(quantization: Quantization, target: TargetSection) -> Iterator[Finding]:
     """Refuse a scheme that has no kernels on the device."""
     spec = SCHEMES[quantization.scheme]
     if spec.device not in (None, target.device):
@@ -28,7 +28,7 @@ def check_scheme(quantization: Quantization, target: Target) -> Iterator[Finding
         yield refuse(("quantization", "scheme"), quantization.scheme, problem)
 
 
-def check_embeddings(quantization: Quantization, target: Target) -> Iterator[Finding]:
+def check_embeddings(quantization: Quantization, target: TargetSection) -> Iterator[Finding]:
     """Refuse embeddings of integers that have no kernels on the device."""
     embeddings = quantization.embeddings
     if embeddings is None or SCHEMES[quantization.scheme].is_whole or not SCHEMES[embeddings].has_scales:
@@ -38,7 +38,7 @@ def check_embeddings(quantization: Quantization, target: Target) -> Iterator[Fin
         yield refuse(("quantization", "embeddings"), embeddings, problem)
 
 
-def check_cache(quantization: Quantization, fusion: Fusion, target: Target) -> Iterator[Finding]:
+def check_cache(quantization: Quantization, fusion: Fusion, target: TargetSection) -> Iterator[Finding]:
     """Refuse an int8 cache of any operator but the fused one for CPUs."""
     if quantization.kv_cache != "int8":
         return
@@ -49,27 +49,27 @@ def check_cache(quantization: Quantization, fusion: Fusion, target: Target) -> I
         yield refuse(("quantization", "kv_cache"), quantization.kv_cache, problem)
 
 
-def check_channels(quantization: Quantization, target: Target) -> Iterator[Finding]:
+def check_channels(quantization: Quantization, target: TargetSection) -> Iterator[Finding]:
     """Refuse one scale per output channel on processors that may add products in 16 bits."""
     if target.cpu != CHANNEL_CPU:
         for loc in list_channels(quantization):
             yield refuse(loc, CHANNEL, f"needs `target.cpu: {CHANNEL_CPU}`: {SATURATION}")
 
 
-def check_attention(fusion: Fusion, target: Target) -> Iterator[Finding]:
+def check_attention(fusion: Fusion, target: TargetSection) -> Iterator[Finding]:
     """Refuse fused attention on a GPU."""
     if target.device == "cuda" and fusion.attention:
         refused = "ONNX Runtime's CUDA kernel refuses the bias that a left-padded batch needs"
         yield ("fusion", "attention"), f"`target.device: cuda` needs `fusion.attention: false`: {refused}"
 
 
-def check_cpu(target: Target) -> Iterator[Finding]:
+def check_cpu(target: TargetSection) -> Iterator[Finding]:
     """Refuse a kind of CPU for a result that runs on a GPU."""
     if target.device == "cuda" and target.cpu != "any":
         yield refuse(("target", "cpu"), target.cpu, "means nothing where `device` is `cuda`; remove it")
 
 
-def check_benchmark(target: Target, benchmark: Benchmark | None) -> Iterator[Finding]:
+def check_benchmark(target: TargetSection, benchmark: Benchmark | None) -> Iterator[Finding]:
     """Refuse to measure the speed of a result that runs on a GPU."""
     if target.device == "cuda" and benchmark:
         yield ("benchmark",), "`benchmark` measures on the CPU, and `target.device` is `cuda`; remove it"

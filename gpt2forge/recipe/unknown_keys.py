@@ -8,8 +8,8 @@ from collections.abc import Collection, Iterator
 from gpt2forge.errors import Fault, suggest
 from gpt2forge.recipe.faults import join_keys
 from gpt2forge.recipe.schema import Loc, Recipe, has_patterns, has_section, section_fields
+from gpt2forge.recipe.sections.section import Section
 from gpt2forge.recipe.yaml import Node
-from gpt2forge.stages.stage import Section
 
 
 def list_unknown(document: Node, model: type[Section] = Recipe, loc: Loc = ()) -> Iterator[Loc]:

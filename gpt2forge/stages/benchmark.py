@@ -2,26 +2,25 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Protocol
 
-from pydantic import Field
-
-from gpt2forge.stages.stage import PACKAGE, Inputs, Metrics, Section, Stage, Target
-
-Count = Annotated[int, Field(ge=1)]
+from gpt2forge.stages.stage import PACKAGE, Inputs, Metrics, Stage, Target
 
 
-class Benchmark(Section):
+class Work(Protocol):
     """The work of each system in a round, and the number of rounds."""
 
-    prompt_tokens: Count = Field(default=64, description="length of the prompt in tokens")
-    new_tokens: Annotated[int, Field(ge=2)] = Field(
-        default=64, description="how many tokens to generate after the prompt"
-    )
-    rounds: Annotated[int, Field(ge=3)] = Field(default=5, description="how often each system is measured")
+    @property
+    def prompt_tokens(self) -> int: ...
+
+    @property
+    def new_tokens(self) -> int: ...
+
+    @property
+    def rounds(self) -> int: ...
 
 
-def run(inputs: Inputs, section: Benchmark, target: Target, out: Path) -> Metrics:
+def run(inputs: Inputs, section: Work, target: Target, out: Path) -> Metrics:
     """Write `benchmark.json`: times with their spread, memory, and the share of the limit set by memory bandwidth."""
     from gpt2forge.measure.speed import measure
 

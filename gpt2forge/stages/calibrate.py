@@ -1,20 +1,10 @@
 """calibrate: collect statistics of the linear layers' inputs on a text, once for all ways of quantizing."""
 
 from pathlib import Path
-from typing import Annotated
-
-from pydantic import Field
 
 from gpt2forge.stages.read_texts import TextLimit, read_windows
 from gpt2forge.stages.source_reader import check_tokens, find_own_source
-from gpt2forge.stages.stage import Inputs, Metrics, Section, Stage, Target
-
-
-class Calibration(Section):
-    """The text that the quantized model is fitted to."""
-
-    text: str = Field(description="a file of UTF-8 text like what the model is for, other than `verify.text`")
-    tokens: Annotated[int, Field(ge=2)] = Field(default=16384, description="how many tokens of the text to use at most")
+from gpt2forge.stages.stage import Inputs, Metrics, Stage, Target
 
 
 def run(inputs: Inputs, section: TextLimit, target: Target, out: Path) -> Metrics:

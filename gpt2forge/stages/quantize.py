@@ -2,10 +2,12 @@
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Protocol
 
+from gpt2forge.quantize.scheme import Scheme, make_scheme
 from gpt2forge.quantize.scheme_table import SCHEMES
-from gpt2forge.stages.quantization import Quantization, reads_statistics
 from gpt2forge.stages.stage import Inputs, Metrics, Stage, Target
 
 COPIED = (
@@ -19,7 +21,63 @@ COPIED = (
 )
 
 
-def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Metrics:
+FITTED = {"method": "gptq", "smooth": True, "kv_cache": "int8"}
+"""The keys that need a calibration text, each with the value that does."""
+
+
+class Storages(Protocol):
+    """The words of `quantization:` with all defaults filled in; `overrides` has {"bits", "granularity"} by pattern."""
+
+    @property
+    def scheme(self) -> str: ...
+
+    @property
+    def granularity(self) -> int | str | None: ...
+
+    @property
+    def method(self) -> str: ...
+
+    @property
+    def smooth(self) -> bool: ...
+
+    @property
+    def embeddings(self) -> str: ...
+
+    @property
+    def kv_cache(self) -> str: ...
+
+    @property
+    def embeddings_granularity(self) -> int | None: ...
+
+    @property
+    def positions(self) -> str: ...
+
+    @property
+    def overrides(self) -> Mapping[str, Mapping[str, Any]] | None: ...
+
+    @property
+    def skip(self) -> Sequence[str] | None: ...
+
+
+def reads_statistics(section: Any) -> bool:
+    """Return whether the section asks for something that is fitted to a calibration text."""
+    return any(getattr(section, key) == value for key, value in FITTED.items())
+
+
+def resolve_scheme(section: Storages) -> Scheme:
+    """Return the storage of every weight."""
+    return make_scheme(
+        scheme=section.scheme,
+        granularity=section.granularity,
+        embeddings=section.embeddings,
+        embeddings_granularity=section.embeddings_granularity,
+        positions=section.positions,
+        overrides={pattern: (own["bits"], own["granularity"]) for pattern, own in (section.overrides or {}).items()},
+        skip=section.skip or (),
+    )
+
+
+def run(inputs: Inputs, section: Storages, target: Target, out: Path) -> Metrics:
     """Write the package of `weights` and `graph`: the model, the tokenizer's files, genai_config.json and forge.json.
 
     The scales of an int8 cache come from `statistics`. Raises UserError when a weight that should be quantized is not,
@@ -41,7 +99,7 @@ def run(inputs: Inputs, section: Quantization, target: Target, out: Path) -> Met
     from gpt2forge.quantize.quantize_model import quantize_model
     from gpt2forge.quantize.statistics import list_cache_magnitudes, open_statistics
 
-    scheme = section.resolve()
+    scheme = resolve_scheme(section)
     weights = inputs["weights"]
     model = read_graph(inputs["graph"])
     sources = find_weights(model.graph)

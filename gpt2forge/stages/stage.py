@@ -1,13 +1,9 @@
 """The Stage type: a section of the recipe, the kinds it reads and writes, and the function that runs it."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, Literal
-
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from typing import Any, Protocol
 
 from gpt2forge.digest import Written
 
@@ -17,45 +13,21 @@ Metrics = Mapping[str, Any]
 PACKAGE = "package"
 """The kind of the artifact that is published."""
 
-VERSION = re.compile(r"\d{1,2}\.\d{1,3}", re.ASCII)
-
 Advance = Callable[[int, int, str], None]
 """A callback for progress, called with (done, total, unit); the unit of bytes is `B`."""
 
 
-class Section(BaseModel):
-    """A section of a recipe: strict, frozen, no unknown keys."""
+class Target(Protocol):
+    """The device and processors that run the result, as a recipe names them; a stage has the fields it declares."""
 
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid")
+    @property
+    def device(self) -> str: ...
 
+    @property
+    def cpu(self) -> str: ...
 
-def check_version(value: Any) -> Any:
-    """Raise ValueError unless the value is a version such as `1.23`. YAML takes one without quotes for a number."""
-    if not (value is None or (isinstance(value, str) and VERSION.fullmatch(value))):
-        raise ValueError('must be a version in quotes, as in "1.23"')
-    return value
-
-
-Version = Annotated[
-    str,
-    BeforeValidator(check_version),
-    Field(json_schema_extra={"pattern": f"^{VERSION.pattern}$", "format": "version"}),
-]
-
-
-class Target(Section):
-    """The device and processors that run the result."""
-
-    device: Literal["cpu", "cuda"] = Field(description="the device that runs the result")
-    cpu: Literal["any", "vnni"] = Field(
-        default="any",
-        description="the processors that run the result; `vnni`: those whose int8 products do not saturate "
-        "(Intel since 2019, AMD since Zen 4)",
-    )
-    runtime: Version | None = Field(
-        default=None,
-        description='the oldest onnxruntime that must load the result, in quotes, as in `"1.23"`; any unless given',
-    )
+    @property
+    def runtime(self) -> str | None: ...
 
 
 @dataclass(frozen=True)
@@ -75,7 +47,7 @@ class Inputs:
 
 
 Run = Callable[[Inputs, Any, Target, Path], Metrics]
-"""A run function (inputs, section, target, out); `section` is of the stage's section class, or None."""
+"""A run function (inputs, section, target, out); `section` has the values that the stage reads, or is None."""
 
 
 @dataclass(frozen=True)
@@ -118,7 +90,7 @@ class Stage:
     libraries: int = 300 << 20
     holds: float = 1.0
 
-    def for_section(self, section: Section | None) -> "Stage":
+    def for_section(self, section: Any) -> "Stage":
         """Return the stage with every kind that it reads for this section in `reads`."""
         return replace(self, reads=(*self.reads, *self.also_reads(section)), also_reads=lambda section: ())
 
@@ -134,4 +106,6 @@ class Stage:
 
     def tool_versions(self) -> dict[str, str]:
         """Return the installed version of each tool."""
+        from importlib.metadata import version
+
         return {tool: version(tool) for tool in self.tools}

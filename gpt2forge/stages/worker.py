@@ -20,7 +20,7 @@ from typing import Any, TextIO
 from gpt2forge.stages.failure import describe_failure
 from gpt2forge.stages.forge_json import write_provenance
 from gpt2forge.stages.source_view import SourceView, open_sources
-from gpt2forge.stages.stage import Inputs, Section, Stage, Target
+from gpt2forge.stages.stage import Inputs, Stage, Target
 from gpt2forge.stages.throttle import Throttle
 
 
@@ -69,7 +69,7 @@ def leave_with_parent() -> None:
 def run_stage(request: dict[str, Any], sources: SourceView, events: TextIO) -> dict[str, Any]:
     """Run the requested stage, write its provenance, and return its metrics."""
     stage: Stage = importlib.import_module(request["module"]).STAGE
-    section = parse_section(stage, request["section"])
+    section = view_section(stage, request["section"])
     paths = {**{kind: Path(source["path"]) for kind, source in request["inputs"].items()}, **sources.paths}
     throttle = Throttle(per_second=20)  # every line wakes the reader
 
@@ -90,17 +90,13 @@ def run_stage(request: dict[str, Any], sources: SourceView, events: TextIO) -> d
     return dict(metrics)
 
 
-def parse_section(stage: Stage, values: dict[str, Any]) -> Section | None:
-    """Return the section as the class that the stage's run function takes; None if the stage reads none.
+def view_section(stage: Stage, values: dict[str, Any]) -> Any:
+    """Return the values of the section that the stage reads as attributes; None if it reads none.
 
-    A stage that declares `fields` gets only these, as with the target.
+    These are the values that the key covers, validated and with their defaults, so the classes of the recipe, whose
+    import takes as long as a small stage, are not needed here.
     """
-    if stage.section is None:
-        return None
-    if stage.fields is not None:
-        return typing.cast(Section, SimpleNamespace(**{field: values[field] for field in stage.fields}))
-    section: Section = typing.get_type_hints(stage.run)["section"].model_validate(values)
-    return section
+    return None if stage.section is None else SimpleNamespace(**values)
 
 
 def send(events: TextIO, message: dict[str, Any]) -> None:

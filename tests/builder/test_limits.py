@@ -10,7 +10,7 @@ import pytest
 from gpt2forge.builder.limits import check_limits, find_tolerances
 from gpt2forge.errors import RecipeError
 from gpt2forge.recipe.load import load_recipe
-from gpt2forge.stages.quantization import Quantization
+from gpt2forge.recipe.sections.quantization_section import Quantization
 from tests.reports import PROMPTS, PROPERTIES, make_report
 from tests.workshop import Workshop
 

@@ -9,7 +9,7 @@ import pytest
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.format import Checkpoint, Wanted
 from gpt2forge.errors import UserError
-from gpt2forge.stages.convert import SourceSection
+from gpt2forge.recipe.sections.source_section import SourceSection
 from interop.tensorflow_process import NO_WHEEL, read_checkpoints
 from tests.checkpoint import tensorflow_writer
 from tests.checkpoint.test_read_tf1 import gather

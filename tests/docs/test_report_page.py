@@ -5,8 +5,8 @@ import re
 import pytest
 
 from gpt2forge.builder.limits import EXACT
-from gpt2forge.stages.quantization import Quantization
-from gpt2forge.stages.verify import Tolerances
+from gpt2forge.recipe.sections.quantization_section import Quantization
+from gpt2forge.recipe.sections.verify_section import Tolerances
 from tests.workshop import ROOT
 from tools.report_page import PAGE, fill_page, write_report_page
 

@@ -23,6 +23,7 @@ from gpt2forge.stages.stage import Stage
 from gpt2forge.store.store import Store
 from tests.toy import gather, meet
 from tests.toy.job import begin, list_files, make_job, words
+from tests.toy.sections import Meeting
 
 pytestmark = pytest.mark.slow
 
@@ -44,7 +45,7 @@ def make_meeting(folder: Path, name: str, wants: str, stage: Stage = meet.STAGE)
     place = folder / "place"
     place.mkdir(parents=True, exist_ok=True)
     job = make_job(folder / "source")
-    sections = {"meeting": meet.Meeting.model_validate({"place": str(place), "name": name, "wants": wants})}
+    sections = {"meeting": Meeting.model_validate({"place": str(place), "name": name, "wants": wants})}
     sources = {"checkpoint": Source(folder / "source", list_files)}
     return Job(name=name, stages=(gather.STAGE, stage), sections=sections, target=job.target, sources=sources)
 

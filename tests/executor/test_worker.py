@@ -7,21 +7,23 @@ import pytest
 
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.source import Source
-from gpt2forge.stages.stage import Stage, Target
+from gpt2forge.recipe.sections.target_section import TargetSection
+from gpt2forge.stages.stage import Stage
 from gpt2forge.store.store import Store
 from tests.toy import swap
 from tests.toy.job import list_files, run
+from tests.toy.sections import Swapping
 
 pytestmark = pytest.mark.slow
 
 
-def make_job(stage: Stage, source: Path, **sections: swap.Swapping) -> Job:
+def make_job(stage: Stage, source: Path, **sections: Swapping) -> Job:
     source.mkdir(exist_ok=True)  # without a file, which is a source too
     return Job(
         name="toy",
         stages=(stage,),
         sections=sections,
-        target=Target.model_validate({"device": "cpu"}),
+        target=TargetSection.model_validate({"device": "cpu"}),
         sources={"checkpoint": Source(source, list_files)},
     )
 
@@ -41,7 +43,7 @@ def test_folder_that_is_swapped_while_the_stage_reads_is_read_as_planned(
     for name in variables:
         monkeypatch.setenv(name, "2")
     monkeypatch.setenv("UNRELATED", "2")
-    job = make_job(swap.STAGE, tmp_path / "above/one", swapping=swap.Swapping(above=str(tmp_path / "above")))
+    job = make_job(swap.STAGE, tmp_path / "above/one", swapping=Swapping(above=str(tmp_path / "above")))
     (outcome,) = run(job, store)
     assert read_text(store, outcome.digest) == "one"
     assert "UNRELATED" in outcome.metrics["environment"]

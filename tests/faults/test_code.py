@@ -12,7 +12,8 @@ from gpt2forge.executor.resources import Resources
 from gpt2forge.executor.run import Options, run_jobs
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.source import Source
-from gpt2forge.stages.stage import Stage, Target
+from gpt2forge.recipe.sections.target_section import TargetSection
+from gpt2forge.stages.stage import Stage
 from gpt2forge.store.store import Store
 from tests.faults.conftest import Note
 from tests.toy.job import begin, list_files, run
@@ -21,6 +22,7 @@ pytestmark = pytest.mark.slow
 
 STAGE = """
 from pathlib import Path
+from gpt2forge.recipe.sections.target_section import TargetSection
 from gpt2forge.stages.stage import PACKAGE, Inputs, Metrics, Stage, Target
 
 def run(inputs: Inputs, section: None, target: Target, out: Path) -> Metrics:
@@ -39,7 +41,7 @@ def make_job(stage: Stage, source: Path) -> Job:
         name="toy",
         stages=(stage,),
         sections={},
-        target=Target.model_validate({"device": "cpu"}),
+        target=TargetSection.model_validate({"device": "cpu"}),
         sources={"checkpoint": Source(source, list_files)},
     )
 

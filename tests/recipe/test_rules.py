@@ -11,7 +11,7 @@ from gpt2forge.errors import RecipeError
 from gpt2forge.recipe.load import load_recipe
 from gpt2forge.recipe.rules import RULES, Rule, check_rules
 from gpt2forge.recipe.schema import Recipe
-from gpt2forge.stages.quantization import Quantization
+from gpt2forge.recipe.sections.quantization_section import Quantization
 from tests.recipe.recipe_text import BARE, GOOD, faults, write
 
 GPU = BARE.replace("cpu", "cuda") + "fusion:\n  attention: false\n"

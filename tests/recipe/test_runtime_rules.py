@@ -11,11 +11,13 @@ from gpt2forge.quantize.find_floor import find_floor
 from gpt2forge.quantize.floors import OLDEST, Version
 from gpt2forge.recipe.load import load_recipe
 from gpt2forge.recipe.runtime_rules import list_needs
-from gpt2forge.stages.fuse import Fusion
-from gpt2forge.stages.quantization import Override, Quantization
+from gpt2forge.recipe.sections.fusion_section import Fusion
+from gpt2forge.recipe.sections.quantization_section import Override, Quantization
+from gpt2forge.stages.quantize import resolve_scheme
 from tests.graph.models import Shape, Tiny, make_tiny
 from tests.quantize.packages import pack
 from tests.recipe.recipe_text import BARE, faults, write
+from tests.stages.run_quantize import see
 
 INTEGERS = "quantization:\n  scheme: int4\n  overrides: {h.0.*: {bits: 8}}\n"
 PLAIN = "fusion:\n  attention: false\n  bias: false\n"
@@ -88,6 +90,6 @@ def test_rule_agrees_with_the_graph(
     tiny: Tiny, tmp_path: Path, section: Quantization, bias: bool, attention: bool
 ) -> None:
     fusion = Fusion(attention=attention, bias=bias)
-    pack(tiny, tmp_path / "out", section.resolve(), [name for name, is_on in fusion if is_on])
+    pack(tiny, tmp_path / "out", resolve_scheme(see(section)), [name for name, is_on in fusion if is_on])
     needed: list[Version] = [version for _, version, _ in list_needs(section, fusion)]
     assert find_floor(read_graph(tmp_path / "out").graph) == max([OLDEST, *needed])

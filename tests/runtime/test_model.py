@@ -14,14 +14,15 @@ from transformers import AutoTokenizer, GPT2LMHeadModel
 
 from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint
 from gpt2forge.errors import UserError
+from gpt2forge.recipe.sections.quantization_section import Quantization
+from gpt2forge.recipe.sections.target_section import TargetSection
 from gpt2forge.runtime.decoder import open_decoder
 from gpt2forge.runtime.model import Model, open_model
 from gpt2forge.runtime.sampling import Sampling
-from gpt2forge.stages.quantization import Quantization
-from gpt2forge.stages.quantize import STAGE
-from gpt2forge.stages.stage import Inputs, Target
+from gpt2forge.stages.stage import Inputs
 from tests.checkpoint.huggingface_writer import make_model, write_huggingface
 from tests.graph.models import export
+from tests.stages.run_quantize import run_quantize
 
 LENGTH = 16
 PROMPT = "the text"
@@ -55,7 +56,7 @@ def package(source: Path, folder: Path) -> Path:
         path.mkdir(parents=True)
     convert_checkpoint(source, weights)
     inputs = Inputs({"weights": weights, "graph": export(weights, folder / "graph")})
-    STAGE.run(inputs, Quantization(), Target(device="cpu"), out)
+    run_quantize(inputs, Quantization(), TargetSection(device="cpu"), out)
     return out
 
 

@@ -13,14 +13,15 @@ from gpt2forge.graph.passes import PASSES
 from gpt2forge.graph.passes.fusion import fuse
 from gpt2forge.measure.properties import try_properties
 from gpt2forge.pytorch.calibration import write_statistics
+from gpt2forge.recipe.sections.quantization_section import Quantization
+from gpt2forge.recipe.sections.target_section import TargetSection
 from gpt2forge.runtime.decoder import open_decoder
 from gpt2forge.runtime.feeds import read_cache_shape
 from gpt2forge.runtime.generate import generate_tokens
 from gpt2forge.runtime.sampling import choose_likeliest
-from gpt2forge.stages.quantization import Quantization
-from gpt2forge.stages.quantize import STAGE
-from gpt2forge.stages.stage import Inputs, Target
+from gpt2forge.stages.stage import Inputs
 from tests.graph.models import Shape, Tiny, distance, make_tiny, torch_logits
+from tests.stages.run_quantize import run_quantize
 
 SCHEMES = {"none": 0.02, "int8": 0.03, "channel": 0.02}  # and how far properties may be off
 
@@ -47,7 +48,7 @@ def build(tiny: Tiny, folder: Path, scheme: str) -> Path:
     write_graph(model, fused)
     inputs = {"weights": tiny.weights, "graph": fused, "statistics": calibrate(tiny, folder / "statistics")}
     known = {"scheme": "int8", "granularity": "channel"} if scheme == "channel" else {"scheme": scheme}
-    STAGE.run(Inputs(inputs), Quantization(**known, kv_cache="int8"), Target(device="cpu", cpu="vnni"), out)
+    run_quantize(Inputs(inputs), Quantization(**known, kv_cache="int8"), TargetSection(device="cpu", cpu="vnni"), out)
     return out
 
 

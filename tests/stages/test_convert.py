@@ -20,8 +20,10 @@ from gpt2forge.checkpoint.safetensors import read_header
 from gpt2forge.digest import Written, digest_file
 from gpt2forge.errors import UserError
 from gpt2forge.executor.worker_process import run_worker
-from gpt2forge.stages.convert import STAGE, SourceSection
-from gpt2forge.stages.stage import Inputs, Target
+from gpt2forge.recipe.sections.source_section import SourceSection
+from gpt2forge.recipe.sections.target_section import TargetSection
+from gpt2forge.stages.convert import STAGE
+from gpt2forge.stages.stage import Inputs
 from tests.checkpoint.huggingface_writer import change_tensors, make_model, write_huggingface
 from tests.checkpoint.tiny import DATA, DEEP, Shape, list_openai_shapes, make_values, translate
 
@@ -42,7 +44,7 @@ SOURCE = SourceSection(checkpoint="given as an input")
 
 def convert(source: Path, out: Path) -> dict[str, int]:
     out.mkdir()
-    return dict(STAGE.run(Inputs({"checkpoint": source}), SOURCE, Target(device="cpu"), out))
+    return dict(STAGE.run(Inputs({"checkpoint": source}), SOURCE, TargetSection(device="cpu"), out))
 
 
 def test_it_vouches_for_the_large_file_through_its_worker(tmp_path: Path) -> None:
@@ -146,7 +148,7 @@ def test_tensors_are_in_order_without_holes(nano: Path) -> None:
 def test_progress_ends_at_all_bytes(tmp_path: Path) -> None:
     told: list[tuple[int, int, str]] = []
     inputs = Inputs({"checkpoint": NANO}, lambda done, total, unit: told.append((done, total, unit)))
-    STAGE.run(inputs, SOURCE, Target(device="cpu"), tmp_path)
+    STAGE.run(inputs, SOURCE, TargetSection(device="cpu"), tmp_path)
     assert told[-1] == (5_401_600, 5_401_600, "B")
     assert told == sorted(told)
 

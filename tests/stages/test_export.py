@@ -6,13 +6,14 @@ import numpy as np
 import pytest
 
 from gpt2forge.errors import UserError
+from gpt2forge.recipe.sections.target_section import TargetSection
 from gpt2forge.runtime.feeds import make_feeds, read_cache_shape, run
 from gpt2forge.runtime.session import open_graph
 from gpt2forge.stages.export import STAGE
-from gpt2forge.stages.stage import Inputs, Target
+from gpt2forge.stages.stage import Inputs
 from tests.graph.models import Shape, distance, make_model, torch_logits
 
-TARGET = Target(device="cpu")
+TARGET = TargetSection(device="cpu")
 
 
 def test_writes_one_file_that_refers_to_the_weights(tmp_path: Path) -> None:

@@ -11,14 +11,16 @@ import yaml
 from gpt2forge.graph.edit import GraphError
 from gpt2forge.graph.model_file import read_graph, write_graph
 from gpt2forge.graph.passes import PASSES
+from gpt2forge.recipe.sections.fusion_section import Fusion
+from gpt2forge.recipe.sections.target_section import TargetSection
 from gpt2forge.runtime.feeds import make_feeds, read_cache_shape, run
 from gpt2forge.runtime.session import open_graph
-from gpt2forge.stages.fuse import STAGE, Fusion
-from gpt2forge.stages.stage import Inputs, Target
+from gpt2forge.stages.fuse import STAGE
+from gpt2forge.stages.stage import Inputs
 from tests.graph.models import Shape, Tiny, distance, make_tiny, torch_logits
 
 RECIPES = Path(__file__).parents[2] / "recipes"
-TARGET = Target(device="cpu")
+TARGET = TargetSection(device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +68,11 @@ def test_same_graph_gives_the_same_bytes_in_another_process(tiny: Tiny, tmp_path
         (tmp_path / name).mkdir()
     STAGE.run(Inputs({"graph": tiny.graph}), Fusion(), TARGET, tmp_path / "one")
     program = (
-        "import sys; from pathlib import Path; from gpt2forge.stages.fuse import STAGE, Fusion;"
-        "from gpt2forge.stages.stage import Inputs, Target;"
-        "STAGE.run(Inputs({'graph': Path(sys.argv[1])}), Fusion(), Target(device='cpu'), Path(sys.argv[2]))"
+        "import sys; from pathlib import Path; from gpt2forge.stages.fuse import STAGE;"
+        "from gpt2forge.recipe.sections.fusion_section import Fusion;"
+        "from gpt2forge.recipe.sections.target_section import TargetSection;"
+        "from gpt2forge.stages.stage import Inputs;"
+        "STAGE.run(Inputs({'graph': Path(sys.argv[1])}), Fusion(), TargetSection(device='cpu'), Path(sys.argv[2]))"
     )
     subprocess.run([sys.executable, "-c", program, tiny.graph, tmp_path / "two"], check=True)
     assert (tmp_path / "one" / "model.onnx").read_bytes() == (tmp_path / "two" / "model.onnx").read_bytes()

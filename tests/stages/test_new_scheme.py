@@ -12,10 +12,11 @@ from gpt2forge.builder.limits import find_tolerances
 from gpt2forge.cli.schema_command import make_recipe_schema
 from gpt2forge.quantize.scheme_table import CACHE_TOLERANCES, SCHEMES, allow
 from gpt2forge.recipe.load import load_recipe
-from gpt2forge.stages.quantization import Block, Cache, Override
+from gpt2forge.recipe.sections.quantization_section import Block, Cache, Override
 from gpt2forge.stages.quantize import STAGE
 from gpt2forge.stages.stage import Inputs
 from tests.graph.models import Shape, make_tiny
+from tests.stages.run_quantize import run_quantize
 
 RECIPE = """\
 name: toy
@@ -45,7 +46,7 @@ def test_recipe_with_a_new_scheme_is_read_and_built(
     assert STAGE.guess(section, 100) == 40
     tiny = make_tiny(tmp_path / "tiny", Shape())
     Path("out").mkdir()
-    STAGE.run(Inputs({"weights": tiny.weights, "graph": tiny.graph}), section, loaded.recipe.target, Path("out"))
+    run_quantize(Inputs({"weights": tiny.weights, "graph": tiny.graph}), section, loaded.recipe.target, Path("out"))
     rows = {
         row["name"]: (row["bits"], row["block"]) for row in json.loads(Path("out/forge.json").read_text())["tensors"]
     }

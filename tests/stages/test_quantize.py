@@ -10,14 +10,16 @@ from pydantic import ValidationError
 
 from gpt2forge.checkpoint.config import ModelConfig
 from gpt2forge.quantize.genai import list_notes, make_genai_config
+from gpt2forge.recipe.sections.quantization_section import Quantization
+from gpt2forge.recipe.sections.target_section import TargetSection
 from gpt2forge.runtime.feeds import make_feeds, read_cache_shape, run
 from gpt2forge.runtime.session import open_package
-from gpt2forge.stages.quantization import Quantization
-from gpt2forge.stages.quantize import STAGE
+from gpt2forge.stages.quantize import resolve_scheme
 from gpt2forge.stages.stage import Inputs, Target
 from tests.graph.models import Shape, Tiny, distance, make_tiny, torch_logits
+from tests.stages.run_quantize import run_quantize, see
 
-ANY, VNNI = Target(device="cpu"), Target(device="cpu", cpu="vnni")
+ANY, VNNI = TargetSection(device="cpu"), TargetSection(device="cpu", cpu="vnni")
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +83,7 @@ def test_block_of_the_embeddings_is_kept_where_it_is_not_the_default(given: dict
         section = Quantization(**given, embeddings_granularity=block).normalize()
         assert section.embeddings_granularity == (None if block == default else block)
         assert Quantization(**section.model_dump()) == section
-    table = Quantization(**given).resolve().table
+    table = resolve_scheme(see(Quantization(**given))).table
     assert table is not None
     assert table.block == default
 
@@ -123,7 +125,7 @@ def test_what_means_the_same_is_the_same() -> None:
 
 def quantize(tiny: Tiny, out: Path, section: Quantization, target: Target = ANY) -> dict[str, Any]:
     out.mkdir()
-    return dict(STAGE.run(Inputs({"weights": tiny.weights, "graph": tiny.graph}), section, target, out))
+    return dict(run_quantize(Inputs({"weights": tiny.weights, "graph": tiny.graph}), section, target, out))
 
 
 def test_writes_the_published_directory(tiny: Tiny, tmp_path: Path) -> None:
@@ -240,7 +242,7 @@ def test_progress_ends_with_all_bytes(tiny: Tiny, tmp_path: Path) -> None:
     inputs = Inputs(
         {"weights": tiny.weights, "graph": tiny.graph}, lambda done, total, unit: heard.append((done, total, unit))
     )
-    STAGE.run(inputs, Quantization(scheme="int4"), ANY, out)
+    run_quantize(inputs, Quantization(scheme="int4"), ANY, out)
     size = 4 * sum(weight.numel() for weight in tiny.model.parameters())
     assert heard[-1] == (size, size, "B")
     assert np.all(np.diff([done for done, _, _ in heard]) > 0)

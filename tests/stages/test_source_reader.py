@@ -16,12 +16,13 @@ from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint
 from gpt2forge.checkpoint.format import Wanted
 from gpt2forge.errors import UserError
 from gpt2forge.measure.distributions import read_reference
+from gpt2forge.recipe.sections.target_section import TargetSection
+from gpt2forge.recipe.sections.verify_section import Verify
 from gpt2forge.stages.convert import STAGE as CONVERT
 from gpt2forge.stages.forge_json import write_provenance
 from gpt2forge.stages.reference import STAGE
 from gpt2forge.stages.source_reader import find_own_source
-from gpt2forge.stages.stage import Inputs, Target
-from gpt2forge.stages.verify import Verify
+from gpt2forge.stages.stage import Inputs
 from tests.checkpoint.huggingface_writer import change_tensors, make_model, write_huggingface
 from tests.checkpoint.tiny import DATA, Shape, write_openai_texts
 
@@ -52,7 +53,7 @@ def refer(source: Path, weights: Path, out: Path) -> tuple[np.ndarray, list[str]
     out.mkdir()
     (out.parent / "text").write_text(TEXT)
     inputs = Inputs({"checkpoint": source, "weights": weights, "text": out.parent / "text"})
-    metrics = STAGE.run(inputs, Verify(text="text", tokens=40), Target(device="cpu"), out)
+    metrics = STAGE.run(inputs, Verify(text="text", tokens=40), TargetSection(device="cpu"), out)
     found = read_reference(out)
     return np.asarray(found.targets), list(metrics.get("notes", []))
 
@@ -136,7 +137,7 @@ def test_tokenizer_from_elsewhere_is_not_held_against_the_checkpoints_own(source
     (tmp_path / "out").mkdir()
     (tmp_path / "text").write_text("1 2 3 4 5 6")
     paths = {"checkpoint": source, "weights": weights, "text": tmp_path / "text"}
-    STAGE.run(Inputs(paths), Verify(text="text", tokens=40), Target(device="cpu"), tmp_path / "out")
+    STAGE.run(Inputs(paths), Verify(text="text", tokens=40), TargetSection(device="cpu"), tmp_path / "out")
     assert read_reference(tmp_path / "out").tokens.tolist() == [1, 2, 3, 4, 5, 6]
 
 

@@ -10,9 +10,10 @@ from gpt2forge.plan.job import Job
 from gpt2forge.plan.plan import make_plan
 from gpt2forge.plan.readings import Readings
 from gpt2forge.plan.source import Source
-from gpt2forge.stages.stage import Target
+from gpt2forge.recipe.sections.target_section import TargetSection
 from gpt2forge.store.store import Store
 from tests.toy import gather, pack, repeat
+from tests.toy.sections import Packing, Repetition
 
 STAGES = (gather.STAGE, repeat.STAGE, pack.STAGE)
 
@@ -23,10 +24,10 @@ def make_job(folder: Path, times: int = 2, end: str = "fine", upper: bool = Fals
     if not any(folder.iterdir()):
         (folder / "a").write_text("hello ")
     sections = {
-        "repetition": repeat.Repetition.model_validate({"times": times, "end": end}),
-        "packing": pack.Packing(upper=upper),
+        "repetition": Repetition.model_validate({"times": times, "end": end}),
+        "packing": Packing(upper=upper),
     }
-    target = Target.model_validate({"device": "cpu", "cpu": cpu})
+    target = TargetSection.model_validate({"device": "cpu", "cpu": cpu})
     sources = {"checkpoint": Source(folder, list_files)}
     return Job(name="toy", stages=STAGES, sections=sections, target=target, sources=sources)
 

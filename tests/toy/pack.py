@@ -2,15 +2,12 @@
 
 import time
 from pathlib import Path
+from typing import Any
 
-from gpt2forge.stages.stage import Inputs, Metrics, Section, Stage, Target
-
-
-class Packing(Section):
-    upper: bool = False
+from gpt2forge.stages.stage import Inputs, Metrics, Stage, Target
 
 
-def run(inputs: Inputs, section: Packing, target: Target, out: Path) -> Metrics:
+def run(inputs: Inputs, section: Any, target: Target, out: Path) -> Metrics:
     assert target.device == "cpu"
     text = (inputs["text"] / "text").read_text()
     if section.upper:

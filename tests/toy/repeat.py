@@ -4,18 +4,13 @@ import os
 import signal
 import time
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
 from gpt2forge.errors import UserError
-from gpt2forge.stages.stage import Inputs, Metrics, Section, Stage, Target
+from gpt2forge.stages.stage import Inputs, Metrics, Stage, Target
 
 
-class Repetition(Section):
-    times: int = 1
-    end: Literal["fine", "fault", "crash", "kill", "full", "sleep"] = "fine"
-
-
-def run(inputs: Inputs, section: Repetition, target: Target, out: Path) -> Metrics:
+def run(inputs: Inputs, section: Any, target: Target, out: Path) -> Metrics:
     (out / "text").write_text((inputs["text"] / "text").read_text() * section.times)
     if section.end == "fault":
         raise UserError("here: the text is bad; write a better one")

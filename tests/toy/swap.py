@@ -2,14 +2,9 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
-from gpt2forge.stages.stage import Inputs, Metrics, Section, Stage, Target
-
-
-class Swapping(Section):
-    """The folder above the source, which has the folders `one` and `other`."""
-
-    above: str
+from gpt2forge.stages.stage import Inputs, Metrics, Stage, Target
 
 
 def exchange(above: Path) -> None:
@@ -19,7 +14,7 @@ def exchange(above: Path) -> None:
     (above / "aside").rename(above / "other")
 
 
-def run(inputs: Inputs, section: Swapping, target: Target, out: Path) -> Metrics:
+def run(inputs: Inputs, section: Any, target: Target, out: Path) -> Metrics:
     exchange(Path(section.above))
     (out / "text").write_text((inputs["checkpoint"] / "a").read_text())
     exchange(Path(section.above))

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from gpt2forge.errors import Fault
 from gpt2forge.recipe.faults import explain, join_keys
 from gpt2forge.recipe.schema import Recipe, find_section
+from gpt2forge.recipe.sections.quantization_section import check_pattern
 from gpt2forge.recipe.yaml import Node
-from gpt2forge.stages.quantization import check_pattern
 
 OVERRIDES = ("quantization", "overrides")
 

@@ -15,17 +15,12 @@ from gpt2forge.quantize.scheme import (
     FLOAT16,
     FLOAT32,
     KINDS,
-    Scheme,
     can_match,
     choose_granularity,
     choose_table_block,
-    make_scheme,
 )
 from gpt2forge.quantize.scheme_table import CACHE_TOLERANCES, CHANNEL_TOLERANCES, SCHEMES, choose_embeddings
-from gpt2forge.stages.stage import Section
-
-FITTED = {"method": "gptq", "smooth": True, "kv_cache": "int8"}
-"""The keys that need a calibration text, each with the value that does."""
+from gpt2forge.recipe.sections.section import Section
 
 
 def check_scheme(word: Any) -> Any:
@@ -140,20 +135,6 @@ class Quantization(Section):
         }
         return self.model_copy(update=filled)
 
-    def resolve(self) -> Scheme:
-        """Return the storage of every weight."""
-        section = self.normalize()
-        assert section.embeddings is not None and section.positions is not None
-        return make_scheme(
-            scheme=section.scheme,
-            granularity=section.granularity,
-            embeddings=section.embeddings,
-            embeddings_granularity=section.embeddings_granularity,
-            positions=section.positions,
-            overrides={pattern: (own.bits, own.granularity) for pattern, own in section.exceptions.items()},
-            skip=section.skip or (),
-        )
-
     @property
     def exceptions(self) -> Mapping[str, Override]:
         """The overrides by pattern; empty where there are none."""
@@ -172,8 +153,3 @@ class Quantization(Section):
         section = self.normalize()
         yield section.granularity
         yield from (own.granularity for own in section.exceptions.values())
-
-
-def reads_statistics(section: Quantization) -> bool:
-    """Return whether the section asks for something that is fitted to a calibration text."""
-    return any(getattr(section, key) == value for key, value in FITTED.items())
