@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx_ir as ir
 
-Attribute = int | float | str | Sequence[int]
+Attribute = int | float | str | Sequence[int] | ir.Graph
 NONE: Mapping[str, Attribute] = MappingProxyType({})
 MICROSOFT = "com.microsoft"  # the domain of ONNX Runtime's own operators
 

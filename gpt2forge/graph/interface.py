@@ -93,4 +93,4 @@ def type_outputs(config: Dimensions, logits: ir.Value, presents: Iterable[ir.Val
 
 def extends_in_place(graph: ir.Graph) -> bool:
     """Return whether the same memory may be bound as past and present; otherwise each run returns new memory."""
-    return any(node.op_type == IN_PLACE for node in graph)
+    return any(node.op_type == IN_PLACE for node in graph.all_nodes())

@@ -13,7 +13,7 @@ BIAS_INPUT = 5  # of MatMulNBits
 def find_floor(graph: ir.Graph) -> Version:
     """Return the oldest onnxruntime that loads this graph on a CPU; see `floors`."""
     has_integer_cache = any(value.dtype == ir.DataType.INT8 for value in graph.inputs)
-    needed = (version for node in graph for version in list_needs(node))
+    needed = (version for node in graph.all_nodes() for version in list_needs(node))
     return max([OLDEST, *needed, *([CACHE] if has_integer_cache else [])])
 
 

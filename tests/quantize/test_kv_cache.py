@@ -1,6 +1,7 @@
 """Tests of int8 keys and values: their stored values, the passes that read them, and the errors."""
 
 from collections.abc import Sequence
+from itertools import accumulate, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from gpt2forge.graph.model_file import read_graph, write_graph
 from gpt2forge.graph.passes import PASSES
 from gpt2forge.graph.passes.fusion import fuse
 from gpt2forge.quantize.kv_cache import HEADROOM, Magnitudes, quantize_cache
+from gpt2forge.quantize.prompt_attention import PROMPT
 from gpt2forge.runtime.decoder import GrowingStep, InPlaceStep
 from gpt2forge.runtime.feeds import make_feeds, read_cache_shape, run
 from gpt2forge.runtime.session import open_graph
@@ -88,6 +90,19 @@ def test_a_pass_reads_what_is_kept_as_steps_do(tiny: Tiny, tmp_path: Path, facto
     whole = read_pass(session, ids)
     assert distance(read_steps(session, ids[0])[None], whole) < 1e-6
     assert (distance(whole, torch_logits(tiny.model, ids)) > 0.05) is (factor == 20)
+
+
+@pytest.mark.parametrize("sizes", [(5, PROMPT, 1), (PROMPT, 8, 1), (PROMPT - 1, 9, 1)])
+def test_prompts_behind_others_are_what_steps_are(
+    tiny: Tiny, quantized: ort.InferenceSession, sizes: Sequence[int]
+) -> None:
+    """In place and fed back, in the kernel for few tokens and in that for a prompt."""
+    (ids,) = tiny.ids(1, sum(sizes))
+    shape, vocabulary = read_cache_shape(quantized), quantized.get_outputs()[0].shape[-1]
+    expected = read_steps(quantized, ids)
+    for step in (InPlaceStep(quantized, shape, len(ids) + 7, vocabulary), GrowingStep(quantized, shape)):
+        for start, end in pairwise([0, *accumulate(sizes)]):
+            assert distance(step(ids[None, start:end])[0].copy(), expected[end - 1]) < 1e-6
 
 
 def test_a_cache_in_place_is_that_which_is_fed_back(tiny: Tiny, quantized: ort.InferenceSession) -> None:

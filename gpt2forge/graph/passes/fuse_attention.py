@@ -18,7 +18,7 @@ import numpy as np
 import onnx_ir as ir
 
 from gpt2forge.errors import UserError
-from gpt2forge.graph.attention import Heads, name_scale, write_attention
+from gpt2forge.graph.attention import Heads, name_scale, read_heads, write_attention
 from gpt2forge.graph.builder import MICROSOFT, Builder
 from gpt2forge.graph.edit import index_nodes, replace_nodes, start_edit
 from gpt2forge.graph.interface import ATTENTION_MASK, INPUT_IDS, count_layers, past_names, present_names
@@ -48,6 +48,7 @@ def fuse_attention(model: ir.Model) -> None:
     if not layers:
         return
     heads = read_heads(graph)
+    check_width(heads)
     lengths = rewrite_mask(graph)
     for layer in layers:
         fuse_layer(graph, layer, heads, lengths)
@@ -57,18 +58,13 @@ def is_plain(graph: ir.Graph, layer: int) -> bool:
     return f"h.{layer}.attn.core" not in index_nodes(graph)
 
 
-def read_heads(graph: ir.Graph) -> Heads:
-    """Read the heads from the shape of the cache. Raises UserError if their width cannot be fused."""
-    cache = next(value for value in graph.inputs if value.name == past_names(0)[0])
-    assert cache.shape is not None
-    _, count, _, width = cache.shape.dims
-    assert isinstance(count, int) and isinstance(width, int)
-    if width % WIDTH_STEP:
+def check_width(heads: Heads) -> None:
+    """Raise UserError if the operator does not support the width of the heads."""
+    if heads.width % WIDTH_STEP:
         raise UserError(
-            f"`h.0.attn.core`: this model's heads are {width} wide, but GroupQueryAttention takes only multiples of "
-            f"{WIDTH_STEP}; set `fusion.attention: false`"
+            f"`h.0.attn.core`: this model's heads are {heads.width} wide, but GroupQueryAttention takes only multiples "
+            f"of {WIDTH_STEP}; set `fusion.attention: false`"
         )
-    return Heads(count, width)
 
 
 def rewrite_mask(graph: ir.Graph) -> Lengths:
