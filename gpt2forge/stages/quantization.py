@@ -24,6 +24,7 @@ from gpt2forge.quantize.scheme import (
 from gpt2forge.quantize.scheme_table import CACHE_TOLERANCES, CHANNEL_TOLERANCES, SCHEMES, choose_embeddings
 from gpt2forge.stages.stage import Section
 
+MOST_PATTERNS = 1000  # of a key; a model of 250 layers has as many linear layers
 FITTED = {"method": "gptq", "smooth": True, "kv_cache": "int8"}
 """The keys that need a calibration text, each with the value that does."""
 
@@ -45,6 +46,13 @@ def check_pattern(pattern: str) -> str:
     if not can_match(pattern):
         raise ValueError(f"matches no linear layer{suggest(pattern, [f'h.*.{kind}' for kind in KINDS])}")
     return pattern
+
+
+def check_count(patterns: Any) -> Any:
+    """Raise ValueError for too many patterns: each is compared with thousands of names."""
+    if isinstance(patterns, dict | list) and len(patterns) > MOST_PATTERNS:
+        raise ValueError(f"has {len(patterns)} patterns; at most {MOST_PATTERNS} are read, so use wildcards")
+    return patterns
 
 
 SchemeName = Annotated[str, BeforeValidator(check_scheme), Field(json_schema_extra=add_schemes)]
@@ -113,11 +121,11 @@ class Quantization(Section):
         default=None,
         description="how the position embeddings are stored; by default float32, unless everything is float16",
     )
-    overrides: dict[Pattern, Override] | None = Field(
+    overrides: Annotated[dict[Pattern, Override] | None, BeforeValidator(check_count)] = Field(
         default=None,
         description="other storage for some linear layers, by a pattern of their names, as in `h.*.mlp.c_proj`",
     )
-    skip: list[Pattern] | None = Field(
+    skip: Annotated[list[Pattern] | None, BeforeValidator(check_count)] = Field(
         default=None, description="the linear layers that stay float32, as patterns of their names"
     )
 
