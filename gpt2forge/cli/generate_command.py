@@ -14,7 +14,6 @@ from gpt2forge.cli import console
 from gpt2forge.cli.options import json_option
 from gpt2forge.errors import UserError
 
-
 LARGEST_PROMPT = 1 << 22  # bytes; a context of 100,000 tokens takes a tenth of it
 
 

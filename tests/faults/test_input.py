@@ -180,6 +180,9 @@ def test_name_in_forge_json_is_escaped(shop: Workshop, note: Note) -> None:
     (shop.folder / "copy").mkdir()
     (shop.folder / "copy/forge.json").write_text(json.dumps({"tensors": [tensor]}))
     assert shop.run("inspect", "copy").stdout.replace("\n", "").isprintable()
+    del tensor["block"]
+    (shop.folder / "copy/forge.json").write_text(json.dumps({"tensors": [tensor]}))
+    assert "int8" in shop.run("inspect", "copy").stdout
     note("a tensor's name in a package that sets a terminal's colour", 1, "shown as an escape")
 
 
