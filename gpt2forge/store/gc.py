@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpt2forge.errors import UserError
-from gpt2forge.store.atomic import remove_tree
+from gpt2forge.store.atomic import ASIDE, remove_tree
 from gpt2forge.store.doubts import Doubt, list_doubts
 from gpt2forge.store.inventory import Item, list_digests, list_records, take_inventory
 from gpt2forge.store.locks import is_locked, remove_idle_locks
@@ -33,6 +33,7 @@ from gpt2forge.store.temporary import ASIDE_NAME
 OLD = 30 * 24 * 3600  # seconds
 DAMAGED = re.compile(r"[0-9a-f]{64}(\.json)?")
 MANIFEST = re.compile(r"[0-9a-f]{64}\.json")
+COPY = re.compile(rf"{re.escape(ASIDE)}[0-9a-f]{{64}}(\.json)?")  # see atomic.move
 LOG = re.compile(r"[\w-]+-[0-9a-f]{16}\.log")
 ENTRY = re.compile(r"[0-9a-f]{62}")
 
@@ -117,9 +118,10 @@ def list_leftovers(store: Store, notes: Notes) -> list[Path]:
     root = store.root
     making = [path for path in list_named(root, "making", DIGEST) if not is_locked(root / "locks" / path.name)]
     manifests = [path for path in list_named(root, "artifacts", MANIFEST) if not path.with_suffix("").is_dir()]
-    folders = ("artifacts", "records/*", "stat_cache/*", "roots")
+    folders = (".", "artifacts", "records/*", "stat_cache/*", "roots")
     aside = [path for folder in folders for path in list_named(root, folder, ASIDE_NAME)]
-    return [*making, *list_named(root, "damaged", DAMAGED), *manifests, *list_gone(notes), *aside]
+    copies = [path for folder in ("artifacts", "damaged") for path in list_named(root, folder, COPY)]
+    return [*making, *list_named(root, "damaged", DAMAGED), *manifests, *list_gone(notes), *aside, *copies]
 
 
 def list_named(root: Path, folder: str, name: re.Pattern[str]) -> list[Path]:
