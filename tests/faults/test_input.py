@@ -130,6 +130,9 @@ def test_pipes_and_devices_are_no_files(shop: Workshop, note: Note) -> None:
             path.unlink()
             if before is not None:
                 path.write_bytes(before)
+        make(shop.folder / "recipes/y.yaml")
+        assert "`recipes/y.yaml` is no file" in refuse(shop, "plan", "y")
+        (shop.folder / "recipes/y.yaml").unlink()
         for name in ("stamp", "lock"):
             make(shop.folder / name)
         assert read_stamp(str(shop.folder / "stamp"), ("x",), Present()) is None
@@ -138,7 +141,7 @@ def test_pipes_and_devices_are_no_files(shop: Workshop, note: Note) -> None:
         for name in ("stamp", "lock"):
             (shop.folder / name).unlink()
     result = "refused with one line, at once; a stamp counts for nothing"
-    note("a pipe or /dev/zero as recipe, parent, settings, lock, text, stamp or lock of the machine", 14, result)
+    note("a pipe or /dev/zero as recipe, parent, settings, lock, text, stamp or lock of the machine", 16, result)
 
 
 def test_names_reach_no_terminal_as_they_are(shop: Workshop, note: Note) -> None:
