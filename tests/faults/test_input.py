@@ -92,13 +92,15 @@ def test_recipes_of_a_megabyte_are_not_parsed(shop: Workshop, note: Note) -> Non
     many = ".".join("a" * 5000) + "=1"
     write(shop, UNMEASURED)
     assert "5000 keys in a row" in refuse(shop, "plan", "x", "--name", "y", "--set", many)
+    write(shop, UNMEASURED + f"quantization: {{scheme: int4, skip: [{'h,' * 1001}]}}\n")
+    assert "has 1001 patterns; at most 1000 are read" in refuse(shop, "plan", "x")
     write(shop, "".join(f"k{number}: 1\n" for number in range(5000)))
     lines = shop.run("plan", "x", code=1).stderr.splitlines()
     assert len(lines) == 101
     assert lines[-1] == "error: there are 4900 more faults; correct these first"
     note(
-        "recipes of a megabyte, 5000 unknown keys, a `--set` of 5000 keys",
-        len(LARGE) + 2,
+        "recipes of a megabyte, 5000 unknown keys, a `--set` of 5000 keys, 1001 patterns",
+        len(LARGE) + 3,
         "refused in at most 101 lines",
     )
 
