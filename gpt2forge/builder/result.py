@@ -37,7 +37,24 @@ class Result:
     def check(self) -> None:
         """Raise UserError if an artifact does not hold the files that were built; only new files are read."""
         if self.is_artifact:
+            self.check_sizes()
             self.check_manifest(self.describe(self.store.stat_cache.digest))
+
+    def check_sizes(self) -> None:
+        """Raise UserError if an artifact holds other files, or files of other sizes, than were built; none is read."""
+        if self.is_artifact and not self.fits():
+            raise UserError(self.format_damage())
+
+    def fits(self) -> bool:
+        """Return whether an artifact has the files and sizes of its manifest, or no manifest that can be read."""
+        try:
+            return self.read_manifest().fits(self.folder, list_files(self.folder))
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return True  # whoever reads the files finds out
+
+    def read_manifest(self) -> Manifest:
+        """Read the manifest of an artifact. Raises any error of damaged JSON."""
+        return LocalArtifacts(self.store.root, self.store.stat_cache).read_manifest(self.folder.name)
 
     def describe(self, digest: Callable[[Path], str]) -> Manifest | None:
         """Return the manifest of the files that are there; None if they cannot be read or are not ordinary files."""
@@ -55,9 +72,9 @@ class Result:
         """Raise UserError if a file of an artifact is not the one that was built; it is read."""
         if not self.is_artifact:
             return
-        store = self.store
+        self.check_sizes()
         try:
-            wanted = LocalArtifacts(store.root, store.stat_cache).read_manifest(self.folder.name).files.get(name)
+            wanted = self.read_manifest().files.get(name)
             is_right = wanted is None or digest_file(self.folder / name) == wanted.digest
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             is_right = False

@@ -48,6 +48,7 @@ def copy_result(result: Result, folder: Path) -> Manifest:
     """
     try:
         with make_temporary(folder.parent, "copy") as aside:
+            result.check_sizes()
             before = list_stats(result)
             copied = Manifest({name: copy_file(result.folder / name, aside / name) for name in before})
             result.check_manifest(copied)

@@ -11,6 +11,7 @@ from gpt2forge.cli.options import STORE, store_option
 from gpt2forge.errors import UserError, quote
 from gpt2forge.store.doubts import Doubt, forget, list_doubts
 from gpt2forge.store.marker import check_store
+from gpt2forge.store.roots import read_notes
 from gpt2forge.store.store import Store
 from gpt2forge.units import count
 
@@ -24,7 +25,7 @@ def forget_command(names: tuple[str, ...], store: Path) -> None:
     opened = Store(store)
     check_store(store)
     with opened.hold():
-        doubts = list_doubts(opened)
+        doubts = list_doubts(read_notes(opened))
         chosen = [doubt for doubt in doubts if any(doubt.matches(name) for name in names)]
         unknown = [name for name in names if not is_pattern(name) and not any(each.matches(name) for each in doubts)]
         if unknown:

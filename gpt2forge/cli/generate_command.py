@@ -14,6 +14,8 @@ from gpt2forge.cli import console
 from gpt2forge.cli.options import json_option
 from gpt2forge.errors import UserError
 
+LARGEST_PROMPT = 1 << 22  # bytes; a context of 100,000 tokens takes a tenth of it
+
 
 @dataclass
 class Count:
@@ -89,8 +91,13 @@ def generate(
 
 
 def read_prompt(prompt: str) -> str:
-    """Return the prompt, read from standard input if it is `-`; raise UserError unless it is UTF-8."""
-    data = sys.stdin.buffer.read() if prompt == "-" else os.fsencode(prompt)
+    """Return the prompt, read from standard input if it is `-`.
+
+    Raises UserError unless it is UTF-8, and for more bytes than any context has room for: a pipe may never end.
+    """
+    data = sys.stdin.buffer.read(LARGEST_PROMPT + 1) if prompt == "-" else os.fsencode(prompt)
+    if len(data) > LARGEST_PROMPT:
+        raise UserError(f"standard input: has more than {LARGEST_PROMPT} bytes; shorten the prompt")
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:

@@ -42,13 +42,15 @@ def inspect(folder: Path, as_recipe: bool, as_json: bool) -> None:
 
 def check_tensors(tensors: Any, path: Path) -> list[dict[str, Any]]:
     """Return what forge.json says of the tensors. Raises UserError unless it says what gpt2forge writes."""
-    is_whole = isinstance(tensors, list) and tensors and all(isinstance(tensor, dict) for tensor in tensors)
-    if not is_whole or not all(is_ours(**tensor) for tensor in map(pick, tensors)):
+    is_list = isinstance(tensors, list) and all(isinstance(tensor, dict) for tensor in tensors)
+    found = [pick(tensor) for tensor in tensors] if is_list else []
+    if not found or not all(is_ours(**tensor) for tensor in found):
         raise UserError(f"{path}: its `tensors` are damaged; copy the directory again, or build it")
-    return list(tensors)
+    return found
 
 
 def pick(tensor: dict[str, Any]) -> dict[str, Any]:
+    """Return the values that describe a tensor, None for those that are missing."""
     return {name: tensor.get(name) for name in ("name", "bits", "block", "bytes", "bits_per_weight", "error")}
 
 

@@ -45,7 +45,7 @@ def list_artifacts(store: Path, as_json: bool) -> None:
     opened = Store(store, is_read_only=True)
     check_store(store)
     files = stat_artifacts(opened)
-    items, whole = take_inventory(opened, list_outputs(), files), measure_files(files)
+    items, whole = take_inventory(opened, list_outputs(), files=files), measure_files(files)
     most = load_settings().store.max_size
     if as_json:
         console.write_json({"bytes": whole, "max_size": most, "artifacts": [item.to_json() for item in items]})

@@ -7,6 +7,7 @@
 4. A recipe with a matrix stands for all its variants, in the order of the file.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -87,7 +88,10 @@ def expand(selector: str, faults: list[Fault]) -> list[SelectedRecipe]:
     if not known:
         fix = "change to its parent folder, or give a path"
         raise UserError(f"`{selector}`: there is no folder `{RECIPES}/` with recipes here; {fix}")
-    raise UserError(f"`{selector}`: there is no `{locate(stem or selector)}`{suggest(stem or selector, known)}")
+    place = locate(stem or selector)
+    if os.path.lexists(place):
+        raise UserError(f"`{selector}`: `{place}` is no file, or a link that leads to none; remove it")
+    raise UserError(f"`{selector}`: there is no `{place}`{suggest(stem or selector, known)}")
 
 
 def expand_path(selector: str, faults: list[Fault]) -> list[SelectedRecipe]:

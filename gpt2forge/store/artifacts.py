@@ -81,7 +81,8 @@ class LocalArtifacts:
         if folder.is_symlink():  # its target is not protected
             return False
         try:
-            return make_manifest(folder, list_files(folder), digest_path) == self.read_manifest(digest)
+            names, wanted = list_files(folder), self.read_manifest(digest)
+            return wanted.fits(folder, names) and make_manifest(folder, names, digest_path) == wanted
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return False
 

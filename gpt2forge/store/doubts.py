@@ -7,8 +7,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from gpt2forge.store.roots import Root, read_roots, select
-from gpt2forge.store.store import Store
+from gpt2forge.store.roots import Notes, Root, list_roots
 
 
 @dataclass(frozen=True)
@@ -17,10 +16,6 @@ class Doubt:
 
     note: Path
     root: Root | None
-
-    @property
-    def keeps_all(self) -> bool:
-        return self.root is None
 
     @property
     def name(self) -> str:
@@ -44,13 +39,12 @@ class Doubt:
         return {"output": self.root.output if self.root else None, "note": str(self.note), "artifacts": artifacts}
 
 
-def list_doubts(store: Store) -> list[Doubt]:
+def list_doubts(notes: Notes) -> list[Doubt]:
     """List the outputs in doubt. Those that are found, or known to be removed, are not among them."""
-    notes = read_roots(store)
     unreadable = [Doubt(path, None) for path, root in notes.items() if root is None]
     return [
         *unreadable,
-        *(Doubt(path, root) for path, root in select(notes, is_gone=False).items() if not root.is_found),
+        *(Doubt(path, root) for path, root in list_roots(notes).items() if not root.is_found),
     ]
 
 

@@ -20,12 +20,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpt2forge.errors import UserError
-from gpt2forge.store.atomic import remove_tree
+from gpt2forge.store.atomic import ASIDE, remove_tree
 from gpt2forge.store.doubts import Doubt, list_doubts
 from gpt2forge.store.inventory import Item, list_digests, list_records, take_inventory
 from gpt2forge.store.locks import is_locked, remove_idle_locks
 from gpt2forge.store.marker import check_store
-from gpt2forge.store.roots import list_gone
+from gpt2forge.store.roots import Notes, list_gone, read_notes
 from gpt2forge.store.stat_cache import DIGEST
 from gpt2forge.store.store import Store
 from gpt2forge.store.temporary import ASIDE_NAME
@@ -33,6 +33,7 @@ from gpt2forge.store.temporary import ASIDE_NAME
 OLD = 30 * 24 * 3600  # seconds
 DAMAGED = re.compile(r"[0-9a-f]{64}(\.json)?")
 MANIFEST = re.compile(r"[0-9a-f]{64}\.json")
+COPY = re.compile(rf"{re.escape(ASIDE)}[0-9a-f]{{64}}(\.json)?")  # see atomic.move
 LOG = re.compile(r"[\w-]+-[0-9a-f]{16}\.log")
 ENTRY = re.compile(r"[0-9a-f]{62}")
 
@@ -76,9 +77,10 @@ def collect(
     """
     check_store(store.root)
     with nullcontext() if is_dry else store.hold(alone=True, wait=wait):
-        doubts = list_doubts(store)
-        evicted = choose_evicted(store, outputs, doubts, limit, keep_recipes)
-        leftovers = [*list_leftovers(store), *list_stale(store, {item.digest for item in evicted})]
+        notes = read_notes(store)
+        doubts = list_doubts(notes)
+        evicted = choose_evicted(store, outputs, notes, limit, keep_recipes)
+        leftovers = [*list_leftovers(store, notes), *list_stale(store, {item.digest for item in evicted})]
         if not is_dry:
             remove(store, evicted, leftovers)
     if limit is not None and not knows_outputs(store):
@@ -89,12 +91,12 @@ def collect(
 
 
 def choose_evicted(
-    store: Store, outputs: Sequence[Path], doubts: Sequence[Doubt], limit: int | None, keep_recipes: bool
+    store: Store, outputs: Sequence[Path], notes: Notes, limit: int | None, keep_recipes: bool
 ) -> list[Item]:
     """Choose the artifacts to evict; none if it is not known what outputs use."""
-    if limit is None or not knows_outputs(store) or any(doubt.keeps_all for doubt in doubts):
+    if limit is None or not knows_outputs(store) or None in notes.values():
         return []
-    return choose(take_inventory(store, outputs), limit, keep_recipes)
+    return choose(take_inventory(store, outputs, notes=notes), limit, keep_recipes)
 
 
 def remove(store: Store, evicted: Iterable[Item], leftovers: Iterable[Path]) -> None:
@@ -111,14 +113,15 @@ def knows_outputs(store: Store) -> bool:
     return (store.root / "roots").is_dir()
 
 
-def list_leftovers(store: Store) -> list[Path]:
+def list_leftovers(store: Store, notes: Notes) -> list[Path]:
     """List leftovers of killed builds, damaged artifacts, manifests without artifact, and notes of removed outputs."""
     root = store.root
     making = [path for path in list_named(root, "making", DIGEST) if not is_locked(root / "locks" / path.name)]
     manifests = [path for path in list_named(root, "artifacts", MANIFEST) if not path.with_suffix("").is_dir()]
-    folders = ("artifacts", "records/*", "stat_cache/*", "roots")
+    folders = (".", "artifacts", "records/*", "stat_cache/*", "roots")
     aside = [path for folder in folders for path in list_named(root, folder, ASIDE_NAME)]
-    return [*making, *list_named(root, "damaged", DAMAGED), *manifests, *list_gone(store), *aside]
+    copies = [path for folder in ("artifacts", "damaged") for path in list_named(root, folder, COPY)]
+    return [*making, *list_named(root, "damaged", DAMAGED), *manifests, *list_gone(notes), *aside, *copies]
 
 
 def list_named(root: Path, folder: str, name: re.Pattern[str]) -> list[Path]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge.store.record_index import IndexEntry
-from gpt2forge.store.roots import Root, find_digest, list_roots
+from gpt2forge.store.roots import Notes, Root, find_digest, list_roots, read_notes
 from gpt2forge.store.stat_cache import DIGEST
 from gpt2forge.store.store import Store
 
@@ -44,12 +44,14 @@ Files = Mapping[str, Sequence[os.stat_result]]
 """The stats of the files of each artifact, by its digest."""
 
 
-def take_inventory(store: Store, outputs: Sequence[Path] = (), files: Files | None = None) -> list[Item]:
+def take_inventory(
+    store: Store, outputs: Sequence[Path] = (), *, files: Files | None = None, notes: Notes | None = None
+) -> list[Item]:
     """Describe every artifact, the largest first. `outputs` may use some too, although no build has noted them.
 
-    `files` are what `stat_artifacts` returns, for a caller that has called it.
+    `files` and `notes` are what `stat_artifacts` and `read_notes` return, for a caller that has called them.
     """
-    roots = list(list_roots(store).values())
+    roots = list(list_roots(read_notes(store) if notes is None else notes).values())
     makers: dict[str, list[IndexEntry]] = {}
     for record in list_records(store):
         makers.setdefault(record.digest, []).append(record)

@@ -31,6 +31,11 @@ class Manifest:
     def size(self) -> int:
         return sum(file.size for file in self.files.values())
 
+    def fits(self, folder: Path, names: list[str]) -> bool:
+        """Return whether these files of a folder are its files by name and size, which no file is read for."""
+        found = {name: (folder / name).stat().st_size for name in names}
+        return found == {name: file.size for name, file in self.files.items()}
+
     def to_json(self) -> dict[str, dict[str, Any]]:
         return {path: {"sha256": file.digest, "size": file.size} for path, file in sorted(self.files.items())}
 

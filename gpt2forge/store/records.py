@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -58,6 +58,9 @@ class Record:
         """Return JSON that carries its own digest, so that a damaged record counts as none."""
         body = asdict(self)
         return json.dumps({"sha256": digest_value(body), "record": body}, indent=1, sort_keys=True).encode()
+
+
+KNOWN = {field.name for field in fields(Record)}
 
 
 class Records(Protocol):
@@ -138,7 +141,7 @@ def parse_record(data: bytes) -> Record | None:
     try:
         value = json.loads(data)
         body = value["record"]
-        record = Record(**body)
+        record = Record(**{name: body[name] for name in KNOWN & body.keys()})  # a later version may add fields
         words = (record.key, record.stage, record.digest)
         numbers = (record.seconds, record.created, record.bytes_read or 0, record.bytes_written or 0)
         is_ours = all(isinstance(word, str) for word in words)
@@ -146,5 +149,5 @@ def parse_record(data: bytes) -> Record | None:
         is_ours = is_ours and DIGEST.fullmatch(record.digest) is not None  # it becomes part of a path
         is_ours = is_ours and isinstance(record.pre_image, dict) and isinstance(record.metrics, dict)
         return record if is_ours and digest_value(body) == value["sha256"] else None
-    except (ValueError, KeyError, TypeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None

@@ -150,24 +150,28 @@ def read_unknown(path: Path) -> dict[str, Any]:
     return {name: value for name, value in (read_fields(path) or {}).items() if name not in known}
 
 
-def read_roots(store: Store) -> dict[Path, Root | None]:
-    """Read every note, by its path; None for a note that cannot be read. Raises OSError if they cannot be listed."""
+Notes = Mapping[Path, Root | None]
+"""The notes of a store by their paths, read once for one decision; None for a note that cannot be read."""
+
+
+def read_notes(store: Store) -> Notes:
+    """Read every note. Raises OSError if they cannot be listed."""
     folder = store.root / "roots"
     paths = sorted(folder.iterdir()) if folder.exists() else []
     return {path: read_root(path) for path in paths if NOTE.fullmatch(path.name)}
 
 
-def list_roots(store: Store) -> dict[Path, Root]:
-    """Read the notes of outputs that may be in use, by their paths, without those that cannot be read."""
-    return select(read_roots(store), is_gone=False)
+def list_roots(notes: Notes) -> dict[Path, Root]:
+    """List the outputs that may be in use, by the paths of their notes, without notes that cannot be read."""
+    return select(notes, is_gone=False)
 
 
-def list_gone(store: Store) -> dict[Path, Root]:
-    """Read the notes of outputs that are certainly gone (rule 2), by their paths."""
-    return select(read_roots(store), is_gone=True)
+def list_gone(notes: Notes) -> dict[Path, Root]:
+    """List the outputs that are certainly gone (rule 2), by the paths of their notes."""
+    return select(notes, is_gone=True)
 
 
-def select(notes: Mapping[Path, Root | None], is_gone: bool) -> dict[Path, Root]:
+def select(notes: Notes, is_gone: bool) -> dict[Path, Root]:
     """Return the notes whose outputs are gone, or those whose outputs may be in use (rule 2)."""
     roots = {path: root for path, root in notes.items() if root is not None}
     found = {root.identity for root in roots.values() if root.is_found and root.token is not None}

@@ -127,3 +127,16 @@ def test_reader_of_a_store_that_cannot_be_written_reads_it(output: Path) -> None
     with open_result("x") as result:
         assert (result.folder / "model.onnx").read_text() == "old"
     assert not Path("cache/held").exists()
+
+
+def test_file_of_terabytes_in_an_artifact_is_not_read(output: Path, tmp_path: Path) -> None:
+    """Its size, which is not the manifest's, shows that it is damaged."""
+    place = output / "model.onnx"
+    remove(place.resolve())
+    with place.open("wb") as file:
+        file.truncate(1 << 40)
+    assert not Store(tmp_path / "cache").artifacts.is_sound(output.resolve().name)
+    with hold_result(output) as result:
+        for read in (result.check, lambda: result.check_file("model.onnx"), lambda: copy_result(result, Path("ship"))):
+            with pytest.raises(UserError, match="files were changed or lost"):
+                read()

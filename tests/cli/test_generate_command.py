@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from gpt2forge.cli.generate_command import read_prompt
+from gpt2forge.errors import UserError
 from gpt2forge.runtime.model import DEFAULT_NEW_TOKENS
 from tests.workshop import Workshop
 
@@ -80,6 +82,13 @@ def test_prompt_that_is_not_text_is_one_line(workshop: Workshop, prompt: str, st
     place = 1 if stdin == b"" else 3
     assert done.stderr.decode() == f"error: {where}: is not UTF-8 text at byte {place}; convert it first\n"
     assert done.returncode == 1
+
+
+def test_standard_input_that_never_ends_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Path("/dev/zero").open() as zeros:
+        monkeypatch.setattr(sys, "stdin", zeros)
+        with pytest.raises(UserError, match="has more than 4194304 bytes; shorten the prompt"):
+            read_prompt("-")
 
 
 def test_path_of_a_directory_means_that_directory(workshop: Workshop, tmp_path: Path) -> None:

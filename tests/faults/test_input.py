@@ -92,13 +92,15 @@ def test_recipes_of_a_megabyte_are_not_parsed(shop: Workshop, note: Note) -> Non
     many = ".".join("a" * 5000) + "=1"
     write(shop, UNMEASURED)
     assert "5000 keys in a row" in refuse(shop, "plan", "x", "--name", "y", "--set", many)
+    write(shop, UNMEASURED + f"quantization: {{scheme: int4, skip: [{'h,' * 1001}]}}\n")
+    assert "has 1001 patterns; at most 1000 are read" in refuse(shop, "plan", "x")
     write(shop, "".join(f"k{number}: 1\n" for number in range(5000)))
     lines = shop.run("plan", "x", code=1).stderr.splitlines()
     assert len(lines) == 101
     assert lines[-1] == "error: there are 4900 more faults; correct these first"
     note(
-        "recipes of a megabyte, 5000 unknown keys, a `--set` of 5000 keys",
-        len(LARGE) + 2,
+        "recipes of a megabyte, 5000 unknown keys, a `--set` of 5000 keys, 1001 patterns",
+        len(LARGE) + 3,
         "refused in at most 101 lines",
     )
 
@@ -130,6 +132,9 @@ def test_pipes_and_devices_are_no_files(shop: Workshop, note: Note) -> None:
             path.unlink()
             if before is not None:
                 path.write_bytes(before)
+        make(shop.folder / "recipes/y.yaml")
+        assert "`recipes/y.yaml` is no file" in refuse(shop, "plan", "y")
+        (shop.folder / "recipes/y.yaml").unlink()
         for name in ("stamp", "lock"):
             make(shop.folder / name)
         assert read_stamp(str(shop.folder / "stamp"), ("x",), Present()) is None
@@ -138,7 +143,7 @@ def test_pipes_and_devices_are_no_files(shop: Workshop, note: Note) -> None:
         for name in ("stamp", "lock"):
             (shop.folder / name).unlink()
     result = "refused with one line, at once; a stamp counts for nothing"
-    note("a pipe or /dev/zero as recipe, parent, settings, lock, text, stamp or lock of the machine", 14, result)
+    note("a pipe or /dev/zero as recipe, parent, settings, lock, text, stamp or lock of the machine", 16, result)
 
 
 def test_names_reach_no_terminal_as_they_are(shop: Workshop, note: Note) -> None:
@@ -180,6 +185,9 @@ def test_name_in_forge_json_is_escaped(shop: Workshop, note: Note) -> None:
     (shop.folder / "copy").mkdir()
     (shop.folder / "copy/forge.json").write_text(json.dumps({"tensors": [tensor]}))
     assert shop.run("inspect", "copy").stdout.replace("\n", "").isprintable()
+    del tensor["block"]
+    (shop.folder / "copy/forge.json").write_text(json.dumps({"tensors": [tensor]}))
+    assert "int8" in shop.run("inspect", "copy").stdout
     note("a tensor's name in a package that sets a terminal's colour", 1, "shown as an escape")
 
 

@@ -10,6 +10,7 @@ from tests.faults.conftest import Note
 from tests.faults.disks import mount, small_disk
 from tests.faults.forge import Forge
 from tests.faults.state import list_debris, read_tree
+from tests.store.outputs import is_served, publish_package
 
 pytestmark = pytest.mark.slow
 
@@ -57,3 +58,22 @@ def test_artifacts_on_another_file_system_than_the_rest_of_the_store(tmp_path: P
         assert [each[1:] for each in again.values()] == [each[1:] for each in made.values()]
         assert list_debris(tmp_path / "cache") == []
     note("`artifacts` of a store is a mount of its own, as a volume in a container", 2, "the same bytes")
+
+
+def test_containers_of_one_image_that_holds_an_output(tmp_path: Path, note: Note) -> None:
+    """The folder `build` of the image, and its token, are in the lower layer of all containers."""
+    store, names = Store(tmp_path / "store"), ("one", "two")
+    with small_disk(tmp_path / "disk", "size=100m") as disk:  # one file system for all layers, as containers have it
+        image = disk / "image"
+        publish_package(store, image / "build/x", "image")
+        for name in names:
+            for kind in ("upper", "work"):
+                (disk / name / kind).mkdir(parents=True)
+        for name in (*names, *names):
+            layers = f"lowerdir={image},upperdir={disk}/{name}/upper,workdir={disk}/{name}/work"
+            with mount(image, "-t", "overlay", "overlay", "-o", layers):
+                publish_package(store, image / "build/x", name)
+                assert collect(store, [], limit=0).evicted == []
+                assert is_served(image / "build/x")
+        assert is_served(image / "build/x")
+    note("`store gc` in two containers of one image that holds an output, at one path", 4, "all outputs work")

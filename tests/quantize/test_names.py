@@ -1,5 +1,7 @@
 """Tests of the layers that a pattern matches, and of conflicts between patterns."""
 
+import time
+
 import pytest
 
 from gpt2forge.quantize.linear import LINEAR
@@ -43,3 +45,12 @@ def test_unmatched_pattern_is_found() -> None:
     names = list(list_linears(range(4)))
     assert find_unmatched(names, ["h.3.*", "h.4.*", "h.5.*"]) == "h.4.*"
     assert find_unmatched(names, ["h.3.*"]) is None
+
+
+def test_a_thousand_patterns_are_compared_in_a_second() -> None:
+    """Names times patterns, not patterns times patterns."""
+    names, patterns = list(list_linears(range(48))), [f"h.{number}.none" for number in range(1000)]
+    began = time.process_time()
+    assert not any(can_match(pattern) for pattern in patterns)
+    assert find_conflict(names, patterns, patterns) is None
+    assert time.process_time() - began < 4

@@ -58,7 +58,9 @@ def test_what_a_store_makes_is_removed(tmp_path: Path) -> None:
             f"making/{KEY}/a",
             f"roots/.aside-{'a' * 8}",
         ),
-        f"artifacts/.aside-{'b' * 8}",
+        *(f"{folder}/.aside-{'b' * 8}" for folder in (".", "artifacts", "records/convert", "stat_cache/ab")),
+        *(f"{folder}/.aside-{KEY}" for folder in ("artifacts", "damaged")),
+        f"damaged/.aside-{KEY}.json",
     ]
     for name in left:
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,5 +1,6 @@
 """Records carry a checksum of their own, and both kinds of Records keep one contract."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gpt2forge.digest import digest_value
 from gpt2forge.store.records import LocalRecords, Records, parse_record
 from tests.store.made import KEY, make_record
 from tests.store.memory import MemoryRecords
@@ -31,3 +33,11 @@ def test_damaged_record_is_no_record(place: int, bit: int) -> None:
     data = bytearray(record.to_bytes())
     data[place % len(data)] ^= 1 << bit
     assert parse_record(bytes(data)) in (None, record)
+
+
+def test_field_of_a_later_version_is_ignored() -> None:
+    record = make_record("1" * 64)
+    body = {**json.loads(record.to_bytes())["record"], "owner": {"name": "ci"}}
+    assert parse_record(json.dumps({"sha256": digest_value(body), "record": body}).encode()) == record
+    for damaged in (b"[]", b'{"record": []}', b'{"record": 1, "sha256": ""}'):
+        assert parse_record(damaged) is None

@@ -12,7 +12,7 @@ import pytest
 from gpt2forge.store.doubts import forget, list_doubts
 from gpt2forge.store.gc import collect
 from gpt2forge.store.output_token import FILE, make_token, read_token
-from gpt2forge.store.roots import find_whole, list_roots, name_note, name_root, read_roots
+from gpt2forge.store.roots import find_whole, list_roots, name_note, name_root, read_notes
 from gpt2forge.store.store import Store
 from tests.store.outputs import is_served, publish_package
 from tests.workshop import ROOT
@@ -41,12 +41,12 @@ def test_project_that_moved_keeps_its_package_when_another_takes_its_place(store
 def test_moved_project_is_found_again_at_its_next_build(store: Store, tmp_path: Path) -> None:
     digest = publish_package(store, tmp_path / "project/build/x", "old")
     (tmp_path / "project").rename(tmp_path / "moved")
-    (doubt,) = list_doubts(store)
+    (doubt,) = list_doubts(read_notes(store))
     assert doubt.to_json()["artifacts"] == [digest]
     publish_package(store, tmp_path / "moved/build/x", "new")
-    assert list_doubts(store) == []
+    assert list_doubts(read_notes(store)) == []
     assert collect_all(store) == [digest]
-    assert len(read_roots(store)) == 1
+    assert len(read_notes(store)) == 1
     assert is_served(tmp_path / "moved/build/x")
 
 
@@ -90,9 +90,9 @@ def test_removed_output_is_gone_for_certain(store: Store, tmp_path: Path) -> Non
     digest = publish_package(store, tmp_path / "a/build/x", "a")
     publish_package(store, tmp_path / "a/build/y", "b")
     (tmp_path / "a/build/x").unlink()
-    assert list_doubts(store) == []
+    assert list_doubts(read_notes(store)) == []
     assert collect_all(store) == [digest]
-    assert [root.recipe for root in list_roots(store).values()] == ["y"]
+    assert [root.recipe for root in list_roots(read_notes(store)).values()] == ["y"]
 
 
 def test_package_that_a_failed_publication_leaves_in_place_is_kept_in_doubt(store: Store, tmp_path: Path) -> None:
@@ -158,8 +158,8 @@ def test_note_that_cannot_be_read_protects_everything(
     assert collect_all(store) == []
     assert path.exists()
     assert is_served(tmp_path / "a/build/x")
-    (doubt,) = list_doubts(store)
-    assert doubt.keeps_all and doubt.name == str(path)
+    (doubt,) = list_doubts(read_notes(store))
+    assert doubt.root is None and doubt.name == str(path)
     forget([doubt])
     assert collect_all(store) == [digest]
 
@@ -168,7 +168,7 @@ def test_build_again_writes_a_damaged_note_anew(store: Store, tmp_path: Path) ->
     publish_package(store, tmp_path / "a/build/x", "a")
     write_cut(name_root(store, tmp_path / "a/build/x"))
     publish_package(store, tmp_path / "a/build/x", "a")
-    assert list_doubts(store) == []
+    assert list_doubts(read_notes(store)) == []
 
 
 def write_earlier(store: Store, output: Path, digest: str) -> Path:
@@ -187,14 +187,14 @@ def test_note_of_an_earlier_version_protects_its_output_and_goes_with_the_next_b
     name_root(store, output).unlink()
     (output.parent / FILE).unlink()
     path = write_earlier(store, output, digest)
-    assert list_doubts(store) == []
+    assert list_doubts(read_notes(store)) == []
     assert collect_all(store) == []
     (tmp_path / "a").rename(tmp_path / "moved")
-    assert [doubt.note for doubt in list_doubts(store)] == [path]
+    assert [doubt.note for doubt in list_doubts(read_notes(store))] == [path]
     assert collect_all(store) == []
     (tmp_path / "moved").rename(tmp_path / "a")
     publish_package(store, output, "a")
-    assert list(read_roots(store)) == [name_root(store, output)]
+    assert list(read_notes(store)) == [name_root(store, output)]
 
 
 def test_simultaneous_builds_make_one_token(tmp_path: Path) -> None:

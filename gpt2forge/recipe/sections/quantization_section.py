@@ -22,6 +22,8 @@ from gpt2forge.quantize.scheme import (
 from gpt2forge.quantize.scheme_table import CACHE_TOLERANCES, CHANNEL_TOLERANCES, SCHEMES, choose_embeddings
 from gpt2forge.recipe.sections.section import Section
 
+MOST_PATTERNS = 1000  # of a key; a model of 250 layers has as many linear layers
+
 
 def check_scheme(word: Any) -> Any:
     """Raise pydantic's error for a wrong Literal unless the table has this scheme."""
@@ -40,6 +42,13 @@ def check_pattern(pattern: str) -> str:
     if not can_match(pattern):
         raise ValueError(f"matches no linear layer{suggest(pattern, [f'h.*.{kind}' for kind in KINDS])}")
     return pattern
+
+
+def check_count(patterns: Any) -> Any:
+    """Raise ValueError for too many patterns: each is compared with thousands of names."""
+    if isinstance(patterns, dict | list) and len(patterns) > MOST_PATTERNS:
+        raise ValueError(f"has {len(patterns)} patterns; at most {MOST_PATTERNS} are read, so use wildcards")
+    return patterns
 
 
 SchemeName = Annotated[str, BeforeValidator(check_scheme), Field(json_schema_extra=add_schemes)]
@@ -108,11 +117,11 @@ class Quantization(Section):
         default=None,
         description="how the position embeddings are stored; by default float32, unless everything is float16",
     )
-    overrides: dict[Pattern, Override] | None = Field(
+    overrides: Annotated[dict[Pattern, Override] | None, BeforeValidator(check_count)] = Field(
         default=None,
         description="other storage for some linear layers, by a pattern of their names, as in `h.*.mlp.c_proj`",
     )
-    skip: list[Pattern] | None = Field(
+    skip: Annotated[list[Pattern] | None, BeforeValidator(check_count)] = Field(
         default=None, description="the linear layers that stay float32, as patterns of their names"
     )
 
