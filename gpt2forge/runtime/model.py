@@ -10,7 +10,7 @@ from tokenizers import Tokenizer
 
 from gpt2forge.checkpoint.token_ids import BEGIN, END, choose_ids, read_named, take_first
 from gpt2forge.checkpoint.untrusted_text import read_object
-from gpt2forge.errors import UserError, check_argument
+from gpt2forge.errors import UserError, check_argument, is_undecodable
 from gpt2forge.runtime.decoder import Decoder, open_decoder
 from gpt2forge.runtime.generate import generate_tokens
 from gpt2forge.runtime.sampling import Sampling, make_sampler
@@ -139,9 +139,9 @@ def open_model(folder: Path, threads: int = 0) -> Model:
         tokenizer, decoder = read_tokenizer(folder), open_decoder(folder, threads)
         ends, begin = read_ends_and_begin(folder, decoder.vocabulary)
         stops = read_stops(folder)
-    except UserError:
-        raise
     except Exception as error:  # each library raises its own kinds of errors for a cut or edited file
+        if isinstance(error, UserError) or is_undecodable(error):
+            raise
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{folder}: cannot be opened: {reason}; is it complete? build or copy it again") from error
     return Model(decoder, tokenizer, ends, begin, stops)

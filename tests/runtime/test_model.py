@@ -1,6 +1,7 @@
 """Text ends where transformers ends it, with the files of the checkpoint as they are."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import torch
 from transformers import AutoTokenizer, GPT2LMHeadModel
 
 from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint
-from gpt2forge.errors import UserError
+from gpt2forge.errors import UserError, format_fixable
 from gpt2forge.recipe.sections.quantization_section import Quantization
 from gpt2forge.recipe.sections.target_section import TargetSection
 from gpt2forge.runtime.decoder import open_decoder
@@ -153,3 +154,10 @@ def test_token_beyond_the_rows_of_the_model_is_named_when_a_text_is_encoded(tmp_
     with pytest.raises(UserError, match=f"holds `{token}`"):
         model.generate(f"a{token}b")
     assert model.encode("a") == AutoTokenizer.from_pretrained(source)("a").input_ids
+
+
+def test_folder_whose_name_is_not_utf8_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9")
+    with pytest.raises(UnicodeEncodeError) as error:
+        open_model(package(write(tmp_path / "source", {}, {}), folder))
+    assert format_fixable(error.value).endswith("tokenizer.json': is not UTF-8; give that file or folder another name")
