@@ -16,7 +16,7 @@ from tests.checkpoint.fuzzing.shown import Shown
 from tests.checkpoint.fuzzing.tally import Tally
 from tests.checkpoint.fuzzing.turn import Turn, run_limited
 
-TURN = 10_000  # inputs
+TURN = 2_000  # inputs
 STEP = 0.1  # seconds between two looks at a child
 EVERY = 10.0  # seconds between two lines of progress
 PATIENCE = 30.0  # seconds without a new input, after which a child hangs
