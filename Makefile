@@ -7,7 +7,7 @@ ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-STORED := build cache bench/work .interop
+STORED := build cache bench/work .interop .fuzz
 MODELS := 774m nano 124m 355m 1558m
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
@@ -50,7 +50,7 @@ check: $(VENV)/installed-dev ## run ruff, mypy --strict and import-linter, then 
 test-faults: $(VENV)/installed-dev ## kill builds, fill disks, damage and deceive stores a hundred times each: up to 40 minutes [ARGS=--seed=1]
 	@$(BIN)/python -m pytest tests/faults --rounds 100 $(ARGS)
 
-fuzz: $(VENV)/installed-dev ## damage checkpoints of every format a million times and read them: hours [ARGS="--inputs 10000 --seed 2"]
+fuzz: $(VENV)/installed-dev ## damage files of every reader a million times, go on where it was interrupted: an hour or two [ARGS="--inputs 10000"]
 	@$(BIN)/python -m tests.checkpoint.fuzz_readers $(ARGS)
 
 fuzz-commands: $(VENV)/installed-dev ## run 5000 random command lines on files in odd states: half an hour [ARGS="--inputs 100 --seed 2"]

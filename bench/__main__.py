@@ -118,7 +118,7 @@ def measure_rewrites(plan: Plan, bandwidth_rows: int) -> dict[str, Any]:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, epilog=NOTE)
     parser.add_argument("--only", action="append", choices=PARTS, help="measure this part (may be repeated)")
-    parser.add_argument("--model", action="append", choices=SHAPES, help=f"peers of these ({USUAL} unless given)")
+    parser.add_argument("--model", action="append", choices=SHAPES, help=f"peers or formats of these ({USUAL} or all)")
     parser.add_argument("--system", action="append", default=[], help="and these systems alone (may be repeated)")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="rounds of every run at most (default %(default)s)")
     parser.add_argument("--builds", type=int, default=2, help="builds from an empty store (default %(default)s)")
@@ -154,7 +154,7 @@ def main() -> None:
 def run(options: argparse.Namespace) -> dict[str, Any]:
     """Measure what the options ask for, and keep the results in the work folder, part by part."""
     work = options.work.resolve()
-    models = options.model or USUAL
+    models = options.model or choose_models(options.only)
     plans = plan_models(models, work, options.rounds, options.builds, tuple(options.system))
     parts = options.only or choose_parts(set(models))
     command = {"command": name_command(sys.argv[1:])}
@@ -165,6 +165,11 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     results = measure(plans, parts, keep=keep, earlier=read_earlier(work) if options.resume else {})
     keep(results)
     return {**command, **results}
+
+
+def choose_models(parts: list[str] | None) -> list[str]:
+    """Return the models to measure unless the command names them: formats alone are measured of every size."""
+    return list(SHAPES) if parts == ["formats"] else USUAL
 
 
 def choose_parts(models: set[str]) -> list[str]:

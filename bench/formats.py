@@ -1,60 +1,59 @@
-"""Converts a checkpoint of each size from each of the usual formats, and measures the memory that it takes.
+"""Converts a checkpoint of each size from its formats, and measures the memory that it takes.
 
 `python -m bench.formats FOLDER OUT` is the process that is measured. The first checkpoint is TensorFlow's, made from a
-seed; what is converted of it is a Hugging Face directory, and from that PyTorch writes the third.
+seed; what is converted of it is a Hugging Face directory, of which the others are written. One of these is there at a
+time.
 """
 
-import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors.torch import load_file
-
 from bench.commands import run_command
-from bench.plan import Plan
+from bench.plan import SHIPPED, Plan
 from bench.quiet import report
+from bench.write_formats import BIN, WRITERS
 from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint
 from gpt2forge.checkpoint.model_folder import WEIGHTS
 from gpt2forge.store.atomic import remove_tree
 
-
-def write_bin(source: Path, folder: Path) -> Path:
-    """Write the weights of a Hugging Face directory as pytorch_model.bin, with the other files beside it."""
-    shutil.copytree(source, folder, ignore=shutil.ignore_patterns(WEIGHTS))
-    torch.save(load_file(source / WEIGHTS), folder / "pytorch_model.bin")  # mapped, not in memory
-    return folder
+FIRST = "TensorFlow 1"
+USUAL = (BIN,)  # formats beside the first two that every size is measured from; the shipped one is from all
 
 
-def measure_formats(plans: Mapping[str, Plan]) -> dict[str, Any]:
-    """Return the peak anonymous memory (bytes) of each size's conversion from each format."""
-    return {model: measure_size(plan) for model, plan in plans.items() if not plan.is_trained}
+def measure_formats(plans: dict[str, Plan]) -> dict[str, Any]:
+    """Return the peak anonymous memory (bytes) of each size's conversion from its formats."""
+    sizes = {model: plan for model, plan in plans.items() if not plan.is_trained}
+    return {model: measure_size(plan, WRITERS if model == SHIPPED else USUAL) for model, plan in sizes.items()}
 
 
-def measure_size(plan: Plan) -> dict[str, Any]:
+def measure_size(plan: Plan, names: Iterable[str]) -> dict[str, Any]:
     """Measure one size. Folders are removed as soon as nothing needs them, but not the first checkpoint."""
     scratch = plan.work / "formats" / plan.model
     if scratch.exists():
         remove_tree(scratch)
     scratch.mkdir(parents=True)
-    makers: dict[str, Callable[[], Path]] = {
-        "TensorFlow 1": lambda: plan.checkpoint,
-        "model.safetensors": lambda: scratch / "TensorFlow 1",
-        "pytorch_model.bin": lambda: write_bin(scratch / "TensorFlow 1", scratch / "written"),
-    }
-    found = {}
-    for name, make in makers.items():
-        report(f"{plan.model} from {name}")
-        source, out = make(), scratch / name
-        out.mkdir()
-        done = run_command([sys.executable, "-m", __name__, str(source), str(out)], plan.work, is_watched=True)
-        found[name] = {"float32_bytes": plan.float32_bytes, "peak_memory_bytes": done.peak}
-        if source != plan.checkpoint:
-            remove_tree(out)
+    source, written = scratch / "source", scratch / "written"
+    found = {FIRST: measure_conversion(plan, FIRST, plan.checkpoint, source)}
+    found[WEIGHTS] = measure_conversion(plan, WEIGHTS, source, scratch / "out")
+    for name in names:
+        remove_tree(scratch / "out")
+        written.mkdir()
+        report(f"writing {plan.model} as {name}")
+        WRITERS[name](source, written, plan.shape)
+        found[name] = measure_conversion(plan, name, written, scratch / "out")
+        remove_tree(written)
     remove_tree(scratch)
     return found
+
+
+def measure_conversion(plan: Plan, name: str, source: Path, out: Path) -> dict[str, int]:
+    """Convert a checkpoint into the new folder `out`; return the size of its weights, and the peak memory (bytes)."""
+    report(f"{plan.model} from {name}")
+    out.mkdir()
+    done = run_command([sys.executable, "-m", __name__, str(source), str(out)], plan.work, is_watched=True)
+    return {"float32_bytes": plan.float32_bytes, "peak_memory_bytes": done.peak}
 
 
 def main() -> None:

@@ -36,6 +36,7 @@ FITTED_INT4, MIXED = "ours, int4 blocks of 32, fitted", "ours, int4 with int8, f
 FITTED_SMALL = "ours, int4 blocks of 128, fitted"
 
 BUILDS = {"seconds": 15, "GB": 0.8, "nano's seconds": 10, "fitted, GB": 2}
+CONVERSION = 1.0  # GB
 SIZES = {CHANNEL: 0.254, BLOCKS: 0.265, INT4: 0.17, SMALL_INT4: 0.15}
 LONG, BATCH = "1000", "16"
 TOKENS = {
@@ -74,6 +75,9 @@ def check_goals(results: Mapping[str, Any]) -> Iterator[Verdict]:
         yield from check_builds(results["builds"])
     for fitted, build in results.get("fitting", {}).items():
         yield Verdict(f"peak anonymous memory, {fitted}", build["peak_memory_bytes"] / 1e9, BUILDS["fitted, GB"], "GB")
+    if "formats" in results:
+        peak = max(found["peak_memory_bytes"] for size in results["formats"].values() for found in size.values())
+        yield Verdict("peak anonymous memory, any conversion", peak / 1e9, CONVERSION, "GB")
     if SHIPPED in peers:
         yield from check_sizes(peers[SHIPPED])
         yield from check_speed(peers[SHIPPED]["systems"])

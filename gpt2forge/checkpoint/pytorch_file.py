@@ -10,6 +10,7 @@
 https://docs.pytorch.org/docs/stable/notes/serialization.html describes both.
 """
 
+import mmap
 import os
 import re
 import warnings
@@ -83,7 +84,7 @@ def load_pytorch(path: Path) -> PyTorchFile:
             warnings.simplefilter("ignore")
             is_archive = file.read(len(ZIP_MAGIC)) == ZIP_MAGIC
             file.seek(0)
-            value, sizes = load_archive(file) if is_archive else load_old(file)
+            value, sizes = load_archive(file) if is_archive else load_mapped(file)
     except Exception as error:  # an unpickler raises anything when a file is damaged
         raise UserError(f"{path}: {explain(error)}") from error
     return PyTorchFile(path, value, sizes)
@@ -107,8 +108,17 @@ def load_archive(file: BinaryIO) -> tuple[Any, Sizes]:
     return torch.load(file, map_location="meta", weights_only=True), sizes
 
 
-def load_old(file: BinaryIO) -> tuple[Any, Sizes]:
-    """Load a file as PyTorch wrote it before 1.6. Raises an error of any type if it is damaged."""
+def load_mapped(file: BinaryIO) -> tuple[Any, Sizes]:
+    """Load a file as PyTorch wrote it before 1.6. Raises an error of any type if it is damaged.
+
+    Pickles say how long a text in them is, and a file would allocate as much before it reads; a mapped one does not.
+    """
+    with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        return load_old(data)
+
+
+def load_old(file: mmap.mmap) -> tuple[Any, Sizes]:
+    """Load the pickles and the places of the storages behind them."""
     from torch import _weights_only_unpickler, storage
 
     unpickler: Any = _weights_only_unpickler
@@ -136,7 +146,7 @@ def load_old(file: BinaryIO) -> tuple[Any, Sizes]:
     return value, place_storages(file, keys, file.tell(), storages)
 
 
-def place_storages(file: BinaryIO, keys: list[str], offset: int, storages: Mapping[str, Any]) -> Sizes:
+def place_storages(file: mmap.mmap, keys: list[str], offset: int, storages: Mapping[str, Any]) -> Sizes:
     """Note in each storage where it lies; `offset` is where the first one begins.
 
     Raises ValueError if one is not there.
@@ -145,7 +155,7 @@ def place_storages(file: BinaryIO, keys: list[str], offset: int, storages: Mappi
     for key in keys:
         storage = storages[key].untyped()
         size, width = storage.nbytes(), storages[key].dtype.itemsize
-        file.seek(offset)
+        file.seek(offset)  # raises ValueError beyond the end
         if int.from_bytes(file.read(COUNT), "little") != size // width:
             raise ValueError("a storage is not where it should be")
         storage._checkpoint_offset = offset + COUNT

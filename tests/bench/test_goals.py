@@ -75,3 +75,9 @@ def test_divergence_is_checked_on_the_trained_model() -> None:
     }
     found = {verdict.what: verdict.reached for verdict in check_goals({"peers": {"nano": {"systems": systems}}})}
     assert found == {f"KL divergence, {FITTED_BLOCKS}": False, f"perplexity, {FITTED_BLOCKS}": True}
+
+
+def test_the_conversion_that_takes_most_memory_is_held_against_the_goal() -> None:
+    peaks = {"774m": {"TensorFlow 1": {"peak_memory_bytes": 2e8}, "GGUF F32": {"peak_memory_bytes": 1.1e9}}}
+    (verdict,) = check_goals({"formats": peaks})
+    assert (verdict.value, verdict.reached) == (1.1, False)

@@ -6,7 +6,7 @@ import pytest
 
 pytest.importorskip("torch")
 
-from bench.__main__ import APART, PARTS, choose_parts
+from bench.__main__ import APART, PARTS, USUAL, choose_models, choose_parts
 from bench.host import read_pins
 from bench.peers.systems import HERE, OURS, SYSTEMS, choose_systems
 from bench.plan import REWRITTEN, SHIPPED, VARIANTS, WITHOUT, plan_models, plan_rewrites
@@ -82,3 +82,8 @@ def test_each_rewrite_is_left_out_of_a_shipped_recipe() -> None:
         assert plan.changes(shipped)[:2] == ["--set", "source.checkpoint=checkpoints/774M"]
         assert {plan.recipe(variant) for variant in (shipped, *changed)} == {PLANS[SHIPPED].recipe(name)}
         assert all(any("fusion." in word for word in plan.changes(variant)) for variant in changed)
+
+
+def test_formats_alone_are_measured_of_every_size() -> None:
+    assert choose_models(["formats"]) == list(SHAPES)
+    assert choose_models(["formats", "idle"]) == choose_models(None) == USUAL

@@ -14,7 +14,7 @@ import torch
 
 from gpt2forge.checkpoint.describe import describe_checkpoint
 from gpt2forge.errors import UserError
-from tests.checkpoint.fuzz_readers import find_largest_memory
+from tests.checkpoint.fuzzing.attempt import find_largest_memory
 from tests.checkpoint.huggingface_writer import make_model, write_huggingface
 from tests.checkpoint.nanogpt_writer import NanoGPT, write_nanogpt
 from tests.workshop import ROOT

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import tempfile
+import tracemalloc
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +22,8 @@ import torch
 
 from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint
 from gpt2forge.checkpoint.detect import find_checkpoint
+from gpt2forge.checkpoint.pytorch_file import load_pytorch
+from gpt2forge.errors import UserError
 from tests.checkpoint.huggingface_writer import make_model, make_tokenizer
 from tests.checkpoint.test_damage import damage, read_damaged
 from tests.checkpoint.test_damage import load as load_bytes
@@ -257,3 +260,16 @@ def test_shards_without_an_index_are_read_if_all_are_there(tmp_path: Path) -> No
     assert refusal(tmp_path) == (
         f"{tmp_path}: `pytorch_model-00002-of-00003.bin` is missing; is the download complete?"
     )
+
+
+def test_text_that_claims_gigabytes_takes_no_memory(tmp_path: Path) -> None:
+    """A pickle of a file before PyTorch 1.6 says how long a text in it is."""
+    path = tmp_path / "pytorch_model.bin"
+    path.write_bytes(b"\x80\x02X" + (1 << 31).to_bytes(4, "little") + b"abc")
+    tracemalloc.start()
+    try:
+        with pytest.raises(UserError, match="damaged"):
+            load_pytorch(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
