@@ -17,8 +17,9 @@ from gpt2forge.executor.outcome import Outcome
 from gpt2forge.measure.host import describe_machine
 from gpt2forge.plan.blocked import join_words
 from gpt2forge.plan.difference import compare
+from gpt2forge.plan.nearest import Nearest
 from gpt2forge.plan.plan import PlannedStep
-from gpt2forge.plan.reason import Nearest, explain
+from gpt2forge.plan.reason import explain
 from gpt2forge.recipe.load import LoadedRecipe
 from gpt2forge.regular_file import read_whole
 from gpt2forge.stages.all_stages import MEASURING

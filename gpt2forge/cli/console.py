@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
+from rich.segment import Segment, Segments
 from rich.text import Text
 
 from gpt2forge.terminal_text import escape, escape_line
@@ -69,11 +70,12 @@ def write_json(value: Any) -> None:
 
 
 def write_rows(rows: Sequence[Sequence[str]], colours: Mapping[str, str]) -> None:
-    """Write aligned rows to stdout, one line each however long; `colours` holds styles by a row's first cell."""
+    """Write aligned rows to stdout, one line each however long; `colours` holds styles of rows by their first cell."""
     terminal = open_terminal()
+    segments: list[Segment] = []
     for row, line in zip(rows, align(rows).splitlines(), strict=True):
-        first = line[: len(escape_line(row[0]))]
-        print_line(terminal, Text(first, colours.get(first.strip(), "")) + Text(line[len(first) :]))
+        segments += (Segment(line, terminal.get_style(colours.get(row[0], "none"))), Segment.line())
+    terminal.print(Segments(segments), soft_wrap=True, end="")  # at once: a print of each line takes half a millisecond
 
 
 def align(rows: Sequence[Sequence[str]]) -> str:

@@ -12,7 +12,7 @@ from gpt2forge.cli.options import json_option, skip_option, store_option
 from gpt2forge.cli.plan_command import plan_jobs
 from gpt2forge.cli.recipe_command import list_values
 from gpt2forge.errors import UserError
-from gpt2forge.plan.from_recipe import make_job
+from gpt2forge.plan.from_recipe import make_jobs
 from gpt2forge.plan.plan import PlannedStep
 from gpt2forge.plan.reason import format_value
 from gpt2forge.recipe.load import LoadedRecipe, load_recipes
@@ -30,7 +30,7 @@ def diff(selector: str, other: str, skip: Sequence[str], store: Path, as_json: b
     """Show in which keys two recipes differ, and the steps they share."""
     loaded = load_two(selector, other)
     opened = Store(store, is_read_only=True)
-    one, other_steps = (each.steps for each in plan_jobs([make_job(each, skip) for each in loaded], opened))
+    one, other_steps = (each.steps for each in plan_jobs(make_jobs(loaded, skip), opened))
     shared = find_shared(one, other_steps)
     keys = find_keys(*({".".join(value.keys): value.said for value in list_values(each)} for each in loaded))
     names = [each.recipe.name for each in loaded]

@@ -12,7 +12,7 @@ from gpt2forge.errors import quote
 from gpt2forge.executor.events import Meter
 from gpt2forge.plan.blocked import StepsBlocked, format_blocked
 from gpt2forge.plan.equivalents import list_tools
-from gpt2forge.plan.from_recipe import make_job
+from gpt2forge.plan.from_recipe import make_jobs
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.plan import Plan, PlannedStep, make_plan, unite
 from gpt2forge.plan.readings import Readings
@@ -43,7 +43,7 @@ def plan(
     as_json: bool,
 ) -> None:
     """Show what a build would do, and why."""
-    jobs = [make_job(loaded, skip, assumed) for loaded in load_recipes(selectors, changes, name)]
+    jobs = make_jobs(load_recipes(selectors, changes, name), skip, assumed)
     opened = Store(store, is_read_only=True)
     plans = list(zip(jobs, unite([each.steps for each in plan_jobs(jobs, opened)]), strict=True))
     owners = find_owners(plans)

@@ -14,8 +14,9 @@ from gpt2forge.cli.plan_command import VERDICTS, plan_job
 from gpt2forge.errors import UserError, quote
 from gpt2forge.plan.difference import Difference
 from gpt2forge.plan.from_recipe import make_job
+from gpt2forge.plan.nearest import Nearest, find_earlier
 from gpt2forge.plan.plan import PlannedStep
-from gpt2forge.plan.reason import Nearest, find_nearest, format_transition, list_files, list_modules
+from gpt2forge.plan.reason import format_transition, list_files, list_modules
 from gpt2forge.recipe.load import LoadedRecipe, load_recipe
 from gpt2forge.stages.stage import Stage
 from gpt2forge.store.store import Store
@@ -46,7 +47,7 @@ def why(
     loaded, opened = load_recipe(selector, changes, name), Store(store, is_read_only=True)
     job = make_job(loaded, skip)
     steps = choose_steps(plan_job(job, opened).steps, stage)
-    compared = [(step, find_earlier(step, opened)) for step in steps]
+    compared = [(step, find_compared(step, opened)) for step in steps]
     if as_json:
         found = [
             {**step.to_json(), "differences": describe(step, near, loaded=loaded, store=opened)}
@@ -71,13 +72,13 @@ def choose_steps(steps: Sequence[PlannedStep], stage: str | None) -> list[Planne
     return [step for step in steps if stage in (None, step.stage.name)]
 
 
-def find_earlier(step: PlannedStep, store: Store) -> Nearest | None:
-    """Return what the plan compares a step with; for a step that is done, the nearest record older than its own."""
+def find_compared(step: PlannedStep, store: Store) -> Nearest | None:
+    """Return what the plan compares a step with; for a step that is done, a record older than its own."""
     if step.verdict != "done":
         return step.nearest
-    entries = store.records.index(step.stage.name)
-    made = next((entry.created for entry in entries if entry.key == step.key), math.inf)
-    return find_nearest(step.pre_image, [entry for entry in entries if entry.created < made], store.records)
+    own = store.records.find(step.stage.name, str(step.key))
+    index = store.records.index(step.stage.name)
+    return find_earlier(step.pre_image, index, store.records, before=own.created if own else math.inf)
 
 
 def introduce(step: PlannedStep, nearest: Nearest | None) -> str:

@@ -37,23 +37,40 @@ class Module:
     imports: tuple[str, ...]
 
 
-def digest_code(modules: Sequence[Path], stat_cache: StatCache) -> dict[str, str]:
-    """Return the digest of each module that these files reach, by name."""
-    return {name: module.tokens for name, module in sorted(find_reach(modules, stat_cache).items())}
+Known = dict[str, Module | None]
+"""The modules of gpt2forge that were read already, by name; None for the name of something inside a module."""
 
 
-def find_reach(modules: Sequence[Path], stat_cache: StatCache) -> dict[str, Module]:
-    """Find the modules that these files reach, their own included, by name (rule 1)."""
-    pending = {name_module(module): module for module in modules}
-    reached: dict[str, Module] = {}
+def digest_code(modules: Sequence[Path], stat_cache: StatCache, known: Known | None = None) -> dict[str, str]:
+    """Return the digest of each module that these files reach, by name. See `find_reach` for `known`."""
+    return {name: module.tokens for name, module in sorted(find_reach(modules, stat_cache, known).items())}
+
+
+def find_reach(modules: Sequence[Path], stat_cache: StatCache, known: Known | None = None) -> dict[str, Module]:
+    """Find the modules that these files reach, their own included, by name (rule 1).
+
+    What is read is added to `known`, for the next stage of the same plan.
+    """
+    read = {} if known is None else known
+    reached = {name_module(path): read_module(path, stat_cache) for path in modules}
+    pending = list(reached)
     while pending:
-        name, path = pending.popitem()
-        reached[name] = read_module(path, stat_cache)
+        name = pending.pop()
         for found in (*name_packages(name), *reached[name].imports):
-            is_new = found not in reached and found not in pending and found not in UNDECIDING
-            if is_new and (place := find_file(found)):
-                pending[found] = place
+            if found in reached or found in UNDECIDING:
+                continue
+            if found not in read:
+                read[found] = find_module(found, stat_cache)
+            if module := read[found]:
+                reached[found] = module
+                pending.append(found)
     return reached
+
+
+def find_module(name: str, stat_cache: StatCache) -> Module | None:
+    """Read the module of gpt2forge of this name; None for the name of something inside a module."""
+    place = find_file(name)
+    return read_module(place, stat_cache) if place else None
 
 
 def name_packages(name: str) -> list[str]:

@@ -6,7 +6,7 @@ An earlier run that read more or fewer bytes, of another checkpoint for example,
 from dataclasses import dataclass
 
 from gpt2forge.plan.job import Job
-from gpt2forge.plan.reason import Nearest
+from gpt2forge.plan.nearest import Nearest
 from gpt2forge.stages.stage import Stage
 
 DECIDING = ("section", "target")  # the parts of a pre-image that decide how many bytes are written

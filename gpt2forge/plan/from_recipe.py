@@ -1,6 +1,6 @@
 """Makes the job of a recipe."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from gpt2forge.plan.job import Job
 from gpt2forge.plan.source import Source
 from gpt2forge.recipe.load import LoadedRecipe
 from gpt2forge.stages.all_stages import MEASURING, STAGES
+from gpt2forge.stages.convert import SourceSection
 from gpt2forge.stages.read_texts import count_bytes, read_text
 from gpt2forge.stages.stage import PACKAGE, Stage
 
@@ -24,8 +25,20 @@ TEXTS = {"calibration_text": "calibration", "text": "verify"}
 """The sections that name a text file, by the kind that stages read it as."""
 
 
-def make_job(loaded: LoadedRecipe, skip: Sequence[str] = (), assumed: Sequence[str] = ()) -> Job:
-    """Make the job of the stages whose section the recipe has, without those in `skip`.
+Found = dict[SourceSection, Source]
+"""The checkpoints that were found already, by the section that names them."""
+
+
+def make_jobs(loaded: Iterable[LoadedRecipe], skip: Sequence[str] = (), assumed: Sequence[str] = ()) -> list[Job]:
+    """Make jobs together, as `make_job` does; a checkpoint that several recipes name is searched for once."""
+    found: Found = {}
+    return [make_job(each, skip, assumed, found) for each in loaded]
+
+
+def make_job(
+    loaded: LoadedRecipe, skip: Sequence[str] = (), assumed: Sequence[str] = (), found: Found | None = None
+) -> Job:
+    """Make the job of the stages whose section the recipe has, without those in `skip`; `found` is added to.
 
     Raises RecipeError, with the place in the recipe, if a file is missing; UserError if a stage cannot be skipped.
     """
@@ -34,7 +47,10 @@ def make_job(loaded: LoadedRecipe, skip: Sequence[str] = (), assumed: Sequence[s
     asked = drop_unread(list(select_stages(sections)))
     kept = drop_skipped(asked, skip)
     check_assumed(kept, assumed)
-    sources = {"checkpoint": find_source(loaded)}
+    found = {} if found is None else found
+    if recipe.source not in found:
+        found[recipe.source] = find_source(loaded)
+    sources = {"checkpoint": found[recipe.source]}
     if any("tokenizer" in stage.reads for stage in kept):
         sources["tokenizer"] = find_tokenizer(loaded)
     if recipe.source.adapter is not None:

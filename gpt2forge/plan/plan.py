@@ -3,18 +3,21 @@
 A plan is made once. A run carries its steps through: when the inputs of a step are made, `Plan.resolve` completes it.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+from gpt2forge.digest import canonical_json
 from gpt2forge.plan.blocked import Block, find_block
 from gpt2forge.plan.equivalents import Equivalent, assume, find_equivalent
 from gpt2forge.plan.estimate import Estimate, estimate
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import Basis, add_inputs, make_basis, make_key
+from gpt2forge.plan.nearest import Nearest
 from gpt2forge.plan.readings import Readings
-from gpt2forge.plan.reason import EVICTED, Nearest, explain, find_nearest
+from gpt2forge.plan.reason import EVICTED, explain
 from gpt2forge.stages.stage import PACKAGE, Advance, Stage
 from gpt2forge.store.stat_cache import StatEntry
 from gpt2forge.store.store import Store
@@ -126,21 +129,20 @@ def is_still_true(step: PlannedStep, store: Store) -> bool:
 def make_plan(job: Job, readings: Readings, advance: Advance, *, rerun: str | None = None) -> Plan:
     """Look up every step. `advance` is called with the bytes of the sources that must be hashed.
 
-    `readings` are shared by plans that are made together. `rerun` names a stage that will run again.
+    `readings` are shared by plans that are made together, and equal steps of these are looked up once. `rerun` names
+    a stage that will run again.
     """
     sources = {kind: readings.read_source(source, advance) for kind, source in job.sources.items()}
     inputs = {kind: Input(source.digest, source.digest, source.size) for kind, source in sources.items()}
-    bases = {stage.name: make_basis(job, stage, readings) for stage in job.stages}
+    bases: dict[str, Basis] = {}
     steps: list[PlannedStep] = []
     for stage in job.stages:
-        step = plan_step(
-            job,
-            stage,
-            basis=bases[stage.name],
-            inputs={kind: inputs[kind] for kind in stage.reads},
-            readings=readings,
-            blocked=[step.stage.name for step in steps if step.block],
-        )
+        subject = describe_subject(job, stage)
+        basis = bases[stage.name] = readings.recall(subject, partial(make_basis, job, stage, readings))
+        read = {kind: inputs[kind] for kind in stage.reads}
+        blocked = tuple(step.stage.name for step in steps if step.block)
+        plan = partial(plan_step, job, stage, basis=basis, inputs=read, readings=readings, blocked=blocked)
+        step = readings.recall((subject, tuple(read.items()), blocked, describe_surroundings(job)), plan)
         size = step.estimate.written if step.estimate else readings.measure(str(step.digest))
         inputs[stage.writes] = Input(step.digest, step.digest or step.identity, size)
         steps.append(step)
@@ -151,6 +153,17 @@ def make_plan(job: Job, readings: Readings, advance: Advance, *, rerun: str | No
         stats={kind: source.stats for kind, source in sources.items()},
         bases=bases,
     )
+
+
+def describe_subject(job: Job, stage: Stage) -> Hashable:
+    """Return all that decides the basis of a step and what it costs, besides what plans that share readings share."""
+    section = job.find_section(stage)
+    return stage, *(canonical_json(each and each.model_dump(mode="json")) for each in (section, job.target))
+
+
+def describe_surroundings(job: Job) -> Hashable:
+    """Return what `plan_step` reads of a job besides the step's subject: the stages beside it, and what is assumed."""
+    return job.assumed, tuple((stage.name, stage.writes) for stage in job.stages)
 
 
 def measure_input(job: Job, store: Store, *, kind: str, digest: str) -> int:
@@ -224,7 +237,7 @@ def plan_step(
 
 def add_estimate(job: Job, step: PlannedStep, *, read: int, readings: Readings) -> PlannedStep:
     """Add the most similar earlier run to a step that reads `read` bytes, and the estimate made from it."""
-    nearest = find_nearest(step.pre_image, readings.index(step.stage.name), readings.store.records)
+    nearest = readings.find_earlier(step.stage.name, step.pre_image)
     return replace(step, nearest=nearest, estimate=estimate(job, step.stage, nearest=nearest, read=read))
 
 

@@ -1,41 +1,17 @@
-"""Reasons why a step is not reused: the differences from the most similar earlier run."""
+"""Reasons why a step is not reused: the differences from an earlier run."""
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from heapq import heapify, heappop
+from collections.abc import Sequence
 from typing import Any
 
-from gpt2forge.plan.difference import Difference, DifferenceCounts, compare
+from gpt2forge.plan.difference import Difference
+from gpt2forge.plan.nearest import Nearest
 from gpt2forge.plan.source import recall_files
 from gpt2forge.stages.stage import Stage
-from gpt2forge.store.record_index import IndexEntry
-from gpt2forge.store.records import Record, Records
 from gpt2forge.store.stat_cache import StatCache
 
 EVICTED = "its artifact was removed to make room"
 FEW = 3  # names in a reason; the rest are counted
-
-
-@dataclass(frozen=True)
-class Nearest:
-    """The record of a stage that differs in the fewest values, and the newest of several such records."""
-
-    record: Record
-    differences: tuple[Difference, ...]
-
-
-def find_nearest(pre_image: Mapping[str, Any], earlier: Iterable[IndexEntry], records: Records) -> Nearest | None:
-    """Find the most similar record of these entries, and the newest of several; a record that is damaged is none."""
-    counts = DifferenceCounts(pre_image, records)
-    ranked = [(counts.count(entry), -entry.created, entry.stage, entry.key) for entry in earlier]
-    heapify(ranked)
-    while ranked:
-        *_, stage, key = heappop(ranked)
-        record = records.find(stage, key)
-        if record:
-            return Nearest(record, tuple(compare(record.pre_image, pre_image)))
-    return None
 
 
 def explain(stage: Stage, nearest: Nearest | None, stat_cache: StatCache) -> str:

@@ -40,9 +40,12 @@ RULES: tuple[Rule, ...] = (
 )
 
 
+PARAMETERS = {rule: tuple(inspect.signature(rule).parameters) for rule in RULES}
+"""The sections that each rule reads."""
+
+
 def check_rules(sections: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield what is wrong with these sections, which are valid by themselves; rules that read others do not run."""
-    for rule in RULES:
-        names = inspect.signature(rule).parameters
+    for rule, names in PARAMETERS.items():
         if all(name in sections for name in names):
             yield from rule(**{name: sections[name] for name in names})

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import Field, StringConstraints
@@ -42,6 +43,7 @@ class Recipe(Section):
         return self.model_copy(update={"quantization": self.quantization.normalize()})
 
 
+@lru_cache(maxsize=1024)
 def locate_section(loc: Loc, model: type[Section] = Recipe) -> Any:
     """Return what stands at this path of a file that `model` describes: a section class, or the type of a value."""
     fields: Any = model
@@ -61,10 +63,11 @@ def has_patterns(loc: Loc, model: type[Section] = Recipe) -> bool:
     return get_origin(locate_section(loc, model)) is dict
 
 
+@lru_cache(maxsize=1024)
 def section_fields(loc: Loc, model: type[Section] = Recipe) -> Sequence[str]:
     """Return the keys that the mapping at this path may have."""
     is_whole_recipe = not loc and model is Recipe
-    return [*locate_section(loc, model).model_fields, *(("extends", "matrix") if is_whole_recipe else ())]
+    return (*locate_section(loc, model).model_fields, *(("extends", "matrix") if is_whole_recipe else ()))
 
 
 def find_section(annotation: Any) -> Any:

@@ -50,6 +50,11 @@ Run = Callable[[Inputs, Any, Target, Path], Metrics]
 """A run function (inputs, section, target, out); `section` has the values that the stage reads, or is None."""
 
 
+def read_no_more(section: Any) -> tuple[str, ...]:
+    """Return no kinds. It is a function with a name, so that the stages of equal sections are equal."""
+    return ()
+
+
 @dataclass(frozen=True)
 class Stage:
     """A kind of work, as data.
@@ -80,7 +85,7 @@ class Stage:
     version: int
     run: Run
     fields: tuple[str, ...] | None = None
-    also_reads: Callable[[Any], tuple[str, ...]] = lambda section: ()
+    also_reads: Callable[[Any], tuple[str, ...]] = read_no_more
     optional: bool = False
     on_host: bool = False
     by_processor: Callable[[Any], bool] = lambda section: False
@@ -92,7 +97,7 @@ class Stage:
 
     def for_section(self, section: Any) -> "Stage":
         """Return the stage with every kind that it reads for this section in `reads`."""
-        return replace(self, reads=(*self.reads, *self.also_reads(section)), also_reads=lambda section: ())
+        return replace(self, reads=(*self.reads, *self.also_reads(section)), also_reads=read_no_more)
 
     @property
     def uses_all_processors(self) -> bool:

@@ -107,7 +107,7 @@ def stat_files(folder: str) -> Iterator[os.stat_result]:
 def list_records(store: Store) -> Iterator[IndexEntry]:
     """List what the index has of every record of a store."""
     for folder in sorted((store.root / "records").glob("*/")):
-        yield from store.records.index(folder.name)
+        yield from store.records.index(folder.name).list_all()
 
 
 def describe(

@@ -1,6 +1,7 @@
 """Records: from a step's key to the digest of its artifact, with the key's pre-image and what the step took."""
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
@@ -12,11 +13,13 @@ from gpt2forge.regular_file import read_whole
 from gpt2forge.store.atomic import is_folder, put_aside, write_whole
 from gpt2forge.store.record_index import (
     NAME,
+    Index,
     IndexEntry,
     append_lines,
     format_line,
     format_parts,
     list_keys,
+    make_index,
     read_index,
     withdraw,
 )
@@ -72,7 +75,7 @@ class Records(Protocol):
     def list(self, stage: str) -> Sequence[Record]:
         """Return all records of a stage, newest first."""
 
-    def index(self, stage: str) -> Sequence[IndexEntry]:
+    def index(self, stage: str) -> Index:
         """Return what a search needs of all records of a stage, without reading each."""
 
     def write(self, record: Record) -> None:
@@ -97,15 +100,17 @@ class LocalRecords:
         found = [read_record(path) for path in (self.root / "records" / stage).glob("*.json")]
         return sorted((record for record in found if record), key=lambda record: -record.created)
 
-    def index(self, stage: str) -> Sequence[IndexEntry]:
-        """Read the index of a stage and the records that it lacks, and add these to it."""
+    def index(self, stage: str) -> Index:
+        """Read the index of a stage and the records that it lacks, and add these to it, the newest last."""
         folder = self.root / "records" / stage
-        known, keys = read_index(folder), list_keys(folder)
-        lacking = [self.find(stage, key) for key in keys - known.keys()]
-        added = [record.entry for record in lacking if record]
+        known, keys = read_index(folder).lines, list_keys(folder)
+        names = map(os.fsdecode, keys - known.keys())
+        lacking = [self.find(stage, name) for name in names if DIGEST.fullmatch(name)]
+        added = sorted((record.entry for record in lacking if record), key=lambda entry: entry.created)
         if added and not self.is_read_only:
             self.extend_index(folder, added, is_new=not known)
-        return [*(known[key] for key in known.keys() & keys), *added]
+        there = known if known.keys() <= keys else {key: line for key, line in known.items() if key in keys}
+        return Index(stage, {**there, **make_index(stage, added).lines} if added else there)
 
     def extend_index(self, folder: Path, entries: Sequence[IndexEntry], *, is_new: bool = False) -> None:
         """Add entries to an index, which only saves time: a full disk or another user's folder may prevent it."""

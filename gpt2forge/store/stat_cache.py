@@ -69,7 +69,8 @@ def settle(entry: StatEntry) -> bool:
     wait = entry.settles_in(time.time_ns())
     if wait > TICK:
         return False
-    time.sleep(wait / 1e9)
+    if wait:  # a sleep of no time gives the processor away, for milliseconds on a busy machine
+        time.sleep(wait / 1e9)
     return True
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from gpt2forge.plan.difference import Difference
-from gpt2forge.plan.reason import Nearest, explain
+from gpt2forge.plan.nearest import Nearest
+from gpt2forge.plan.reason import explain
 from gpt2forge.stages import convert
 from gpt2forge.store.records import Record
 from gpt2forge.store.stat_cache import StatCache

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from gpt2forge.digest import digest_value
 from gpt2forge.plan.difference import DifferenceCounts, compare
-from gpt2forge.plan.reason import find_nearest
+from gpt2forge.plan.nearest import find_nearest
 from gpt2forge.store.records import Record
 from tests.store.made import make_record
 from tests.store.memory import MemoryRecords
@@ -38,7 +38,7 @@ def test_counts_are_those_of_comparing_each(earlier: list[dict[str, Any]], new: 
 @given(st.lists(PRE_IMAGES, max_size=6), PRE_IMAGES)
 def test_nearest_is_the_newest_with_the_fewest_differences(earlier: list[dict[str, Any]], new: dict[str, Any]) -> None:
     records = keep(*earlier)
-    found = find_nearest(new, records.index("convert"), records)
+    found = find_nearest(new, records.index("convert").list_all(), records)
     compared = [(record, tuple(compare(record.pre_image, new))) for record in records.list("convert")]
     expected = min(compared, key=lambda each: len(each[1]), default=None)
     assert (found and (found.record, found.differences)) == expected
@@ -47,7 +47,7 @@ def test_nearest_is_the_newest_with_the_fewest_differences(earlier: list[dict[st
 @pytest.mark.parametrize("old", [{"code": {"a": "x" * 500}, "section": {}}, {"section": {}}])
 def test_damaged_record_is_passed_over(old: dict[str, Any]) -> None:
     records = keep(old, {"section": {"far": 1, "away": 2}})
-    entries = records.index("convert")
+    entries = records.index("convert").list_all()
     damaged: Record = records.list("convert")[-1]
     del records.by_key[damaged.stage, damaged.key]
     nearest = find_nearest({"section": {}}, entries, records)

@@ -4,7 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gpt2forge.plan.estimate import estimate
-from gpt2forge.plan.reason import Nearest
+from gpt2forge.plan.nearest import Nearest
 from tests.plan.pretend import pretend
 from tests.store.memory import make_memory_store
 from tests.toy.job import make_job

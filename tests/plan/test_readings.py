@@ -34,6 +34,12 @@ def test_sources_and_code_are_read_once(tmp_path: Path) -> None:
     assert bases[0]["section"] != bases[1]["section"]
 
 
+def test_equal_steps_are_looked_up_once(tmp_path: Path) -> None:
+    readings = Readings(make_memory_store())
+    first, again = (make_plan(make_job(tmp_path / "a", upper=upper), readings, ignore).steps for upper in (False, True))
+    assert [one is other for one, other in zip(first, again, strict=True)] == [True, True, False]
+
+
 def test_new_readings_see_a_change(tmp_path: Path) -> None:
     store, job = Store(tmp_path / "cache"), make_job(tmp_path / "a")
     before = Readings(store).read_source(job.sources["checkpoint"], ignore)

@@ -7,7 +7,7 @@ from pathlib import Path
 from gpt2forge.digest import Written, digest_file
 from gpt2forge.store.artifacts import NONE_WRITTEN
 from gpt2forge.store.manifest import list_files, make_manifest
-from gpt2forge.store.record_index import IndexEntry
+from gpt2forge.store.record_index import Index, make_index
 from gpt2forge.store.records import Record
 from gpt2forge.store.store import Store
 
@@ -22,8 +22,8 @@ class MemoryRecords:
     def list(self, stage: str) -> Sequence[Record]:
         return sorted((each for each in self.by_key.values() if each.stage == stage), key=lambda each: -each.created)
 
-    def index(self, stage: str) -> Sequence[IndexEntry]:
-        return [record.entry for record in self.list(stage)]
+    def index(self, stage: str) -> Index:
+        return make_index(stage, [record.entry for record in reversed(self.list(stage))])
 
     def write(self, record: Record) -> None:
         self.by_key[record.stage, record.key] = record

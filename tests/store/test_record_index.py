@@ -32,8 +32,12 @@ def find_path(root: Path) -> Path:
 def check(root: Path, is_read_only: bool = False) -> None:
     """Assert that the index and the records say the same."""
     records = LocalRecords(root, is_read_only)
-    found = sorted(records.index(STAGE))
+    found = sorted(records.index(STAGE).list_all())
     assert found == sorted(record.entry for record in records.list(STAGE))
+    index = records.index(STAGE)
+    assert sorted(index.list_newest(len(found))) == found
+    for entry in found:
+        assert entry in index.list_alike(entry.parts, entry.parts[0].partition("=")[0])
 
 
 @pytest.fixture
@@ -45,7 +49,7 @@ def root(tmp_path: Path) -> Path:
 
 
 def test_index_says_what_the_records_say(root: Path) -> None:
-    assert len(read_index(find_path(root).parent)) == 4
+    assert len(read_index(find_path(root).parent).lines) == 4
     check(root)
     LocalRecords(root).write(make(2, created=7.5, digest="2" * 64))
     check(root)
@@ -144,17 +148,17 @@ def test_damaged_line_counts_as_none(tmp_path_factory: pytest.TempPathFactory, p
     data = bytearray((folder / record_index.NAME).read_bytes())
     data[place % len(data)] ^= 1 << bit
     (folder / record_index.NAME).write_bytes(data)
-    found = {key: entry._replace(stage=STAGE) for key, entry in read_index(folder).items()}
+    found = {entry.key: entry._replace(stage=STAGE) for entry in read_index(folder).list_all()}
     assert found.items() <= {entry.key: entry for entry in entries}.items()
 
 
 def test_query_leaves_the_index_as_it_is(root: Path) -> None:
     add_unindexed(root)
     before = find_path(root).read_bytes()
-    assert len(LocalRecords(root, is_read_only=True).index(STAGE)) == 5
+    assert len(LocalRecords(root, is_read_only=True).index(STAGE).lines) == 5
     assert find_path(root).read_bytes() == before
-    assert len(LocalRecords(root).index(STAGE)) == 5
-    assert len(read_index(find_path(root).parent)) == 5
+    assert len(LocalRecords(root).index(STAGE).lines) == 5
+    assert len(read_index(find_path(root).parent).lines) == 5
 
 
 def test_writers_at_once_lose_no_line(tmp_path: Path) -> None:
@@ -163,7 +167,7 @@ def test_writers_at_once_lose_no_line(tmp_path: Path) -> None:
     lines = [format_line(make(number).entry) for number in range(200)]
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda line: append_lines(folder, [line]), lines))
-    assert len(read_index(folder)) == 200
+    assert len(read_index(folder).lines) == 200
 
 
 def test_index_with_too_many_lines_is_made_anew(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,4 +176,4 @@ def test_index_with_too_many_lines_is_made_anew(root: Path, monkeypatch: pytest.
     append_lines(folder, [format_line(make(1).entry)] * 30)
     check(root)
     assert len(find_path(root).read_bytes().split()) < 50
-    assert isinstance(next(iter(read_index(folder).values())), IndexEntry)
+    assert isinstance(read_index(folder).list_all()[0], IndexEntry)
