@@ -10,6 +10,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import decode_source
 from pathlib import Path
 
@@ -46,13 +47,13 @@ def find_reach(modules: Sequence[Path], stat_cache: StatCache) -> dict[str, Modu
     """Find the modules that these files reach, their own included, by name (rule 1)."""
     pending = {name_module(module): module for module in modules}
     reached: dict[str, Module] = {}
+    seen = UNDECIDING | set(pending)
     while pending:
         name, path = pending.popitem()
         reached[name] = read_module(path, stat_cache)
-        for found in (*name_packages(name), *reached[name].imports):
-            is_new = found not in reached and found not in pending and found not in UNDECIDING
-            if is_new and (place := find_file(found)):
-                pending[found] = place
+        new = {*name_packages(name), *reached[name].imports} - seen
+        seen |= new
+        pending.update((found, place) for found in new if (place := find_file(found)))
     return reached
 
 
@@ -91,6 +92,7 @@ def read_module(path: Path, stat_cache: StatCache) -> Module:
     return module
 
 
+@lru_cache(maxsize=512)  # a process that plans in several stores parses each module once
 def parse_module(data: bytes) -> Module:
     tokens, imported = read_tokens(decode_source(data))
     return Module(digest_bytes(data), digest_value(tokens), tuple(sorted(list_own(imported))))

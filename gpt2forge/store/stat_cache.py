@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 
@@ -69,7 +69,8 @@ def settle(entry: StatEntry) -> bool:
     wait = entry.settles_in(time.time_ns())
     if wait > TICK:
         return False
-    time.sleep(wait / 1e9)
+    if wait:  # to sleep for no time would give up the processor
+        time.sleep(wait / 1e9)
     return True
 
 
@@ -93,7 +94,7 @@ def open_settled(path: Path) -> Iterator[Opened]:
 
 
 def name_file(entry: StatEntry) -> str:
-    return digest_value(asdict(entry))
+    return digest_value(vars(entry))
 
 
 @dataclass(frozen=True)
