@@ -15,11 +15,12 @@ import threading
 import traceback
 from collections.abc import Sequence
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-LATER = ("joblib", "numpy", "tokenizers")
+LATER = ("joblib", "numpy", "tokenizers", "httpx2")
 """Libraries that commands import later, and that start no thread: a process that has several cannot be forked safely."""
 
 
@@ -58,7 +59,7 @@ def prepare() -> None:
     from gpt2forge.stages.all_stages import STAGES
     from gpt2forge.store.stat_cache import StatCache
 
-    for name in LATER:
+    for name in filter(find_spec, LATER):
         import_module(name)
     in_memory = StatCache(Path(os.devnull), is_read_only=True)
     for stage in STAGES:
