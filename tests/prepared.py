@@ -1,9 +1,11 @@
 """The `gpt2forge` command in processes that are forked from a prepared one: starting an interpreter takes half a second.
 
-The prepared process has imported the command line, but nothing that a command imports later. It reads one request a line
-and answers with the exit code. Imports, terminals and signals at the start are tested in fresh processes.
+The prepared process has imported the command line and the libraries that many commands import later, and has parsed the
+modules that keys cover. It reads one request a line and answers with the exit code. Imports, terminals and signals at the
+start are tested in fresh processes.
 """
 
+import gc
 import json
 import os
 import subprocess
@@ -12,19 +14,26 @@ import tempfile
 import threading
 import traceback
 from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
+LATER = ("joblib", "numpy", "tokenizers", "httpx2")
+"""Libraries that commands import later, and that start no thread: a process that has several cannot be forked safely."""
 
 
 class Prepared:
-    """A handle of the prepared process, which runs one command at a time."""
+    """A handle of the prepared process of an interpreter, which runs one command at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, python: str) -> None:
         self.lock = threading.Lock()
-        command = [sys.executable, "-m", "tests.prepared"]
-        self.process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        command = [python, "-m", "tests.prepared"]
+        environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # or numpy starts threads
+        self.process = subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
 
     def run(self, words: Sequence[str], folder: Path, stdin: str) -> subprocess.CompletedProcess[str]:
         """Run `gpt2forge` with these words in a folder, with this process's environment and processors."""
@@ -41,10 +50,25 @@ class Prepared:
         return subprocess.CompletedProcess(["gpt2forge", *words], code, *outputs)
 
 
-def main() -> None:
+def prepare() -> None:
+    """Do once what every command would do again, and leave it in memory that forked processes share."""
     from gpt2forge import main  # noqa: F401
     from gpt2forge.cli import program  # noqa: F401
+    from gpt2forge.plan.code import digest_code
+    from gpt2forge.plan.key import find_modules
+    from gpt2forge.stages.all_stages import STAGES
+    from gpt2forge.store.stat_cache import StatCache
 
+    for name in filter(find_spec, LATER):
+        import_module(name)
+    in_memory = StatCache(Path(os.devnull), is_read_only=True)
+    for stage in STAGES:
+        digest_code(find_modules(stage), in_memory)
+    gc.freeze()
+
+
+def main() -> None:
+    prepare()
     answers = os.fdopen(os.dup(1), "w")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     for line in os.fdopen(os.dup(0)):

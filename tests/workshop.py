@@ -40,9 +40,9 @@ SHIPPED = (
 
 
 @cache
-def prepare() -> Prepared:
-    """Return the prepared process of this process, which is started once."""
-    return Prepared()
+def prepare(python: str) -> Prepared:
+    """Return this process's prepared process of an interpreter, which is started once."""
+    return Prepared(python)
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class Workshop:
         """
         skip = UNMEASURED if words[:1] == ("build",) and not measured else ()
         # A running process does not see changes of Python's own variables.
-        if self.python == sys.executable and "PYTHONPATH" not in os.environ:
-            return prepare().run((*words, *skip), self.folder, stdin)
+        if "PYTHONPATH" not in os.environ:
+            return prepare(self.python).run((*words, *skip), self.folder, stdin)
         command = [self.python, "-m", "gpt2forge", *words, *skip]
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, input=stdin, check=False)
 

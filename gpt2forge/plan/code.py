@@ -10,6 +10,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import decode_source
 from pathlib import Path
 
@@ -108,6 +109,7 @@ def read_module(path: Path, stat_cache: StatCache) -> Module:
     return module
 
 
+@lru_cache(maxsize=512)  # a process that plans in several stores parses each module once
 def parse_module(data: bytes) -> Module:
     tokens, imported = read_tokens(decode_source(data))
     return Module(digest_bytes(data), digest_value(tokens), tuple(sorted(list_own(imported))))

@@ -16,8 +16,8 @@ from gpt2forge.plan.equivalents import check_assumed
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.source import Source
 from gpt2forge.recipe.load import LoadedRecipe
+from gpt2forge.recipe.sections.source_section import SourceSection
 from gpt2forge.stages.all_stages import MEASURING, STAGES
-from gpt2forge.stages.convert import SourceSection
 from gpt2forge.stages.read_texts import count_bytes, read_text
 from gpt2forge.stages.stage import PACKAGE, Stage
 

@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from io import FileIO
 from pathlib import Path
 
@@ -94,7 +94,7 @@ def open_settled(path: Path) -> Iterator[Opened]:
 
 
 def name_file(entry: StatEntry) -> str:
-    return digest_value(asdict(entry))
+    return digest_value(vars(entry))
 
 
 @dataclass(frozen=True)

@@ -5,18 +5,18 @@ from pathlib import Path
 
 import pytest
 
-from tests.workshop import ROOT, Workshop
+from tests.workshop import ROOT, Workshop, copy_workshop
 
 pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def shop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+def shop(tmp_path_factory: pytest.TempPathFactory, built_once: Workshop) -> Workshop:
     """A workshop whose recipes can be written to."""
-    folder = tmp_path_factory.mktemp("lock")
-    shutil.copytree(ROOT / "recipes", folder / "recipes")
-    (folder / "examples").symlink_to(ROOT / "examples")
-    return Workshop(folder)
+    shop = copy_workshop(built_once, tmp_path_factory.mktemp("lock") / "here")
+    (shop.folder / "recipes").unlink()
+    shutil.copytree(ROOT / "recipes", shop.folder / "recipes")
+    return shop
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ FAULTY = "name: nothing else\n"
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
-    shop = make_shop(tmp_path_factory.mktemp("selections") / "here")
+def made(tmp_path_factory: pytest.TempPathFactory, built_once: Workshop) -> Workshop:
+    shop = make_shop(tmp_path_factory.mktemp("selections") / "here", built_once)
     make_variants(shop)
     for selector in SELECTORS:
         build(shop, selector)

@@ -5,24 +5,30 @@ from pathlib import Path
 
 import pytest
 
-from tests.workshop import Workshop, make_workshop
+from tests.workshop import Workshop, copy_workshop, make_workshop
 
 pytestmark = pytest.mark.slow
 
 RECIPE = "nano-cpu-fp32"
 
 
-@pytest.fixture
-def upgraded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Workshop:
-    """Return a folder where RECIPE was built with an onnx whose metadata says 1.0.0, unlike the installed one."""
-    shop = make_workshop(tmp_path / "here")
-    metadata = tmp_path / "older/onnx-1.0.0.dist-info/METADATA"
+@pytest.fixture(scope="module")
+def upgraded_once(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
+    """Make a folder where RECIPE was built with an onnx whose metadata says 1.0.0; to copy, not to change."""
+    folder = tmp_path_factory.mktemp("upgraded")
+    shop = make_workshop(folder / "here")
+    metadata = folder / "older/onnx-1.0.0.dist-info/METADATA"
     metadata.parent.mkdir(parents=True)
     metadata.write_text("Metadata-Version: 2.1\nName: onnx\nVersion: 1.0.0\n")
-    with monkeypatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PYTHONPATH", str(metadata.parents[1]))
         shop.run("build", RECIPE)
     return shop
+
+
+@pytest.fixture
+def upgraded(tmp_path: Path, upgraded_once: Workshop) -> Workshop:
+    return copy_workshop(upgraded_once, tmp_path / "here")
 
 
 def test_plan_says_what_an_upgrade_makes_anew_and_how_to_keep_it(upgraded: Workshop) -> None:

@@ -43,6 +43,13 @@ def fresh(tmp_path: Path) -> Workshop:
     return shop
 
 
+@pytest.fixture
+def unpublished(built: Workshop) -> Workshop:
+    """Return a working directory whose store has every step, and nothing of it is published."""
+    shutil.rmtree(built.folder / "build")
+    return built
+
+
 def list_built(shop: Workshop, *words: str) -> list[str]:
     """Build, and return the stages that ran."""
     steps = shop.report(*words)["steps"]
@@ -167,16 +174,16 @@ def test_rerun_makes_a_step_again_and_reuses_the_rest(built: Workshop) -> None:
     assert list_built(built, "nano-cpu-int8", "--rerun", "fuse") == ["fuse"]
 
 
-def test_until_publishes_nothing(fresh: Workshop) -> None:
+def test_until_publishes_nothing_and_says_so(fresh: Workshop) -> None:
     assert list_built(fresh, "nano-cpu-int8", "--until", "export") == ALL[: ALL.index("export") + 1]
+    done = fresh.run("build", "nano-cpu-int8", "--until", "convert")
+    assert done.stderr.splitlines()[-1] == "`--until convert`: nothing was published"
     assert not (fresh.folder / "build/nano-cpu-int8").exists()
 
 
 def test_forge_json_of_the_checkpoint_is_not_believed(built: Workshop) -> None:
     shop = built
-    shop.build("nano-cpu-fp32")
-    shop.run("copy", "nano-cpu-fp32", "shipped")
-    digest = shop.report("nano-cpu-fp32")["steps"][0]["digest"]
+    digest = shop.report("nano-cpu-int8")["steps"][0]["digest"]
     shutil.copytree(shop.store / "artifacts" / digest, shop.folder / "mine")
     for text in ('{"inputs": {"verify": {"x": "a lie"}}, "sections": {"source": "a lie"}}', "no json"):
         (shop.folder / "mine").chmod(0o755)
@@ -204,11 +211,11 @@ def test_report_that_was_edited_is_written_anew(built: Workshop) -> None:
         assert len(json.loads(path.read_text())["steps"]) == len(ALL + SKIPPED)
 
 
-def test_link_that_somebody_else_made_is_not_touched(fresh: Workshop) -> None:
-    (fresh.folder / "build").mkdir()
-    (fresh.folder / "build/nano-cpu-int8").symlink_to("/tmp")
-    fresh.run("build", "nano-cpu-int8", code=1)
-    assert str((fresh.folder / "build/nano-cpu-int8").readlink()) == "/tmp"
+def test_link_that_somebody_else_made_is_not_touched(unpublished: Workshop) -> None:
+    (unpublished.folder / "build").mkdir()
+    (unpublished.folder / "build/nano-cpu-int8").symlink_to("/tmp")
+    unpublished.run("build", "nano-cpu-int8", code=1)
+    assert str((unpublished.folder / "build/nano-cpu-int8").readlink()) == "/tmp"
 
 
 def test_missing_checkpoint_says_where_to_put_it(workshop: Workshop) -> None:
@@ -222,9 +229,9 @@ def test_changed_recipe_must_be_named(workshop: Workshop) -> None:
     assert done.stderr == "error: `--set` makes another recipe; name its result with `--name`\n"
 
 
-def test_folder_that_stands_in_the_way_is_not_touched(fresh: Workshop) -> None:
-    (fresh.folder / "build/nano-cpu-int8").mkdir(parents=True)
-    done = fresh.run("build", "nano-cpu-int8", code=1)
+def test_folder_that_stands_in_the_way_is_not_touched(unpublished: Workshop) -> None:
+    (unpublished.folder / "build/nano-cpu-int8").mkdir(parents=True)
+    done = unpublished.run("build", "nano-cpu-int8", code=1)
     message = "error: build/nano-cpu-int8: is not a link that gpt2forge made; move it away and build again"
     assert done.stderr.splitlines()[-1] == message
 
@@ -269,27 +276,21 @@ def test_recipe_that_fails_ends_it_or_not(built: Workshop) -> None:
     assert (built.folder / "build/other/model.onnx").is_file()
 
 
-def test_checkpoints_that_are_not_there_are_all_named_and_others_are_built(fresh: Workshop) -> None:
+def test_checkpoints_that_are_not_there_are_all_named_and_others_are_built(unpublished: Workshop) -> None:
     for name in ("lost", "gone"):
-        (fresh.folder / f"{name}.yaml").write_text(
+        (unpublished.folder / f"{name}.yaml").write_text(
             f"name: {name}\nsource:\n  checkpoint: {name}/here\ntarget:\n  device: cpu\n"
         )
     words = ("build", "lost.yaml", "nano-cpu-int8", "gone.yaml")
-    done = fresh.run(*words, code=1)
+    done = unpublished.run(*words, code=1)
     places = [line.split(": ")[1] for line in done.stderr.splitlines()]
     assert places == ["lost.yaml:3:3", "gone.yaml:3:3"]
-    assert not (fresh.folder / "build").exists()
-    done = fresh.run(*words, "--keep-going", code=1)
+    assert not (unpublished.folder / "build").exists()
+    done = unpublished.run(*words, "--keep-going", code=1)
     *_, lost, gone, last = done.stderr.splitlines()
     assert lost.startswith("error: lost.yaml:3:3: ") and gone.startswith("error: gone.yaml:3:3: ")
     assert last == "error: 2 of 3 recipes failed: `lost`, `gone` (see above)"
-    assert (fresh.folder / "build/nano-cpu-int8/model.onnx").is_file()
-
-
-def test_build_until_a_step_says_that_nothing_was_published(fresh: Workshop) -> None:
-    done = fresh.run("build", "nano-cpu-int8", "--until", "convert")
-    assert done.stderr.splitlines()[-1] == "`--until convert`: nothing was published"
-    assert not (fresh.folder / "build/nano-cpu-int8").exists()
+    assert (unpublished.folder / "build/nano-cpu-int8/model.onnx").is_file()
 
 
 def test_recipes_of_one_build_share_their_steps(fresh: Workshop) -> None:
@@ -304,8 +305,8 @@ def test_recipes_of_one_build_share_their_steps(fresh: Workshop) -> None:
         assert (fresh.folder / "build" / name / "model.onnx").is_file()
 
 
-def test_lines_of_several_recipes_say_whose_step_it_is(fresh: Workshop) -> None:
-    done = fresh.run("build", "nano-cpu-int8", "nano-cpu-int4", "--jobs", "2")
+def test_lines_of_several_recipes_say_whose_step_it_is(built: Workshop) -> None:
+    done = built.run("build", "nano-cpu-int8", "nano-cpu-int4", "--jobs", "2", "--rerun", "convert")
     lines = [line.split()[:3] for line in done.stderr.splitlines()]
     assert ["built", "nano-cpu-int8", "convert"] in lines
     assert ["reused", "nano-cpu-int4", "convert"] in lines
@@ -358,8 +359,9 @@ def test_nothing_is_published_beside_the_report_of_something_else(built: Worksho
     assert not (built.folder / "build/nano-cpu-int8").exists()
 
 
-def test_more_jobs_than_steps_are_as_many_as_steps(fresh: Workshop) -> None:
-    fresh.run("build", "nano-cpu-int8", "--jobs", "100000", "--until", "convert")
+def test_more_jobs_than_steps_are_as_many_as_steps(built: Workshop) -> None:
+    words = ("nano-cpu-int8", "--jobs", "100000", "--rerun", "convert", "--until", "convert")
+    assert list_built(built, *words) == ["convert"]
 
 
 @pytest.mark.parametrize("word", ["--locked", "--write-lock"])

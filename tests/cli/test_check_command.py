@@ -27,15 +27,14 @@ def test_same_comes_out_with_one_thread_as_with_several(workshop: Workshop, name
 def test_difference_is_named_and_is_an_error(
     workshop: Workshop, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """No stage of ours differs from run to run, so two different jobs stand for the two builds."""
+    """No stage of ours differs from run to run, so two different jobs, with a store, stand for the two builds."""
     monkeypatch.chdir(workshop.folder)
-    made = check.build_from_nothing
     jobs = iter(["", "quantization.granularity=32"])
 
     def build(job: Job) -> list[Outcome]:
         change = next(jobs)
         other = check.make_job(check.load_recipe("nano-cpu-int8", [change], "x"), check.MEASURING) if change else job
-        return made(other)
+        return check.run_job(other, check.Store(workshop.store), lambda event: None).outcomes
 
     monkeypatch.setattr(check, "build_from_nothing", build)
     assert program.run(["check", "nano-cpu-int8"]) == 1

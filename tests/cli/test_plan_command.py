@@ -44,22 +44,21 @@ def test_plan_of_several_recipes_counts_a_shared_step_once(tmp_path: Path) -> No
 
 
 @pytest.mark.slow
-def test_plan_foretells_what_a_step_leaves_on_the_disk(tmp_path: Path) -> None:
-    shop = make_workshop(tmp_path)
-    steps = json.loads(shop.run("plan", "nano-cpu-int8", "--json", "--skip", "verify,benchmark").stdout)["steps"]
-    report = shop.report("nano-cpu-int8")
-    for guessed, built in zip(steps, report["steps"], strict=False):
-        real = sum(path.stat().st_size for path in (shop.store / "artifacts" / built["digest"]).iterdir())
+def test_plan_foretells_what_a_step_leaves_on_the_disk(tmp_path: Path, built: Workshop) -> None:
+    fresh = make_workshop(tmp_path / "fresh")
+    steps = json.loads(fresh.run("plan", "nano-cpu-int8", "--json", "--skip", "verify,benchmark").stdout)["steps"]
+    report = built.report("nano-cpu-int8")
+    for guessed, made in zip(steps, report["steps"], strict=False):
+        real = sum(path.stat().st_size for path in (built.store / "artifacts" / made["digest"]).iterdir())
         assert real / 2 < guessed["bytes"] < 2 * real or real < 1e5
     words = ("--set", "quantization.granularity=64", "--name", "x", "--json", "--skip", "verify,benchmark")
-    (step,) = (each for each in json.loads(shop.run("plan", "nano-cpu-int8", *words).stdout)["steps"] if each["bytes"])
+    (step,) = (each for each in json.loads(built.run("plan", "nano-cpu-int8", *words).stdout)["steps"] if each["bytes"])
     assert step["seconds"] == report["steps"][3]["seconds"]
 
 
 @pytest.mark.slow
-def test_what_one_of_several_recipes_makes_again_is_made_again_for_all(tmp_path: Path) -> None:
-    shop = make_workshop(tmp_path)
-    shop.build("nano-cpu-int8")
+def test_what_one_of_several_recipes_makes_again_is_made_again_for_all(built: Workshop) -> None:
+    shop = built
     shop.run("store", "gc", "--max-size", "0")
     words = ("nano-cpu-int8", "nano-cpu-int4", "--skip", "verify,benchmark")
     lines = shop.run("plan", *words).stdout.splitlines()

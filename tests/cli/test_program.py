@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from gpt2forge.cli import program
-from tests.workshop import ROOT, UNMEASURED, UNTIMED, Workshop, copy_workshop, make_workshop, shorten_recipes
+from tests.workshop import ROOT, UNMEASURED, Workshop, copy_workshop, make_workshop
 
 COMMANDS = tuple(command.name for command in program.COMMANDS)
 
@@ -69,9 +69,8 @@ def test_command_alone_shows_the_help(workshop: Workshop) -> None:
 def test_terminal_shows_each_outcome(tmp_path: Path, built_once: Workshop) -> None:
     """On a real terminal, rich draws bars below the lines and wipes them again."""
     shop = copy_workshop(built_once, tmp_path / "here")
-    shorten_recipes(shop)
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "gpt2forge", "build", "nano-cpu-int8", *UNTIMED]
+    command = [sys.executable, "-m", "gpt2forge", "build", "nano-cpu-int8", "--rerun", "fuse", *UNMEASURED]
     with subprocess.Popen(command, cwd=shop.folder, stdout=theirs, stderr=theirs, env={**os.environ, "TERM": "xterm"}):
         os.close(theirs)
         shown = b""
@@ -83,9 +82,9 @@ def test_terminal_shows_each_outcome(tmp_path: Path, built_once: Workshop) -> No
     lines = [re.split(rb"\x1b\[2K", line)[-1] for line in shown.split(b"\n")]
     texts = [re.sub(rb"\x1b\[[0-9;?]*[a-zA-Z]|\r", b"", line).decode() for line in lines]
     expected = {
-        **dict.fromkeys(("convert", "export", "fuse", "quantize"), r"reused +{}"),
-        **dict.fromkeys(("reference", "verify"), r"built +{} +[0-9.]+ s  not built before"),
-        "benchmark": r"skipped +{} +asked for by `--skip`",
+        **dict.fromkeys(("convert", "export", "quantize"), r"reused +{}"),
+        "fuse": r"built +{} +[0-9.]+ s  asked for by `--rerun`",
+        **dict.fromkeys(("reference", "verify", "benchmark"), r"skipped +{} +asked for by `--skip`"),
     }
     for stage, pattern in expected.items():
         assert any(re.match(pattern.format(stage), text) for text in texts), texts
@@ -133,7 +132,7 @@ def test_interrupt_ends_with_130_and_leaves_no_process(tmp_path: Path, number: i
     assert messages.splitlines()[-1] == "error: interrupted; finished steps are kept"
     assert list(shop.store.glob("making/*")) == []
     assert json.loads((shop.folder / "build/nano-cpu-int8.json").read_text())["error"] == "interrupted"
-    shop.run("build", "nano-cpu-int8")
+    shop.run("build", "nano-cpu-int8", "--until", "convert")
 
 
 def test_interrupt_before_the_command_line_listens_is_one_line() -> None:

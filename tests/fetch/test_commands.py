@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.test_program import listen
 from tests.fetch.hub_server import Hub
 from tests.fetch.servers import Fault, Folder
 from tests.workshop import Workshop
@@ -150,9 +151,14 @@ def test_interrupted_download_ends_with_130_and_the_next_build_resumes(
     command = [sys.executable, "-m", "gpt2forge", "build", "tiny", "--until", "convert"]
     root = str(Path(__file__).parents[2])
     with subprocess.Popen(
-        command, cwd=hub_shop.folder, env={**os.environ, "PYTHONPATH": root}, stderr=subprocess.PIPE, text=True
+        command,
+        cwd=hub_shop.folder,
+        env={**os.environ, "PYTHONPATH": root},
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=listen,
     ) as process:
-        assert server.stalled.wait(20)
+        assert server.stalled.wait(300)
         time.sleep(0.1)
         process.send_signal(signal.SIGINT)
         assert process.stderr is not None and process.stderr.read().endswith("interrupted; finished steps are kept\n")
