@@ -10,9 +10,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors.torch import load_file
-
 from bench.commands import run_command
 from bench.plan import Plan
 from bench.quiet import report
@@ -23,6 +20,9 @@ from gpt2forge.store.atomic import remove_tree
 
 def write_bin(source: Path, folder: Path) -> Path:
     """Write the weights of a Hugging Face directory as pytorch_model.bin, with the other files beside it."""
+    import torch  # not in the measured process, which needs it for one of the formats only
+    from safetensors.torch import load_file
+
     shutil.copytree(source, folder, ignore=shutil.ignore_patterns(WEIGHTS))
     torch.save(load_file(source / WEIGHTS), folder / "pytorch_model.bin")  # mapped, not in memory
     return folder
