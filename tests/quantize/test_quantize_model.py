@@ -42,23 +42,35 @@ def test_every_scheme_works_on_every_fused_graph(tiny: Tiny, tmp_path: Path, sch
     assert distance(logits_of(tmp_path / "out", ids), torch_logits(model, ids)) < TOLERANCES[scheme]
 
 
+@pytest.fixture(
+    scope="module",
+    params=[(heads, width, tied) for heads, width in ((1, 20), (3, 12), (4, 40)) for tied in (True, False)],
+    ids=str,
+)
+def sized(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    heads, width, tied = request.param
+    shape = Shape(heads=heads, head_width=width, layers=1, vocabulary=33, inner=50, tied=tied)
+    return make_tiny(tmp_path_factory.mktemp("sized"), shape)
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("tied", [True, False])
-@pytest.mark.parametrize(("heads", "width"), [(1, 20), (3, 12), (4, 40)])
-def test_every_width_works(tmp_path: Path, scheme: str, tied: bool, heads: int, width: int) -> None:
-    tiny = make_tiny(tmp_path, Shape(heads=heads, head_width=width, layers=1, vocabulary=33, inner=50, tied=tied))
-    passes = list(PASSES) if width % 8 == 0 else []
-    pack(tiny, tmp_path / "out", SCHEMES[scheme], passes)
-    ids, model = tiny.ids(2, 7), restore(tiny, tmp_path / "out", SCHEMES[scheme])
+def test_every_width_works(sized: Tiny, tmp_path: Path, scheme: str) -> None:
+    passes = list(PASSES) if sized.shape.head_width % 8 == 0 else []
+    pack(sized, tmp_path / "out", SCHEMES[scheme], passes)
+    ids, model = sized.ids(2, 7), restore(sized, tmp_path / "out", SCHEMES[scheme])
     assert distance(logits_of(tmp_path / "out", ids), torch_logits(model, ids)) < TOLERANCES[scheme]
 
 
+@pytest.fixture(scope="module", params=["gelu", "relu", "silu", "tanh"])
+def activated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    shape = Shape(activation=request.param, scaled_by_layer=True, epsilon=1e-3)
+    return make_tiny(tmp_path_factory.mktemp("activated"), shape)
+
+
 @pytest.mark.parametrize("scheme", ["int8-128", "int8-channel", "int4-32", "mixed"])
-@pytest.mark.parametrize("activation", ["gelu", "relu", "silu", "tanh"])
-def test_every_activation_works(tmp_path: Path, scheme: str, activation: str) -> None:
-    tiny = make_tiny(tmp_path, Shape(activation=activation, scaled_by_layer=True, epsilon=1e-3))
-    pack(tiny, tmp_path / "out", SCHEMES[scheme])
-    ids, model = tiny.ids(2, 9), restore(tiny, tmp_path / "out", SCHEMES[scheme])
+def test_every_activation_works(activated: Tiny, tmp_path: Path, scheme: str) -> None:
+    pack(activated, tmp_path / "out", SCHEMES[scheme])
+    ids, model = activated.ids(2, 9), restore(activated, tmp_path / "out", SCHEMES[scheme])
     assert distance(logits_of(tmp_path / "out", ids), torch_logits(model, ids)) < TOLERANCES[scheme]
 
 
