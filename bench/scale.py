@@ -15,6 +15,7 @@ from gpt2forge.store.records import Record
 from gpt2forge.store.store import Store
 
 ROUNDS = 3
+UNMEASURED_ROUNDS = 2  # the first run leaves new files, which are checked once more
 RECIPES, ARTIFACTS = (1, 10, 100, 1000), (4, 200, 2000, 20000)
 BUILT, VARIANTS = 100, 256  # recipes that are built at most, and variants of one recipe
 IMPORT, WALK = "importing the commands", "stat of every file"
@@ -47,10 +48,10 @@ def measure_scale(
 
 
 def turn(acts: Acts) -> dict[str, dict[str, Any]]:
-    """Run each command once, then in turns; return the spreads of milliseconds by what it does, then by number."""
+    """Run each command unmeasured, then in turns; return spreads of milliseconds by what it does, then by number."""
     for act in acts.values():
-        act.run()
-        act.run()  # the first run leaves new files, which are checked once more
+        for _ in range(UNMEASURED_ROUNDS):
+            act.run()
     spreads = take_turns({f"{what}:{count}": act.run for (what, count), act in acts.items()}, ROUNDS)
     found: dict[str, Any] = {}
     for name, spread in spreads.items():

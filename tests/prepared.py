@@ -1,13 +1,14 @@
 """The `gpt2forge` command in processes that are forked from a prepared one: starting an interpreter takes half a second.
 
 The prepared process has imported the command line and the libraries that many commands import later, and has parsed the
-modules that keys cover. It reads one request a line and answers with the exit code. Imports, terminals and signals at the
-start are tested in fresh processes.
+modules that keys cover. It reads one request a line and answers with the exit code and the peak of memory. Imports,
+terminals and signals at the start are tested in fresh processes.
 """
 
 import gc
 import json
 import os
+import resource
 import subprocess
 import sys
 import tempfile
@@ -25,9 +26,13 @@ LATER = ("joblib", "numpy", "tokenizers", "httpx2")
 
 
 class Prepared:
-    """A handle of the prepared process of an interpreter, which runs one command at a time."""
+    """A handle of the prepared process of an interpreter, which runs one command at a time.
+
+    `peak`: the most memory, in bytes, that a process of the last command had.
+    """
 
     def __init__(self, python: str) -> None:
+        self.peak = 0
         self.lock = threading.Lock()
         command = [python, "-m", "tests.prepared"]
         environment = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # or numpy starts threads
@@ -35,17 +40,28 @@ class Prepared:
             command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def run(self, words: Sequence[str], folder: Path, stdin: str) -> subprocess.CompletedProcess[str]:
-        """Run `gpt2forge` with these words in a folder, with this process's environment and processors."""
+    def run(
+        self, words: Sequence[str], folder: Path, stdin: str = "", space: int | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run `gpt2forge` with these words in a folder, with this process's environment and processors.
+
+        `space` limits the addresses, in bytes, that each process of the command may use.
+        """
         assert self.process.stdin and self.process.stdout
         with tempfile.TemporaryDirectory() as place, self.lock:
             files = {name: str(Path(place) / name) for name in ("stdin", "stdout", "stderr")}
             Path(files["stdin"]).write_text(stdin, encoding="utf-8", errors="surrogateescape")
-            request = {"words": list(words), "folder": str(folder), **files, "environment": dict(os.environ)}
+            request = {
+                "words": list(words),
+                "folder": str(folder),
+                **files,
+                "space": space,
+                "environment": dict(os.environ),
+            }
             request["processors"] = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else None
             self.process.stdin.write(json.dumps(request) + "\n")
             self.process.stdin.flush()
-            code = int(self.process.stdout.readline())
+            code, self.peak = map(int, self.process.stdout.readline().split())
             outputs = [Path(files[name]).read_text(encoding="utf-8") for name in ("stdout", "stderr")]
         return subprocess.CompletedProcess(["gpt2forge", *words], code, *outputs)
 
@@ -76,7 +92,9 @@ def main() -> None:
         if pid == 0:
             answers.close()
             os._exit(run_request(json.loads(line)))
-        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), file=answers, flush=True)
+        _, status, usage = os.wait4(pid, 0)
+        peak = usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+        print(os.waitstatus_to_exitcode(status), peak, file=answers, flush=True)
 
 
 def run_request(request: dict[str, Any]) -> int:
@@ -87,6 +105,8 @@ def run_request(request: dict[str, Any]) -> int:
         os.dup2(os.open(request[name], os.O_RDONLY if name == "stdin" else os.O_WRONLY | os.O_CREAT, 0o600), number)
     os.environ.clear()
     os.environ.update(request["environment"])
+    if request["space"]:
+        resource.setrlimit(resource.RLIMIT_AS, (request["space"], request["space"]))
     if request["processors"]:
         os.sched_setaffinity(0, request["processors"])
     os.chdir(request["folder"])

@@ -21,7 +21,7 @@ from interop.tensorflow_process import NO_WHEEL, read_checkpoints
 pytestmark = pytest.mark.slow
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "nano"
-SYSTEMS = ("PyTorch fp32", "ours, fp32", "ours, int8 blocks of 128", "ours, int4 blocks of 128")
+SYSTEMS = ("PyTorch fp32", "ours, fp32", "ours, int8 blocks of 128")
 VARIANTS = ("fp32", "int8 blocks of 128")  # no fitted one: a calibration has tests of its own
 RUNS = (Run(64, 5, 2), Run(16, 1, 2), Run(250, 8, 1), Run(16, 3, 1, 1), Run(16, 3, 1, 4))
 
@@ -114,7 +114,7 @@ def test_fidelity_is_against_pytorch_of_the_same_run(peers: dict[str, Any]) -> N
     told = {name: found["fidelity"] for name, found in peers["peers"]["nano"]["systems"].items()}
     assert told["PyTorch fp32"]["kl_mean"] < 1e-6
     assert told["ours, fp32"]["kl_mean"] < 1e-6
-    assert told["ours, int4 blocks of 128"]["kl_mean"] > 10 * told["ours, int8 blocks of 128"]["kl_mean"] > 1e-4
+    assert told["ours, int8 blocks of 128"]["kl_mean"] > 1e-4
 
 
 def test_our_builds_verify_the_same_fidelity_on_more_of_the_text(results: dict[str, Any]) -> None:
@@ -135,7 +135,7 @@ def test_results_are_json_and_print_as_tables(results: dict[str, Any]) -> None:
     console = Console(record=True, width=200, file=None, quiet=False)
     with console.capture() as printed:
         print_results(console, results)
-    for word in ("PyTorch fp32", "ours, int4 blocks of 128", "GB/s", "one command", "nano-cpu-int8", "at most"):
+    for word in ("PyTorch fp32", "ours, int8 blocks of 128", "GB/s", "one command", "nano-cpu-int8", "at most"):
         assert word in printed.get()
 
 

@@ -57,6 +57,7 @@ def test_a_system_that_failed_is_listed_with_what_it_said(results: dict[str, Any
     failed = copy.deepcopy(results)
     model = next(iter(failed["peers"]))
     failed["peers"] = {model: failed["peers"][model]}
+    failed["scale"] = {}
     failed["peers"][model]["systems"]["llama.cpp Q8_0"] = {"error": "OSError: no such library"}
     page = compose_page(failed)
     assert "| llama.cpp Q8_0 | OSError: no such library |" in page

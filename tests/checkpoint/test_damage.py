@@ -4,6 +4,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,12 @@ HUGGING_FACE_FILES = ("config.json", "model.safetensors", "tokenizer.json", "tok
 def load(folder: Path) -> dict[str, bytes]:
     _, contents = read_checkpoint(find_checkpoint(folder))
     return {tensor.name: b"".join(piece.tobytes() for piece in read_pieces(tensor)) for tensor in contents.tensors}
+
+
+@cache
+def load_once(folder: Path) -> dict[str, bytes]:
+    """Return the tensors of a folder that is undamaged at the first call, and between two tries."""
+    return load(folder)
 
 
 @pytest.fixture(scope="module")
@@ -69,23 +76,23 @@ def read_damaged(folder: Path, path: Path, content: bytes) -> dict[str, bytes] |
         path.write_bytes(before)
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(st.data())
 def test_damaged_tf1_weights_and_index_never_give_other_tensors(tf1: Path, data: st.DataObject) -> None:
     path = tf1 / data.draw(st.sampled_from(("model.ckpt.index", *SHARDS)))
     found = read_damaged(tf1, path, damage(path.read_bytes(), data))
-    assert isinstance(found, str) or found == load(tf1)
+    assert isinstance(found, str) or found == load_once(tf1)
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(st.data())
 def test_damaged_tf1_texts_end_in_one_line(tf1: Path, data: st.DataObject) -> None:
     path = tf1 / data.draw(st.sampled_from(TF1_FILES))
     found = read_damaged(tf1, path, damage(path.read_bytes(), data))
-    assert isinstance(found, str) or found == load(tf1)
+    assert isinstance(found, str) or found == load_once(tf1)
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(st.data())
 def test_changed_entry_under_a_fitting_checksum_ends_in_one_line(tf1: Path, data: st.DataObject) -> None:
     path = tf1 / "model.ckpt.index"
@@ -94,19 +101,19 @@ def test_changed_entry_under_a_fitting_checksum_ends_in_one_line(tf1: Path, data
     entries[key] = damage(entries[key] or b"\0", data)
     found = read_damaged(tf1, path, make_table(sorted(entries.items())))
     # A changed type of equal width yields other values from the same bytes: the checksum covers the bytes only.
-    assert isinstance(found, str) or found.keys() == load(tf1).keys()
+    assert isinstance(found, str) or found.keys() == load_once(tf1).keys()
 
 
-@settings(max_examples=300)
+@settings(max_examples=120)
 @given(st.data())
 def test_damaged_hugging_face_directory_ends_in_one_line(huggingface: Path, data: st.DataObject) -> None:
     path = huggingface / data.draw(st.sampled_from(HUGGING_FACE_FILES))
     found = read_damaged(huggingface, path, damage(path.read_bytes(), data))
     # Safetensors has no checksums: a changed weight is another weight.
-    assert isinstance(found, str) or found.keys() == load(huggingface).keys()
+    assert isinstance(found, str) or found.keys() == load_once(huggingface).keys()
 
 
-@settings(max_examples=200)
+@settings(max_examples=100)
 @given(st.data())
 def test_arbitrary_json_in_place_of_a_text_ends_in_one_line(tf1: Path, huggingface: Path, data: st.DataObject) -> None:
     names = [(tf1, "hparams.json"), (tf1, "encoder.json"), *((huggingface, name) for name in HUGGING_FACE_FILES)]
@@ -119,4 +126,4 @@ def test_arbitrary_json_in_place_of_a_text_ends_in_one_line(tf1: Path, huggingfa
     for key in data.draw(st.lists(st.sampled_from(sorted(whole)), max_size=3)):
         whole[key] = data.draw(values)
     found = read_damaged(folder, folder / name, json.dumps(whole).encode())
-    assert isinstance(found, str) or found.keys() == load(folder).keys()
+    assert isinstance(found, str) or found.keys() == load_once(folder).keys()

@@ -1,6 +1,6 @@
 """`method: gptq` on the real example: its gain in accuracy, and the reuse of its statistics."""
 
-from typing import Any
+import json
 
 import pytest
 
@@ -14,10 +14,6 @@ FEW = FITTED[1:]
 @pytest.fixture(scope="module")
 def workshop(fitted_once: Workshop, tmp_path_factory: pytest.TempPathFactory) -> Workshop:
     return copy_workshop(fitted_once, tmp_path_factory.mktemp("calibration") / "here")
-
-
-def outcomes(report: dict[str, Any]) -> dict[str, str]:
-    return {step["stage"]: step["outcome"] for step in report["steps"]}
 
 
 def test_fitted_weights_leave_half_of_the_divergence(workshop: Workshop) -> None:
@@ -37,18 +33,20 @@ def test_smooth_activations_lose_less(workshop: Workshop) -> None:
 
 
 def test_another_granularity_collects_nothing_again(workshop: Workshop) -> None:
-    workshop.report(*FITTED, "--name", "n32")
-    other = workshop.report(*FITTED, "--name", "n64", "--set", "quantization.granularity=64")
-    assert outcomes(other)["calibrate"] == "reused" and outcomes(other)["quantize"] == "built"
-    more = workshop.report("nano-cpu-int4-gptq", "--name", "more", "--set", "calibration.tokens=2048")
-    assert outcomes(more)["calibrate"] == "built"
+    def plan(*words: str) -> dict[str, str]:
+        steps = json.loads(workshop.run("plan", "--json", FITTED[0], "--name", "n64", *words).stdout)["steps"]
+        return {step["stage"]: step["verdict"] for step in steps}
+
+    other = plan(*FEW, "--set", "quantization.granularity=64")
+    assert (other["calibrate"], other["quantize"]) == ("done", "will run")
+    assert plan("--set", "calibration.tokens=2048")["calibrate"] == "will run"
 
 
 def test_nothing_is_collected_where_nothing_reads_it(workshop: Workshop) -> None:
     said = ("--set", "calibration.text=examples/nano/calibration.txt")
-    report = workshop.report("nano-cpu-int4", "--name", "unread", *said)
-    assert "calibrate" not in outcomes(report)
-    assert report["steps"][-1]["key"] == workshop.report("nano-cpu-int4")["steps"][-1]["key"]
+    unread, plain = (workshop.report("nano-cpu-int4", "--name", "unread", *words)["steps"] for words in (said, ()))
+    assert "calibrate" not in [step["stage"] for step in unread]
+    assert unread[-1]["key"] == plain[-1]["key"]
 
 
 def test_missing_text_is_named_with_its_place(workshop: Workshop) -> None:

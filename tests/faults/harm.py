@@ -61,12 +61,14 @@ def hurt(path: Path, how: Hurt, draw: random.Random) -> None:
     how(path, draw)
 
 
-def hurt_folder(folder: Path, draw: random.Random) -> None:
+LOSSES = ("gone", "file", "link", "dangling")
+
+
+def hurt_folder(folder: Path, way: str, draw: random.Random) -> None:
     """Remove a whole artifact, or replace it by a file, a link to itself under another name, or a link to nothing."""
     folder.chmod(0o755)
     aside = folder.with_name(f"moved-{draw.randrange(1 << 30)}")
     folder.rename(aside)
-    way = draw.choice(("gone", "file", "link", "dangling"))
     if way == "file":
         folder.write_bytes(b"a file")
     if way in ("link", "dangling"):

@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ from tests.checkpoint.tiny import DATA
 from tests.faults.conftest import Note
 from tests.faults.forge import Forge
 from tests.faults.state import read_tree
-from tests.workshop import UNMEASURED, Workshop, make_workshop
+from tests.workshop import UNMEASURED, Workshop, make_workshop, prepare
 
 pytestmark = pytest.mark.slow
 
@@ -27,15 +25,6 @@ LIMIT = 8 << 30  # bytes of address space, so that a failure does not exhaust th
 GOOD = "name: {name}\nsource:\n  checkpoint: {checkpoint}\ntarget:\n  device: cpu\n"
 INDEX, SHARD = "model.ckpt.index", "model.ckpt.data-00000-of-00001"
 PICKLE = b"cos\nsystem\n(S'touch pwned'\ntR."  # os.system("touch pwned")
-
-# Run in a process between: the peak memory of a forked process includes the memory of its parent.
-MEASURED = f"""
-import resource, subprocess, sys
-resource.setrlimit(resource.RLIMIT_AS, ({LIMIT}, {LIMIT}))
-code = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL).returncode
-print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
-sys.exit(code)
-"""
 
 
 @pytest.fixture
@@ -46,13 +35,12 @@ def shop(tmp_path: Path) -> Workshop:
 def refuse(shop: Workshop, *words: str) -> str:
     """Run a command that must fail in one line, in little memory, without stray files; return the line."""
     before = list_outside(shop)
-    command = [sys.executable, "-c", MEASURED, sys.executable, "-m", "gpt2forge", "build", *words, *UNMEASURED]
-    build = subprocess.run(command, cwd=shop.folder, capture_output=True, text=True, check=False)
+    build = prepare().run(("build", *words, *UNMEASURED), shop.folder, space=LIMIT)
     lines = [line for line in build.stderr.splitlines() if not line.startswith(("failed ", "warning: "))]
     assert build.returncode == 1, f"{words}: exit code {build.returncode}: {lines}"
     assert len(lines) == 1, lines
     assert lines[0].startswith("error: "), lines
-    assert int(build.stdout) * (1 if sys.platform == "darwin" else 1024) < PEAK, f"{words}: {build.stdout} KB"
+    assert prepare().peak < PEAK, f"{words}: {prepare().peak} bytes"
     assert list_outside(shop) == before, words
     return lines[0]
 

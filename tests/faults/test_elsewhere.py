@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import Note
-from tests.workshop import Workshop
+from tests.workshop import Workshop, copy_workshop
 
 pytestmark = pytest.mark.slow
 
@@ -34,19 +34,20 @@ def watch(words: Sequence[str], *, cwd: Path, home: Path, trace: Path) -> subpro
 
 
 def test_nothing_is_looked_up_or_written_elsewhere(
-    built: Workshop, tmp_path: Path, rounds: Callable[[int], int], note: Note
+    built_once: Workshop, tmp_path: Path, rounds: Callable[[int], int], note: Note
 ) -> None:
     if os.geteuid() != 0 or not shutil.which("unshare") or not shutil.which("strace"):
         pytest.skip("needs root, unshare and strace")
+    shop = copy_workshop(built_once, tmp_path / "here")
     home, tokens = tmp_path / "home", 32768 if rounds(1) > 1 else 1024
     home.mkdir()
     changes = ("--set", f"verify.tokens={tokens}", "--set", "verify.max_perplexity_increase=2%")
     build = ("build", "nano-cpu-int8", "--name", "x", *changes, "--skip", "benchmark")
-    package = str(built.folder / "build/nano-cpu-int8")
+    package = str(shop.folder / "build/nano-cpu-int8")
     programs = (("-m", "gpt2forge", *build), ("-c", GENERATE, package))
     traces = [tmp_path / f"trace-{number}" for number in range(len(programs))]
     started = [
-        watch(words, cwd=built.folder, home=home, trace=trace) for words, trace in zip(programs, traces, strict=True)
+        watch(words, cwd=shop.folder, home=home, trace=trace) for words, trace in zip(programs, traces, strict=True)
     ]
     for process in started:
         _, errors = process.communicate()

@@ -12,12 +12,19 @@ from pathlib import Path
 
 import pytest
 
+from gpt2forge.plan.from_recipe import make_job
+from gpt2forge.plan.plan import make_plan
+from gpt2forge.plan.readings import Readings
+from gpt2forge.recipe.load import load_recipe
+from gpt2forge.store.store import Store
 from tests.faults.conftest import Note
 from tests.workshop import ROOT, UNMEASURED, Workshop, make_workshop
 
 pytestmark = pytest.mark.slow
 
-WORDS = ("--set", "source.checkpoint=mine", "--name", "mine")
+CHECKPOINT = "source.checkpoint=mine"
+WORDS = ("--set", CHECKPOINT, "--name", "mine")
+FRESH = "fresh"
 DAY = 86400 * 10**9  # ns
 EARLIER = (  # the real command with its clock set back
     "import time, sys; now, now_ns = time.time, time.time_ns; "
@@ -27,22 +34,30 @@ EARLIER = (  # the real command with its clock set back
 
 
 @pytest.fixture
-def shop(tmp_path: Path) -> Workshop:
+def shop(tmp_path: Path, built_once: Workshop) -> Workshop:
+    """Make a workshop with a checkpoint of its own, and a store that has read the code, but nothing of that checkpoint."""
     made = make_workshop(tmp_path / "here")
     shutil.copytree(ROOT / "examples/nano", made.folder / "mine")
+    for name in ("cache", FRESH):
+        shutil.copytree(built_once.store, made.folder / name, ignore=shutil.ignore_patterns("roots"))
     return made
 
 
-def plan(shop: Workshop, store: str, program: tuple[str, ...] = ()) -> str:
-    """Return the key of convert, as `gpt2forge plan` or this program says."""
+def make_key(shop: Workshop, store: str) -> str:
+    """Return the key of convert that a build in a store makes. The store FRESH stays as it is."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(shop.folder)
+        job = make_job(load_recipe("nano-cpu-int8", [CHECKPOINT], "mine"), ("verify", "benchmark"))
+        opened = Store(Path(store), is_read_only=store == FRESH)
+        return str(make_plan(job, Readings(opened), lambda done, total, unit: None).steps[0].key)
+
+
+def make_key_earlier(shop: Workshop, store: str) -> str:
+    """Return the key of convert that `gpt2forge plan` shows with its clock set back."""
     words = ("plan", "nano-cpu-int8", "--json", "--store", store, *WORDS, *UNMEASURED)
-    if program:
-        command = [sys.executable, *program, *words]
-        done = subprocess.run(command, cwd=shop.folder, capture_output=True, text=True, check=True)
-    else:
-        done = shop.run(*words)
-    key: str = json.loads(done.stdout)["steps"][0]["key"]
-    return key
+    command = [sys.executable, "-c", EARLIER, *words]
+    done = subprocess.run(command, cwd=shop.folder, capture_output=True, text=True, check=True)
+    return str(json.loads(done.stdout)["steps"][0]["key"])
 
 
 def edit(path: Path, draw: random.Random) -> None:
@@ -124,13 +139,13 @@ WAYS = (
 def test_every_change_of_a_source_is_another_key(
     shop: Workshop, rounds: Callable[[int], int], draw: random.Random, note: Note
 ) -> None:
-    before = plan(shop, "cache")
+    before = make_key(shop, "cache")
     for number in range(count := max(len(WAYS), rounds(1))):
         way = WAYS[number % len(WAYS)]
         way(shop.folder / "mine", draw)
-        key = plan(shop, "cache")
+        key = make_key(shop, "cache")
         assert key != before, way.__name__
-        assert key == plan(shop, f"fresh-{number}"), way.__name__
+        assert key == make_key(shop, "cache") == make_key(shop, FRESH), way.__name__
         before = key
     note(
         "a source of the same size that is edited within a tick, replaced, renamed or linked, or has its old or a future time",
@@ -143,12 +158,11 @@ def test_clock_that_was_set_back_gives_the_same_keys(
     shop: Workshop, rounds: Callable[[int], int], draw: random.Random, note: Note
 ) -> None:
     """Set the clock back: then the store, its stat cache, the source and each later edit are in the future."""
-    earlier = ("-c", EARLIER)
     shop.run("build", "nano-cpu-int8", *WORDS, "--until", "convert")
-    assert plan(shop, "cache", earlier) == plan(shop, "fresh")
-    for number in range(count := rounds(1)):
+    assert make_key_earlier(shop, "cache") == make_key(shop, FRESH)
+    for _ in range(count := rounds(1)):
         draw.choice(WAYS)(shop.folder / "mine", draw)
-        assert plan(shop, "cache", earlier) == plan(shop, f"fresh-{number}") == plan(shop, "cache")
+        assert make_key_earlier(shop, "cache") == make_key(shop, FRESH) == make_key(shop, "cache")
     note(
         "the clock is set back by a day, so that the store and the edited sources have times in the future",
         count,

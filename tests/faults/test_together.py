@@ -24,10 +24,11 @@ def test_toy_builds_at_once_make_every_step_once(tmp_path: Path, rounds: Callabl
         "import json, sys; from pathlib import Path; from tests.faults.forge import run_build; "
         "sys.exit(run_build(Path(sys.argv[1]), times=int(sys.argv[2])))"
     )
+    most = 8 if rounds(1) > 1 else 4
     for number in range(count := rounds(1)):
         store = tmp_path / f"store-{number}"
         store.mkdir()
-        folders = [tmp_path / f"{number}-{each}" for each in range(8)]
+        folders = [tmp_path / f"{number}-{each}" for each in range(most)]
         for folder in folders:
             folder.mkdir()
             (folder / "cache").symlink_to(store)
@@ -35,7 +36,7 @@ def test_toy_builds_at_once_make_every_step_once(tmp_path: Path, rounds: Callabl
             subprocess.Popen([sys.executable, "-c", program, str(folder), str(2 + each % 2)], cwd=ROOT)
             for each, folder in enumerate(folders)
         ]
-        assert [build.wait() for build in builds] == [0] * 8
+        assert [build.wait() for build in builds] == [0] * most
         results = [json.loads((folder / "result").read_text()) for folder in folders]
         keys = {key for found in results for _, key, _ in found.values()}
         built = Counter(key for found in results for outcome, key, _ in found.values() if outcome == "built")
@@ -43,7 +44,7 @@ def test_toy_builds_at_once_make_every_step_once(tmp_path: Path, rounds: Callabl
         assert len(keys) == 5  # one of gather, two each of repeat and pack
         assert list_debris(store) == []
     note(
-        "eight simultaneous builds of toy stages in one store, of two jobs that share a step",
+        f"{'eight' if most == 8 else 'four'} simultaneous builds of toy stages in one store, of two jobs that share a step",
         count,
         "all succeeded; each step was made once",
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from copy import deepcopy
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -84,15 +85,22 @@ def logits_of(package: Path, ids: Array, mask: Array | None = None) -> Array:
 
 
 def restore(tiny: Tiny, package: Path, scheme: Scheme) -> GPT2LMHeadModel:
-    """Return the tiny model in PyTorch with the weights of a package."""
-    model, graph = deepcopy(tiny.model), read_graph(package).graph
-    stored = {name: read(package, tensor) for name, tensor in find_weights(graph).items()}
+    """Return the tiny model in PyTorch with the weights of a package, until the next call for the same tiny model."""
+    model, graph = copy_model(tiny), read_graph(package).graph
+    data = (package / DATA_FILE).read_bytes()
+    stored = {name: read(data, tensor) for name, tensor in find_weights(graph).items()}
     stored |= {f"{name}.weight.levels": count for name, count in count_levels(graph).items()}
     with torch.no_grad():
         for name, parameter in model.named_parameters():
             weight = restore_weight(stored, name.removeprefix("transformer."), tuple(parameter.shape), scheme)
             parameter.copy_(torch.tensor(weight))
     return model
+
+
+@lru_cache(maxsize=1)
+def copy_model(tiny: Tiny) -> GPT2LMHeadModel:
+    """Return a copy of a tiny model, whose weights `restore` overwrites: to copy takes longer than to compute logits."""
+    return deepcopy(tiny.model)
 
 
 def count_levels(graph: ir.Graph) -> dict[str, Array]:
@@ -106,10 +114,9 @@ def count_levels(graph: ir.Graph) -> dict[str, Array]:
     return counts
 
 
-def read(package: Path, tensor: ir.ExternalTensor) -> Array:
+def read(data: bytes, tensor: ir.ExternalTensor) -> Array:
     region = find_region(tensor)
-    data = (package / DATA_FILE).read_bytes()[region.offset : region.end]
-    return np.frombuffer(data, tensor.dtype.numpy()).reshape(tensor.shape.numpy())
+    return np.frombuffer(data[region.offset : region.end], tensor.dtype.numpy()).reshape(tensor.shape.numpy())
 
 
 def restore_weight(stored: dict[str, Array], name: str, shape: tuple[int, ...], scheme: Scheme) -> Array:

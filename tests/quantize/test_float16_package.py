@@ -5,19 +5,24 @@ ONNX Runtime computes float16 in float32 on a CPU, so a test of its own checks t
 
 import json
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
 import onnxruntime as ort
 import pytest
 
+pytest.importorskip("torch")
+
 from gpt2forge.errors import UserError
 from gpt2forge.graph.interface import LOGITS
 from gpt2forge.graph.passes import PASSES
+from gpt2forge.measure.distributions import summarize_window
+from gpt2forge.measure.divergence import compare_window
+from gpt2forge.pytorch.oracle import Oracle, load_model
 from gpt2forge.runtime.decoder import open_decoder
 from gpt2forge.runtime.feeds import make_feeds, read_cache_shape
-from tests.graph.models import Shape, distance, make_tiny, torch_logits
+from gpt2forge.runtime.text import encode_beginning, read_tokenizer
+from tests.graph.models import Shape, Tiny, distance, make_tiny, torch_logits
 from tests.quantize.packages import FLOAT16, logits_of, pack, spoil
 from tests.workshop import Workshop
 
@@ -25,13 +30,6 @@ pytestmark = pytest.mark.slow
 
 NAME = "nano-cuda-float16"
 UNFUSED = [name for name in PASSES if name != "attention"]
-
-
-def verify(measured: Workshop, name: str, *words: str) -> dict[str, Any]:
-    """Return the measurements of a build of the recipe with these words."""
-    said = ("--name", name, "--set", "verify.tokens=2048", "--set", "verify.max_perplexity_increase=1%", *words)
-    found: dict[str, Any] = measured.report(NAME, *said, measured=True)["verify"]
-    return found
 
 
 def test_all_but_logits_is_float16(measured: Workshop) -> None:
@@ -46,7 +44,8 @@ def test_all_but_logits_is_float16(measured: Workshop) -> None:
 
 
 def test_it_says_what_pytorch_says(measured: Workshop) -> None:
-    found = verify(measured, "proven")
+    said = ("--name", "proven", "--set", "verify.tokens=2048", "--set", "verify.max_perplexity_increase=1%")
+    found = measured.report(NAME, *said, measured=True)["verify"]
     assert 0 < found["kl_mean"] < 2e-5 and found["top1_agreement"] > 0.99
     assert abs(found["perplexity"] / found["perplexity_reference"] - 1) < 5e-4
 
@@ -80,9 +79,24 @@ def test_another_runtime_is_told_of_the_device(measured: Workshop) -> None:
     assert config["search"]["past_present_share_buffer"] is False
 
 
+@pytest.fixture(scope="module")
+def nano(measured: Workshop) -> tuple[Tiny, list[int]]:
+    """Return the model of the recipe, from the artifacts of its build, and a window of its held-out text."""
+    measured.build(NAME)
+    steps = json.loads((measured.folder / f"build/{NAME}.json").read_text())["steps"]
+    places = {step["stage"]: measured.store / "artifacts" / step["digest"] for step in steps if step["digest"]}
+    weights, text = places["convert"], (measured.folder / "examples/nano/heldout.txt").read_text()
+    tokens = encode_beginning(read_tokenizer(weights), text, 256)
+    return Tiny(load_model(weights), Shape(4096, 256, 4, 32, 4), weights, places["export"]), list(tokens)
+
+
 @pytest.mark.parametrize("function", ["gelu", "bias", "skip_layer_norm"])
-def test_standard_operators_do_too(measured: Workshop, function: str) -> None:
-    assert verify(measured, f"without-{function}", "--set", f"fusion.{function}=false")["kl_mean"] < 2e-5
+def test_standard_operators_do_too(nano: tuple[Tiny, list[int]], tmp_path: Path, function: str) -> None:
+    tiny, tokens = nano
+    pack(tiny, tmp_path / "out", FLOAT16, [name for name in UNFUSED if name != function])
+    logits = logits_of(tmp_path / "out", np.array([tokens]))[0]
+    reference = summarize_window(Oracle(tiny.model).read(tokens), tokens, np.random.default_rng(0))
+    assert 0 < compare_window(logits, reference).kl.mean() < 2e-5
 
 
 @pytest.mark.parametrize("activation", ["gelu", "relu", "silu", "tanh"])

@@ -18,6 +18,13 @@ from tests.graph.models import Shape, Tiny, distance, make_tiny, pad_left, torch
 from tests.quantize.packages import SCHEMES, logits_of, pack, restore, spoil
 
 COMBINATIONS = list(chain.from_iterable(combinations(PASSES, count) for count in range(len(PASSES) + 1)))
+HALVES = [
+    pytest.param(passes, scheme, id=f"{'+'.join(passes)}-{scheme}")
+    for place, scheme in enumerate(SCHEMES)
+    for passes in COMBINATIONS
+    if len(passes) % 2 == place % 2
+]
+"""Every combination of passes with half of the schemes, and every scheme with all combinations of any three passes."""
 # Fractions of the logits' spread. The error of the integer schemes comes from activations, which have 8 bits there. The
 # weights of these models are random and large, so it is far larger than in a trained model.
 TOLERANCES = dict.fromkeys(SCHEMES, 0.05) | {"float32": 1e-5, "float16-positions": 1e-5}
@@ -28,31 +35,42 @@ APART = dict.fromkeys(SCHEMES, 0.05) | dict.fromkeys(
 )
 
 
-@pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("passes", COMBINATIONS, ids="+".join)
+@pytest.mark.parametrize(("passes", "scheme"), HALVES)
 def test_every_scheme_works_on_every_fused_graph(tiny: Tiny, tmp_path: Path, scheme: str, passes: list[str]) -> None:
     pack(tiny, tmp_path / "out", SCHEMES[scheme], passes)
     ids, model = tiny.ids(2, 9), restore(tiny, tmp_path / "out", SCHEMES[scheme])
     assert distance(logits_of(tmp_path / "out", ids), torch_logits(model, ids)) < TOLERANCES[scheme]
 
 
+@pytest.fixture(
+    scope="module",
+    params=[(heads, width, tied) for heads, width in ((1, 20), (3, 12), (4, 40)) for tied in (True, False)],
+    ids=str,
+)
+def sized(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    heads, width, tied = request.param
+    shape = Shape(heads=heads, head_width=width, layers=1, vocabulary=33, inner=50, tied=tied)
+    return make_tiny(tmp_path_factory.mktemp("sized"), shape)
+
+
 @pytest.mark.parametrize("scheme", SCHEMES)
-@pytest.mark.parametrize("tied", [True, False])
-@pytest.mark.parametrize(("heads", "width"), [(1, 20), (3, 12), (4, 40)])
-def test_every_width_works(tmp_path: Path, scheme: str, tied: bool, heads: int, width: int) -> None:
-    tiny = make_tiny(tmp_path, Shape(heads=heads, head_width=width, layers=1, vocabulary=33, inner=50, tied=tied))
-    passes = list(PASSES) if width % 8 == 0 else []
-    pack(tiny, tmp_path / "out", SCHEMES[scheme], passes)
-    ids, model = tiny.ids(2, 7), restore(tiny, tmp_path / "out", SCHEMES[scheme])
+def test_every_width_works(sized: Tiny, tmp_path: Path, scheme: str) -> None:
+    passes = list(PASSES) if sized.shape.head_width % 8 == 0 else []
+    pack(sized, tmp_path / "out", SCHEMES[scheme], passes)
+    ids, model = sized.ids(2, 7), restore(sized, tmp_path / "out", SCHEMES[scheme])
     assert distance(logits_of(tmp_path / "out", ids), torch_logits(model, ids)) < TOLERANCES[scheme]
 
 
+@pytest.fixture(scope="module", params=["gelu", "relu", "silu", "tanh"])
+def activated(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Tiny:
+    shape = Shape(activation=request.param, scaled_by_layer=True, epsilon=1e-3)
+    return make_tiny(tmp_path_factory.mktemp("activated"), shape)
+
+
 @pytest.mark.parametrize("scheme", ["int8-128", "int8-channel", "int4-32", "mixed"])
-@pytest.mark.parametrize("activation", ["gelu", "relu", "silu", "tanh"])
-def test_every_activation_works(tmp_path: Path, scheme: str, activation: str) -> None:
-    tiny = make_tiny(tmp_path, Shape(activation=activation, scaled_by_layer=True, epsilon=1e-3))
-    pack(tiny, tmp_path / "out", SCHEMES[scheme])
-    ids, model = tiny.ids(2, 9), restore(tiny, tmp_path / "out", SCHEMES[scheme])
+def test_every_activation_works(activated: Tiny, tmp_path: Path, scheme: str) -> None:
+    pack(activated, tmp_path / "out", SCHEMES[scheme])
+    ids, model = activated.ids(2, 9), restore(activated, tmp_path / "out", SCHEMES[scheme])
     assert distance(logits_of(tmp_path / "out", ids), torch_logits(model, ids)) < TOLERANCES[scheme]
 
 
