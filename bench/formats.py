@@ -1,6 +1,6 @@
 """Converts a checkpoint of each size from its formats, and measures the memory that it takes.
 
-`python -m bench.formats FOLDER OUT` is the process that is measured. The first checkpoint is TensorFlow's, made from a
+`bench.conversion` is the process that is measured. The first checkpoint is TensorFlow's, made from a
 seed; what is converted of it is a Hugging Face directory, of which the others are written. One of these is there at a
 time.
 """
@@ -14,7 +14,6 @@ from bench.commands import run_command
 from bench.plan import SHIPPED, Plan
 from bench.quiet import report
 from bench.write_formats import BIN, WRITERS
-from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint
 from gpt2forge.checkpoint.model_folder import WEIGHTS
 from gpt2forge.store.atomic import remove_tree
 
@@ -52,14 +51,5 @@ def measure_conversion(plan: Plan, name: str, source: Path, out: Path) -> dict[s
     """Convert a checkpoint into the new folder `out`; return the size of its weights, and the peak memory (bytes)."""
     report(f"{plan.model} from {name}")
     out.mkdir()
-    done = run_command([sys.executable, "-m", __name__, str(source), str(out)], plan.work, is_watched=True)
+    done = run_command([sys.executable, "-m", "bench.conversion", str(source), str(out)], plan.work, is_watched=True)
     return {"float32_bytes": plan.float32_bytes, "peak_memory_bytes": done.peak}
-
-
-def main() -> None:
-    source, out = map(Path, sys.argv[1:])
-    convert_checkpoint(source, out)
-
-
-if __name__ == "__main__":
-    main()
