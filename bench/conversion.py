@@ -1,4 +1,4 @@
-"""Converts one checkpoint, `python -m bench.conversion FOLDER OUT`: a process whose memory is that of the conversion."""
+"""Converts one checkpoint, `python -m bench.conversion FOLDER OUT`: its memory is that of the conversion alone."""
 
 import sys
 from pathlib import Path
