@@ -34,6 +34,7 @@ FITTED_BLOCKS, FITTED_CHANNEL = "ours, int8 blocks of 32, fitted", "ours, int8 p
 FITTED_SHIPPED = "ours, int8 blocks of 128, fitted"
 FITTED_INT4, MIXED = "ours, int4 blocks of 32, fitted", "ours, int4 with int8, fitted"
 FITTED_SMALL = "ours, int4 blocks of 128, fitted"
+BEST, CACHED = "ours, int8 blocks of 64, fitted", "ours, int8 blocks of 128, int8 cache"
 
 BUILDS = {"seconds": 15, "GB": 0.8, "nano's seconds": 10, "fitted, GB": 2}
 CONVERSION = 1.0  # GB
@@ -52,13 +53,15 @@ PREFILLS = {
     **{(ours, Q8, str(SHORT)): 0.25 for ours in (BLOCKS, CHANNEL)},
     **{(ours, OPTIMUM, LONG): 1.0 for ours in (BLOCKS, CHANNEL)},
     **{(ours, PYTORCH, str(SHORT)): 0.25 for ours in (BLOCKS, CHANNEL, INT4)},
+    **{(CACHED, BLOCKS, length): 1.1 for length in (str(SHORT), LONG)},
 }
-PASTS = {BLOCKS: 1.5, CHANNEL: 1.5, "ours, int8 blocks of 128, int8 cache": 1.25}
+PASTS = {BLOCKS: 1.5, CHANNEL: 1.5, CACHED: 1.25}
 LIMIT_SHARE = 0.9
 BATCHES = {(BLOCKS, CTRANSLATE2): 1.5, (CHANNEL, CTRANSLATE2): 1.5}
 DIVERGENCES = {
     **{(ours, OPTIMUM): 0.08 for ours in (FITTED_BLOCKS, FITTED_SHIPPED)},
     (FITTED_CHANNEL, OPTIMUM): 0.10,
+    (BEST, Q8): 1.0,
     (FITTED_INT4, INT4): 0.45,
     (FITTED_SMALL, Q4): 1.0,
     (MIXED, Q4_K): 1.0,

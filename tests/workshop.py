@@ -34,7 +34,8 @@ SHIPPED = (
     *("nano-cpu", "nano-cpu-fp32", "nano-cpu-int8", "nano-cpu-int4", "nano-vnni-int8"),
     *("124m-cpu-int8", "355m-cpu-int8", "774m-cpu-int8", "1558m-cpu-int8"),
     *("774m-vnni-int8", "774m-cpu-fp32", "774m-cpu-int4"),
-    *("nano-cpu-int4-gptq", "774m-cpu-int4-gptq", "nano-cpu-int4-small", "774m-cpu-int4-small"),
+    *("nano-cpu-int4-gptq", "774m-cpu-int4-gptq", "nano-cpu-small", "774m-cpu-small"),
+    *("nano-cpu-best", "774m-cpu-best", "nano-cpu-fast", "774m-cpu-fast"),
     *("nano-cuda-float16", "774m-cuda-float16"),
 )
 

@@ -25,8 +25,8 @@ Floats = np.ndarray[Any, np.dtype[np.float32]]
 Bytes = np.ndarray[Any, np.dtype[np.uint8]]
 
 SMALLEST = np.float32(np.finfo(np.float32).tiny)
-LARGEST = {8: np.float32(127), 4: np.float32(7)}
-LEAST = {8: np.float32(-127), 4: np.float32(-8)}
+LARGEST = {8: np.float32(127), 7: np.float32(63), 4: np.float32(7)}
+LEAST = {8: np.float32(-127), 7: np.float32(-63), 4: np.float32(-8)}
 
 
 @dataclass(frozen=True)

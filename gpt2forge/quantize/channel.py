@@ -1,6 +1,8 @@
-"""Quantizes weights to 8-bit integers with one scale for each output channel, in the layout of MatMulInteger.
+"""Quantizes weights to integers of 8 or 7 bits with one scale for each output channel, in the layout of MatMulInteger.
 
 scale = max|column| / 127, q = round(x / scale); |x - q * scale| <= scale * (1/2 + 2^-16), as for blocks of 8 bits.
+With 7 bits the largest integer is 63. Two products with uint8, 2 * 255 * 63, then fit the 16 bits in which x86 without
+VNNI adds them; with 127 they would be cut.
 """
 
 from dataclasses import dataclass
@@ -29,11 +31,11 @@ def find_magnitudes(rows: Floats) -> Floats:
     return magnitudes
 
 
-def scale_channels(magnitudes: Floats) -> Floats:
+def scale_channels(magnitudes: Floats, bits: int) -> Floats:
     """Return the scale (N,) of each column. Raises ValueError if a magnitude (N,) is not finite."""
     if not np.isfinite(magnitudes).all():
         raise ValueError("a value is not finite")
-    scales: Floats = magnitudes / LARGEST[8]
+    scales: Floats = magnitudes / LARGEST[bits]
     return np.maximum(scales, SMALLEST)
 
 
@@ -47,10 +49,10 @@ def quantize_rows(rows: Floats, scales: Floats, scratch: Scratch) -> Rows:
     return finish_rows(rows, steps, scales, scratch)
 
 
-def fit_columns(columns: Floats, scales: Floats, feedback: Feedback, scratch: Scratch) -> Rows:
-    """Quantize whole columns (K, N) by their scales (N,), with the feedback of errors."""
-    steps = round_columns(columns, scales[None], bits=8, feedback=feedback)
-    descend_rows(columns, steps, scales, bits=8, hessian=feedback.hessian)
+def fit_columns(columns: Floats, scales: Floats, bits: int, feedback: Feedback, scratch: Scratch) -> Rows:
+    """Quantize whole columns (K, N) by their scales (N,) to integers of `bits` bits, with the feedback of errors."""
+    steps = round_columns(columns, scales[None], bits=bits, feedback=feedback)
+    descend_rows(columns, steps, scales, bits=bits, hessian=feedback.hessian)
     return finish_rows(columns, steps, scales, scratch)
 
 

@@ -95,7 +95,7 @@ def find_layer_scales(layer: int, heads: Heads, magnitudes: Magnitudes) -> dict[
 def find_scales(name: str, largest: Floats) -> Floats:
     """Return the scales of a layer's keys or values, from their largest magnitudes (H, D)."""
     try:
-        return scale_channels(largest * HEADROOM)
+        return scale_channels(largest * HEADROOM, bits=8)
     except ValueError as fault:
         fix = "start from an earlier checkpoint, or use `kv_cache: float32`"
         raise UserError(f"`{name}.largest`: {fault}; {fix}") from fault

@@ -22,6 +22,8 @@ MOST = 1000  # layers that a model may have, as far as a pattern is checked with
 class Storage:
     """Integers of `bits` bits, one scale for each `block` of them; no `block`: one scale for each output channel.
 
+    Integers of 7 bits take a byte each.
+
     16 bits are float16, without scales.
     """
 
@@ -74,7 +76,9 @@ def choose_table_block(embeddings: str, scheme: str, granularity: int | str | No
     return granularity if is_shared and isinstance(granularity, int) else spec.block
 
 
-def make_storage(bits: int, granularity: int | str | None) -> Storage:
+def make_storage(bits: int, granularity: int | str | None, channel_bits: int) -> Storage:
+    if granularity == CHANNEL:
+        return Storage(channel_bits, None)
     return Storage(bits, granularity if isinstance(granularity, int) else None)
 
 
@@ -86,17 +90,21 @@ def make_scheme(
     positions: str = FLOAT32,
     overrides: Mapping[str, tuple[int, int | str | None]] | None = None,
     skip: Sequence[str] = (),
+    channel_bits: int = 8,
 ) -> Scheme:
-    """Return the scheme that the words of a recipe mean; `overrides` are (bits, granularity) by pattern."""
+    """Return the scheme that the words of a recipe mean; `overrides` are (bits, granularity) by pattern.
+
+    `channel_bits` are those of the layers with one scale per channel, from CHANNEL_BITS.
+    """
     linear, table = SCHEMES[scheme], SCHEMES[embeddings]
     if linear.is_whole:
         return Scheme(HALF, HALF, HALF)
     block = embeddings_granularity or choose_table_block(embeddings, scheme, granularity)
     return Scheme(
-        make_storage(linear.bits, granularity) if linear.has_scales else None,
+        make_storage(linear.bits, granularity, channel_bits) if linear.has_scales else None,
         Storage(table.bits, block) if table.has_scales else None,
         HALF if positions == FLOAT16 else None,
-        {pattern: make_storage(*own) for pattern, own in (overrides or {}).items()},
+        {pattern: make_storage(*own, channel_bits) for pattern, own in (overrides or {}).items()},
         tuple(skip),
     )
 

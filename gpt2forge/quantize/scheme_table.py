@@ -67,8 +67,8 @@ SCHEMES: dict[str, SchemeSpec] = {
     ),
 }
 
-CHANNEL_CPU = "vnni"
-"""The only `target.cpu` that one scale per output channel is for."""
+CHANNEL_BITS = {"any": 7, "vnni": 8}
+"""Bits of weights with one scale per output channel, by `target.cpu`: see `channel`."""
 
 # A value on the edge of two steps is rounded either way.
 CHANNEL_TOLERANCES = allow(0.01)

@@ -133,10 +133,10 @@ class WeightWriter:
 
     def write_channels(self, weight: StoredWeight, values: Floats) -> float:
         """Write `values` (K, N) with one scale for each column, in slices of rows, or of columns with feedback."""
-        assert weight.scales is not None
+        assert weight.scales is not None and weight.storage is not None
         parts = list(cut_slices(len(values), count_vectors(values.shape[1])))
         magnitudes = list(self.pool.map(lambda part: find_magnitudes(values[part]), parts))
-        scales = scale_channels(np.max(magnitudes, axis=0))
+        scales = scale_channels(np.max(magnitudes, axis=0), weight.storage.bits)
         self.file.write(weight.scales, 0, scales / np.float32(weight.levels))
         feedback = self.find_feedback(weight)
         if feedback:
@@ -151,10 +151,11 @@ class WeightWriter:
 
     def write_fitted_channels(self, weight: StoredWeight, values: Floats, scales: Floats, feedback: Feedback) -> float:
         """Write `values` (K, N) with the scales (N,) of their columns and the feedback of errors."""
-        data = np.empty(values.shape, np.int8)
+        assert weight.storage is not None
+        data, bits = np.empty(values.shape, np.int8), weight.storage.bits
 
         def fit_slice(part: slice) -> SliceSums:
-            rows = fit_columns(values[:, part], scales[part], feedback, self.local.scratch)
+            rows = fit_columns(values[:, part], scales[part], bits, feedback, self.local.scratch)
             data[:, part] = rows.data
             return SliceSums(rows.square_error, rows.square, values[:, part].nbytes)
 

@@ -32,7 +32,6 @@ RULES: tuple[Rule, ...] = (
     target_rules.check_scheme,
     target_rules.check_embeddings,
     target_rules.check_cache,
-    target_rules.check_channels,
     target_rules.check_attention,
     target_rules.check_cpu,
     target_rules.check_benchmark,

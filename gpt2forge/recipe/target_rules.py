@@ -2,20 +2,12 @@
 
 from collections.abc import Iterator
 
-from gpt2forge.quantize.scheme import CHANNEL
-from gpt2forge.quantize.scheme_table import CHANNEL_CPU, SCHEMES
+from gpt2forge.quantize.scheme_table import SCHEMES
 from gpt2forge.recipe.faults import Finding, join_choices, refuse
-from gpt2forge.recipe.quantization_rules import list_channels
 from gpt2forge.recipe.sections.benchmark_section import Benchmark
 from gpt2forge.recipe.sections.fusion_section import Fusion
 from gpt2forge.recipe.sections.quantization_section import Quantization
 from gpt2forge.recipe.sections.target_section import TargetSection
-
-SATURATION = (
-    "x86 without VNNI adds products of uint8 and int8 in 16 bits, which is too little (nano's KL to float32 rose from "
-    "0.0014 to 0.011, and its likeliest token changed at 6 % of positions); use blocks, for example `granularity: 128`"
-)
-"""The reason why one scale per channel needs VNNI; interop/test_older_cpu.py measures it."""
 
 
 def check_scheme(quantization: Quantization, target: TargetSection) -> Iterator[Finding]:
@@ -47,13 +39,6 @@ def check_cache(quantization: Quantization, fusion: Fusion, target: TargetSectio
     elif not fusion.attention:
         problem = "needs `fusion.attention: true`: standard operators have no such cache"
         yield refuse(("quantization", "kv_cache"), quantization.kv_cache, problem)
-
-
-def check_channels(quantization: Quantization, target: TargetSection) -> Iterator[Finding]:
-    """Refuse one scale per output channel on processors that may add products in 16 bits."""
-    if target.cpu != CHANNEL_CPU:
-        for loc in list_channels(quantization):
-            yield refuse(loc, CHANNEL, f"needs `target.cpu: {CHANNEL_CPU}`: {SATURATION}")
 
 
 def check_attention(fusion: Fusion, target: TargetSection) -> Iterator[Finding]:

@@ -3,7 +3,8 @@
 x86 processors without VNNI multiply uint8 by int8 wrongly: they add two products in 16 bits, and 255 * 127 * 2 does
 not fit. ONNX Runtime uses that instruction unless an option makes the weights uint8. The option is exact everywhere
 but slow on processors with VNNI: a prompt of 64 tokens took 1.3 to 1.9 times as long. So the session options depend
-on one trial product, which is more reliable than a list of processors.
+on one trial product, which is more reliable than a list of processors. Packages whose weights per channel have 7 bits
+do without the option, because their products fit.
 """
 
 from functools import cache
@@ -13,6 +14,7 @@ import numpy as np
 import onnx_ir as ir
 import onnxruntime as ort
 
+from gpt2forge.checkpoint.untrusted_text import read_object
 from gpt2forge.graph.builder import Builder
 from gpt2forge.graph.model_file import GRAPH_FILE
 
@@ -37,17 +39,27 @@ def open_graph(graph: Path, weights: Path, threads: int = 0) -> ort.InferenceSes
 
 def open_package(folder: Path, threads: int = 0) -> ort.InferenceSession:
     """Open a package: `model.onnx` with its weights beside it; 0 threads means one per core."""
-    return ort.InferenceSession(folder / GRAPH_FILE, make_options(threads), providers=["CPUExecutionProvider"])
+    options = make_options(threads, folder)
+    return ort.InferenceSession(folder / GRAPH_FILE, options, providers=["CPUExecutionProvider"])
 
 
-def make_options(threads: int) -> ort.SessionOptions:
+def make_options(threads: int, package: Path | None = None) -> ort.SessionOptions:
     """Return the options of every session: this many threads, no warnings, and exact integer products."""
     options = ort.SessionOptions()
     options.intra_op_num_threads = threads
     options.log_severity_level = QUIET
-    if saturates():
+    if saturates() and (package is None or has_wide_channels(package)):
         options.add_session_config_entry(EXACT_PRODUCTS, "1")
     return options
+
+
+def has_wide_channels(package: Path) -> bool:
+    """Return whether forge.json lists weights of 8 bits with one scale per channel, or does not say."""
+    path = package / "forge.json"
+    tensors = read_object(path).get("tensors") if path.is_file() else None
+    if not isinstance(tensors, list):
+        return True
+    return any(isinstance(each, dict) and (each.get("bits"), each.get("block")) == (8, None) for each in tensors)
 
 
 @cache

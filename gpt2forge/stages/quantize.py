@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gpt2forge.quantize.scheme import Scheme, make_scheme
-from gpt2forge.quantize.scheme_table import SCHEMES
+from gpt2forge.quantize.scheme_table import CHANNEL_BITS, SCHEMES
 from gpt2forge.stages.stage import Inputs, Metrics, Stage, Target
 
 COPIED = (
@@ -64,8 +64,8 @@ def reads_statistics(section: Any) -> bool:
     return any(getattr(section, key) == value for key, value in FITTED.items())
 
 
-def resolve_scheme(section: Storages) -> Scheme:
-    """Return the storage of every weight."""
+def resolve_scheme(section: Storages, cpu: str) -> Scheme:
+    """Return the storage of every weight for a `target.cpu`."""
     return make_scheme(
         scheme=section.scheme,
         granularity=section.granularity,
@@ -74,6 +74,7 @@ def resolve_scheme(section: Storages) -> Scheme:
         positions=section.positions,
         overrides={pattern: (own["bits"], own["granularity"]) for pattern, own in (section.overrides or {}).items()},
         skip=section.skip or (),
+        channel_bits=CHANNEL_BITS[cpu],
     )
 
 
@@ -99,7 +100,7 @@ def run(inputs: Inputs, section: Storages, target: Target, out: Path) -> Metrics
     from gpt2forge.quantize.quantize_model import quantize_model
     from gpt2forge.quantize.statistics import list_cache_magnitudes, open_statistics
 
-    scheme = resolve_scheme(section)
+    scheme = resolve_scheme(section, target.cpu)
     weights = inputs["weights"]
     model = read_graph(inputs["graph"])
     sources = find_weights(model.graph)

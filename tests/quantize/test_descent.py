@@ -57,7 +57,7 @@ def test_in_the_end_no_step_pays(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_whole_columns_keep_their_scales() -> None:
     columns, feedback = make_weights(), make_feedback(unpack_triangle(pack(make_inputs())))
-    scales = scale_channels(find_magnitudes(columns))
+    scales = scale_channels(find_magnitudes(columns), 8)
     steps = round_columns(columns, scales[None], 8, feedback)
     before = cost(columns, steps, scales, feedback.hessian)
     descend_rows(columns, steps, scales, 8, feedback.hessian)

@@ -90,6 +90,6 @@ def test_rule_agrees_with_the_graph(
     tiny: Tiny, tmp_path: Path, section: Quantization, bias: bool, attention: bool
 ) -> None:
     fusion = Fusion(attention=attention, bias=bias)
-    pack(tiny, tmp_path / "out", resolve_scheme(see(section)), [name for name, is_on in fusion if is_on])
+    pack(tiny, tmp_path / "out", resolve_scheme(see(section), "any"), [name for name, is_on in fusion if is_on])
     needed: list[Version] = [version for _, version, _ in list_needs(section, fusion)]
     assert find_floor(read_graph(tmp_path / "out").graph) == max([OLDEST, *needed])

@@ -9,11 +9,13 @@ import pytest
 from pydantic import ValidationError
 
 from gpt2forge.checkpoint.config import ModelConfig
+from gpt2forge.graph.model_file import read_graph
+from gpt2forge.quantize.data_file import find_region, find_weights
 from gpt2forge.quantize.genai import list_notes, make_genai_config
 from gpt2forge.recipe.sections.quantization_section import Quantization
 from gpt2forge.recipe.sections.target_section import TargetSection
 from gpt2forge.runtime.feeds import make_feeds, read_cache_shape, run
-from gpt2forge.runtime.session import open_package
+from gpt2forge.runtime.session import has_wide_channels, open_package
 from gpt2forge.stages.quantize import resolve_scheme
 from gpt2forge.stages.stage import Inputs, Target
 from tests.graph.models import Shape, Tiny, distance, make_tiny, torch_logits
@@ -83,7 +85,7 @@ def test_block_of_the_embeddings_is_kept_where_it_is_not_the_default(given: dict
         section = Quantization(**given, embeddings_granularity=block).normalize()
         assert section.embeddings_granularity == (None if block == default else block)
         assert Quantization(**section.model_dump()) == section
-    table = resolve_scheme(see(Quantization(**given))).table
+    table = resolve_scheme(see(Quantization(**given)), "any").table
     assert table is not None
     assert table.block == default
 
@@ -198,10 +200,19 @@ def test_genai_config_names_no_end_that_the_model_lacks(
     assert [told.partition("never write ")[2] for told in list_notes(config)] == ([] if note is None else [note])
 
 
-def test_channels_are_stored_for_vnni(tiny: Tiny, tmp_path: Path) -> None:
-    quantize(tiny, tmp_path / "out", Quantization(scheme="int8", granularity="channel"), VNNI)
-    rows = {row["name"]: row for row in json.loads((tmp_path / "out/forge.json").read_text())["tensors"]}
-    assert (rows["h.0.mlp.c_fc.weight"]["bits"], rows["h.0.mlp.c_fc.weight"]["block"]) == (8, None)
+@pytest.mark.parametrize(("target", "bits", "largest"), [(VNNI, 8, 127), (ANY, 7, 63)])
+def test_channels_have_the_bits_that_the_processor_multiplies_exactly(
+    tiny: Tiny, tmp_path: Path, target: Target, bits: int, largest: int
+) -> None:
+    out = tmp_path / "out"
+    quantize(tiny, out, Quantization(scheme="int8", granularity="channel"), target)
+    rows = {row["name"]: row for row in json.loads((out / "forge.json").read_text())["tensors"]}
+    assert (rows["h.0.mlp.c_fc.weight"]["bits"], rows["h.0.mlp.c_fc.weight"]["block"]) == (bits, None)
+    steps = find_weights(read_graph(out).graph)["h.0.mlp.c_fc.weight.steps"]
+    region = find_region(steps)
+    values = np.fromfile(out / "model.onnx_data", np.int8, region.length, offset=region.offset)
+    assert np.abs(values.astype(int)).max() == largest
+    assert has_wide_channels(out) is (bits == 8)
 
 
 def test_every_key_reaches_the_package(tiny: Tiny, tmp_path: Path) -> None:

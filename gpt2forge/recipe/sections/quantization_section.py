@@ -88,7 +88,8 @@ class Quantization(Section):
     )
     granularity: Granularity | None = Field(
         default=None,
-        description="how many weights share a scale (int8: 128, int4: 32), or `channel`: int8 with integer arithmetic",
+        description="how many weights share a scale (int8: 128, int4: 32), or `channel`: integer arithmetic, 8 bits "
+        "for `cpu: vnni` and 7 for `any`",
     )
     method: Literal["nearest", "gptq"] = Field(
         default="nearest",
