@@ -22,6 +22,7 @@ FOLDERS = ("gpt2forge", "tests", "bench", "examples", "interop", "tools")
 APART = ("tensorflow", "keras", "tensorboard")
 SCRIPTS = (
     "bench/checkpoint.py",
+    "bench/object_checkpoint.py",
     "interop/tensorflow/read.py",
     "interop/tensorflow/save.py",
     "tests/checkpoint/tensorflow_cases.py",

@@ -54,9 +54,14 @@ def find_same(pre_image: Mapping[str, Any], index: Index, records: Records, befo
     """Find a record that differs in nothing but missing inputs (rules 1 and 2)."""
     for key in list_same(pre_image, index):
         record = records.find(index.stage, key)
-        if record and record.created < before and not any(compare(record.pre_image, pre_image)):
+        if record and record.created < before and is_same(record.pre_image, pre_image):
             return Nearest(record, ())
     return None
+
+
+def is_same(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    """Return whether two pre-images have the same kinds of inputs and differ only in inputs that the new one lacks."""
+    return agree(old.get(INPUTS), new[INPUTS]) and not any(compare(old, new))
 
 
 def list_same(pre_image: Mapping[str, Any], index: Index) -> Iterator[str]:

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -35,12 +36,13 @@ def shop(tmp_path: Path) -> Workshop:
 def refuse(shop: Workshop, *words: str) -> str:
     """Run a command that must fail in one line, in little memory, without stray files; return the line."""
     before = list_outside(shop)
-    build = prepare().run(("build", *words, *UNMEASURED), shop.folder, space=LIMIT)
+    build = prepare(sys.executable).run(("build", *words, *UNMEASURED), shop.folder, space=LIMIT)
     lines = [line for line in build.stderr.splitlines() if not line.startswith(("failed ", "warning: "))]
     assert build.returncode == 1, f"{words}: exit code {build.returncode}: {lines}"
     assert len(lines) == 1, lines
     assert lines[0].startswith("error: "), lines
-    assert prepare().peak < PEAK, f"{words}: {prepare().peak} bytes"
+    peak = prepare(sys.executable).peak
+    assert peak < PEAK, f"{words}: {peak} bytes"
     assert list_outside(shop) == before, words
     return lines[0]
 

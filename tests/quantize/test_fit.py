@@ -9,7 +9,7 @@ pytest.importorskip("torch")
 
 from gpt2forge.graph.model_file import read_graph
 from gpt2forge.pytorch.calibration import write_statistics
-from gpt2forge.quantize.data_file import find_weights
+from gpt2forge.quantize.data_file import DATA_FILE, find_weights
 from gpt2forge.quantize.fit import Fit
 from gpt2forge.quantize.gptq import unpack_triangle
 from gpt2forge.quantize.statistics import open_statistics
@@ -40,8 +40,9 @@ def test_smooth_weights_compute_the_same(
     assert distance(logits_of(tmp_path / "out", ids), torch_logits(tiny.model, ids)) < 1e-5
     stored = find_weights(read_graph(tmp_path / "out").graph)
     state = tiny.model.state_dict()
+    data = (tmp_path / "out" / DATA_FILE).read_bytes()
     for part, moved in (("ln_1.weight", True), ("mlp.c_fc.bias", True), ("mlp.c_proj.weight", False)):
-        values = read(tmp_path / "out", stored[f"h.0.{part}"])
+        values = read(data, stored[f"h.0.{part}"])
         assert (np.abs(values - state[f"transformer.h.0.{part}"].numpy()).max() > 1e-3) == moved
 
 
