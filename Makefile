@@ -62,7 +62,7 @@ test-interop: $(VENV)/installed-dev ## open packages in other programs, in envir
 test-pythons: $(VENV)/installed ## run the fast tests on Python 3.11 to 3.14 and with the lowest versions of packages [PYTHONS="python3.13 lowest"] [ARGS=--without-torch]
 	@$(BIN)/python -m tests.pythons $(PYTHONS) $(ARGS)
 
-bench: $(VENV)/installed-dev ## measure 774M and nano beside other systems and write docs/benchmarks.md: 25 minutes, the first time 35 [ARGS=--help]
+bench: $(VENV)/installed-dev ## measure 774M and nano beside other systems and write docs/benchmarks.md: 25 minutes, the first time 40 [ARGS=--help]
 	@$(BIN)/python -m bench --write-docs $(ARGS)
 
 bench-full: $(VENV)/installed-dev ## measure 124M, 355M and 1558M too: an hour and three quarters [ARGS=--help]

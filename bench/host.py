@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -15,9 +16,10 @@ PEERS = {
     "optimum": ("optimum", "optimum-onnx", "transformers"),
     "exporter": ("onnxscript",),
     "ctranslate2": ("ctranslate2",),
-    "llamacpp": ("xllamacpp",),
+    "llamacpp": ("llama-cpp-python",),
 }
 INT8_FLAGS = ("avx2", "avx512_vnni", "avx_vnni", "amx_int8")
+PIN = re.compile(r"^([\w.-]+)==(\S+)", re.MULTILINE)
 HERE = Path(__file__).resolve().parent
 
 
@@ -36,8 +38,8 @@ def read_pins() -> dict[str, str]:
     """Return the versions in the environments of peers, as their requirements pin them."""
     found: dict[str, str] = {}
     for folder, tools in PEERS.items():
-        lines = (HERE / "peers" / folder / "requirements.txt").read_text().splitlines()
-        pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+        texts = [path.read_text() for path in sorted((HERE / "peers" / folder).glob("*.txt"))]
+        pins = dict(PIN.findall("\n".join(texts)))
         found |= {tool if folder == tool or tool not in TOOLS else f"{tool} for {folder}": pins[tool] for tool in tools}
     return found
 

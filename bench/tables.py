@@ -125,6 +125,7 @@ def tabulate_peers(model: str, peers: Results) -> Iterator[Sheet]:
     """Yield the cost to make and to hold a system, then a prompt, a token, several texts, fidelity, and failures."""
     systems = {name: found for name, found in peers["systems"].items() if "prefill_ms" in found}
     yield tabulate_making(model, peers)
+    yield from tabulate_compiled(model, systems)
     yield tabulate_tokens(model, peers, systems)
     yield tabulate_lengths(f"{model}: milliseconds of a prompt, by its tokens", "prefill_ms", systems, 1)
     yield tabulate_lengths(f"{model}: tokens a second, by texts at once", "tokens_s", systems, 0)
@@ -151,6 +152,14 @@ def tabulate_making(model: str, peers: Results) -> Sheet:
         ("load, s", lambda found: f"{found['load_s']:.2f}" if "load_s" in found else "-"),
         ("MB of anonymous memory then", lambda found: show_megabytes(found.get("memory_bytes"), 0)),
     )
+
+
+def tabulate_compiled(model: str, systems: Results) -> Iterator[Sheet]:
+    """Yield a table of the instructions that libraries were compiled for, if any were compiled on this machine."""
+    compiled = {name: found for name, found in systems.items() if found.get("compiled_for")}
+    if compiled:
+        title = f"{model}: compiled for this processor, with what it does by itself: repacked weights, fused attention"
+        yield make_sheet(title, "system", compiled, ("in its own words", lambda found: str(found["compiled_for"])))
 
 
 def tabulate_tokens(model: str, peers: Results, systems: Results) -> Sheet:

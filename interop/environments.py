@@ -1,8 +1,9 @@
 """Makes the environments that hosts run in, once each, under `.interop/`.
 
 An environment is named after its folder here, whose `requirements.txt` or `package.json` lists its packages with exact
-versions. The stamp of an environment holds a digest of that file. It is written last, so an interrupted environment is
-made again. The environment `bare` has no folder here: it holds the packages that `pip install .` installs, no extra.
+versions; a `compiled.txt` beside it lists those to compile from their sources. The stamp of an environment holds a
+digest of these files. It is written last, so an interrupted environment is made again. The environment `bare` has no
+folder here: it holds the packages that `pip install .` installs, no extra.
 """
 
 import fcntl
@@ -16,14 +17,17 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from interop.packages import install
+from gpt2forge.measure.host import describe_processor
+from interop.packages import compile_sources, find_failure, install
 from tools.install import install_torch, make_environment
 from tools.packages import PipFault
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
 HOME = ROOT / ".interop"
+COMPILED = "compiled.txt"  # beside a requirements.txt
 
+COMPILERS = ("c++", "g++", "clang++")
 NPM = ("npm", "install", "--ignore-scripts", "--no-package-lock", "--no-audit", "--no-fund", "--loglevel=error")
 
 IMPORTS = "click, google_crc32c, joblib, ml_dtypes, numpy, onnx, onnx_ir, onnxruntime, psutil, pydantic, rich.progress"
@@ -38,10 +42,14 @@ class EnvironmentFault(Exception):
 def make_python(name: str, home: Path | None = None) -> Path:
     """Return the interpreter of a virtualenv with the packages of `<home>/<name>/requirements.txt`.
 
-    `home` is this folder unless given. Raises EnvironmentFault if the virtualenv cannot be made.
+    Those of a `compiled.txt` beside it are compiled, and compiled anew on another kind of processor. `home` is this
+    folder unless given. Raises EnvironmentFault if the virtualenv cannot be made.
     """
     wanted = (home or HERE) / name / "requirements.txt"
-    folder = make_once(name, f"{sys.version}\n{wanted.read_text()}", lambda folder: fill_python(folder, wanted))
+    made_of = [sys.version, wanted.read_text()]
+    if (compiled := wanted.with_name(COMPILED)).is_file():
+        made_of += [compiled.read_text(), describe_processor()]
+    folder = make_once(name, "\n".join(made_of), lambda folder: fill_python(folder, wanted))
     return folder / "bin" / "python"
 
 
@@ -118,7 +126,21 @@ def fill_python(folder: Path, requirements: Path) -> None:
             install_torch(make_environment(folder), torch[0], os.environ.get("TORCH_INDEX"))
     except PipFault as fault:
         raise EnvironmentFault(str(fault)) from fault
-    fill_venv(folder, "-r", str(requirements))
+    compiled = requirements.with_name(COMPILED)
+    if not compiled.is_file():
+        fill_venv(folder, "-r", str(requirements))
+        return
+    need_compiler()
+    python = fill_venv(folder, "-r", str(requirements))
+    report("compiling from sources, for this processor: several minutes")
+    with name_fault(f"`pip install` of {folder.name}/{COMPILED}"):
+        compile_sources(python, compiled)
+
+
+def need_compiler() -> None:
+    """Raise EnvironmentFault if there is no C++ compiler."""
+    if not any(map(shutil.which, (os.environ.get("CXX", ""), *COMPILERS))):
+        raise EnvironmentFault("there is no C++ compiler; install one: apt-get install g++")
 
 
 def fill_bare(folder: Path, dependencies: Sequence[str], pins: Path) -> None:
@@ -133,12 +155,18 @@ def fill_venv(folder: Path, *arguments: str) -> Path:
     python = folder / "bin/python"
     if not python.exists():
         run((sys.executable, "-m", "venv", "--without-pip", str(folder)), HOME)
-    try:
+    with name_fault(f"`pip install {' '.join(arguments)}`"):
         install(python, *arguments)
-    except subprocess.CalledProcessError as error:
-        last = error.stderr.strip().splitlines()[-1]
-        raise EnvironmentFault(f"`pip install {' '.join(arguments)}` failed: {last}") from error
     return python
+
+
+@contextmanager
+def name_fault(what: str) -> Iterator[None]:
+    """Raise EnvironmentFault with the reason in one line if pip fails."""
+    try:
+        yield
+    except subprocess.CalledProcessError as error:
+        raise EnvironmentFault(f"{what} failed: {find_failure(error.stderr)}") from error
 
 
 def fill_node(folder: Path, package: Path) -> None:

@@ -64,6 +64,67 @@ def test_python_that_cannot_be_made_is_one_line(place: Path) -> None:
     assert not (place / "made/host/stamp").exists()
 
 
+BACKEND = """
+import zipfile
+def build_wheel(folder, settings=None, metadata=None):
+    with zipfile.ZipFile(f"{folder}/made_here-1-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("made_here.py", f"SETTINGS = {settings}")
+        wheel.writestr("made_here-1.dist-info/METADATA", "Metadata-Version: 2.1\\nName: made-here\\nVersion: 1\\n")
+        wheel.writestr("made_here-1.dist-info/WHEEL", "Wheel-Version: 1.0\\nTag: py3-none-any\\n")
+        wheel.writestr("made_here-1.dist-info/RECORD", "")
+    return "made_here-1-py3-none-any.whl"
+"""
+
+
+@pytest.fixture
+def sources(place: Path) -> Path:
+    """Return the folder of a package's sources, which a host has compiled."""
+    folder = place / "sources"
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text(
+        '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        '[project]\nname = "made-here"\nversion = "1"\n'
+    )
+    (folder / "backend.py").write_text(BACKEND)
+    (place / "host/requirements.txt").write_text("# nothing\n")
+    (place / "host/compiled.txt").write_text(f'made-here @ file://{folder} --config-settings="jobs=2"\n')
+    return folder
+
+
+def test_sources_are_compiled_once_for_each_kind_of_processor(
+    place: Path, sources: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    python = make_python("host")
+    command = [python, "-c", "import made_here; print(made_here.SETTINGS)"]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "{'jobs': '2'}\n"
+    (place / "made/host/left").touch()
+    make_python("host")
+    assert (place / "made/host/left").exists()
+    monkeypatch.setattr(environments, "describe_processor", lambda: "another one")
+    make_python("host")
+    assert not (place / "made/host/left").exists()
+
+
+def test_sources_that_do_not_compile_are_one_line(place: Path, sources: Path) -> None:
+    (sources / "backend.py").write_text("def build_wheel(*arguments):\n    raise OSError('no such instruction')\n")
+    with pytest.raises(
+        EnvironmentFault, match=r"`pip install` of host/compiled\.txt failed: OSError: no such instruction"
+    ):
+        make_python("host")
+    (sources / "backend.py").write_text(
+        "import os\nos.system('echo a.cpp:1: error: no such type; echo stopped'); exit(1)\n"
+    )
+    with pytest.raises(EnvironmentFault, match=r"failed: a\.cpp:1: error: no such type"):
+        make_python("host")
+
+
+def test_a_compiler_that_is_missing_is_one_line(place: Path, sources: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(place))
+    monkeypatch.delenv("CXX", raising=False)
+    with pytest.raises(EnvironmentFault, match=r"there is no C\+\+ compiler; install one: apt-get install g\+\+"):
+        make_python("host")
+
+
 def test_node_folder_has_the_current_files_of_the_host(place: Path) -> None:
     (place / "host/package.json").write_text('{"private": true}')
     (place / "host/say.mjs").write_text("console.log(1)")

@@ -1,5 +1,6 @@
 """A peer's process, and the questions that it answers."""
 
+import functools
 import os
 import signal
 import sys
@@ -62,16 +63,24 @@ def describe_end(code: int) -> str:
     return f"ended with code {code}"
 
 
+@functools.cache
+def find_python(kind: str) -> Path | EnvironmentFault:
+    """Return the interpreter of a peer's environment, or why it cannot be made, which takes minutes to find out."""
+    try:
+        return make_python(kind, HERE)
+    except EnvironmentFault as fault:
+        return fault
+
+
 @contextmanager
 def start(system: System, work: Path) -> Iterator[Peer]:
     """Start a peer's process; its standard error goes to a log in `work`.
 
     Its temporary files are in `work` too, and are removed with it: a peer that crashes leaves a copy of all weights.
     """
-    try:
-        python = make_python(system.kind, HERE) if system.is_foreign else Path(sys.executable)
-    except EnvironmentFault as error:
-        raise PeerFault(str(error)) from error
+    python = find_python(system.kind) if system.is_foreign else sys.executable
+    if isinstance(python, EnvironmentFault):
+        raise PeerFault(str(python))
     command = [str(python), "-P", "-m", "bench.peers.serve", system.kind]
     with TemporaryDirectory(dir=work) as temporary, (work / "log").open("a") as log:
         environment = os.environ | {"TMPDIR": temporary, "PYTHONPATH": str(ROOT)}

@@ -38,10 +38,15 @@ class Server:
         return {"path": str(path), "seconds": time.perf_counter() - began, "bytes": measure_size(path)}
 
     def open(self, path: str, threads: int) -> dict[str, Any]:
-        """Open the system; `read_bytes` are the weights that one token has to read, which limit its speed."""
+        """Open the system; `read_bytes` are the weights that one token has to read, which limit its speed.
+
+        A system that was compiled on this machine adds `compiled_for`.
+        """
         began = time.perf_counter()
         self.peer = self.module.Peer(Path(path), threads)
-        return {"load_s": time.perf_counter() - began, "read_bytes": self.peer.read_bytes}
+        opened = {"load_s": time.perf_counter() - began, "read_bytes": self.peer.read_bytes}
+        compiled_for = getattr(self.peer, "compiled_for", "")
+        return {**opened, "compiled_for": compiled_for} if compiled_for else opened
 
     def run(self, prompts: list[list[int]], new: int) -> dict[str, Any]:
         """Return the milliseconds of prompts (B, S) and of a token of each of them after that, and the first text."""

@@ -12,10 +12,12 @@ Array = np.ndarray[Any, Any]
 class Stepwise:
     """A system that writes the likeliest token, one after the other; a subclass runs the steps.
 
-    `read_bytes` are the bytes of the weights that one token has to read.
+    `read_bytes` are the bytes of the weights that one token has to read. `compiled_for`: what a library that was
+    compiled on this machine says of the instructions that it uses.
     """
 
     read_bytes: int
+    compiled_for: str = ""
 
     def begin(self, batch: int, capacity: int) -> None:
         """Forget all earlier tokens, and make room for `batch` texts of `capacity` tokens."""

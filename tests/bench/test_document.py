@@ -61,4 +61,12 @@ def test_a_system_that_failed_is_listed_with_what_it_said(results: dict[str, Any
     failed["peers"][model]["systems"]["llama.cpp Q8_0"] = {"error": "OSError: no such library"}
     page = compose_page(failed)
     assert "| llama.cpp Q8_0 | OSError: no such library |" in page
+    assert "compiled for this processor" not in page
     assert draw_plots(failed).keys() == name_plots(failed).keys()
+
+
+def test_a_library_that_was_compiled_here_says_for_what(results: dict[str, Any]) -> None:
+    compiled = copy.deepcopy(results)
+    model = next(iter(compiled["peers"]))
+    compiled["peers"][model]["systems"]["llama.cpp Q8_0"]["compiled_for"] = "CPU: AVX2, AVX512_VNNI, REPACK"
+    assert "| llama.cpp Q8_0 | CPU: AVX2, AVX512_VNNI, REPACK |" in compose_page(compiled)

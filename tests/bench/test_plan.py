@@ -63,7 +63,7 @@ def test_every_foreign_system_pins_its_environment() -> None:
         pins = HERE / system.kind / "requirements.txt"
         assert pins.is_file() == system.is_foreign
         assert system.kind == OURS or system.read_sources()
-    assert {"optimum", "ctranslate2", "xllamacpp", "onnxscript"} <= set(read_pins())
+    assert {"optimum", "ctranslate2", "llama-cpp-python", "onnxscript"} <= set(read_pins())
 
 
 def test_what_stands_apart_is_measured_in_a_whole_run_or_when_asked_for() -> None:

@@ -1,4 +1,6 @@
-"""llama.cpp, from the wheel xllamacpp, which has no converter and no program that quantizes: this module writes GGUF.
+"""llama.cpp, compiled for this processor from the sources in llama-cpp-python, whose C interface it calls.
+
+Its converter and its program that quantizes are not in there: this module writes GGUF.
 
 The types of a file's tensors are those that llama.cpp's `llama-quantize` chooses for GPT-2 without an importance matrix
 (https://github.com/ggml-org/llama.cpp/blob/master/src/llama-quant.cpp): matrices of the file's type, norms, biases and
@@ -6,6 +8,7 @@ positions float32; the table, which is the head too, Q6_K unless the file is Q8_
 matrix and the last one of a layer Q6_K in the first and the last eighth and every third between.
 """
 
+import ctypes
 import json
 from pathlib import Path
 from typing import Any
@@ -13,9 +16,10 @@ from typing import Any
 import gguf
 import numpy as np
 from gguf import GGMLQuantizationType as Type
+from llama_cpp import llama_cpp as library
+from llama_cpp._ggml import libggml
 from safetensors.numpy import load_file
 
-from bench.peers.llamacpp.library import open_library
 from bench.peers.stepwise import Array, Stepwise
 
 NAMES = {
@@ -29,7 +33,12 @@ NAMES = {
 TABLES = {"wte.weight": "token_embd.weight", "wpe.weight": "position_embd.weight"}
 NORM = {"ln_f.weight": "output_norm.weight", "ln_f.bias": "output_norm.bias"}
 ROOM = 256  # tokens: what a context is rounded up to, as llama.cpp pads it
+LOG_TO_STDERR = library.llama_log_callback()  # a null pointer: not through Python, which drops most of it
 FALLBACKS = {Type.Q4_K: Type.Q5_0, Type.Q6_K: Type.Q8_0}  # rows that no super-block divides
+
+quantize_chunk = libggml.ggml_quantize_chunk  # (type, float32, packed, first, rows, columns, importance)
+quantize_chunk.restype = ctypes.c_size_t
+quantize_chunk.argtypes = [ctypes.c_int, *[ctypes.c_void_p] * 2, *[ctypes.c_int64] * 3, ctypes.c_void_p]
 
 
 def prepare(weights: Path, out: Path, scheme: str) -> Path:
@@ -109,41 +118,51 @@ def quantize(values: Array, kind: Type) -> Array:
     """Return a matrix in blocks, as ggml packs it."""
     block, size = gguf.GGML_QUANT_SIZES[kind]
     packed = np.empty((values.shape[0], values.shape[1] // block * size), np.uint8)
-    written = open_library().ggml_quantize_chunk(kind, values.ctypes.data, packed.ctypes.data, 0, *values.shape, None)
+    written = quantize_chunk(kind, values.ctypes.data, packed.ctypes.data, 0, *values.shape, None)
     assert written == packed.nbytes
     return packed
 
 
+def describe_library() -> str:
+    """Return what llama.cpp was compiled for, in its own words: `CPU: AVX2, AVX512_VNNI, REPACK`."""
+    told: str = library.llama_print_system_info().decode()
+    return told.replace(" = 1", "").replace(" : ", ": ").strip(" |").replace(" |", ",")
+
+
 class Peer(Stepwise):
-    """llama.cpp's own library, called as its `llama-bench` does. Keys and values are float16, which is its default."""
+    """llama.cpp's own library, called as its `llama-bench` does.
+
+    Its defaults hold: keys and values are float16, attention is fused where llama.cpp can do that, and weights are
+    repacked for the processor's instructions while they are loaded.
+    """
 
     def __init__(self, path: Path, threads: int) -> None:
         self.threads, self.read_bytes = threads, path.stat().st_size
-        self.library = open_library()
-        self.library.llama_backend_init()
-        self.model = self.library.llama_model_load_from_file(
-            str(path).encode(), self.library.llama_model_default_params()
-        )
-        vocabulary = self.library.llama_model_get_vocab(self.model)
-        self.words: int = self.library.llama_vocab_n_tokens(vocabulary)
+        library.llama_log_set(LOG_TO_STDERR, None)
+        library.llama_backend_init()
+        self.compiled_for = describe_library()
+        self.model = library.llama_model_load_from_file(str(path).encode(), library.llama_model_default_params())
+        if not self.model:
+            raise RuntimeError(f"llama.cpp does not open {path.name}")
+        self.words: int = library.llama_vocab_n_tokens(library.llama_model_get_vocab(self.model))
         self.context, self.shape = None, (0, 0)
 
     def begin(self, batch: int, capacity: int) -> None:
         shape = (batch, -(-capacity // ROOM) * ROOM)
         if self.shape != shape:
             self.make_context(*shape)
-        self.library.llama_memory_clear(self.library.llama_get_memory(self.context), True)
+        library.llama_memory_clear(library.llama_get_memory(self.context), True)
         self.length = 0
 
     def make_context(self, batch: int, room: int) -> None:
         if self.context:
-            self.library.llama_free(self.context)
-            self.library.llama_batch_free(self.batch)
-        params = self.library.llama_context_default_params()
+            library.llama_free(self.context)
+            library.llama_batch_free(self.batch)
+        params = library.llama_context_default_params()
         params.n_ctx, params.n_batch, params.n_seq_max = batch * room, batch * room, batch
-        self.context = self.library.llama_init_from_model(self.model, params)
-        self.library.llama_set_n_threads(self.context, self.threads, self.threads)
-        self.batch = self.library.llama_batch_init(batch * room, 0, 1)
+        self.context = library.llama_init_from_model(self.model, params)
+        library.llama_set_n_threads(self.context, self.threads, self.threads)
+        self.batch = library.llama_batch_init(batch * room, 0, 1)
         self.shape = (batch, room)
 
     def forward(self, ids: Array) -> Array:
@@ -163,9 +182,9 @@ class Peer(Stepwise):
             batch.token[place], batch.pos[place] = int(ids[text, step]), self.length + step
             batch.n_seq_id[place], batch.logits[place] = 1, int(wanted[text, step])
             batch.seq_id[place][0] = text
-        code = self.library.llama_decode(self.context, batch)
+        code = library.llama_decode(self.context, batch)
         if code:
             raise RuntimeError(f"llama_decode gave {code}")
         self.length += ids.shape[1]
-        logits = self.library.llama_get_logits(self.context)
+        logits = library.llama_get_logits(self.context)
         return np.ctypeslib.as_array(logits, (int(wanted.sum()), self.words)).copy()
