@@ -16,6 +16,7 @@ PEERS = {
     "exporter": ("onnxscript",),
     "ctranslate2": ("ctranslate2",),
     "llamacpp": ("xllamacpp",),
+    "openvino": ("openvino", "nncf", "optimum-intel", "transformers"),
 }
 INT8_FLAGS = ("avx2", "avx512_vnni", "avx_vnni", "amx_int8")
 HERE = Path(__file__).resolve().parent
