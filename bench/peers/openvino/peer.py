@@ -17,9 +17,12 @@ from bench.peers.stepwise import Array, Stepwise, count_files
 MODEL = "openvino_model.xml"
 FORMS: dict[str, dict[str, Any]] = {
     "int8": {"bits": 8},
-    "int4": {"bits": 4, "sym": False, "group_size": 128, "ratio": 1.0},
+    "int4": {"bits": 4, "sym": False, "group_size": 128, "ratio": 1.0, "group_size_fallback": "adjust"},
 }
-"""The options behind each `--weight-format` of optimum-cli; the table of tokens, which is the head too, stays int8."""
+"""The options behind each `--weight-format` of optimum-cli; the table of tokens, which is the head too, stays int8.
+
+Rows that no group of 128 divides (1558M's) have smaller groups; without `adjust` nncf refuses them.
+"""
 
 
 def prepare(weights: Path, out: Path, scheme: str) -> Path:
