@@ -27,6 +27,7 @@ class Verdict:
 
 
 PYTORCH, OPTIMUM, CTRANSLATE2 = "PyTorch fp32", "Optimum int8 per channel", "CTranslate2 int8"
+OPENVINO_INT8, OPENVINO_INT4 = "OpenVINO int8", "OpenVINO int4"
 Q8, Q4, Q4_K = "llama.cpp Q8_0", "llama.cpp Q4_0", "llama.cpp Q4_K_M"
 BLOCKS, CHANNEL, INT4 = "ours, int8 blocks of 128", "ours, int8 per channel", "ours, int4 blocks of 32"
 SMALL_INT4 = "ours, int4 blocks of 128"
@@ -48,12 +49,14 @@ TOKENS = {
     (INT4, PYTORCH): 0.12,
     **{(ours, Q4): 0.90 for ours in (INT4, SMALL_INT4)},
 }
+OPENVINO = ((BLOCKS, OPENVINO_INT8), (INT4, OPENVINO_INT4), (SMALL_INT4, OPENVINO_INT4))  # each with its own bits
 PREFILLS = {
     **{(ours, OPTIMUM, str(SHORT)): 1.0 for ours in (BLOCKS, CHANNEL)},
     **{(ours, Q8, str(SHORT)): 0.25 for ours in (BLOCKS, CHANNEL)},
     **{(ours, OPTIMUM, LONG): 1.0 for ours in (BLOCKS, CHANNEL)},
     **{(ours, PYTORCH, str(SHORT)): 0.25 for ours in (BLOCKS, CHANNEL, INT4)},
     **{(CACHED, BLOCKS, length): 1.1 for length in (str(SHORT), LONG)},
+    **{(*pair, length): 1.0 for pair in OPENVINO for length in (str(SHORT), LONG)},
 }
 PASTS = {BLOCKS: 1.5, CHANNEL: 1.5, CACHED: 1.25}
 LIMIT_SHARE = 0.9

@@ -17,6 +17,7 @@ PEERS = {
     "exporter": ("onnxscript",),
     "ctranslate2": ("ctranslate2",),
     "llamacpp": ("llama-cpp-python",),
+    "openvino": ("openvino", "nncf", "optimum-intel", "transformers"),
 }
 INT8_FLAGS = ("avx2", "avx512_vnni", "avx_vnni", "amx_int8")
 PIN = re.compile(r"^([\w.-]+)==(\S+)", re.MULTILINE)

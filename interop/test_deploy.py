@@ -16,7 +16,7 @@ from interop.served import serve
 from tests.workshop import ROOT, Workshop
 
 PROMPT = "def __init__(self, "
-PYTHON = {"onnxruntime": "plain", "Optimum": "optimum", "onnxruntime-genai": "genai"}
+PYTHON = {"onnxruntime": "plain", "Optimum": "optimum", "onnxruntime-genai": "genai", "OpenVINO": "openvino_runtime"}
 NODE = {"transformers.js": "transformersjs", "A browser": "web"}
 
 

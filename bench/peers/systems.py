@@ -48,6 +48,7 @@ SYSTEMS = {
     "Optimum int8 per channel": System("optimum", "int8", after="Optimum fp32"),
     "transformers' exporter, fp32": System("exporter", "fp32", models=("nano", "124m")),
     "CTranslate2 int8": System("ctranslate2", "int8"),
+    **{f"OpenVINO {scheme}": System("openvino", scheme) for scheme in ("int8", "int4")},
     **{f"llama.cpp {scheme}": System("llamacpp", scheme) for scheme in ("Q8_0", "Q4_0", "Q4_K_M")},
     **{f"ours, {name}": System(OURS, name, models=variant.models) for name, variant in VARIANTS.items()},
 }

@@ -11,6 +11,7 @@ from bench.host import read_pins
 from bench.peers.systems import HERE, OURS, SYSTEMS, choose_systems
 from bench.plan import REWRITTEN, SHIPPED, VARIANTS, WITHOUT, plan_models, plan_rewrites
 from bench.shapes import SHAPES
+from interop.environments import HERE as HOSTS
 
 PLANS = plan_models(list(SHAPES), Path("work"), rounds=7, builds=2)
 
@@ -63,7 +64,13 @@ def test_every_foreign_system_pins_its_environment() -> None:
         pins = HERE / system.kind / "requirements.txt"
         assert pins.is_file() == system.is_foreign
         assert system.kind == OURS or system.read_sources()
-    assert {"optimum", "ctranslate2", "llama-cpp-python", "onnxscript"} <= set(read_pins())
+    assert {"optimum", "ctranslate2", "openvino", "llama-cpp-python", "onnxscript"} <= set(read_pins())
+
+
+def test_environments_of_one_name_hold_the_same_packages() -> None:
+    for pins in HERE.glob("*/requirements.txt"):
+        host = HOSTS / pins.parent.name / pins.name  # `.interop/` has one place for both
+        assert not host.exists() or host.read_text() == pins.read_text()
 
 
 def test_what_stands_apart_is_measured_in_a_whole_run_or_when_asked_for() -> None:
