@@ -20,19 +20,26 @@ from gpt2forge.errors import UserError
 from gpt2forge.store.rights import share_file
 
 REFUSED = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF)
+TRIES = 100  # to open a file that others make and remove; a link that leads nowhere is there, and yet cannot be opened
 UNWRITABLE = (errno.EACCES, errno.EPERM, errno.EROFS)
 STRUCT_FLOCK = "hhqqi4x"  # type, whence, start, length, process: of Linux on 64 bits
 
 
 def open_lock(path: Path) -> int:
     """Open a lock file, and make it if it is missing; see `open_existing`. Raises OSError."""
-    with suppress(FileNotFoundError):
-        return open_existing(path)
-    try:
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
-    except FileExistsError:  # another process was faster
-        return open_existing(path)
-    share_file(path)
+    for _ in range(TRIES):
+        with suppress(FileNotFoundError):
+            return open_existing(path)
+        with suppress(FileExistsError):  # another process was faster, and a third may remove the file again
+            return make_lock(path)
+    return open_existing(path)
+
+
+def make_lock(path: Path) -> int:
+    """Make a lock file and open it. Raises FileExistsError if it is there."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o644)
+    with suppress(FileNotFoundError):  # it was removed at once, which whoever locks it notices
+        share_file(path)
     return descriptor
 
 
