@@ -16,6 +16,10 @@ import openvino as ov
 PRECISION = {"EXECUTION_MODE_HINT": "ACCURACY"}  # float32; else bfloat16 if the processor has it, and int8 activations
 
 
+class NoLogits(Exception):
+    """A run ended without an error and without logits, as one of a batch once did on a busy machine."""
+
+
 def make_empty_cache(model: ov.CompiledModel, rows: int) -> dict[str, Any]:
     """Return keys and values of no tokens, (B, H, 0, W) for each layer."""
     inputs = [value for value in model.inputs if value.any_name.startswith("past_key_values.")]
@@ -38,6 +42,8 @@ def generate(model: ov.CompiledModel, rows: list[list[int]], new: int) -> list[l
         positions = np.maximum(mask.cumsum(1) - 1, 0)[:, -ids.shape[1] :]
         found = request.infer({"input_ids": ids, "attention_mask": mask, "position_ids": positions} | past)
         past = {name: found[name.replace("past_key_values", "present")] for name in past}
+        if found["logits"].size == 0:
+            raise NoLogits
         ids = found["logits"][:, -1].argmax(1)[:, None]
         mask = np.concatenate([mask, np.ones_like(ids)], 1)
         tokens.append(ids)
@@ -45,9 +51,11 @@ def generate(model: ov.CompiledModel, rows: list[list[int]], new: int) -> list[l
 
 
 def generate_if_taken(model: ov.CompiledModel, rows: list[list[int]], new: int) -> list[list[int]] | None:
-    """Return the tokens after each row of a batch, or None if OpenVINO refuses the batch."""
+    """Return the tokens after each row of a batch, or None if OpenVINO refuses the batch or returns nothing for it."""
     try:
         return generate(model, rows, new)
+    except NoLogits:
+        return None
     except RuntimeError as error:
         assert "conflicts with the reshape pattern (1)" in str(error), error
         return None
