@@ -8,7 +8,7 @@ import onnx_ir as ir
 
 from gpt2forge.graph.builder import Builder
 from gpt2forge.graph.dimensions import Dimensions
-from gpt2forge.graph.interface import past_names, present_names
+from gpt2forge.graph.interface import find_cache, present_names
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class Heads:
 
 def read_heads(graph: ir.Graph) -> Heads:
     """Read the heads of a graph from the shape of its cache."""
-    cache = next(value for value in graph.inputs if value.name == past_names(0)[0])
+    cache = find_cache(graph)
     assert cache.shape is not None
     _, count, _, width = cache.shape.dims
     assert isinstance(count, int) and isinstance(width, int)

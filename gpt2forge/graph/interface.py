@@ -50,6 +50,11 @@ def count_layers(inputs: Iterable[Named]) -> int:
     return layer
 
 
+def find_cache(graph: ir.Graph) -> ir.Value:
+    """Return the input that holds the earlier keys of the first layer, (B, H, P, D)."""
+    return next(value for value in graph.inputs if value.name == past_names(0)[0])
+
+
 def declare(name: str, dtype: ir.DataType, dimensions: tuple[int | str, ...]) -> ir.Value:
     """Return an input or output of a graph; a dimension that is a word is symbolic."""
     return ir.Value(name=name, type=ir.TensorType(dtype), shape=ir.Shape(dimensions))

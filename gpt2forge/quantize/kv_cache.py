@@ -74,10 +74,10 @@ def find_attention(graph: ir.Graph, layer: int) -> ir.Node:
 
 
 def list_caches(graph: ir.Graph) -> Iterator[ir.Value]:
-    """Yield the inputs and outputs of the graph that hold keys and values."""
-    for layer in range(count_layers(graph.inputs)):
-        names = {*past_names(layer), *present_names(layer)}
-        yield from (value for value in (*graph.inputs, *graph.outputs) if value.name in names)
+    """List the inputs and outputs of the graph that hold keys and values."""
+    layers = range(count_layers(graph.inputs))
+    names = {name for layer in layers for name in (*past_names(layer), *present_names(layer))}
+    return (value for value in (*graph.inputs, *graph.outputs) if value.name in names)
 
 
 def find_layer_scales(layer: int, heads: Heads, magnitudes: Magnitudes) -> dict[str, Floats]:

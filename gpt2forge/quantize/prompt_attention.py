@@ -20,7 +20,7 @@ import onnx_ir as ir
 from gpt2forge.graph.attention import Heads, write_heads
 from gpt2forge.graph.builder import MICROSOFT, NONE, Attribute, Builder
 from gpt2forge.graph.edit import index_nodes, insert_nodes, start_edit
-from gpt2forge.graph.interface import IN_PLACE, past_names
+from gpt2forge.graph.interface import IN_PLACE, find_cache
 from gpt2forge.quantize.blocks import Floats
 
 PROMPT = 32  # new tokens; these steps convert the whole past to float32, which fewer tokens are not worth
@@ -41,7 +41,7 @@ class Prompt:
 def write_prompt(graph: ir.Graph, heads: int) -> Prompt:
     """Insert the nodes `prompt.*`, which the layers share, behind those of the mask."""
     nodes, new = index_nodes(graph), start_edit(graph)
-    cache = next(value for value in graph.inputs if value.name == past_names(0)[0])
+    cache = find_cache(graph)
     total, length = nodes["mask.total_length"].outputs[0], nodes["mask.new_shape"].outputs[0]  # (), (1,)
     count = new.op("prompt.length", "Squeeze", [length])  # ()
     is_long = new.op("prompt.is_long", "GreaterOrEqual", [count, new.integers("prompt.least", PROMPT)])
@@ -146,19 +146,19 @@ def round_rows(branch: Builder, layer: CachedLayer, part: str, rows: ir.Value) -
     """
     name = f"{layer.name}.prompt.{part}"
     steps = branch.op(f"{name}.steps", "Div", [rows, layer.write_scales(branch, part, (-1,))])
-    return branch.op(f"{name}.stored", "QuantizeLinear", [steps, branch.floats("prompt.step", 1.0), zero(branch)])
-
-
-def zero(branch: Builder) -> ir.Value:
-    """Return the zero point of the cache."""
-    return branch.constant("prompt.zero_point", np.zeros((), np.int8))
+    step, zero = branch.floats("prompt.step", 1.0), branch.constant("prompt.zero_point", np.zeros((), np.int8))
+    return branch.op(f"{name}.stored", "QuantizeLinear", [steps, step, zero])
 
 
 def read_rows(branch: Builder, layer: CachedLayer, part: str, stored: ir.Value) -> ir.Value:
     """Return stored keys or values (B, S, H*D) as float32."""
-    name = f"{layer.name}.prompt.{part}"
-    steps = branch.op(f"{name}.steps_read", "Cast", [stored], {"to": int(ir.DataType.FLOAT)})
-    return branch.op(f"{name}.read", "Mul", [steps, layer.write_scales(branch, part, (-1,))])
+    return scale_steps(branch, f"{layer.name}.prompt.{part}.read", stored, layer.write_scales(branch, part, (-1,)))
+
+
+def scale_steps(branch: Builder, name: str, stored: ir.Value, scales: ir.Value) -> ir.Value:
+    """Return int8 numbers as float32, times scales that broadcast."""
+    steps = branch.op(f"{name}.steps", "Cast", [stored], {"to": int(ir.DataType.FLOAT)})
+    return branch.op(name, "Mul", [steps, scales])
 
 
 def read_past(branch: Builder, layer: CachedLayer, place: int, past: ir.Value) -> ir.Value:
@@ -167,9 +167,8 @@ def read_past(branch: Builder, layer: CachedLayer, place: int, past: ir.Value) -
     start, axis = branch.integers("prompt.start", [0]), branch.integers("prompt.axis", [2])
     whole = layer.node.inputs[CACHE][place]
     filled = branch.op(f"{name}.filled", "Slice", [whole, start, past, axis])
-    steps = branch.op(f"{name}.steps", "Cast", [filled], {"to": int(ir.DataType.FLOAT)})
     scales = layer.write_scales(branch, part, (1, layer.heads.count, 1, layer.heads.width))
-    return branch.op(name, "Mul", [steps, scales])
+    return scale_steps(branch, name, filled, scales)
 
 
 def write_presents(

@@ -33,7 +33,7 @@ Prepare = Callable[[Path], Read]
 
 @dataclass(frozen=True)
 class Reader:
-    """What is fuzzed together: these files of these samples, each with a copy of the sample for itself."""
+    """The files of some samples that are fuzzed together, each with a copy of the sample for itself."""
 
     samples: tuple[str, ...]
     files: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""How many inputs of each reader were tried so far, by this run and by earlier ones of the same sources."""
+"""Counts the inputs of each reader that were tried, by this run and by earlier ones of the same sources."""
 
 import hashlib
 import json
