@@ -65,3 +65,15 @@ def test_a_page_is_of_one_version_of_every_tool(written: dict[str, Any]) -> None
         merge(written, {**measure("idle", idle=written["idle"]), "host": newer})
     whole = {**measure(*TAKEN, idle=written["idle"]), "host": newer}
     assert merge(written, whole) == whole
+
+
+def test_a_whole_run_beside_other_peers_keeps_what_was_measured_of_ours_alone(written: dict[str, Any]) -> None:
+    others = {**LATER["host"], "versions": {**LATER["host"]["versions"], "ctranslate2": "9"}}
+    peers = {model: written["peers"][model] for model in ("774m", "nano")}
+    page = merge(written, {**measure(*TAKEN, peers=peers), "host": others})
+    assert page["peers"] == peers and page["scale"] == written["scale"]
+    assert (
+        page["seconds"].keys()
+        == page["origins"].keys()
+        == {*TAKEN, "scale", "formats", "kernels", "rewrites", "fitting"}
+    )

@@ -1,4 +1,4 @@
-"""PyTorch with transformers: float32, and its own dynamic int8 of linear layers."""
+"""PyTorch with transformers: float32, bfloat16, and its own dynamic int8 of linear layers."""
 
 from pathlib import Path
 from typing import Any
@@ -9,6 +9,8 @@ from transformers import DynamicCache, GPT2LMHeadModel
 from transformers.pytorch_utils import Conv1D
 
 from bench.peers.stepwise import Array, Stepwise
+
+SIZES = {"fp32": 4, "bf16": 2, "int8": 1}  # bytes of a weight
 
 
 def prepare(weights: Path, out: Path, scheme: str) -> Path:
@@ -39,10 +41,10 @@ def quantize(model: torch.nn.Module) -> Any:
 class Peer(Stepwise):
     def __init__(self, path: Path, threads: int) -> None:
         torch.set_num_threads(threads)
-        model = GPT2LMHeadModel.from_pretrained(path.resolve(), dtype=torch.float32)
+        dtype = torch.bfloat16 if path.name == "bf16" else torch.float32
+        model = GPT2LMHeadModel.from_pretrained(path.resolve(), dtype=dtype)
         model = model.eval()  # type: ignore[no-untyped-call]
-        size = 1 if path.name == "int8" else 4
-        self.read_bytes = size * sum(parameter.numel() for parameter in model.parameters())
+        self.read_bytes = SIZES[path.name] * sum(parameter.numel() for parameter in model.parameters())
         self.model = quantize(model) if path.name == "int8" else model
 
     def begin(self, batch: int, capacity: int) -> None:
@@ -51,8 +53,8 @@ class Peer(Stepwise):
     def forward(self, ids: Array) -> Array:
         with torch.inference_mode():
             output = self.model(torch.from_numpy(ids), past_key_values=self.cache, use_cache=True, logits_to_keep=1)
-        return np.asarray(output.logits[:, -1])
+        return np.asarray(output.logits[:, -1].float())
 
     def read(self, tokens: list[int]) -> Array:
         with torch.inference_mode():
-            return np.asarray(self.model(torch.tensor([tokens]), use_cache=False).logits[0])
+            return np.asarray(self.model(torch.tensor([tokens]), use_cache=False).logits[0].float())
