@@ -1,6 +1,7 @@
 """File systems for one test each; the test is skipped if they cannot be mounted."""
 
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,6 +33,19 @@ def small_disk(folder: Path, limit: str) -> Iterator[Path]:
 
 def enlarge(folder: Path) -> None:
     run("mount", "-o", "remount,size=1g,nr_inodes=100000", str(folder))
+
+
+def wait_until_detached(image: Path, patience: float = 60) -> None:
+    """Return when no loop device has the image open: until then, a mount of it shows what the kernel remembers.
+
+    A process that took a copy of all mounts, as `unshare --mount` does, keeps the device until it ends. Raises
+    TimeoutError.
+    """
+    deadline = time.monotonic() + patience
+    while subprocess.run(["losetup", "--associated", str(image)], capture_output=True, check=True).stdout:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"{image} is still attached to a loop device")
+        time.sleep(0.05)
 
 
 def run(*command: str) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.conftest import Note
-from tests.faults.disks import mount
+from tests.faults.disks import mount, wait_until_detached
 from tests.faults.state import State, take_state
 from tests.workshop import Workshop, make_workshop
 
@@ -29,6 +29,7 @@ def test_bit_that_rots_on_the_disk_is_found_by_verify_and_fixed(
         weights = (shop.folder / "build/nano-cpu-int8/model.onnx_data").read_bytes()
         block = draw_block(weights, draw)
         holders = [folder for folder in (shop.store / "artifacts").iterdir() if holds(folder, block)]
+    wait_until_detached(image)
     rot(image, block, draw)
     with mount(shop.store, "-o", "loop", str(image)):
         assert (shop.folder / "build/nano-cpu-int8/model.onnx_data").read_bytes() != weights
