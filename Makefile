@@ -7,13 +7,13 @@ ARGS ?=
 
 VENV := .venv
 BIN := $(VENV)/bin
-STORED := build cache bench/work .interop .fuzz
+STORED := build cache bench/work .interop .fuzz site .cache
 MODELS := 774m nano 124m 355m 1558m
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install build plan why compare docs test check fuzz fuzz-commands test-faults test-interop test-pythons bench bench-full clean
+.PHONY: help install build plan why compare docs site test check fuzz fuzz-commands test-faults test-interop test-pythons bench bench-full clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -36,6 +36,9 @@ docs: $(VENV)/installed-dev ## write the generated parts of the pages: options, 
 	@$(BIN)/python -m tools.generate_docs
 	@$(BIN)/python -m tools.report_page
 	@$(BIN)/python -m bench.figures
+
+site: $(VENV)/installed-dev ## build the site of docs/ in site/, and check its links
+	@$(BIN)/python -m tools.build_site
 
 test: $(VENV)/installed-dev ## run the tests and list the ten slowest [ARGS="tests/plan -k reason"]
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --durations 10 $(ARGS)

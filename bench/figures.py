@@ -13,12 +13,18 @@ from typing import Any
 
 from bench.document import DOCS, compose_readme, read_results
 from bench.goals import (
+    BATCH,
+    BEST,
     BLOCKS,
+    CACHED,
     CHANNEL,
     CTRANSLATE2,
     FITTED_INT4,
+    FITTED_SMALL,
     INT4,
     LONG,
+    OPENVINO_INT4,
+    OPENVINO_INT8,
     OPTIMUM,
     PYTORCH,
     Q4,
@@ -33,14 +39,31 @@ Results = Mapping[str, Any]
 Named = Iterator[tuple[str, str]]
 """The name of a figure, and the figure as a page shows it."""
 
-PAGES = (DOCS.parent / "README.md", *(DOCS / f"{name}.md" for name in ("performance", "recipes")))
+PAGES = (DOCS.parent / "README.md", *(DOCS / f"{name}.md" for name in ("builds", "choosing", "performance", "recipes")))
 FIGURE = re.compile(r"(?P<shown>[\d.]+)<!--(?P<name>[\w.-]+)-->")
 TABLE = re.compile(r"<!-- measured: (?P<name>\w+) -->\n\n(?P<shown>.*?)\n\n<!-- end -->", re.DOTALL)
+
+PAIRS = {
+    "q8": (BLOCKS, Q8),
+    "q8-channel": (CHANNEL, Q8),
+    "q4-128": (SMALL_INT4, Q4),
+    "ov8": (CHANNEL, OPENVINO_INT8),
+    "ov4": (SMALL_INT4, OPENVINO_INT4),
+    "cached": (CACHED, BLOCKS),
+}
+"""Systems whose ratios a page quotes, ours first."""
+
+RATIOS = {
+    "token": ("token_ms", str(SHORT)),
+    "short": ("prefill_ms", str(SHORT)),
+    "long": ("prefill_ms", LONG),
+    "past": ("token_ms", LONG),
+    "batch": ("tokens_s", BATCH),
+}
 
 MLP, HEAD = "both matrices of an MLP", "the LM head"
 FORMS = {"blocks": "int8 blocks of 128", "channel": "int8 per channel"}
 EXACT = "int8 blocks of 128, float activations"
-DYNAMIC = "PyTorch dynamic int8"
 
 
 def list_figures(results: Results) -> dict[str, str]:
@@ -50,6 +73,8 @@ def list_figures(results: Results) -> dict[str, str]:
         **dict(name_builds(results)),
         **dict(name_memory("memory", large)),
         **dict(name_systems(large["systems"], results["peers"][EXAMPLE]["systems"])),
+        **dict(name_choice(large["systems"], results["peers"][EXAMPLE]["systems"])),
+        **dict(name_peers(large["systems"])),
         **dict(name_products(results["kernels"])),
         **dict(name_rewrites(results["rewrites"])),
     }
@@ -87,7 +112,7 @@ def name_systems(large: Results, nano: Results) -> Named:
     """Yield the times of systems side by side at 774M, in ms, and ratios between them."""
     for name, system in (("float32", PYTORCH), ("channel", CHANNEL)):
         yield f"limit.{name}", f"{take(large, system, 'limit_ms'):.0f}"
-    for name, system in (("blocks", BLOCKS), ("dynamic", DYNAMIC), ("optimum", OPTIMUM)):
+    for name, system in (("blocks", BLOCKS), ("channel", CHANNEL), ("openvino", OPENVINO_INT8), ("optimum", OPTIMUM)):
         yield f"prompt.{name}", f"{take(large, system, 'prefill_ms'):.0f}"
     tokens = {"pytorch": PYTORCH, "ctranslate2": CTRANSLATE2, "q8": Q8, "blocks": BLOCKS, "channel": CHANNEL}
     for name, system in tokens.items():
@@ -98,6 +123,24 @@ def name_systems(large: Results, nano: Results) -> Named:
         yield f"share.{name}", f"{take(large, system, 'limit_share'):.0%}".rstrip("%")
     fitted, plain = (nano[system]["fidelity"]["kl_mean"] for system in (FITTED_INT4, INT4))
     yield "kl.fitted", f"{fitted / plain:.0%}".rstrip("%")
+
+
+def name_choice(large: Results, nano: Results) -> Named:
+    """Yield what decides between recipes: megabytes and speed beside PyTorch at 774M, divergence on the example."""
+    for name, system in (("blocks", BLOCKS), ("channel", CHANNEL), ("small", SMALL_INT4)):
+        yield f"mb.{name}", f"{large[system]['bytes'] / 1e6:.0f}"
+        yield f"speed.{name}", f"{take(large, PYTORCH, 'token_ms') / take(large, system, 'token_ms'):.1f}"
+    for name, system in (("blocks", BLOCKS), ("channel", CHANNEL), ("small", FITTED_SMALL), ("best", BEST)):
+        yield f"kl.{name}", f"{nano[system]['fidelity']['kl_mean']:.4f}"
+
+
+def name_peers(large: Results) -> Named:
+    """Yield the ratios of RATIOS between the systems of PAIRS at 774M."""
+    for pair, (ours, other) in PAIRS.items():
+        for name, keys in RATIOS.items():
+            times = [find(large, system, *keys, "median") for system in (ours, other)]
+            if times[0] and times[1]:
+                yield f"{pair}.{name}", f"{times[0] / times[1]:.2f}"
 
 
 def take(systems: Results, name: str, kind: str) -> float:

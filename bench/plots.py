@@ -11,14 +11,16 @@ from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
 from bench.goals import find
-from bench.plan import SHORT
+from bench.plan import SHIPPED, SHORT
 
 SVG = {"svg.hashsalt": "gpt2forge", "svg.fonttype": "none"}  # the same file for the same results
 STYLE: dict[Any, Any] = {**SVG, "font.size": 9, "axes.grid": True, "grid.alpha": 0.3}
 OURS, OTHERS, LIMIT = "#0b6e4f", "#8896a5", "#d98324"
 EQUAL = 1e-6  # nats: a divergence below is that of float32 from itself
 Peers = Mapping[str, Any]
+GAP = 0.045  # of the height, between the names of two systems
 CAPTIONS = {
+    "choice": "Tokens a second by the size of the directory: up and to the left is better",
     "tokens": "A new token behind 64, and beside each bar what it takes to read its weights once",
     "prefill": "Prompts by their length",
     "pasts": "A new token by the tokens before it",
@@ -34,6 +36,8 @@ def name_plots(results: Mapping[str, Any]) -> dict[str, str]:
         lacking = set() if any(found.get("fidelity") for found in systems) else {"fidelity"}
         if all(len(found.get("token_ms", {})) < 2 for found in systems):
             lacking.add("pasts")
+        if model != SHIPPED:
+            lacking.add("choice")
         plots |= {f"{kind}-{model}": f"{caption}, {model}" for kind, caption in CAPTIONS.items() if kind not in lacking}
     return plots | {f"scale-{what}": f"Commands by the number of {what}" for what in results.get("scale", {})}
 
@@ -79,6 +83,33 @@ def draw_tokens(axes: Axes, peers: Peers) -> None:
     axes.legend()
 
 
+def draw_choice(axes: Axes, peers: Peers) -> None:
+    """Draw the tokens a second of every system against its megabytes, and names in a column beside them."""
+    medians = {name: find(peers["systems"], name, "token_ms", str(SHORT), "median") for name in peers["systems"]}
+    places = {name: (peers["systems"][name]["bytes"] / 1e6, 1e3 / taken) for name, taken in medians.items() if taken}
+    top = 1.1 * max(rate for _, rate in places.values())
+    axes.set_xlim(0, 1.1 * max(size for size, _ in places.values()))
+    axes.set_ylim(0, top)
+    level = top
+    for name, (size, rate) in sorted(places.items(), key=lambda each: -each[1][1]):
+        level = min(level - GAP * top, rate)
+        axes.plot(size, rate, "o", color=find_color(name))
+        place = axes.transAxes.inverted().transform(axes.transData.transform((size, rate)))
+        axes.annotate(
+            f"{name}: {size:.0f} MB, {rate:.0f} tokens/s",
+            place,
+            (1.03, level / top),
+            "axes fraction",
+            "axes fraction",
+            {"arrowstyle": "-", "color": find_color(name), "alpha": 0.4},
+            va="center",
+            color=find_color(name),
+            fontsize=8,
+        )
+    axes.set_xlabel("MB of the directory")
+    axes.set_ylabel(f"tokens a second, behind {SHORT}")
+
+
 def draw_lines(axes: Axes, peers: Peers, kind: str, label: str, unit: str = "tokens") -> None:
     """Draw a line for each system over the lengths that it was measured at; ours are whole, others' broken."""
     colors = matplotlib.colormaps["tab20"]
@@ -113,6 +144,7 @@ def draw_fidelity(axes: Axes, peers: Peers) -> None:
 
 
 DRAWERS: dict[str, Callable[[Axes, Peers], None]] = {
+    "choice": draw_choice,
     "tokens": draw_tokens,
     "prefill": partial(draw_lines, kind="prefill_ms", label="ms of the prompt"),
     "pasts": partial(draw_lines, kind="token_ms", label="ms of a new token"),
