@@ -44,6 +44,7 @@ def run_command(command: Sequence[str], folder: Path, is_watched: bool = False) 
     Raises RuntimeError with the command's errors when it fails.
     """
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "DVC_NO_ANALYTICS": "1"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # users' commands find the byte code of the first one
     pipe = subprocess.PIPE
     began = time.perf_counter()
     with subprocess.Popen(command, cwd=folder, env=environment, stdout=pipe, stderr=pipe, text=True) as process:

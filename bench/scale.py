@@ -20,7 +20,7 @@ RECIPES, ARTIFACTS = (1, 10, 100, 1000), (4, 200, 2000, 20000)
 BUILT, VARIANTS = 100, 256  # recipes that are built at most, and variants of one recipe
 IMPORT, WALK = "importing the commands", "stat of every file"
 FLOORS = {
-    IMPORT: ("-c", "import gpt2forge.cli.program"),
+    IMPORT: ("-c", "from gpt2forge.cli.program import load_command; load_command('plan')"),
     WALK: ("-c", "import os; [os.stat(f'{at}/{name}') for at, _, names in os.walk('artifacts') for name in names]"),
 }
 RECIPE = """\

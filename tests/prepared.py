@@ -69,12 +69,14 @@ class Prepared:
 def prepare() -> None:
     """Do once what every command would do again, and leave it in memory that forked processes share."""
     from gpt2forge import main  # noqa: F401
-    from gpt2forge.cli import program  # noqa: F401
+    from gpt2forge.cli import program
     from gpt2forge.plan.code import digest_code
     from gpt2forge.plan.key import find_modules
     from gpt2forge.stages.all_stages import STAGES
     from gpt2forge.store.stat_cache import StatCache
 
+    for command in program.COMMANDS:
+        program.load_command(command)
     for name in filter(find_spec, LATER):
         import_module(name)
     in_memory = StatCache(Path(os.devnull), is_read_only=True)

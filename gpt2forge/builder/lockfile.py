@@ -24,11 +24,11 @@ from gpt2forge.recipe.load import LoadedRecipe
 from gpt2forge.regular_file import read_whole
 from gpt2forge.stages.all_stages import MEASURING
 from gpt2forge.store.atomic import write_whole
+from gpt2forge.store.stat_cache import SHORT
 from gpt2forge.store.store import Store
 from gpt2forge.store.temporary import clear_asides
 
 LARGEST = 1 << 20  # bytes; a lock has a line for each step
-SHORT = 12  # hexadecimal digits of a key or digest that people are shown
 LINE = re.compile(r"([a-z_]+) ([0-9a-f]{64}) ([0-9a-f]{64})")
 MACHINE_LINE = re.compile(r"machine ([a-z_,]+) (\S[^\n]*)")
 COMMIT_LINE = re.compile(r"commit (\S+) ([0-9a-f]{40})")

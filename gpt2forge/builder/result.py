@@ -69,17 +69,20 @@ class Result:
             raise UserError(self.format_damage())
 
     def check_file(self, name: str) -> None:
-        """Raise UserError if a file of an artifact is not the one that was built; it is read."""
-        if not self.is_artifact:
-            return
-        self.check_sizes()
-        try:
-            wanted = self.read_manifest().files.get(name)
-            is_right = wanted is None or digest_file(self.folder / name) == wanted.digest
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
-            is_right = False
-        if not is_right:
+        """Raise UserError if an artifact holds other files than were built, or another one of this name; it is read."""
+        if self.is_artifact and not self.holds(name):
             raise UserError(self.format_damage())
+
+    def holds(self, name: str) -> bool:
+        """Return whether an artifact has the files and sizes of its manifest, and in one file the bytes."""
+        try:
+            manifest = self.read_manifest()
+            if not manifest.fits(self.folder, list_files(self.folder)):
+                return False  # a file of terabytes is not read
+            wanted = manifest.files.get(name)
+            return wanted is None or digest_file(self.folder / name) == wanted.digest
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return False
 
     def format_damage(self) -> str:
         what = f"`{self.output.name}`" if self.output.is_symlink() else "its recipe"

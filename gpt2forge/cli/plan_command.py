@@ -7,7 +7,7 @@ import click
 
 from gpt2forge.cli import console
 from gpt2forge.cli.options import assume_option, json_option, recipe_options, skip_option, store_option
-from gpt2forge.cli.run_view import RunView
+from gpt2forge.cli.progress_view import ProgressView
 from gpt2forge.errors import quote
 from gpt2forge.executor.events import Meter
 from gpt2forge.plan.blocked import StepsBlocked, format_blocked
@@ -64,7 +64,7 @@ def plan_job(job: Job, store: Store) -> Plan:
 def plan_jobs(jobs: Sequence[Job], store: Store) -> list[Plan]:
     """Plan jobs together, and show progress while a checkpoint is hashed."""
     readings = Readings(store)
-    with RunView() as view:
+    with ProgressView() as view:
         return [make_plan(job, readings, Meter("checkpoint", view.show).advance) for job in jobs]
 
 

@@ -9,38 +9,53 @@ import signal
 import sys
 import tempfile
 import traceback
+from collections import UserDict
+from collections.abc import Iterator
 from contextlib import suppress
+from importlib import import_module
 
 import click
 
 from gpt2forge import __version__
 from gpt2forge.cli import console
-from gpt2forge.cli.build_command import build
-from gpt2forge.cli.check_command import check
-from gpt2forge.cli.compare_command import compare
-from gpt2forge.cli.copy_command import copy
-from gpt2forge.cli.diff_command import diff
-from gpt2forge.cli.generate_command import generate
-from gpt2forge.cli.inspect_command import inspect
-from gpt2forge.cli.plan_command import plan
-from gpt2forge.cli.recipe_command import recipe
-from gpt2forge.cli.schema_command import schema
-from gpt2forge.cli.store_command import store
-from gpt2forge.cli.why_command import why
 from gpt2forge.errors import format_fixable, is_fixable
-from gpt2forge.executor.worker_process import StageCrash
+from gpt2forge.executor.stage_crash import StageCrash
 from gpt2forge.terminal_text import escape_line
 
 FINE, USER_ERROR, BUG, INTERRUPTED = 0, 1, 3, 130
 
-COMMANDS: tuple[click.Command, ...] = (
-    *(build, plan, why, diff, check, compare, generate, copy),
-    *(inspect, recipe, schema, store),
+COMMANDS = (
+    *("build", "plan", "why", "diff", "check", "compare", "generate", "copy"),
+    *("inspect", "recipe", "schema", "store"),
 )
 
 
+class Commands(UserDict[str, click.Command]):
+    """COMMANDS by name, each imported when it is used: importing all of them takes longer than most commands take."""
+
+    def __getitem__(self, name: str) -> click.Command:
+        if name not in COMMANDS:
+            raise KeyError(name)
+        return load_command(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name in COMMANDS
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(COMMANDS)
+
+    def __len__(self) -> int:
+        return len(COMMANDS)
+
+
+def load_command(name: str) -> click.Command:
+    """Return the command of a name, which is in the module of that name."""
+    command: click.Command = getattr(import_module(f"gpt2forge.cli.{name}_command"), name)
+    return command
+
+
 @click.group(
-    commands=COMMANDS,
+    commands=Commands(),
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110, "show_default": True},
 )
 @click.version_option(__version__, message="gpt2forge %(version)s")

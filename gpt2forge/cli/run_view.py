@@ -3,20 +3,21 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
+from typing import Self
 
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from rich.text import Text
 
 from gpt2forge.builder.build_events import BuildEvent, RunFinished, SourceFetched
 from gpt2forge.cli import console
-from gpt2forge.executor.events import StepAdvanced, StepFinished, StepStarted, StepWaiting
+from gpt2forge.cli.progress_view import ProgressView
+from gpt2forge.executor.events import StepFinished, StepStarted, StepWaiting
 from gpt2forge.terminal_text import escape_line
-from gpt2forge.units import format_amount, format_size
+from gpt2forge.units import format_size
 
 COLOURS = {"built": "green", "reused": "cyan", "failed": "red", "skipped": "yellow"}
 
 
-class RunView(AbstractContextManager["RunView"]):
+class RunView(ProgressView):
     """A run on stderr: one line for each finished step and, on a terminal, a progress bar for each running step.
 
     `recipes` are the names of the recipes. If there are several, each line names its recipe, each warning appears once,
@@ -24,32 +25,16 @@ class RunView(AbstractContextManager["RunView"]):
     """
 
     def __init__(self, recipes: Sequence[str] = (), steps: int = 0) -> None:
-        self.terminal = console.open_terminal(is_error=True)
-        self.bars = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TextColumn("{task.fields[far]}", markup=False),
-            console=self.terminal,
-            transient=True,
-            disable=not self.terminal.is_terminal,
-        )
-        self.rows: dict[str, TaskID] = {}
-        self.sources: set[str] = set()
+        super().__init__(max(map(len, recipes)) if len(recipes) > 1 else 0)
         self.idle: dict[str, list[Text]] = {name: [] for name in recipes if len(recipes) > 1}
         self.warnings: set[str] = set()
-        self.width = max(map(len, recipes)) if len(recipes) > 1 else 0
         self.steps = steps
 
-    def __enter__(self) -> "RunView":
-        self.bars.start()
+    def __enter__(self) -> Self:
+        super().__enter__()
         if self.steps:
             self.count = self.bars.add_task("steps", total=self.steps, far=f"0 of {self.steps}")
         return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.bars.stop()
 
     def show(self, event: BuildEvent) -> None:
         """Show one event."""
@@ -57,18 +42,14 @@ class RunView(AbstractContextManager["RunView"]):
             self.open_row(self.name(event.recipe, event.stage))
         elif isinstance(event, StepWaiting):
             self.print(Text(f"waiting {self.name(event.recipe, event.stage)} for {escape_line(event.what)}"))
-        elif isinstance(event, StepAdvanced):
-            self.advance(event)
         elif isinstance(event, StepFinished):
             self.finish(event)
         elif isinstance(event, SourceFetched):
             self.show_fetched(event)
         elif isinstance(event, RunFinished):
             self.end(event.report.recipe, event.report.warnings)
-
-    def name(self, recipe: str, stage: str) -> str:
-        """Return the name of a step's row: the stage, after the recipe if there are several."""
-        return f"{recipe:<{self.width}}  {stage:<10}" if self.width else f"{stage:<10}"
+        else:
+            super().show(event)
 
     def end(self, recipe: str, warnings: Sequence[str]) -> None:
         """Show the end of a recipe's run: its held lines as one, and warnings that were not shown before."""
@@ -79,27 +60,6 @@ class RunView(AbstractContextManager["RunView"]):
             if warning not in self.warnings:
                 console.warn(f"{recipe}: {warning}" if self.width else warning)
             self.warnings.add(warning)
-
-    def open_row(self, name: str) -> None:
-        self.close_row(name)
-        self.rows[name] = self.bars.add_task(name, total=None, far="")
-
-    def close_row(self, name: str) -> None:
-        if name in self.rows:
-            self.bars.remove_task(self.rows.pop(name))
-
-    def advance(self, event: StepAdvanced) -> None:
-        """Move a bar; a source, which no step announces, gets its own bar until it is read."""
-        name = self.name(event.recipe, event.stage)
-        if name not in self.rows:
-            self.open_row(name)
-            self.sources.add(name)
-        left = "" if event.seconds_left is None else f", {event.seconds_left:.0f} s left"
-        rate = f"{format_amount(event.rate, event.unit)}/s"
-        far = f"{format_amount(event.done, event.unit)} of {format_amount(event.total, event.unit)}, {rate}{left}"
-        self.bars.update(self.rows[name], completed=event.done, total=event.total, far=far)
-        if name in self.sources and event.done >= event.total:  # no event ends a source
-            self.close_row(name)
 
     def finish(self, event: StepFinished) -> None:
         """Replace the bar of a step by its line."""

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import click
 
-from gpt2forge.builder.lockfile import SHORT
 from gpt2forge.builder.outputs import BUILD
 from gpt2forge.cli import console
 from gpt2forge.cli.forget_command import describe_doubt, forget_command
 from gpt2forge.cli.options import json_option, store_option
-from gpt2forge.cli.run_view import RunView
+from gpt2forge.cli.progress_view import ProgressView
 from gpt2forge.errors import UserError, quote
 from gpt2forge.executor.events import Meter
 from gpt2forge.recipe.lookup import RECIPES
@@ -21,6 +20,7 @@ from gpt2forge.store.gc import Garbage, collect, knows_outputs
 from gpt2forge.store.inventory import Item, list_digests, measure_files, measure_store, stat_artifacts, take_inventory
 from gpt2forge.store.locks import StoreBusy
 from gpt2forge.store.marker import check_store
+from gpt2forge.store.stat_cache import SHORT
 from gpt2forge.store.store import Store
 from gpt2forge.store.temporary import clear_asides, clear_folders
 from gpt2forge.units import count, format_size, parse_size
@@ -62,7 +62,7 @@ def verify(repair: bool, store: Path, as_json: bool) -> None:
     """Read every byte of every artifact, and report the damaged ones."""
     opened = Store(store, is_read_only=not repair)
     check_store(store)
-    with opened.hold(), RunView() as view:  # gc must wait; builds may go on
+    with opened.hold(), ProgressView() as view:  # gc must wait; builds may go on
         digests = list(list_digests(opened))
         damaged = find_damaged(opened, digests, Meter("verify", view.show))
         for digest in damaged if repair else ():
@@ -93,27 +93,37 @@ def collect_garbage(size: str | None, keep_recipes: bool, dry_run: bool, store: 
     opened, limit = Store(store, is_read_only=dry_run), choose_limit(size)
     try:
         wait = Patience(f"{store}: waiting for a build, or another command, that is using it")
-        garbage = collect(
+        garbage: Garbage | None = collect(
             opened, list_outputs(), limit=limit, keep_recipes=keep_recipes, is_dry=dry_run, wait=wait.wait
         )
     except StoreBusy:
-        console.warn(f"{store}: is still in use; nothing was removed, and a later `store gc` will do so")
-        garbage = Garbage(evicted=(), leftovers=(), doubts=())
+        garbage = None
     if not dry_run:
         clear_own_leftovers()
-    report_garbage(garbage, opened, limit, is_dry=dry_run, as_json=as_json)
+    if as_json:
+        console.write_json(describe_garbage(garbage, is_dry=dry_run))
+    elif garbage:
+        report_garbage(garbage, opened, limit, is_dry=dry_run)
+    if garbage is None:
+        console.warn(f"{store}: is still in use; nothing was removed, and a later `store gc` will do so")
 
 
-def report_garbage(garbage: Garbage, store: Store, limit: int | None, *, is_dry: bool, as_json: bool) -> None:
+def describe_garbage(garbage: Garbage | None, *, is_dry: bool) -> dict[str, object]:
+    """Return what was removed, or would be, as JSON; `garbage` is None if the store was in use all the time."""
+    found = garbage or Garbage(evicted=(), leftovers=(), doubts=())
+    return {
+        "bytes": sum(item.size for item in found.evicted),
+        "removed": [item.to_json() for item in found.evicted],
+        "leftovers": len(found.leftovers),
+        "in_doubt": [doubt.to_json() for doubt in found.doubts],
+        "dry_run": is_dry,
+        "in_use": garbage is None,
+    }
+
+
+def report_garbage(garbage: Garbage, store: Store, limit: int | None, *, is_dry: bool) -> None:
     """Write what was removed, or would be, to stdout; and why more is left than the limit to stderr."""
     freed = sum(item.size for item in garbage.evicted)
-    if as_json:
-        removed, doubts = ([each.to_json() for each in found] for found in (garbage.evicted, garbage.doubts))
-        leftovers = len(garbage.leftovers)
-        console.write_json(
-            {"bytes": freed, "removed": removed, "leftovers": leftovers, "in_doubt": doubts, "dry_run": is_dry}
-        )
-        return
     write_items(garbage.evicted)
     verb = "would remove" if is_dry else "removed"
     console.write(f"{verb} {format_sum(garbage.evicted)} and {count(len(garbage.leftovers), 'leftover')}\n")

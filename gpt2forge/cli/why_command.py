@@ -16,7 +16,7 @@ from gpt2forge.plan.difference import Difference
 from gpt2forge.plan.from_recipe import make_job
 from gpt2forge.plan.nearest import Nearest, find_earlier
 from gpt2forge.plan.plan import PlannedStep
-from gpt2forge.plan.reason import format_transition, list_files, list_modules
+from gpt2forge.plan.reason import format_input_change, format_transition, list_files, list_modules
 from gpt2forge.recipe.load import LoadedRecipe, load_recipe
 from gpt2forge.stages.stage import Stage
 from gpt2forge.store.store import Store
@@ -118,7 +118,7 @@ def format_change(stage: Stage, difference: Difference, loaded: LoadedRecipe) ->
     """Return the change of a value and the place that sets it."""
     part, *rest = difference.path
     if part == "inputs":
-        return "changed", ""
+        return format_input_change(difference), ""
     change = format_transition(difference)
     keys = {"section": (str(stage.section), *rest), "target": ("target", *rest)}.get(part)
     return change, find_origin(loaded, keys) if keys else ""

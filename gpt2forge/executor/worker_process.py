@@ -16,6 +16,7 @@ from typing import Any
 from gpt2forge.checked_import import CHANGED, make_command
 from gpt2forge.digest import Written
 from gpt2forge.errors import UserError
+from gpt2forge.executor.stage_crash import StageCrash
 from gpt2forge.executor.worker_environment import make_environment
 from gpt2forge.measure.memory import measure_anonymous
 from gpt2forge.store.rights import find_umask
@@ -36,13 +37,6 @@ EXHAUSTED_SIGNS = (
 )
 """The words of Python, OpenBLAS, PyTorch and ONNX Runtime when the system refuses memory or a thread."""
 LOG_END = 1 << 14  # bytes at the end of a log that are searched for these
-
-
-class StageCrash(Exception):
-    """A stage ended because of a bug in gpt2forge; its log has the traceback."""
-
-    def __init__(self, stage: str, log: Path, last: str) -> None:
-        super().__init__(f"`{stage}` failed inside gpt2forge: {last}; its log is `{log}`")
 
 
 @dataclass(frozen=True)

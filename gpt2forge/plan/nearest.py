@@ -16,12 +16,11 @@ from heapq import heapify, heappop
 from typing import Any
 
 from gpt2forge.digest import digest_value
-from gpt2forge.plan.difference import Difference, DifferenceCounts, compare
+from gpt2forge.plan.difference import INPUTS, Difference, DifferenceCounts, compare
 from gpt2forge.store.record_index import Index, IndexEntry, format_parts, parse_part
 from gpt2forge.store.records import Record, Records
 
 MOST = 512  # twice as many as a recipe has variants
-INPUTS = "inputs"
 
 
 @dataclass(frozen=True)

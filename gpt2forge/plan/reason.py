@@ -35,7 +35,7 @@ def format_difference(stage: Stage, difference: Difference, stat_cache: StatCach
     change = format_transition(difference)
     if part == "inputs":
         files = list_files(difference, stat_cache)
-        return f"{name} changed" + (f": {enumerate_few(files)}" if files else "")
+        return f"{name} {format_input_change(difference)}" + (f": {enumerate_few(files)}" if files else "")
     if part == "tools":
         return f"{name} {change}"
     if part == "assumed":
@@ -45,6 +45,13 @@ def format_difference(stage: Stage, difference: Difference, stat_cache: StatCach
     if part == "version":
         return f"version of the stage {change}"
     return f"`{'.'.join((stage.section or '' if part == 'section' else part, *rest))}` {change}"
+
+
+def format_input_change(difference: Difference) -> str:
+    """Format how an input differs from the one of the earlier run, which read all of its own."""
+    if difference.old is None:
+        return "is a new input"
+    return "is no longer an input" if difference.new is None else "changed"
 
 
 def list_modules(differences: Sequence[Difference]) -> list[str]:

@@ -24,6 +24,7 @@ from gpt2forge.store.rights import make_folder
 TICK = 20_000_000  # ns; two ticks of a kernel clock that runs at 100 Hz
 COARSE_TICK = 2_000_000_000  # ns; for file systems that keep whole seconds
 DIGEST = re.compile("[0-9a-f]{64}")
+SHORT = 12  # hexadecimal digits of a key or digest that people are shown
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
-from gpt2forge.cli.program import COMMANDS
+from gpt2forge.cli.program import COMMANDS, load_command
 
 RECIPE = "plain"
 """The recipe that is built, without measurements."""
@@ -98,7 +98,7 @@ RARE = {"check": 0.02, "compare": 0.3, "build": 0.4}
 
 def draw_command(draw: random.Random) -> list[str]:
     """Draw the words behind `gpt2forge`."""
-    path, command = draw.choice(list(list_commands(COMMANDS)))
+    path, command = draw.choice(list(list_commands([load_command(name) for name in COMMANDS])))
     if draw.random() > RARE.get(path[0], 1):
         return draw_command(draw)
     words = [*path]

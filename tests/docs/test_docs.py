@@ -11,7 +11,7 @@ from typing import Any
 import click
 import pytest
 
-from gpt2forge.cli.program import program
+from gpt2forge.cli import program
 from gpt2forge.recipe.schema import Recipe, find_section
 from tests.workshop import ROOT, SHIPPED, Workshop, copy_workshop, shorten_recipes
 
@@ -39,11 +39,11 @@ def test_every_line_is_of_a_key_that_there_is(key: str) -> None:
     assert key in [*list_keys(Recipe), "extends", "matrix"]
 
 
-@pytest.mark.parametrize("name", sorted(program.commands))
+@pytest.mark.parametrize("name", sorted(program.COMMANDS))
 def test_every_command_and_each_of_its_options_is_documented(name: str) -> None:
     page = COMMANDS.partition(f"\n## gpt2forge {name}")[2].partition("\n## ")[0]
     assert page
-    for parameter in program.commands[name].params:
+    for parameter in program.load_command(name).params:
         if isinstance(parameter, click.Option):
             for option in parameter.opts:
                 assert f"`{option}" in page, f"{option} of {name}"

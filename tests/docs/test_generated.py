@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import pytest
 
-from gpt2forge.cli.program import COMMANDS
+from gpt2forge.cli.program import COMMANDS, load_command
 from tests.workshop import ROOT
 from tools.generate_docs import PAGES, fill
 
@@ -19,7 +19,7 @@ def test_page_is_up_to_date(page: Path) -> None:
 
 def list_commands() -> Iterator[str]:
     """Yield the words that call each command."""
-    for command in COMMANDS:
+    for command in map(load_command, COMMANDS):
         if isinstance(command, click.Group):
             yield from (f"{command.name} {name}" for name in command.commands)
         else:
@@ -32,7 +32,7 @@ def test_every_command_has_its_options_on_the_page() -> None:
 
 
 def test_edited_default_changes_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
-    (command,) = (each for each in COMMANDS if each.name == "generate")
+    command = load_command("generate")
     (seed,) = (each for each in command.params if each.name == "seed")
     page = "<!-- generated: options of generate -->\n<!-- end -->"
     assert "* `--seed N`: Equal seeds draw equal texts. Default: `0`.\n" in fill(page)

@@ -13,7 +13,7 @@ import pytest
 from gpt2forge.errors import UserError
 from gpt2forge.executor.events import Event, StepAdvanced, StepFinished, StepStarted
 from gpt2forge.executor.run import run_job
-from gpt2forge.executor.worker_process import StageCrash
+from gpt2forge.executor.stage_crash import StageCrash
 from gpt2forge.store.store import Store
 from tests.toy import gather, nosy
 from tests.toy.job import make_job, run, words

@@ -215,6 +215,12 @@ def test_nothing_is_kept_of_what_was_made_with_other_values(tmp_path: Path, stor
     assert [verdict for verdict, _ in list_verdicts(other, store)] == ["done", "cannot run", "cannot run"]
 
 
+def test_nothing_is_kept_of_what_was_made_of_an_input_more(store: Store, installed_once: Job) -> None:
+    stages = [replace(stage, reads=()) if stage.name == "repeat" else stage for stage in installed_once.stages]
+    other = replace(installed_once, stages=tuple(stages), assumed=(NO_TOOL,))
+    assert [verdict for verdict, _ in list_verdicts(other, store)] == ["done", "cannot run", "cannot run"]
+
+
 def test_plan_names_the_option_that_keeps_an_artifact_of_a_tool(store: Store, installed_once: Job) -> None:
     lines = list(sum_up([(installed_once, plan(installed_once, store))]))
     assert lines == [

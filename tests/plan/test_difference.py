@@ -19,6 +19,13 @@ PARTS = st.recursive(VALUES, lambda inner: st.dictionaries(st.sampled_from("abc"
 PRE_IMAGES = st.dictionaries(st.sampled_from(["inputs", "section", "code", "tools"]), PARTS)
 
 
+def test_only_an_input_that_both_read_may_be_not_made_yet() -> None:
+    old = {"inputs": {"made": "a", "later": "b", "gone": "c", "other": "d"}}
+    new = {"inputs": {"made": "a", "later": None, "new": None, "other": "e"}}
+    found = [(difference.path[1], difference.old, difference.new) for difference in compare(old, new)]
+    assert found == [("gone", "c", None), ("other", "d", "e"), ("new", None, None)]
+
+
 def keep(*pre_images: dict[str, Any]) -> MemoryRecords:
     records = MemoryRecords()
     for number, pre_image in enumerate(pre_images):

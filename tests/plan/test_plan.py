@@ -1,7 +1,11 @@
 """Plans over a store in memory; that a plan leaves a real store alone is tested in tests/store/test_queries.py."""
 
+from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
+from gpt2forge.plan.job import Job
 from gpt2forge.plan.plan import make_plan
 from gpt2forge.plan.readings import Readings
 from gpt2forge.store.store import Store
@@ -39,6 +43,34 @@ def test_step_that_was_never_made_with_these_values_will_run(tmp_path: Path) -> 
     store, source = make_memory_store(), tmp_path / "source"
     pretend(make_job(source), store)
     assert plan(store, source, times=3, upper=True)[2] == ("will run", "`packing.upper` false -> true")
+
+
+BOTH = ("text", "checkpoint")
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "times", "expected"),
+    [
+        (("text",), BOTH, 2, ("will run", "checkpoint is a new input")),
+        (BOTH, ("text",), 2, ("will run", "checkpoint is no longer an input")),
+        (BOTH, ("text",), 3, ("will run", "checkpoint is no longer an input")),
+        (BOTH, BOTH, 3, ("may run", "if `text` changes")),
+        (("checkpoint",), BOTH, 3, ("will run", "text is a new input")),
+    ],
+)
+def test_inputs_that_come_and_go_are_the_reason(
+    tmp_path: Path, before: tuple[str, ...], after: tuple[str, ...], times: int, expected: tuple[str, str]
+) -> None:
+    """A tokenizer or an adapter, for example, is an input of some recipes only."""
+    store, source = make_memory_store(), tmp_path / "source"
+    pretend(read(make_job(source), before), store)
+    steps = make_plan(read(make_job(source, times=times), after), Readings(store), lambda done, total, unit: None).steps
+    assert (steps[2].verdict, steps[2].reason) == expected
+
+
+def read(job: Job, kinds: tuple[str, ...]) -> Job:
+    """Return a job whose last stage reads these kinds."""
+    return replace(job, stages=(*job.stages[:2], replace(job.stages[2], reads=kinds)))
 
 
 def test_planning_changes_nothing(tmp_path: Path) -> None:

@@ -8,7 +8,83 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gpt2forge.errors import Place, RecipeError, UserError
-from gpt2forge.recipe.yaml import parse, read_document
+from gpt2forge.recipe import yaml
+from gpt2forge.recipe.yaml import Node, parse, read_document
+
+PIECES = (
+    *(
+        "a",
+        "b: ",
+        ":",
+        ": ",
+        "- ",
+        "-",
+        "\n",
+        "\n\n",
+        "\n ",
+        "\n  ",
+        "\n    ",
+        " ",
+        "{",
+        "}",
+        "[",
+        "]",
+        ", ",
+        ",",
+        "'",
+        '"',
+    ),
+    *(
+        "#",
+        " #",
+        "1",
+        "1.5",
+        "true",
+        "~",
+        "null",
+        "&a",
+        "*a",
+        "!t",
+        "%Y",
+        "---",
+        "...",
+        "?",
+        "? ",
+        "|",
+        ">",
+        "\t",
+        "\r",
+    ),
+    *("é", "\u2028", "\x85", "\xa0", "\ufeff", "\\", "\0", "\U0001f600", "@", "`", "<<", "=", "0x1", "_", "$", "^"),
+)
+
+
+def read(text: str) -> Node | str:
+    """Return what a text is, with all places, or what is wrong with it."""
+    try:
+        return parse(text, "f")
+    except RecipeError as error:
+        return str(error)
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
+def test_libyaml_reads_what_pyyaml_reads(text: str) -> None:
+    found = read(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(yaml, "QuickLoader", yaml.StrictLoader)
+        assert read(text) == found
+
+
+@pytest.mark.parametrize(
+    ("text", "is_quick"), [("a: {b: 1}", True), ("a: é\n", True), ("a?: 1", False), ("a: \tb", False)]
+)
+def test_libyaml_reads_plain_texts(monkeypatch: pytest.MonkeyPatch, text: str, is_quick: bool) -> None:
+    monkeypatch.setattr(yaml, "StrictLoader", None)
+    if is_quick:
+        assert parse(text, "f").plain()
+    else:
+        with pytest.raises(TypeError):
+            parse(text, "f")
 
 
 @pytest.mark.parametrize(

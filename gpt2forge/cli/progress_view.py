@@ -1,0 +1,68 @@
+"""The progress of long work on stderr: on a terminal, a bar for each thing that is being done."""
+
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Self
+
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from gpt2forge.cli import console
+from gpt2forge.executor.events import Event, StepAdvanced
+from gpt2forge.units import format_amount
+
+
+class ProgressView(AbstractContextManager["ProgressView"]):
+    """Progress bars, one for each step or source, by its name. `width` is that of the column of recipes, 0 for none."""
+
+    def __init__(self, width: int = 0) -> None:
+        self.terminal = console.open_terminal(is_error=True)
+        self.bars = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            TextColumn("{task.fields[far]}", markup=False),
+            console=self.terminal,
+            transient=True,
+            disable=not self.terminal.is_terminal,
+        )
+        self.rows: dict[str, TaskID] = {}
+        self.sources: set[str] = set()
+        self.width = width
+
+    def __enter__(self) -> Self:
+        self.bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.bars.stop()
+
+    def show(self, event: Event) -> None:
+        """Move the bar of an event."""
+        if isinstance(event, StepAdvanced):
+            self.advance(event)
+
+    def name(self, recipe: str, stage: str) -> str:
+        """Return the name of a step's row: the stage, after the recipe if there are several."""
+        return f"{recipe:<{self.width}}  {stage:<10}" if self.width else f"{stage:<10}"
+
+    def open_row(self, name: str) -> None:
+        self.close_row(name)
+        self.rows[name] = self.bars.add_task(name, total=None, far="")
+
+    def close_row(self, name: str) -> None:
+        if name in self.rows:
+            self.bars.remove_task(self.rows.pop(name))
+
+    def advance(self, event: StepAdvanced) -> None:
+        """Move a bar; a source, which no step announces, gets its own bar until it is read."""
+        name = self.name(event.recipe, event.stage)
+        if name not in self.rows:
+            self.open_row(name)
+            self.sources.add(name)
+        left = "" if event.seconds_left is None else f", {event.seconds_left:.0f} s left"
+        rate = f"{format_amount(event.rate, event.unit)}/s"
+        far = f"{format_amount(event.done, event.unit)} of {format_amount(event.total, event.unit)}, {rate}{left}"
+        self.bars.update(self.rows[name], completed=event.done, total=event.total, far=far)
+        if name in self.sources and event.done >= event.total:  # no event ends a source
+            self.close_row(name)
