@@ -10,6 +10,7 @@ from gpt2forge.builder.build_events import Emit, RunFinished
 from gpt2forge.builder.fetch_sources import SourceFetcher
 from gpt2forge.builder.limits import check_context, check_limits
 from gpt2forge.builder.lockfile import Lock, name_lock, read_lock
+from gpt2forge.builder.new_recipe import mark_new
 from gpt2forge.builder.outputs import BUILD
 from gpt2forge.builder.publish import hold_outputs, publish
 from gpt2forge.builder.report import Report, SourceReport, make_report, read_accuracy, read_report, write_report
@@ -129,7 +130,7 @@ def make_build(
     """
     lock = read_lock(name_lock(loaded)) if locked else None
     fetched = fetcher.fetch(loaded, lock)
-    return Build(loaded, make_job(loaded, skip, assumed), lock, fetched)
+    return Build(loaded, mark_new(make_job(loaded, skip, assumed), loaded), lock, fetched)
 
 
 def choose_resources(jobs: int | None = None) -> Resources:

@@ -22,6 +22,7 @@ from gpt2forge.builder.measurements import (
     ReportPart,
     Speed,
 )
+from gpt2forge.builder.outputs import BUILD
 from gpt2forge.errors import UserError
 from gpt2forge.executor.outcome import Outcome
 from gpt2forge.regular_file import read_whole
@@ -217,6 +218,12 @@ def read_report(path: Path) -> Report | None:
     with suppress(UserError):
         return load_report(path)
     return None
+
+
+def find_later_failure(output: Path) -> str | None:
+    """Return the error of the last build of an output if it failed, so that the output is an earlier build's."""
+    report = read_report(BUILD / f"{output.name}.json") if output.parent == BUILD else None
+    return report.error if report else None
 
 
 def parse_json(text: bytes) -> Any:
