@@ -1,6 +1,7 @@
 """`gpt2forge compare` on real results."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -19,10 +20,20 @@ def proven(measured: Workshop) -> Workshop:
     return measured
 
 
-def test_table_has_a_column_for_each_result_and_marks_baseline_and_front(proven: Workshop) -> None:
+def test_table_has_a_row_for_each_result_and_ends_in_a_recommendation(proven: Workshop) -> None:
     lines = proven.run("compare", *PROVEN).stdout.splitlines()
-    assert lines[0].split() == ["nano-cpu-fp32-proven", "(baseline)", "nano-cpu-int8-proven"]
-    names = [line.partition("  ")[0] for line in lines[1:]]
+    assert lines[0].split() == ["result", "size", "speed-up", "perplexity", "KL", "verdict"]
+    assert [line.split()[0] for line in lines[1:4]] == ["nano-cpu-fp32-proven", "baseline", "nano-cpu-int8-proven"]
+    assert lines[4] == "    scheme int8, granularity 128, embeddings int8, max_kl 0.002"
+    assert re.match("smallest( and fastest)? within your limits: nano-cpu-int8-proven", lines[-1])
+    assert max(map(len, lines)) <= 100
+
+
+def test_all_numbers_have_a_column_for_each_result_and_mark_baseline_and_front(proven: Workshop) -> None:
+    lines = proven.run("compare", "--all", *PROVEN).stdout.splitlines()
+    start = next(place for place, line in enumerate(lines) if "(baseline)" in line)
+    assert lines[start].split() == ["nano-cpu-fp32-proven", "(baseline)", "nano-cpu-int8-proven"]
+    names = [line.partition("  ")[0] for line in lines[start + 1 :]]
     assert names == [
         *("size", "loads in", "memory, anonymous + mapped", "prompt", "new token", "perplexity, beside PyTorch"),
         *("KL divergence", "KL divergence, 99 %", "same likeliest token"),
@@ -34,10 +45,26 @@ def test_table_has_a_column_for_each_result_and_marks_baseline_and_front(proven:
 
 def test_markdown_is_a_table(proven: Workshop) -> None:
     lines = proven.run("compare", "--markdown", *PROVEN).stdout.splitlines()
-    assert lines[0] == "|  | nano-cpu-fp32-proven (baseline) | nano-cpu-int8-proven |"
+    assert lines[0] == "| result | size | speed-up | perplexity | KL | verdict |  |"
     table = [line for line in lines if line.startswith("|")]
-    assert {line.count("|") for line in table} == {4}
-    assert lines[: len(table)] == table  # the remarks are below it
+    assert {line.count("|") for line in table} == {8}
+    assert lines[: len(table)] == table  # the recommendation and the remarks are below it
+
+
+def test_condition_that_a_result_meets_is_one_line_and_exit_code_1(proven: Workshop) -> None:
+    words = ("compare", *PROVEN, "--fail-if", "size < baseline", "--fail-if", "kl > 1", "--junit", "junit.xml")
+    done = proven.run(*words, code=1)
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert line.startswith("error: nano-cpu-int8-proven: meets `size < baseline`: size 1.")
+    assert done.stdout.splitlines()[0].startswith("result")
+    xml = (proven.folder / "junit.xml").read_text()
+    assert 'tests="4" failures="1" skipped="0"' in xml
+    assert proven.run("compare", *PROVEN, "--fail-if", "kl > 1").returncode == 0
+
+
+def test_wrong_condition_is_one_line_before_anything_is_built(measured: Workshop) -> None:
+    done = measured.run("compare", "nano-cpu-fp32", "nano-cpu-int4", "--fail-if", "perplexty > 3", code=1)
+    assert done.stderr == "error: `perplexty > 3`: unknown number `perplexty`; did you mean `perplexity`?\n"
 
 
 def test_json_holds_the_reports_as_they_are(proven: Workshop) -> None:
@@ -58,7 +85,7 @@ def test_reports_of_different_hosts_are_not_put_side_by_side_in_silence(proven: 
         "* times were taken on different hosts and cannot be compared",
         "* accuracy was measured on different hosts, whose processors may round differently",
     } <= set(pasted)
-    done = proven.run("compare", PROVEN[0], "elsewhere.json")
+    done = proven.run("compare", "--all", PROVEN[0], "elsewhere.json")
     assert "warning: times were taken on different hosts and cannot be compared" in done.stderr.splitlines()
     assert "another processor" in done.stdout
     assert "a token's time" not in done.stdout
@@ -122,8 +149,8 @@ def test_what_is_beyond_its_limit_is_shown_as_not_published(proven: Workshop) ->
     recipe = proven.folder / "refused.yaml"
     recipe.write_text("name: refused\nextends: recipes/nano-cpu-int8.yaml\nverify:\n  tokens: 2048\n  max_kl: 0.0\n")
     done = proven.run("compare", PROVEN[0], str(recipe), "--skip", "benchmark")
-    front = next(line for line in done.stdout.splitlines() if line.startswith("on the Pareto front"))
-    assert front.split()[-2:] == ["yes", "no"]
+    row = next(line for line in done.stdout.splitlines() if line.startswith("refused "))
+    assert row.endswith("beyond its limits")
     assert "warning: refused: was not published: " in done.stderr
     assert not (proven.folder / "build/refused").exists()
 
