@@ -11,9 +11,11 @@ from gpt2forge.cli import console
 from gpt2forge.cli.all_numbers import tabulate_all
 from gpt2forge.cli.cases import list_condition_cases, list_verdict_cases
 from gpt2forge.cli.compared_reports import take_reports
+from gpt2forge.cli.comparison_page import make_comparison_page
 from gpt2forge.cli.comparison_table import format_markdown, format_markdown_rows, format_table
 from gpt2forge.cli.junit import format_junit
 from gpt2forge.cli.options import json_option, skip_option, store_option
+from gpt2forge.cli.output_file import check_output_file, write_output_file
 from gpt2forge.errors import UserError
 
 
@@ -32,6 +34,13 @@ from gpt2forge.errors import UserError
 @click.option(
     "--junit", metavar="FILE", type=click.Path(path_type=Path), help="Write the verdicts as JUnit's XML, for CI."
 )
+@click.option(
+    "--html",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="Write a page with charts and answers, in one file.",
+)
+@click.option("--prompt", "prompts", metavar="TEXT", multiple=True, help="Let each result answer this on the page.")
 @store_option
 @json_option
 def compare(
@@ -41,10 +50,16 @@ def compare(
     as_markdown: bool,
     conditions: tuple[str, ...],
     junit: Path | None,
+    html: Path | None,
+    prompts: tuple[str, ...],
     store: Path,
     as_json: bool,
 ) -> None:
     """Compare results side by side; the first is the baseline. Missing ones are built. A saved report works too."""
+    if prompts and not html:
+        raise UserError("`--prompt` is for the page; add `--html FILE`")
+    for path in filter(None, (junit, html)):
+        check_output_file(path)
     parsed = [parse_condition(text) for text in conditions]
     comparison = Comparison(take_reports(selectors, store, skip))
     if as_json:
@@ -53,9 +68,11 @@ def compare(
         write_markdown(comparison, with_all)
     else:
         write_tables(comparison, with_all)
+    if html:
+        write_output_file(html, make_comparison_page(comparison, store, prompts))
     cases = list(list_condition_cases(comparison, parsed))
     if junit:
-        junit.write_bytes(format_junit([*list_verdict_cases(comparison), *cases]))
+        write_output_file(junit, format_junit([*list_verdict_cases(comparison), *cases]))
     failed = [f"{case.result}: {case.failure}" for case in cases if case.failure is not None]
     if failed:
         raise UserError(*failed)

@@ -10,7 +10,7 @@ from gpt2forge.cli.cases import Case
 from gpt2forge.terminal_text import escape_line
 
 
-def format_junit(cases: Iterable[Case]) -> bytes:
+def format_junit(cases: Iterable[Case]) -> str:
     """Return the XML of cases. XML has no control characters, so they are escaped."""
     listed = list(cases)
     counts = {
@@ -24,7 +24,7 @@ def format_junit(cases: Iterable[Case]) -> bytes:
     for case in listed:
         add_case(suite, case)
     ElementTree.indent(suites)
-    return ElementTree.tostring(suites, encoding="utf-8", xml_declaration=True) + b"\n"
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{ElementTree.tostring(suites, encoding="unicode")}\n'
 
 
 def add_case(suite: ElementTree.Element, case: Case) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.cli.page.pages import PageReader
 from tests.workshop import Workshop, make_workshop
 
 pytestmark = pytest.mark.slow
@@ -65,6 +66,40 @@ def test_condition_that_a_result_meets_is_one_line_and_exit_code_1(proven: Works
 def test_wrong_condition_is_one_line_before_anything_is_built(measured: Workshop) -> None:
     done = measured.run("compare", "nano-cpu-fp32", "nano-cpu-int4", "--fail-if", "perplexty > 3", code=1)
     assert done.stderr == "error: `perplexty > 3`: unknown number `perplexty`; did you mean `perplexity`?\n"
+
+
+def test_page_has_the_numbers_errors_and_answers_of_the_results(proven: Workshop) -> None:
+    proven.run("compare", *PROVEN, "--html", "page.html")
+    page = PageReader((proven.folder / "page.html").read_text())
+    reports = [json.loads((proven.folder / path).read_text()) for path in PROVEN]
+    numbers = page.read_numbers()
+    assert numbers["verify.perplexity"] == [report["verify"]["perplexity"] for report in reports]
+    assert numbers["bytes.package"] == [report["bytes"]["package"] for report in reports]
+    story = json.loads((proven.folder / "build/nano-cpu-int8-proven/forge.json").read_text())
+    errors = {tensor["error"] for tensor in story["tensors"] if re.search(r"(attn|mlp)\.|wte", tensor["name"])}
+    shown = {float(each["data-value"] or 0) for each in page.find("td") if each.get("class") == "heat"}
+    assert {error for error in errors if error} <= shown
+    assert page.find_texts("h3") == ["Prompt 1", "Prompt 2", "Prompt 3"]
+    assert page.find_texts("h4").count("nano-cpu-int8-proven ") == 3
+    own = proven.run("compare", *PROVEN, "--html", "page.html", "--prompt", "import o")
+    assert "nano-cpu-int8-proven: answers 1 prompt\n" in own.stderr
+    answer = proven.run("generate", "nano-cpu-fp32-proven", "-p", "import o", "-n", "40").stdout
+    page = PageReader((proven.folder / "page.html").read_text())
+    assert answer.rstrip() == "import o" + page.find_texts("pre")[1].rstrip()
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--html", "recipes"], "recipes: is a folder; name a file to write"),
+        (["--junit", "/dev/null"], "/dev/null: is a device or a pipe; name a file to write"),
+        (["--html", "no/page.html"], "no/page.html: there is no folder `no`; make it, or name another file"),
+        (["--prompt", "x"], "`--prompt` is for the page; add `--html FILE`"),
+    ],
+)
+def test_place_where_no_file_can_be_is_one_line_at_once(measured: Workshop, words: list[str], message: str) -> None:
+    done = measured.run("compare", "nano-cpu-fp32", "nano-cpu-int4", *words, code=1)
+    assert done.stderr == f"error: {message}\n"
 
 
 def test_json_holds_the_reports_as_they_are(proven: Workshop) -> None:
