@@ -4,14 +4,15 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
 
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import TaskID
 from rich.text import Text
 
 from gpt2forge.builder.build_events import BuildEvent, RunFinished, SourceFetched
 from gpt2forge.cli import console
-from gpt2forge.executor.events import StepAdvanced, StepFinished, StepStarted, StepWaiting
+from gpt2forge.cli.progress_bars import add_bar, advance_bar, make_bars, name_bar, show_memory, start_bar
+from gpt2forge.executor.events import StepAdvanced, StepFinished, StepSampled, StepStarted, StepWaiting
 from gpt2forge.terminal_text import escape_line
-from gpt2forge.units import format_amount, format_size
+from gpt2forge.units import format_size
 
 COLOURS = {"built": "green", "reused": "cyan", "failed": "red", "skipped": "yellow"}
 
@@ -25,14 +26,7 @@ class RunView(AbstractContextManager["RunView"]):
 
     def __init__(self, recipes: Sequence[str] = (), steps: int = 0) -> None:
         self.terminal = console.open_terminal(is_error=True)
-        self.bars = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TextColumn("{task.fields[far]}", markup=False),
-            console=self.terminal,
-            transient=True,
-            disable=not self.terminal.is_terminal,
-        )
+        self.bars = make_bars(self.terminal)
         self.rows: dict[str, TaskID] = {}
         self.sources: set[str] = set()
         self.idle: dict[str, list[Text]] = {name: [] for name in recipes if len(recipes) > 1}
@@ -43,7 +37,8 @@ class RunView(AbstractContextManager["RunView"]):
     def __enter__(self) -> "RunView":
         self.bars.start()
         if self.steps:
-            self.count = self.bars.add_task("steps", total=self.steps, far=f"0 of {self.steps}")
+            self.count = add_bar(self.bars, "steps", self.steps)
+            self.show_count(0)
         return self
 
     def __exit__(
@@ -54,11 +49,13 @@ class RunView(AbstractContextManager["RunView"]):
     def show(self, event: BuildEvent) -> None:
         """Show one event."""
         if isinstance(event, StepStarted):
-            self.open_row(self.name(event.recipe, event.stage))
+            start_bar(self.bars, self.open_row(event.recipe, event.stage), event)
         elif isinstance(event, StepWaiting):
             self.print(Text(f"waiting {self.name(event.recipe, event.stage)} for {escape_line(event.what)}"))
         elif isinstance(event, StepAdvanced):
             self.advance(event)
+        elif isinstance(event, StepSampled):
+            self.show_memory(event)
         elif isinstance(event, StepFinished):
             self.finish(event)
         elif isinstance(event, SourceFetched):
@@ -80,9 +77,12 @@ class RunView(AbstractContextManager["RunView"]):
                 console.warn(f"{recipe}: {warning}" if self.width else warning)
             self.warnings.add(warning)
 
-    def open_row(self, name: str) -> None:
+    def open_row(self, recipe: str, stage: str) -> TaskID:
+        """Add the bar of a step that runs, and return it."""
+        name = self.name(recipe, stage)
         self.close_row(name)
-        self.rows[name] = self.bars.add_task(name, total=None, far="")
+        self.rows[name] = add_bar(self.bars, name_bar(recipe if self.width else "", stage))
+        return self.rows[name]
 
     def close_row(self, name: str) -> None:
         if name in self.rows:
@@ -92,14 +92,21 @@ class RunView(AbstractContextManager["RunView"]):
         """Move a bar; a source, which no step announces, gets its own bar until it is read."""
         name = self.name(event.recipe, event.stage)
         if name not in self.rows:
-            self.open_row(name)
+            self.open_row(event.recipe, event.stage)
             self.sources.add(name)
-        left = "" if event.seconds_left is None else f", {event.seconds_left:.0f} s left"
-        rate = f"{format_amount(event.rate, event.unit)}/s"
-        far = f"{format_amount(event.done, event.unit)} of {format_amount(event.total, event.unit)}, {rate}{left}"
-        self.bars.update(self.rows[name], completed=event.done, total=event.total, far=far)
+        advance_bar(self.bars, self.rows[name], event)
         if name in self.sources and event.done >= event.total:  # no event ends a source
             self.close_row(name)
+
+    def show_memory(self, event: StepSampled) -> None:
+        """Show the memory of a step that runs."""
+        name = self.name(event.recipe, event.stage)
+        if name in self.rows:
+            show_memory(self.bars, self.rows[name], event.memory_bytes)
+
+    def show_count(self, done: float) -> None:
+        """Show how many of all steps have ended."""
+        self.bars.update(self.count, completed=done, far=f"{done:.0f} of {self.steps}")
 
     def finish(self, event: StepFinished) -> None:
         """Replace the bar of a step by its line."""
@@ -109,8 +116,7 @@ class RunView(AbstractContextManager["RunView"]):
         line = f"{name} {seconds:>8}  {escape_line(outcome.reason)}".rstrip()
         self.write(event, Text(f"{outcome.outcome:<8}", COLOURS[outcome.outcome]) + Text(line))
         if self.steps:
-            self.bars.advance(self.count)
-            self.bars.update(self.count, far=f"{self.bars.tasks[0].completed:.0f} of {self.steps}")
+            self.show_count(self.bars.tasks[0].completed + 1)
 
     def show_fetched(self, event: SourceFetched) -> None:
         """Show the line of a checkpoint that was fetched."""
