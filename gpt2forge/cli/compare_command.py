@@ -12,10 +12,11 @@ from gpt2forge.cli.all_numbers import tabulate_all
 from gpt2forge.cli.cases import list_condition_cases, list_verdict_cases
 from gpt2forge.cli.compared_reports import take_reports
 from gpt2forge.cli.comparison_page import make_comparison_page
+from gpt2forge.cli.comparison_picture import check_matplotlib, draw_picture
 from gpt2forge.cli.comparison_table import format_markdown, format_markdown_rows, format_table
 from gpt2forge.cli.junit import format_junit
 from gpt2forge.cli.options import json_option, skip_option, store_option
-from gpt2forge.cli.output_file import check_output_file, write_output_file
+from gpt2forge.cli.output_file import check_output_file, file_option, write_output_file
 from gpt2forge.errors import UserError
 
 
@@ -31,15 +32,9 @@ from gpt2forge.errors import UserError
     multiple=True,
     help="Exit with 1 if a result but the baseline meets this, as in `--fail-if 'perplexity > baseline * 1.01'`.",
 )
-@click.option(
-    "--junit", metavar="FILE", type=click.Path(path_type=Path), help="Write the verdicts as JUnit's XML, for CI."
-)
-@click.option(
-    "--html",
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="Write a page with charts and answers, in one file.",
-)
+@file_option("--junit", help="Write the verdicts as JUnit's XML, for CI.")
+@file_option("--html", help="Write a page with charts and answers, in one file.")
+@file_option("--png", help="Write the page's charts as a picture.")
 @click.option("--prompt", "prompts", metavar="TEXT", multiple=True, help="Let each result answer this on the page.")
 @store_option
 @json_option
@@ -51,15 +46,15 @@ def compare(
     conditions: tuple[str, ...],
     junit: Path | None,
     html: Path | None,
+    png: Path | None,
     prompts: tuple[str, ...],
     store: Path,
     as_json: bool,
 ) -> None:
     """Compare results side by side; the first is the baseline. Missing ones are built. A saved report works too."""
-    if prompts and not html:
-        raise UserError("`--prompt` is for the page; add `--html FILE`")
-    for path in filter(None, (junit, html)):
-        check_output_file(path)
+    check_files([junit, html, png], prompts if html is None else ())
+    if png:
+        check_matplotlib()
     parsed = [parse_condition(text) for text in conditions]
     comparison = Comparison(take_reports(selectors, store, skip))
     if as_json:
@@ -68,14 +63,25 @@ def compare(
         write_markdown(comparison, with_all)
     else:
         write_tables(comparison, with_all)
-    if html:
-        write_output_file(html, make_comparison_page(comparison, store, prompts))
     cases = list(list_condition_cases(comparison, parsed))
     if junit:
-        write_output_file(junit, format_junit([*list_verdict_cases(comparison), *cases]))
+        write_output_file(junit, format_junit([*list_verdict_cases(comparison), *cases]).encode())
+    if html:
+        write_output_file(html, make_comparison_page(comparison, store, prompts).encode())
+    if png:
+        write_output_file(png, draw_picture(comparison))
     failed = [f"{case.result}: {case.failure}" for case in cases if case.failure is not None]
     if failed:
         raise UserError(*failed)
+
+
+def check_files(paths: Sequence[Path | None], unused: Sequence[str]) -> None:
+    """Raise UserError, before anything is built, for a file that cannot be written, and for prompts without a page."""
+    if unused:
+        raise UserError("`--prompt` is for the page; add `--html FILE`")
+    for path in paths:
+        if path is not None:
+            check_output_file(path)
 
 
 def write_tables(comparison: Comparison, with_all: bool) -> None:

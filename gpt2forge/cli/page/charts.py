@@ -18,16 +18,22 @@ DIVERGENCE_CHART = Chart(
 
 
 def draw_charts(comparison: Comparison) -> str:
-    """Return the charts of the quantities that all results have and that can be compared; empty if there are none."""
+    """Return the charts of a comparison as HTML; empty if there are none."""
+    figures = [draw_chart(chart, points) for chart, points in list_charts(comparison)]
+    return element("div", *figures, class_="charts") if figures else ""
+
+
+def list_charts(comparison: Comparison) -> list[tuple[Chart, list[Point]]]:
+    """Return the charts of the quantities that all results have and that can be compared, with their points."""
     kinds = comparison.front_quantities
     speeds = [invert_time(found) for report in comparison.reports if (found := read_time(report))]
     divergences = [found for report in comparison.reports if (found := read_divergence(report))]
-    figures = []
-    if SIZE in kinds and TOKEN in kinds:
-        figures.append(draw_chart(SPEED_CHART, list_points(comparison, speeds)))
-    if SIZE in kinds and DIVERGENCE in kinds:
-        figures.append(draw_chart(DIVERGENCE_CHART, list_points(comparison, divergences)))
-    return element("div", *figures, class_="charts") if figures else ""
+    parts = ((TOKEN, SPEED_CHART, speeds), (DIVERGENCE, DIVERGENCE_CHART, divergences))
+    return [
+        (chart, list_points(comparison, quantities))
+        for kind, chart, quantities in parts
+        if SIZE in kinds and kind in kinds
+    ]
 
 
 def list_points(comparison: Comparison, quantities: Sequence[Quantity]) -> list[Point]:
