@@ -7,9 +7,10 @@ from types import TracebackType
 from rich.progress import TaskID
 from rich.text import Text
 
-from gpt2forge.builder.build_events import BuildEvent, RunFinished, SourceFetched
+from gpt2forge.builder.build_events import BuildEvent, RunFinished, RunPlanned, SourceFetched
 from gpt2forge.cli import console
 from gpt2forge.cli.progress_bars import add_bar, advance_bar, make_bars, name_bar, show_memory, start_bar
+from gpt2forge.cli.time_left import TimeLeft
 from gpt2forge.executor.events import StepAdvanced, StepFinished, StepSampled, StepStarted, StepWaiting
 from gpt2forge.terminal_text import escape_line
 from gpt2forge.units import format_size
@@ -33,12 +34,14 @@ class RunView(AbstractContextManager["RunView"]):
         self.warnings: set[str] = set()
         self.width = max(map(len, recipes)) if len(recipes) > 1 else 0
         self.steps = steps
+        self.ended = 0
+        self.left = TimeLeft()
 
     def __enter__(self) -> "RunView":
         self.bars.start()
         if self.steps:
             self.count = add_bar(self.bars, "steps", self.steps)
-            self.show_count(0)
+            self.show_count()
         return self
 
     def __exit__(
@@ -48,7 +51,10 @@ class RunView(AbstractContextManager["RunView"]):
 
     def show(self, event: BuildEvent) -> None:
         """Show one event."""
-        if isinstance(event, StepStarted):
+        if isinstance(event, RunPlanned):
+            self.left.plan(event.expected)
+        elif isinstance(event, StepStarted):
+            self.left.start(event.recipe, event.stage)
             start_bar(self.bars, self.open_row(event.recipe, event.stage), event)
         elif isinstance(event, StepWaiting):
             self.print(Text(f"waiting {self.name(event.recipe, event.stage)} for {escape_line(event.what)}"))
@@ -62,6 +68,8 @@ class RunView(AbstractContextManager["RunView"]):
             self.show_fetched(event)
         elif isinstance(event, RunFinished):
             self.end(event.report.recipe, event.report.warnings)
+        if self.steps:
+            self.show_count()
 
     def name(self, recipe: str, stage: str) -> str:
         """Return the name of a step's row: the stage, after the recipe if there are several."""
@@ -104,9 +112,11 @@ class RunView(AbstractContextManager["RunView"]):
         if name in self.rows:
             show_memory(self.bars, self.rows[name], event.memory_bytes)
 
-    def show_count(self, done: float) -> None:
-        """Show how many of all steps have ended."""
-        self.bars.update(self.count, completed=done, far=f"{done:.0f} of {self.steps}")
+    def show_count(self) -> None:
+        """Show how many of all steps have ended, and the seconds that the others are expected to take."""
+        left = self.left.find()
+        more = f", ~{left:.0f} s left" if left > 0.5 else ""
+        self.bars.update(self.count, completed=self.ended, far=f"{self.ended} of {self.steps}{more}")
 
     def finish(self, event: StepFinished) -> None:
         """Replace the bar of a step by its line."""
@@ -115,8 +125,8 @@ class RunView(AbstractContextManager["RunView"]):
         seconds = "" if outcome.outcome in ("reused", "skipped") else f"{outcome.seconds:.1f} s"
         line = f"{name} {seconds:>8}  {escape_line(outcome.reason)}".rstrip()
         self.write(event, Text(f"{outcome.outcome:<8}", COLOURS[outcome.outcome]) + Text(line))
-        if self.steps:
-            self.show_count(self.bars.tasks[0].completed + 1)
+        self.left.finish(event.recipe, outcome.stage)
+        self.ended += 1
 
     def show_fetched(self, event: SourceFetched) -> None:
         """Show the line of a checkpoint that was fetched."""

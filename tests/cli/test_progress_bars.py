@@ -5,15 +5,16 @@ import io
 import pytest
 from rich.console import Console
 
+from gpt2forge.builder.build_events import BuildEvent, RunPlanned
 from gpt2forge.cli.progress_bars import LONGEST_RECIPE, format_duration, name_bar
 from gpt2forge.cli.run_view import RunView
-from gpt2forge.executor.events import Event, StepAdvanced, StepFinished, StepSampled, StepStarted
+from gpt2forge.executor.events import StepAdvanced, StepFinished, StepSampled, StepStarted
 from gpt2forge.executor.outcome import Outcome
 
 LONG = "774m-cpu@int4-32-gptq-smooth-embeddings-int8"
 
 
-def draw(recipes: tuple[str, ...], *events: Event, encoding: str = "utf-8") -> list[str]:
+def draw(recipes: tuple[str, ...], *events: BuildEvent, encoding: str = "utf-8") -> list[str]:
     """Return the lines that a terminal shows after these events."""
     view = RunView(recipes, steps=14)
     view.__enter__()
@@ -50,6 +51,12 @@ def test_finished_step_has_no_bar_and_is_counted() -> None:
     finished = StepFinished(Outcome("fuse", "built", "x"), "nano")
     (steps,) = draw(("nano",), StepStarted("fuse", "x", "nano"), finished)
     assert steps.endswith("1 of 14")
+
+
+def test_bar_of_all_steps_shows_what_is_left_of_the_run() -> None:
+    planned = RunPlanned({("nano", "fuse"): 10.0, ("nano", "quantize"): 30.0})
+    (steps,) = draw(("nano",), planned, StepFinished(Outcome("fuse", "built", "x"), "nano"))
+    assert steps.endswith("1 of 14, ~30 s left")
 
 
 def test_memory_of_a_step_that_has_ended_is_ignored() -> None:
