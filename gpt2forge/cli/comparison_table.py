@@ -8,9 +8,8 @@ from typing import Any
 from gpt2forge.builder.comparison import Comparison
 from gpt2forge.builder.report import Report
 from gpt2forge.builder.verdict import find_verdict
-from gpt2forge.cli.summary import NOTHING, format_ratio, format_share
+from gpt2forge.cli.summary import NOTHING, format_brief_size, format_ratio, format_share
 from gpt2forge.terminal_text import align, escape_line
-from gpt2forge.units import format_size
 
 WIDTH = 100  # columns
 LONGEST_NAME = 32  # columns; a longer name has a line of its own above its row
@@ -54,7 +53,7 @@ def make_row(name: str, report: Report) -> tuple[str, ...]:
     size, speed, accuracy = report.bytes, report.benchmark, report.verify
     return (
         name,
-        f"{format_size(size.package)}, {format_share(size.share)}" if size else NOTHING,
+        f"{format_brief_size(size.package)}, {format_share(size.share)}" if size else NOTHING,
         format_ratio(speed.speedup) if speed else NOTHING,
         format_perplexity(accuracy.perplexity) if accuracy else NOTHING,
         f"{accuracy.kl_mean:.2e}" if accuracy else NOTHING,

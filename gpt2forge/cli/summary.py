@@ -53,7 +53,7 @@ def make_row(report: Report) -> tuple[str, ...]:
     return (
         report.recipe,
         find_verdict(report).words,
-        format_size(size.package) if size else NOTHING,
+        format_brief_size(size.package) if size else NOTHING,
         format_share(size.share) if size else NOTHING,
         format_ratio(speed.speedup) if speed else NOTHING,
         format_rate(speed.tokens_per_second) if speed else NOTHING,
@@ -64,7 +64,13 @@ def make_row(report: Report) -> tuple[str, ...]:
 
 def describe_size(size: PackageSize) -> str:
     """Return the size of the package and its share of 4 bytes a parameter."""
-    return f"{format_size(size.package)}, {format_share(size.share)} of float32"
+    return f"{format_brief_size(size.package)}, {format_share(size.share)} of float32"
+
+
+def format_brief_size(count: float) -> str:
+    """Return bytes with the largest unit that fits, without decimals from 100 of it on, as in `807 MB`."""
+    number, unit = format_size(count).split()
+    return f"{float(number):.0f} {unit}" if float(number) >= 100 else f"{number} {unit}"
 
 
 def format_share(share: float) -> str:

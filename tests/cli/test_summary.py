@@ -6,6 +6,7 @@ from gpt2forge.cli.summary import (
     describe_numbers,
     describe_result,
     describe_size,
+    format_brief_size,
     format_rate,
     format_ratio,
     format_share,
@@ -68,6 +69,9 @@ def test_size_has_its_share_of_float32() -> None:
     size = make_report().bytes
     assert size is not None
     assert describe_size(size) == "1.4 MB, 26 % of float32"
+    assert [format_brief_size(count) for count in (12, 99_960, 99_940_000, 807_400_000)] == [
+        *("12 B", "100 kB", "99.9 MB", "807 MB"),
+    ]
 
 
 def test_several_recipes_are_a_table_with_a_verdict_each() -> None:
