@@ -55,8 +55,9 @@ def find_verdict(report: Report) -> Verdict:
 
 def list_limits(report: Report) -> Iterator[tuple[Limit, float]]:
     """Yield the limits that the recipe of a report sets, each with its value."""
-    values = report.values.get("verify")
-    for limit in LIMITS if isinstance(values, dict) else ():
+    section = report.values.get("verify")
+    values = section if isinstance(section, dict) else {}
+    for limit in LIMITS:
         value = values.get(limit.key)
         if isinstance(value, int | float):
             yield limit, float(value)

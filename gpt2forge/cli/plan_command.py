@@ -124,7 +124,7 @@ def sum_up_costs(will_run: Sequence[PlannedStep], may_run: Sequence[PlannedStep]
     """Yield one line with the time and disk space of all steps that will or may run, if any."""
     if not will_run and not may_run:
         return
-    seconds = [[step.estimate and step.estimate.seconds for step in steps] for steps in (will_run, may_run)]
+    seconds = [[step.estimate.seconds if step.estimate else None for step in steps] for steps in (will_run, may_run)]
     size = sum(step.estimate.written for step in will_run if step.estimate)
     written = f", {format_size(size)} on the disk" if will_run else ""
     yield f"{count_steps(len(will_run), len(may_run))}: {format_range(*seconds)}{written}"

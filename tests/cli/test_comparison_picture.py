@@ -22,7 +22,7 @@ def read_size(picture: bytes) -> tuple[int, int]:
 def test_picture_has_both_charts_and_is_the_same_each_time() -> None:
     odd = make_result("a $x^$ \\frac{ name\x1b" + "n" * 90, 10**6, 1.0, 0.01)
     picture = draw_picture(Comparison([*RESULTS, odd]))
-    assert read_size(picture) == (round(2 * SIZE[0] * DOTS), round(SIZE[1] * DOTS))
+    assert read_size(picture) == (int(2 * SIZE[0] * DOTS), int(SIZE[1] * DOTS))
     assert draw_picture(Comparison([*RESULTS, odd])) == picture
 
 

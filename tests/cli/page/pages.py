@@ -13,16 +13,16 @@ from tests.reports import make_report
 
 
 def make_result(name: str, size: int, token: float, kl: float, **changes: Any) -> Report:
-    values = {"name": name, "quantization": {"scheme": name[:4]}, "verify": {"max_kl": 0.02}}
-    return make_report(
-        recipe=name,
-        bytes={"package": size, "float32": 5_401_600},
-        benchmark__token_ms=token,
-        benchmark__spread__token_ms=[token * 0.9, token * 1.1],
-        verify__kl_mean=kl,
-        verify__intervals__kl_mean=[kl * 0.9, kl * 1.1],
-        **{"values": values, **changes},
-    )
+    made: dict[str, Any] = {
+        "recipe": name,
+        "values": {"name": name, "quantization": {"scheme": name[:4]}, "verify": {"max_kl": 0.02}},
+        "bytes": {"package": size, "float32": 5_401_600},
+        "benchmark__token_ms": token,
+        "benchmark__spread__token_ms": [token * 0.9, token * 1.1],
+        "verify__kl_mean": kl,
+        "verify__intervals__kl_mean": [kl * 0.9, kl * 1.1],
+    }
+    return make_report(**{**made, **changes})
 
 
 RESULTS = (
