@@ -63,12 +63,17 @@ class Comparison:
     @property
     def front_quantities(self) -> dict[str, ReadQuantity]:
         """The quantities that decide the Pareto front (rules 2 and 3)."""
-        is_comparable = {SIZE: True, TOKEN: len(self.hosts) < 2, DIVERGENCE: len(self.texts) < 2}
         return {
             name: read
-            for name, read in FRONT.items()
-            if is_comparable[name] and all(read(report) is not None for report in self.reports)
+            for name, read in self.comparable_quantities.items()
+            if all(read(report) is not None for report in self.reports)
         }
+
+    @property
+    def comparable_quantities(self) -> dict[str, ReadQuantity]:
+        """The quantities that can be compared where a result has them (rule 3)."""
+        is_comparable = {SIZE: True, TOKEN: len(self.hosts) < 2, DIVERGENCE: len(self.texts) < 2}
+        return {name: read for name, read in FRONT.items() if is_comparable[name]}
 
     @cached_property
     def dominators(self) -> list[list[str]]:
@@ -133,7 +138,8 @@ def list_doubts(report: Report) -> Iterator[str]:
     """Yield why a result was not published, and what disturbed its times."""
     for line in (report.error or "").splitlines():
         yield f"was not published: {line}"
-    yield from report.benchmark.noise if report.benchmark else ()
+    if report.benchmark and report.benchmark.noise:
+        yield "; ".join(report.benchmark.noise)
 
 
 def distinct(values: Iterable[Value]) -> list[Value]:

@@ -16,15 +16,14 @@ EXACT = 1e-4
 
 
 def format_share(value: float) -> str:
-    return f"{value:.3%}".replace("%", " %")
+    """Return a share in percent, without zeros at the end, as in `0.341 %`."""
+    percent = value * 100
+    is_tiny = 0 < abs(percent) < 0.0005
+    return f"{percent:.0e} %" if is_tiny else f"{percent:.3f}".rstrip("0").rstrip(".") + " %"
 
 
 def format_number(value: float) -> str:
     return f"{value:.3g}"
-
-
-def format_small_share(value: float) -> str:
-    return f"{value * 100:.2g} %"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +38,6 @@ class Limit:
     name: str
     word: str
     form: Callable[[float], str]
-    form_excess: Callable[[float], str]
     is_floor: bool = False
 
     @property
@@ -56,7 +54,7 @@ class Limit:
 
     def describe_excess(self, limit: float, measured: Accuracy) -> str:
         """Describe by how much a number is beyond its limit."""
-        excess = self.form_excess(self.find_excess(limit, measured))
+        excess = self.form(self.find_excess(limit, measured))
         return f"{excess} {self.side} `{self.key}: {self.form(limit)}`"
 
     def describe_fault(self, limit: float | None, measured: Accuracy) -> str | None:
@@ -72,17 +70,15 @@ LIMITS = (
     Limit(
         key="max_perplexity_increase",
         name="perplexity_increase",
-        word="perplexity",
+        word="perplexity increase",
         form=format_share,
-        form_excess=format_small_share,
     ),
-    Limit(key="max_kl", name="kl_mean", word="KL", form=format_number, form_excess=format_number),
+    Limit(key="max_kl", name="kl_mean", word="KL", form=format_number),
     Limit(
         key="min_top1_agreement",
         name="top1_agreement",
         word="same token",
         form=format_share,
-        form_excess=format_small_share,
         is_floor=True,
     ),
 )

@@ -74,7 +74,7 @@ def describe_number(limit: Limit, value: float, measured: Accuracy) -> str:
     """Describe a number and its limit."""
     bound = "at least" if limit.is_floor else "at most"
     number = limit.form(getattr(measured, limit.name))
-    return f"{limit.word} {number} of {bound} {limit.form(value)}"
+    return f"{limit.word} {number} ({bound} {limit.form(value)})"
 
 
 def explain_unmeasured(report: Report, section: str) -> str:

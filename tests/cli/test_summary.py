@@ -23,7 +23,7 @@ def test_verdict_speed_and_size_come_first_and_the_numbers_below() -> None:
     lines = describe_result(made).splitlines()
     assert lines[:5] == [
         "build/nano",
-        "quality     within its limits: KL 0.0154 of at most 0.02, same token 90.500 % of at least 90.000 %",
+        "quality     within its limits: KL 0.0154 (at most 0.02), same token 90.5 % (at least 90 %)",
         "speed       2.5x as fast as PyTorch, 500 tokens/s",
         "size        1.4 MB, 26 % of float32",
         "",

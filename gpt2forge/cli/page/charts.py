@@ -1,11 +1,11 @@
 """The charts of the page: size against speed, and size against divergence."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable
 
 from gpt2forge.builder.comparison import Comparison
 from gpt2forge.builder.dominance import Quantity
-from gpt2forge.builder.quantities import DIVERGENCE, SIZE, TOKEN, read_divergence, read_size, read_time
+from gpt2forge.builder.quantities import DIVERGENCE, TOKEN, ReadQuantity, read_size
 from gpt2forge.cli.page.markup import element
 from gpt2forge.cli.page.scatter import Chart, Point, draw_chart
 
@@ -24,26 +24,25 @@ def draw_charts(comparison: Comparison) -> str:
 
 
 def list_charts(comparison: Comparison) -> list[tuple[Chart, list[Point]]]:
-    """Return the charts of the quantities that all results have and that can be compared, with their points."""
-    kinds = comparison.front_quantities
-    speeds = [invert_time(found) for report in comparison.reports if (found := read_time(report))]
-    divergences = [found for report in comparison.reports if (found := read_divergence(report))]
-    parts = ((TOKEN, SPEED_CHART, speeds), (DIVERGENCE, DIVERGENCE_CHART, divergences))
-    return [
-        (chart, list_points(comparison, quantities))
-        for kind, chart, quantities in parts
-        if SIZE in kinds and kind in kinds
-    ]
+    """Return the charts of the quantities that can be compared, each with the results that have it."""
+    quantities = comparison.comparable_quantities
+    speeds = list_points(comparison, quantities.get(TOKEN), invert_time)
+    divergences = list_points(comparison, quantities.get(DIVERGENCE))
+    charts = [(SPEED_CHART, speeds), (DIVERGENCE_CHART, divergences)]
+    return [(chart, points) for chart, points in charts if len(points) > 1]
 
 
-def list_points(comparison: Comparison, quantities: Sequence[Quantity]) -> list[Point]:
-    """Return a point for each result; `quantities` are those of all of them."""
-    sizes = [found.value / MB for report in comparison.reports if (found := read_size(report))]
-    parts = zip(comparison.names, sizes, quantities, comparison.dominators, strict=True)
-    return [
-        Point(number, name, size, quantity, bool(dominators))
-        for number, (name, size, quantity, dominators) in enumerate(parts, 1)
-    ]
+def list_points(
+    comparison: Comparison, read: ReadQuantity | None, convert: Callable[[Quantity], Quantity] = lambda found: found
+) -> list[Point]:
+    """Return a point for each result that has a size and the quantity; none if there is no quantity to read."""
+    points = []
+    parts = zip(comparison.names, comparison.reports, comparison.dominators, strict=True)
+    for number, (name, report, dominators) in enumerate(parts, 1):
+        size, found = read_size(report), read(report) if read else None
+        if size and found:
+            points.append(Point(number, name, size.value / MB, convert(found), bool(dominators)))
+    return points
 
 
 def invert_time(time: Quantity) -> Quantity:

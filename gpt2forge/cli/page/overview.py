@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gpt2forge.builder.comparison import Comparison
 from gpt2forge.builder.measurements import Interval
 from gpt2forge.builder.report import Report
-from gpt2forge.cli.page.markup import cell, element, make_table, text
+from gpt2forge.cli.page.markup import element, make_table, text
 from gpt2forge.cli.summary import NOTHING, format_rate, format_ratio, format_share
 from gpt2forge.units import format_size
 
@@ -118,14 +118,16 @@ def show_verdict(comparison: Comparison, place: int) -> str:
     parts = [element("strong", text(verdict.words), class_=kind)]
     parts += [element("br"), text(verdict.detail)] if verdict.detail else []
     parts += [element("br"), text(f"dominated by {', '.join(dominators)}")] if dominators else []
-    return element("td", *parts)
+    return element("td", *parts, class_="verdict")
 
 
 def show_numbers(report: Report, columns: Mapping[str, Column]) -> Iterator[str]:
     """Yield the cell of each column."""
     for place, column in columns.items():
         value, interval = column.read(report), column.interval(report)
-        edges = f" [{column.form(interval[0])}, {column.form(interval[1])}]" if interval else ""
         exact = None if value is None else repr(value)
-        shown = NOTHING if value is None else column.form(value) + edges
-        yield cell(shown, class_="number", data_number=place, data_value=exact)
+        shown = [text(NOTHING if value is None else column.form(value))]
+        if interval:
+            edges = f" [{column.form(interval[0])}, {column.form(interval[1])}]"
+            shown.append(element("span", text(edges), class_="interval"))
+        yield element("td", *shown, class_="number", data_number=place, data_value=exact)

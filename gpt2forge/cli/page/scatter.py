@@ -8,7 +8,7 @@ from gpt2forge.cli.page.axis import Axis, format_tick, make_axis
 from gpt2forge.cli.page.markup import cell, element, make_table, text
 
 WIDTH, HEIGHT = 440, 320
-LEFT, RIGHT, TOP, BOTTOM = 58, 16, 14, 46  # margins
+LEFT, RIGHT, TOP, BOTTOM = 68, 16, 14, 46  # margins
 RADIUS = 9
 
 

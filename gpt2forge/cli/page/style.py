@@ -32,6 +32,8 @@ th, td { text-align: left; padding: .3rem .7rem; border-bottom: 1px solid var(--
 th { font-weight: 600; }
 tbody th { min-width: 8rem; max-width: 24rem; overflow-wrap: anywhere; }
 td.number { text-align: right; white-space: nowrap; }
+td.verdict { min-width: 14rem; }
+td .interval { display: block; color: var(--quiet); font-size: .85rem; }
 .good { color: var(--good); } .bad { color: var(--bad); }
 .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr)); gap: 1.5rem; }
 figure { margin: 0; }
