@@ -94,10 +94,10 @@ def draw_choice(axes: Axes, peers: Peers) -> None:
     for name, (size, rate) in sorted(places.items(), key=lambda each: -each[1][1]):
         level = min(level - GAP * top, rate)
         axes.plot(size, rate, "o", color=find_color(name))
-        place = axes.transAxes.inverted().transform(axes.transData.transform((size, rate)))
+        across, up = axes.transAxes.inverted().transform(axes.transData.transform((size, rate)))
         axes.annotate(
             f"{name}: {size:.0f} MB, {rate:.0f} tokens/s",
-            place,
+            (across, up),
             (1.03, level / top),
             "axes fraction",
             "axes fraction",

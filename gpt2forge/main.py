@@ -3,8 +3,8 @@
 import os
 import sys
 
-from gpt2forge.stamp import Printed, read_current
-from gpt2forge.terminal_text import escape, escape_line
+from gpt2forge.stamp import TITLES, Printed, read_current
+from gpt2forge.terminal_text import align, escape, escape_line
 
 
 def main() -> None:
@@ -34,8 +34,10 @@ def print_current(words: list[str]) -> bool:
 
 
 def print_results(current: dict[str, Printed]) -> None:
-    """Print what each recipe's build printed, as data on stdout and messages on stderr."""
-    print(end="".join(escape(printed.text) for printed in current.values()), flush=True)
+    """Print what the build of these recipes printed, as data on stdout and messages on stderr."""
+    rows = [printed.row for printed in current.values()]
+    texts = "".join(escape(printed.text) for printed in current.values())
+    print(end=texts if len(current) == 1 else align([TITLES, *rows]), flush=True)
     for name, printed in current.items():
         print(f"current {name}: nothing changed since it was built", file=sys.stderr)
         for warning in printed.warnings:

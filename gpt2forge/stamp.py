@@ -8,7 +8,8 @@ This module runs before anything else, so it imports only what Python has loaded
     the number of paths and the number of warnings
     a line for each path: see `format_stat`
     the warnings
-    the text that the build printed
+    the row that the recipe has in the table of several recipes, its cells separated by tabs
+    the text that the build of this recipe alone printed
 
 Where anything differs or cannot be read, there is no answer, and the build runs as usual.
 """
@@ -18,7 +19,7 @@ import sys
 
 from gpt2forge import regular_file
 
-FORMAT = "gpt2forge stamp 2"
+FORMAT = "gpt2forge stamp 3"
 PACKAGE = os.path.dirname(os.path.abspath(__file__))
 CGROUPS = "/sys/fs/cgroup"
 LIMITS = ("cpu.max", "memory.max", "memory.high")
@@ -26,11 +27,15 @@ MOST = 1 << 14  # bytes to read of a file in /proc or /sys
 LARGEST = 1 << 24  # bytes of a stamp; those of the largest builds have a hundredth
 
 
-class Printed:
-    """The output of a build: the warnings on stderr, and the text on stdout."""
+TITLES = ("recipe", "verdict", "size", "of float32", "as fast as PyTorch", "tokens/s", "perplexity", "KL")
+"""The titles of the table of several recipes."""
 
-    def __init__(self, warnings: list[str], text: str) -> None:
-        self.warnings, self.text = warnings, text
+
+class Printed:
+    """The output of a build: the warnings on stderr, and on stdout the text, or with other recipes the row."""
+
+    def __init__(self, warnings: list[str], row: tuple[str, ...], text: str) -> None:
+        self.warnings, self.row, self.text = warnings, row, text
 
 
 class Present:
@@ -117,22 +122,23 @@ def read_stamp(path: str, subjects: tuple[str, ...], present: Present) -> Printe
     try:
         head, process, subject, counts, *lines = regular_file.read_whole(path, LARGEST).decode().split("\n")
         paths, warnings = map(int, counts.split())
-        if (head, process) != (FORMAT, present.process) or len(lines) < paths + warnings:
+        if (head, process) != (FORMAT, present.process) or len(lines) <= paths + warnings:
             return None
         if subject not in subjects or not all(present.holds(line) for line in lines[:paths]):
             return None
     except (OSError, ValueError):
         return None
-    return Printed(lines[paths : paths + warnings], "\n".join(lines[paths + warnings :]))
+    end = paths + warnings
+    return Printed(lines[paths:end], tuple(lines[end].split("\t")), "\n".join(lines[end + 1 :]))
 
 
 def format_stamp(subject: str, stats: list[str], printed: Printed) -> str:
-    """Return the text of a stamp. Raises ValueError if a path or a warning is not one line."""
-    warnings = printed.warnings
-    if any("\n" in line for line in (subject, *stats, *warnings)):
+    """Return the text of a stamp. Raises ValueError if a path, a warning or the row is not one line."""
+    warnings, row = printed.warnings, "\t".join(printed.row)
+    if any("\n" in line for line in (subject, *stats, *warnings, row)):
         raise ValueError("a path or a warning has several lines")
     counts = f"{len(stats)} {len(warnings)}"
-    return "\n".join((FORMAT, describe_process(), subject, counts, *stats, *warnings, printed.text))
+    return "\n".join((FORMAT, describe_process(), subject, counts, *stats, *warnings, row, printed.text))
 
 
 def format_stat(path: str) -> str:

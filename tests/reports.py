@@ -68,6 +68,7 @@ COMPLETE: dict[str, Any] = {
     "steps": STEPS,
     "source": None,
     "bytes": {"package": 1_419_030, "float32": 5_401_600},
+    "text": {"bytes": 6000, "zlib_bytes": 2000, "vocabulary": 4096},
     "verify": {
         **STATISTICS,
         "intervals": {name: [value / 2, value * 2] for name, value in STATISTICS.items()},

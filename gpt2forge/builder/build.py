@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gpt2forge.builder.build_events import Emit, RunFinished
+from gpt2forge.builder.build_events import Emit, RunFinished, RunPlanned
+from gpt2forge.builder.expected_time import expect_seconds
 from gpt2forge.builder.fetch_sources import SourceFetcher
 from gpt2forge.builder.limits import check_context, check_limits
 from gpt2forge.builder.lockfile import Lock, name_lock, read_lock
+from gpt2forge.builder.new_recipe import mark_new
 from gpt2forge.builder.outputs import BUILD
 from gpt2forge.builder.publish import hold_outputs, publish
 from gpt2forge.builder.report import Report, SourceReport, make_report, read_accuracy, read_report, write_report
@@ -129,7 +131,7 @@ def make_build(
     """
     lock = read_lock(name_lock(loaded)) if locked else None
     fetched = fetcher.fetch(loaded, lock)
-    return Build(loaded, make_job(loaded, skip, assumed), lock, fetched)
+    return Build(loaded, mark_new(make_job(loaded, skip, assumed), loaded), lock, fetched)
 
 
 def choose_resources(jobs: int | None = None) -> Resources:
@@ -177,7 +179,11 @@ def begin(builds: Sequence[Build], store: Store, *, emit: Emit, rerun: str | Non
     for build in builds:
         plan = make_plan(build.job, readings, Meter("checkpoint", emit, build.name).advance, rerun=rerun)
         build.job_run = JobRun(plan, BuildChecks(build, store, emit), until)
-    check_space(store, [build.job_run for build in builds if build.job_run])
+    job_runs = [build.job_run for build in builds if build.job_run]
+    check_space(store, job_runs)
+    expected = expect_seconds(job_runs)
+    if expected:
+        emit(RunPlanned(expected))
 
 
 def check_outputs(builds: Sequence[Build]) -> None:

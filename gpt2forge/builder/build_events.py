@@ -1,6 +1,6 @@
-"""The events of a build: a checkpoint that was fetched, those of its steps, and the last one of each recipe."""
+"""The events of a build: a fetched checkpoint, the plan, those of its steps, and the last one of each recipe."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,5 +31,19 @@ class SourceFetched:
         return {"event": "source_fetched", **self.__dict__}
 
 
-BuildEvent = Event | SourceFetched | RunFinished
+@dataclass(frozen=True)
+class RunPlanned:
+    """The steps that will or may run, each once, and the seconds that each is expected to take.
+
+    A step that never ran is not listed.
+    """
+
+    expected: Mapping[tuple[str, str], float]
+
+    def to_json(self) -> dict[str, Any]:
+        steps = [{"recipe": recipe, "stage": stage, "seconds": each} for (recipe, stage), each in self.expected.items()]
+        return {"event": "run_planned", "steps": steps}
+
+
+BuildEvent = Event | SourceFetched | RunPlanned | RunFinished
 Emit = Callable[[BuildEvent], None]

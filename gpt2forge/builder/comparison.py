@@ -1,30 +1,26 @@
 """The reports of several results side by side: their numbers, the differences of their recipes, and the Pareto front.
 
 1. The first result is the baseline.
-2. A result is on the Pareto front if no other result is at least as good in every quantity of FRONT and better in one.
-   A quantity counts only if all results have it and it can be compared (rule 3). A result that was not published is
-   never on the front and beats no other.
+2. A result is on the Pareto front if no other dominates it in the quantities of FRONT (see dominance.py). A quantity
+   counts only if all results have it and it can be compared (rule 3). A result that was not published is never on the
+   front and dominates no other.
 3. Times of different hosts cannot be compared, nor accuracies on different texts; a remark says so. Accuracies of
    different hosts can be compared, but rounding depends on the processor; a remark says that too.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
+from gpt2forge.builder.dominance import dominates
 from gpt2forge.builder.measurements import Host
+from gpt2forge.builder.quantities import DIVERGENCE, FRONT, SIZE, TOKEN, ReadQuantity
+from gpt2forge.builder.recommendation import recommend
 from gpt2forge.builder.report import Report
+from gpt2forge.builder.verdict import Verdict, find_verdict
 
 Value = TypeVar("Value")
-Quantity = Callable[[Report], float | None]
-"""Reads a number of a report, of which less is better; None if it was not measured."""
-
-SIZE, TOKEN, DIVERGENCE = "size", "a token's time", "KL divergence"
-FRONT: Mapping[str, Quantity] = {
-    SIZE: lambda report: report.bytes.package if report.bytes else None,
-    TOKEN: lambda report: report.benchmark.token_ms if report.benchmark else None,
-    DIVERGENCE: lambda report: report.verify.kl_mean if report.verify else None,
-}
 OWN = {"name"}
 """The keys of a recipe that differ in every recipe."""
 
@@ -60,26 +56,47 @@ class Comparison:
         return distinct(report.verify.text_digest for report in self.reports if report.verify)
 
     @property
-    def front_quantities(self) -> dict[str, Quantity]:
+    def verdicts(self) -> list[Verdict]:
+        """The verdict on each result."""
+        return [find_verdict(report) for report in self.reports]
+
+    @property
+    def front_quantities(self) -> dict[str, ReadQuantity]:
         """The quantities that decide the Pareto front (rules 2 and 3)."""
-        is_comparable = {SIZE: True, TOKEN: len(self.hosts) < 2, DIVERGENCE: len(self.texts) < 2}
         return {
             name: read
-            for name, read in FRONT.items()
-            if is_comparable[name] and all(read(report) is not None for report in self.reports)
+            for name, read in self.comparable_quantities.items()
+            if all(read(report) is not None for report in self.reports)
         }
+
+    @property
+    def comparable_quantities(self) -> dict[str, ReadQuantity]:
+        """The quantities that can be compared where a result has them (rule 3)."""
+        is_comparable = {SIZE: True, TOKEN: len(self.hosts) < 2, DIVERGENCE: len(self.texts) < 2}
+        return {name: read for name, read in FRONT.items() if is_comparable[name]}
+
+    @cached_property
+    def dominators(self) -> list[list[str]]:
+        """The names of the results that dominate each result (rule 2)."""
+        reads = self.front_quantities.values()
+        points = [[quantity for read in reads if (quantity := read(report))] for report in self.reports]
+        published = [
+            (name, point)
+            for name, report, point in zip(self.names, self.reports, points, strict=True)
+            if report.error is None
+        ]
+        return [[name for name, other in published if dominates(other, point)] for point in points]
 
     @property
     def front(self) -> list[bool]:
         """Tell of each report whether its result is on the Pareto front (rule 2)."""
-        quantities = self.front_quantities.values()
-        points = [[read(report) or 0.0 for read in quantities] for report in self.reports]
-        is_published = [report.error is None for report in self.reports]
-        published = [point for point, counts in zip(points, is_published, strict=True) if counts]
-        return [
-            counts and not any(beats(other, point) for other in published)
-            for point, counts in zip(points, is_published, strict=True)
-        ]
+        pairs = zip(self.reports, self.dominators, strict=True)
+        return [report.error is None and not dominators for report, dominators in pairs]
+
+    @property
+    def recommendation(self) -> str:
+        """The smallest and the fastest result within the limits, in one line."""
+        return recommend(dict(zip(self.names, self.reports, strict=True)), can_compare_times=len(self.hosts) < 2)
 
     @property
     def differences(self) -> dict[str, list[Any]]:
@@ -108,6 +125,9 @@ class Comparison:
             "baseline": self.names[0],
             "front": [name for name, is_on in zip(self.names, self.front, strict=True) if is_on],
             "front_quantities": list(self.front_quantities),
+            "dominated": {name: by for name, by in zip(self.names, self.dominators, strict=True) if by},
+            "verdicts": {name: str(verdict) for name, verdict in zip(self.names, self.verdicts, strict=True)},
+            "recommendation": self.recommendation,
             "differences": self.differences,
             "remarks": self.remarks,
             "reports": [report.to_json() for report in self.reports],
@@ -118,7 +138,8 @@ def list_doubts(report: Report) -> Iterator[str]:
     """Yield why a result was not published, and what disturbed its times."""
     for line in (report.error or "").splitlines():
         yield f"was not published: {line}"
-    yield from report.benchmark.noise if report.benchmark else ()
+    if report.benchmark and report.benchmark.noise:
+        yield "; ".join(report.benchmark.noise)
 
 
 def distinct(values: Iterable[Value]) -> list[Value]:
@@ -128,12 +149,6 @@ def distinct(values: Iterable[Value]) -> list[Value]:
         if value not in found:
             found.append(value)
     return found
-
-
-def beats(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Return whether `one` is larger nowhere and smaller somewhere."""
-    pairs = list(zip(one, other, strict=True))
-    return all(a <= b for a, b in pairs) and any(a < b for a, b in pairs)
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

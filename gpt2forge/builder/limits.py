@@ -10,62 +10,75 @@ from dataclasses import dataclass
 from gpt2forge.builder.measurements import Accuracy, Prompt
 from gpt2forge.errors import Fault, RecipeError
 from gpt2forge.recipe.load import LoadedRecipe
-from gpt2forge.recipe.sections.verify_section import Verify
 
 EXACT = 1e-4
 """The largest difference, as a part of the logits' spread, of a property that the scheme gives no tolerance."""
 
 
 def format_share(value: float) -> str:
-    return f"{value:.3%}".replace("%", " %")
+    """Return a share in percent, without zeros at the end, as in `0.341 %`."""
+    percent = value * 100
+    is_tiny = 0 < abs(percent) < 0.0005
+    return f"{percent:.0e} %" if is_tiny else f"{percent:.3f}".rstrip("0").rstrip(".") + " %"
 
 
 def format_number(value: float) -> str:
     return f"{value:.3g}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Limit:
     """A limit of `verify:`, and the number that it limits.
 
-    `key` is the name in the recipe, `name` the name in the report. A number may be at most the limit, or at least the
-    limit if `is_floor`.
+    `key` is the name in the recipe, `name` the name in the report, `word` a short one. A number may be at most the
+    limit, or at least the limit if `is_floor`. `form_excess` formats the distance of a number from the limit.
     """
 
     key: str
     name: str
-    read_limit: Callable[[Verify], float | None]
-    read_number: Callable[[Accuracy], float]
+    word: str
     form: Callable[[float], str]
     is_floor: bool = False
 
-    def describe_fault(self, limits: Verify, measured: Accuracy) -> str | None:
+    @property
+    def side(self) -> str:
+        """The side of the limit that is not allowed."""
+        return "below" if self.is_floor else "above"
+
+    def find_excess(self, limit: float | None, measured: Accuracy) -> float:
+        """Return by how much the number is beyond the limit; 0 if it is within, or if there is no limit."""
+        if limit is None:
+            return 0.0
+        excess = float(getattr(measured, self.name)) - limit
+        return max(0.0, -excess if self.is_floor else excess)
+
+    def describe_excess(self, limit: float, measured: Accuracy) -> str:
+        """Describe by how much a number is beyond its limit."""
+        excess = self.form(self.find_excess(limit, measured))
+        return f"{excess} {self.side} `{self.key}: {self.form(limit)}`"
+
+    def describe_fault(self, limit: float | None, measured: Accuracy) -> str | None:
         """Return a message if the number is beyond the limit, else None."""
-        limit, number = self.read_limit(limits), self.read_number(measured)
-        if limit is None or (number >= limit if self.is_floor else number <= limit):
+        if limit is None or not self.find_excess(limit, measured):
             return None
-        side = "below" if self.is_floor else "above"
-        return (
-            f"`{self.name}` is {self.form(number)}, {side} `{self.key}: {self.form(limit)}`; not published: allow "
-            "more, or quantize less"
-        )
+        number = self.form(getattr(measured, self.name))
+        excess = self.describe_excess(limit, measured)
+        return f"`{self.name}` is {number}, {excess}; not published: allow more, or quantize less"
 
 
 LIMITS = (
     Limit(
-        "max_perplexity_increase",
-        "perplexity_increase",
-        lambda limits: limits.max_perplexity_increase,
-        lambda measured: measured.perplexity_increase,
-        format_share,
+        key="max_perplexity_increase",
+        name="perplexity_increase",
+        word="perplexity increase",
+        form=format_share,
     ),
-    Limit("max_kl", "kl_mean", lambda limits: limits.max_kl, lambda measured: measured.kl_mean, format_number),
+    Limit(key="max_kl", name="kl_mean", word="KL", form=format_number),
     Limit(
-        "min_top1_agreement",
-        "top1_agreement",
-        lambda limits: limits.min_top1_agreement,
-        lambda measured: measured.top1_agreement,
-        format_share,
+        key="min_top1_agreement",
+        name="top1_agreement",
+        word="same token",
+        form=format_share,
         is_floor=True,
     ),
 )
@@ -95,7 +108,7 @@ def check_numbers(loaded: LoadedRecipe, measured: Accuracy) -> Iterator[Fault]:
     limits = loaded.recipe.verify
     assert limits is not None
     for limit in LIMITS:
-        message = limit.describe_fault(limits, measured)
+        message = limit.describe_fault(getattr(limits, limit.key), measured)
         if message:
             yield Fault(loaded.place("verify", limit.key), message)
 

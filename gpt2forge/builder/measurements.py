@@ -1,5 +1,6 @@
 """The numbers that the steps `quantize`, `verify` and `benchmark` measure, with the meaning and unit of each."""
 
+import math
 from typing import Annotated, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, Strict
@@ -40,6 +41,21 @@ class PackageSize(ReportPart):
     float32: Annotated[Count, Field(gt=0)] = Field(
         description="size of its weights if all were float32, in bytes (4 bytes a weight)"
     )
+
+    @property
+    def share(self) -> float:
+        """The size of the package as a share of float32."""
+        return self.package / self.float32
+
+
+class MeasuredText(ReportPart):
+    """The text that the accuracy was measured on, and what a model must surpass that knows the text's language."""
+
+    bytes: Count = Field(description="size of the tokens that were used, as UTF-8, in bytes")
+    zlib_bytes: Count = Field(
+        description="the same compressed by zlib, in bytes; a model that knows the text's language needs fewer"
+    )
+    vocabulary: Count = Field(description="number of tokens that the model chooses from")
 
 
 class Intervals(ReportPart):
@@ -121,6 +137,11 @@ class Accuracy(ReportPart):
     host: Host = Field(description="machine that measured; another processor may round differently")
     prompts: PropertyPrompts = Field(description="prompts that show the differences of each property")
 
+    @property
+    def bits_reference(self) -> float:
+        """The bits that PyTorch in float32 needs for the predicted tokens of the text."""
+        return self.positions * math.log2(self.perplexity_reference) if self.perplexity_reference > 0 else 0.0
+
 
 class Ranges(ReportPart):
     """The smallest and the largest value of all rounds; `[least, largest]` in the unit of the number."""
@@ -166,3 +187,13 @@ class Speed(ReportPart):
         "`--rerun benchmark`"
     )
     host: Host = Field(description="machine that measured; another machine measures again")
+
+    @property
+    def speedup(self) -> float:
+        """How many times as fast as PyTorch a new token is made."""
+        return self.token_ms_reference / self.token_ms if self.token_ms else math.inf
+
+    @property
+    def tokens_per_second(self) -> float:
+        """The number of new tokens that are made in a second."""
+        return 1000 / self.token_ms if self.token_ms else math.inf

@@ -12,7 +12,17 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, JsonValue, ValidationError, WithJsonSchema
 from pydantic_core import ErrorDetails
 
-from gpt2forge.builder.measurements import Accuracy, Amount, Count, Many, PackageSize, ReportPart, Speed
+from gpt2forge.builder.measurements import (
+    Accuracy,
+    Amount,
+    Count,
+    Many,
+    MeasuredText,
+    PackageSize,
+    ReportPart,
+    Speed,
+)
+from gpt2forge.builder.outputs import BUILD
 from gpt2forge.errors import UserError
 from gpt2forge.executor.outcome import Outcome
 from gpt2forge.regular_file import read_whole
@@ -23,6 +33,9 @@ VERSION: Literal[1] = 1
 
 DEEPEST = 6
 """The number of parts of a place that a message names; every field of a report has fewer."""
+
+MEASURED = ("bytes", "text", "verify", "benchmark")
+"""The parts that steps measure; each has the name of the metric."""
 
 OPTIONAL = {"verify", "benchmark"}
 """The parts that a build may skip; each has the name of the step that measures it."""
@@ -71,6 +84,7 @@ class Report(ReportPart):
         default=None, description="where the checkpoint was fetched from; null if the recipe names a folder"
     )
     bytes: PackageSize | None = Field(description="size of the package")
+    text: MeasuredText | None = Field(default=None, description="text that the accuracy was measured on")
     verify: Accuracy | None = Field(description="accuracy compared with PyTorch")
     benchmark: Speed | None = Field(description="speed and memory compared with PyTorch")
 
@@ -96,7 +110,8 @@ class Report(ReportPart):
 
     def leave_out(self, parts: Collection[str]) -> "Report":
         """Return the report without the parts of these steps."""
-        return self.model_copy(update=dict.fromkeys(OPTIONAL.intersection(parts)))
+        missing = [*OPTIONAL.intersection(parts), *(["text"] if "verify" in parts else [])]
+        return self.model_copy(update=dict.fromkeys(missing))
 
     def repeats(self, saved: "Report") -> bool:
         """Return whether no step ran and the saved report holds all of this one.
@@ -104,7 +119,7 @@ class Report(ReportPart):
         The saved report may also hold the numbers of steps that this build skipped.
         """
         is_idle = all(step.outcome in ("reused", "skipped") for step in self.steps)
-        parts = ((self.bytes, saved.bytes), (self.verify, saved.verify), (self.benchmark, saved.benchmark))
+        parts = [(getattr(self, part), getattr(saved, part)) for part in MEASURED]
         return (
             is_idle
             and (self.error, self.values, self.source) == (saved.error, saved.values, saved.source)
@@ -157,7 +172,7 @@ def make_report(
             "values": dict(values),
             "source": source,
             "steps": [outcome.to_json() for outcome in outcomes],
-            **{part: metrics.get(part) for part in ("bytes", "verify", "benchmark")},
+            **{part: metrics.get(part) for part in MEASURED},
         }
     )
 
@@ -203,6 +218,12 @@ def read_report(path: Path) -> Report | None:
     with suppress(UserError):
         return load_report(path)
     return None
+
+
+def find_later_failure(output: Path) -> str | None:
+    """Return the error of the last build of an output if it failed, so that the output is an earlier build's."""
+    report = read_report(BUILD / f"{output.name}.json") if output.parent == BUILD else None
+    return report.error if report else None
 
 
 def parse_json(text: bytes) -> Any:

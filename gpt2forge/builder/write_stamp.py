@@ -92,7 +92,7 @@ def write_selection(selector: str) -> None:
         found = [name_exactly(selector, each) for each in find_recipes([selector], faults)]
         is_true = not faults and is_settled(paths, began) and stats == [stamp.format_stat(path) for path in paths]
         if is_true and found != [selector]:
-            text = stamp.format_stamp(selector, stats, stamp.Printed(found, ""))
+            text = stamp.format_stamp(selector, stats, stamp.Printed(found, (), ""))
             replace_text(Path(stamp.name_selection(selector)), text)
 
 

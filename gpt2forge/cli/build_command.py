@@ -1,6 +1,6 @@
 """`gpt2forge build`: builds recipes in one run, and publishes each when it is ready."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from gpt2forge.cli import console
 from gpt2forge.cli.options import STORE, assume_option, json_option, recipe_options, skip_option, store_option
 from gpt2forge.cli.run_view import JsonView, RunView, make_view
 from gpt2forge.cli.store_command import list_outputs, shrink
-from gpt2forge.cli.summary import describe_numbers, describe_size
+from gpt2forge.cli.summary import describe_result, make_row, tabulate_reports
 from gpt2forge.errors import UserError, format_fixable, is_fixable, quote
 from gpt2forge.executor.run import Options
 from gpt2forge.plan.blocked import StepsBlocked, format_blocked
@@ -137,6 +137,8 @@ def build_recipes(request: BuildRequest) -> None:
     if request.until is None:
         is_well = not refused and all(each.ended_well for each in builds)
         finish(builds, store, request, snapshots=snapshots, is_well=is_well)
+        if not request.as_json:
+            print_results(builds, refused)
     elif any(each.ended_well for each in builds):
         console.inform(f"`--until {request.until}`: nothing was published")
     report_failures(builds, refused)
@@ -168,7 +170,7 @@ def make_build_view(builds: Sequence[Build], as_json: bool) -> RunView | JsonVie
 def finish(
     builds: Sequence[Build], store: Store, request: BuildRequest, *, snapshots: Mapping[str, Snapshot], is_well: bool
 ) -> None:
-    """Shrink the store if the whole run went well; print the result of each recipe that was built."""
+    """Shrink the store if the whole run went well, and write what answers the next build."""
     shrunk = shrink(store, list_outputs(), load_settings()) if is_well else None
     if shrunk:
         console.inform(shrunk)
@@ -179,17 +181,27 @@ def finish(
         write_selection(selector)
 
 
+def print_results(builds: Sequence[Build], refused: Collection[str]) -> None:
+    """Print the result of a single recipe, unless it failed, or a table with the verdict on each of several.
+
+    `refused` names the recipes that could not begin.
+    """
+    reports = [each.report for each in builds if each.report]
+    if len(builds) + len(refused) > 1:
+        console.write(tabulate_reports(reports, refused))
+    elif all(each.ended_well for each in builds):
+        console.write("".join(map(describe_result, reports)))
+
+
 def finish_recipe(
     build: Build, report: Report, *, store: Store, request: BuildRequest, snapshot: Snapshot | None
 ) -> None:
-    """Print the result of a recipe; write its lock if asked, and the stamp that answers the next build."""
-    printed = Printed(list(report.warnings), describe_result(report))
+    """Write the lock of a recipe if asked, and the stamp that answers the next build."""
+    printed = Printed(list(report.warnings), make_row(report), describe_result(report))
     if request.write_lock:
         write_lock(name_lock(build.loaded), report.steps, report.source, build.job.list_by_processor())
     if snapshot is not None:
         write_stamp(build.loaded, job=build.job, store=store, steps=report.steps, snapshot=snapshot, printed=printed)
-    if not request.as_json:
-        console.write(printed.text)
 
 
 def report_failures(builds: Sequence[Build], refused: Mapping[str, UserError]) -> None:
@@ -231,9 +243,3 @@ def list_messages(failed: Mapping[str, BaseException]) -> list[str]:
         elif is_fixable(error):
             lines[f"{name}: {format_fixable(error)}"] = None
     return [*lines, *format_blocked(blocked).splitlines()]
-
-
-def describe_result(report: Report) -> str:
-    """Describe what was published: its size, then the accuracy and speed that were measured."""
-    share = f"  {describe_size(report.bytes)}" if report.bytes else ""
-    return f"{report.output}{share}\n" + console.align(list(describe_numbers(report)))

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.segment import Segment, Segments
 from rich.text import Text
 
+from gpt2forge.terminal_text import align as align
 from gpt2forge.terminal_text import escape, escape_line
 
 NARROWEST = 20  # columns
@@ -76,12 +77,3 @@ def write_rows(rows: Sequence[Sequence[str]], colours: Mapping[str, str]) -> Non
     for row, line in zip(rows, align(rows).splitlines(), strict=True):
         segments += (Segment(line, terminal.get_style(colours.get(row[0], "none"))), Segment.line())
     terminal.print(Segments(segments), soft_wrap=True, end="")  # at once: a print of each line takes half a millisecond
-
-
-def align(rows: Sequence[Sequence[str]]) -> str:
-    """Format rows of cells as lines; each column is as wide as its widest cell. Cells are escaped."""
-    shown = [[escape_line(cell) for cell in row] for row in rows]
-    widths = [max(len(cell) for cell in column) for column in zip(*shown, strict=True)]
-    return "".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() + "\n" for row in shown
-    )

@@ -9,6 +9,7 @@ import click
 from gpt2forge.builder.outputs import find_output
 from gpt2forge.builder.result import Result, hold_result
 from gpt2forge.cli import console
+from gpt2forge.cli.older_result import force_option, warn_of_older
 from gpt2forge.cli.options import json_option
 from gpt2forge.digest import digest_file
 from gpt2forge.errors import UserError
@@ -21,10 +22,13 @@ from gpt2forge.units import format_size
 @click.command("copy")
 @click.argument("selector", metavar="RECIPE")
 @click.argument("folder", metavar="FOLDER", type=click.Path(path_type=Path))
+@force_option
 @json_option
-def copy(selector: str, folder: Path, as_json: bool) -> None:
+def copy(selector: str, folder: Path, force: bool, as_json: bool) -> None:
     """Copy a built recipe to a new folder, to ship. The copies are ordinary, writable files."""
-    with hold_result(find_output(selector)) as result:
+    output = find_output(selector)
+    warn_of_older(output, force)
+    with hold_result(output) as result:
         check_folder(folder, result)
         copied = copy_result(result, folder)
     if as_json:

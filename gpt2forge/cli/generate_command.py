@@ -11,6 +11,7 @@ import click
 from gpt2forge.builder.outputs import find_output
 from gpt2forge.builder.result import open_result
 from gpt2forge.cli import console
+from gpt2forge.cli.older_result import force_option, warn_of_older
 from gpt2forge.cli.options import json_option
 from gpt2forge.errors import UserError
 
@@ -56,6 +57,7 @@ class Count:
 @click.option(
     "--threads", metavar="N", type=click.IntRange(0), default=0, help="Compute with N threads; 0: one for each core."
 )
+@force_option
 @json_option
 def generate(
     selector: str,
@@ -66,13 +68,14 @@ def generate(
     top_p: float,
     seed: int,
     threads: int,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Stream text from a built recipe. Write the prompt, then each piece as it is generated."""
     from gpt2forge.runtime.model import open_model  # numpy and onnxruntime take longer to import than --help to run
     from gpt2forge.runtime.sampling import Sampling
 
-    find_output(selector)  # a missing result is reported before standard input is read
+    warn_of_older(find_output(selector), force)  # a missing result is reported before standard input is read
     text = read_prompt(prompt)
     sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
     started, count = time.monotonic(), Count()

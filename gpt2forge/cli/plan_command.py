@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from gpt2forge.builder.new_recipe import mark_new
 from gpt2forge.cli import console
 from gpt2forge.cli.options import assume_option, json_option, recipe_options, skip_option, store_option
 from gpt2forge.cli.progress_view import ProgressView
@@ -14,11 +15,11 @@ from gpt2forge.plan.blocked import StepsBlocked, format_blocked
 from gpt2forge.plan.equivalents import list_tools
 from gpt2forge.plan.from_recipe import make_jobs
 from gpt2forge.plan.job import Job
-from gpt2forge.plan.plan import Plan, PlannedStep, make_plan, unite
+from gpt2forge.plan.plan import Plan, PlannedStep, Verdict, make_plan, unite
 from gpt2forge.plan.readings import Readings
 from gpt2forge.recipe.load import load_recipes
 from gpt2forge.store.store import Store
-from gpt2forge.units import format_size
+from gpt2forge.units import count, format_size
 
 Planned = tuple[Job, Sequence[PlannedStep]]
 
@@ -43,7 +44,8 @@ def plan(
     as_json: bool,
 ) -> None:
     """Show what a build would do, and why."""
-    jobs = make_jobs(load_recipes(selectors, changes, name), skip, assumed)
+    loaded = load_recipes(selectors, changes, name)
+    jobs = [mark_new(*each) for each in zip(make_jobs(loaded, skip, assumed), loaded, strict=True)]
     opened = Store(store, is_read_only=True)
     plans = list(zip(jobs, unite([each.steps for each in plan_jobs(jobs, opened)]), strict=True))
     owners = find_owners(plans)
@@ -105,25 +107,47 @@ def sum_up(plans: Sequence[Planned]) -> Iterator[str]:
     """Yield what the plans cost together, what `--assume-equivalent` would keep, and which steps cannot run."""
     if all(step.verdict == "done" for _, steps in plans for step in steps):
         yield "nothing to make: every step is done"
-    steps = {step.identity: step for _, steps in plans for step in steps if step.verdict == "will run"}.values()
-    yield from sum_up_costs(steps)
-    upgraded = find_upgraded(steps)
+    will_run, may_run = (list_distinct(plans, verdict) for verdict in ("will run", "may run"))
+    yield from sum_up_costs(will_run, may_run)
+    upgraded = find_upgraded(will_run)
     if upgraded:
         yield f"{quote(upgraded)}: only the version changed; `{assume(upgraded)}` keeps what the earlier version made"
     yield from sum_up_blocked(plans)
 
 
-def sum_up_costs(steps: Iterable[PlannedStep]) -> Iterator[str]:
-    """Yield one line with the time and disk space of all steps that will run, if any."""
-    estimates = [step.estimate for step in steps if step.estimate]
-    if not estimates:
+def list_distinct(plans: Sequence[Planned], verdict: Verdict) -> list[PlannedStep]:
+    """List the steps with this verdict; a step that several recipes share once."""
+    return list({step.identity: step for _, steps in plans for step in steps if step.verdict == verdict}.values())
+
+
+def sum_up_costs(will_run: Sequence[PlannedStep], may_run: Sequence[PlannedStep]) -> Iterator[str]:
+    """Yield one line with the time and disk space of all steps that will or may run, if any."""
+    if not will_run and not may_run:
         return
-    seconds = [each.seconds for each in estimates if each.seconds is not None]
-    about = f"~{sum(seconds):.1f} s" if seconds else "time unknown"
-    if seconds and len(seconds) < len(estimates):
-        about += f" for {len(seconds)} of them (the others never ran)"
-    size = format_size(sum(each.written for each in estimates))
-    yield f"{len(estimates)} step{'s' * (len(estimates) > 1)} will run: {about}, {size} on the disk"
+    seconds = [[step.estimate.seconds if step.estimate else None for step in steps] for steps in (will_run, may_run)]
+    size = sum(step.estimate.written for step in will_run if step.estimate)
+    written = f", {format_size(size)} on the disk" if will_run else ""
+    yield f"{count_steps(len(will_run), len(may_run))}: {format_range(*seconds)}{written}"
+
+
+def count_steps(will_run: int, may_run: int) -> str:
+    """Return how many steps will and may run."""
+    if not will_run:
+        return f"{count(may_run, 'step')} may run"
+    return f"{count(will_run, 'step')} will run" + (f", {may_run} may" if may_run else "")
+
+
+def format_range(will_run: Sequence[float | None], may_run: Sequence[float | None]) -> str:
+    """Format the seconds of the steps that will run, and of these with those that may; None if a step never ran."""
+    least = sum(seconds or 0 for seconds in will_run)
+    most = least + sum(seconds or 0 for seconds in may_run)
+    known = [seconds for seconds in (*will_run, *may_run) if seconds is not None]
+    if not known:
+        return "time unknown"
+    unknown = len(will_run) + len(may_run) - len(known)
+    first = f"~{least:.1f} s, " if will_run and least else ""
+    text = f"{first}up to {most:.1f} s" if most > least else f"~{least:.1f} s"
+    return text + (f" without {unknown} that never ran" if unknown else "")
 
 
 def sum_up_blocked(plans: Sequence[Planned]) -> Iterator[str]:

@@ -4,11 +4,11 @@ from contextlib import AbstractContextManager
 from types import TracebackType
 from typing import Self
 
-from rich.progress import BarColumn, Progress, TaskID, TextColumn
+from rich.progress import TaskID
 
 from gpt2forge.cli import console
+from gpt2forge.cli.progress_bars import add_bar, advance_bar, make_bars, name_bar
 from gpt2forge.executor.events import Event, StepAdvanced
-from gpt2forge.units import format_amount
 
 
 class ProgressView(AbstractContextManager["ProgressView"]):
@@ -16,14 +16,7 @@ class ProgressView(AbstractContextManager["ProgressView"]):
 
     def __init__(self, width: int = 0) -> None:
         self.terminal = console.open_terminal(is_error=True)
-        self.bars = Progress(
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            TextColumn("{task.fields[far]}", markup=False),
-            console=self.terminal,
-            transient=True,
-            disable=not self.terminal.is_terminal,
-        )
+        self.bars = make_bars(self.terminal)
         self.rows: dict[str, TaskID] = {}
         self.sources: set[str] = set()
         self.width = width
@@ -46,9 +39,12 @@ class ProgressView(AbstractContextManager["ProgressView"]):
         """Return the name of a step's row: the stage, after the recipe if there are several."""
         return f"{recipe:<{self.width}}  {stage:<10}" if self.width else f"{stage:<10}"
 
-    def open_row(self, name: str) -> None:
+    def open_row(self, recipe: str, stage: str) -> TaskID:
+        """Add the bar of a step that runs, and return it."""
+        name = self.name(recipe, stage)
         self.close_row(name)
-        self.rows[name] = self.bars.add_task(name, total=None, far="")
+        self.rows[name] = add_bar(self.bars, name_bar(recipe if self.width else "", stage))
+        return self.rows[name]
 
     def close_row(self, name: str) -> None:
         if name in self.rows:
@@ -58,11 +54,8 @@ class ProgressView(AbstractContextManager["ProgressView"]):
         """Move a bar; a source, which no step announces, gets its own bar until it is read."""
         name = self.name(event.recipe, event.stage)
         if name not in self.rows:
-            self.open_row(name)
+            self.open_row(event.recipe, event.stage)
             self.sources.add(name)
-        left = "" if event.seconds_left is None else f", {event.seconds_left:.0f} s left"
-        rate = f"{format_amount(event.rate, event.unit)}/s"
-        far = f"{format_amount(event.done, event.unit)} of {format_amount(event.total, event.unit)}, {rate}{left}"
-        self.bars.update(self.rows[name], completed=event.done, total=event.total, far=far)
+        advance_bar(self.bars, self.rows[name], event)
         if name in self.sources and event.done >= event.total:  # no event ends a source
             self.close_row(name)

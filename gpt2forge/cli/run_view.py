@@ -7,10 +7,12 @@ from typing import Self
 
 from rich.text import Text
 
-from gpt2forge.builder.build_events import BuildEvent, RunFinished, SourceFetched
+from gpt2forge.builder.build_events import BuildEvent, RunFinished, RunPlanned, SourceFetched
 from gpt2forge.cli import console
+from gpt2forge.cli.progress_bars import add_bar, show_memory, start_bar
 from gpt2forge.cli.progress_view import ProgressView
-from gpt2forge.executor.events import StepFinished, StepStarted, StepWaiting
+from gpt2forge.cli.time_left import TimeLeft
+from gpt2forge.executor.events import StepFinished, StepSampled, StepStarted, StepWaiting
 from gpt2forge.terminal_text import escape_line
 from gpt2forge.units import format_size
 
@@ -29,19 +31,27 @@ class RunView(ProgressView):
         self.idle: dict[str, list[Text]] = {name: [] for name in recipes if len(recipes) > 1}
         self.warnings: set[str] = set()
         self.steps = steps
+        self.ended = 0
+        self.left = TimeLeft()
 
     def __enter__(self) -> Self:
         super().__enter__()
         if self.steps:
-            self.count = self.bars.add_task("steps", total=self.steps, far=f"0 of {self.steps}")
+            self.count = add_bar(self.bars, "steps", self.steps)
+            self.show_count()
         return self
 
     def show(self, event: BuildEvent) -> None:
         """Show one event."""
-        if isinstance(event, StepStarted):
-            self.open_row(self.name(event.recipe, event.stage))
+        if isinstance(event, RunPlanned):
+            self.left.plan(event.expected)
+        elif isinstance(event, StepStarted):
+            self.left.start(event.recipe, event.stage)
+            start_bar(self.bars, self.open_row(event.recipe, event.stage), event)
         elif isinstance(event, StepWaiting):
             self.print(Text(f"waiting {self.name(event.recipe, event.stage)} for {escape_line(event.what)}"))
+        elif isinstance(event, StepSampled):
+            self.show_memory(event)
         elif isinstance(event, StepFinished):
             self.finish(event)
         elif isinstance(event, SourceFetched):
@@ -50,6 +60,8 @@ class RunView(ProgressView):
             self.end(event.report.recipe, event.report.warnings)
         else:
             super().show(event)
+        if self.steps:
+            self.show_count()
 
     def end(self, recipe: str, warnings: Sequence[str]) -> None:
         """Show the end of a recipe's run: its held lines as one, and warnings that were not shown before."""
@@ -61,6 +73,18 @@ class RunView(ProgressView):
                 console.warn(f"{recipe}: {warning}" if self.width else warning)
             self.warnings.add(warning)
 
+    def show_memory(self, event: StepSampled) -> None:
+        """Show the memory of a step that runs."""
+        name = self.name(event.recipe, event.stage)
+        if name in self.rows:
+            show_memory(self.bars, self.rows[name], event.memory_bytes)
+
+    def show_count(self) -> None:
+        """Show how many of all steps have ended, and the seconds that the others are expected to take."""
+        left = self.left.find()
+        more = f", ~{left:.0f} s left" if left > 0.5 else ""
+        self.bars.update(self.count, completed=self.ended, far=f"{self.ended} of {self.steps}{more}")
+
     def finish(self, event: StepFinished) -> None:
         """Replace the bar of a step by its line."""
         outcome, name = event.outcome, self.name(event.recipe, event.outcome.stage)
@@ -68,9 +92,8 @@ class RunView(ProgressView):
         seconds = "" if outcome.outcome in ("reused", "skipped") else f"{outcome.seconds:.1f} s"
         line = f"{name} {seconds:>8}  {escape_line(outcome.reason)}".rstrip()
         self.write(event, Text(f"{outcome.outcome:<8}", COLOURS[outcome.outcome]) + Text(line))
-        if self.steps:
-            self.bars.advance(self.count)
-            self.bars.update(self.count, far=f"{self.bars.tasks[0].completed:.0f} of {self.steps}")
+        self.left.finish(event.recipe, outcome.stage)
+        self.ended += 1
 
     def show_fetched(self, event: SourceFetched) -> None:
         """Show the line of a checkpoint that was fetched."""

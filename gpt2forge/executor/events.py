@@ -14,11 +14,12 @@ from gpt2forge.stages.throttle import Throttle
 
 @dataclass(frozen=True)
 class StepStarted:
-    """A step has started, because of `reason`."""
+    """A step has started, because of `reason`; it is expected to take `expected_seconds`, None if it never ran."""
 
     stage: str
     reason: str
     recipe: str
+    expected_seconds: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         return {"event": "step_started", **self.__dict__}
@@ -53,6 +54,18 @@ class StepAdvanced:
 
 
 @dataclass(frozen=True)
+class StepSampled:
+    """A step uses `memory_bytes` of anonymous memory."""
+
+    stage: str
+    memory_bytes: int
+    recipe: str
+
+    def to_json(self) -> dict[str, Any]:
+        return {"event": "step_sampled", **self.__dict__}
+
+
+@dataclass(frozen=True)
 class StepFinished:
     """A step has its outcome."""
 
@@ -63,7 +76,7 @@ class StepFinished:
         return {"event": "step_finished", "recipe": self.recipe, **self.outcome.to_json()}
 
 
-Event = StepStarted | StepWaiting | StepAdvanced | StepFinished
+Event = StepStarted | StepWaiting | StepAdvanced | StepSampled | StepFinished
 Emit = Callable[[Event], None]
 
 
@@ -95,3 +108,20 @@ class Meter:
                 recipe=self.recipe,
             )
         )
+
+
+@dataclass
+class Gauge:
+    """Emits the memory of a step once a second, from its first second on."""
+
+    stage: str
+    emit: Emit
+    recipe: str
+    last: float = field(default_factory=time.monotonic)
+
+    def observe(self, memory: int) -> None:
+        """Emit an event for the bytes that the step uses now, if one is due."""
+        now = time.monotonic()
+        if now - self.last >= 1:
+            self.last = now
+            self.emit(StepSampled(self.stage, memory, self.recipe))

@@ -9,7 +9,7 @@ from threading import Event
 from typing import Any, Literal
 
 from gpt2forge.errors import UserError
-from gpt2forge.executor.events import Emit, Meter, StepStarted, StepWaiting
+from gpt2forge.executor.events import Emit, Gauge, Meter, StepStarted, StepWaiting
 from gpt2forge.executor.machine_lock import hold_machine_lock
 from gpt2forge.executor.outcome import Outcome
 from gpt2forge.executor.worker_process import WorkerResult, describe_change, run_worker
@@ -62,6 +62,11 @@ class Task:
         return "asked for by `--rerun`" if self.is_rerun else self.step.reason
 
     @property
+    def expected_seconds(self) -> float | None:
+        """The seconds that the step is expected to take; None if it never ran."""
+        return self.step.estimate.seconds if self.step.estimate else None
+
+    @property
     def memory(self) -> int:
         """The bytes of anonymous memory that the step is expected to use."""
         return self.step.estimate.memory if self.step.estimate else 0
@@ -80,7 +85,7 @@ def run_task(task: Task, emit: Emit, stop: Event) -> Outcome:
         if record:
             return make_outcome(record, "reused", "")
         with take_machine(task, emit, stop) as machine:
-            emit(StepStarted(name, task.reason, task.job.name))
+            emit(StepStarted(name, task.reason, task.job.name, task.expected_seconds))
             task.store.clear_damaged(name, task.key)
             return make_outcome(make_artifact(task, (lock, *machine), emit=emit, stop=stop), "built", task.reason)
 
@@ -181,6 +186,7 @@ def run_stage(task: Task, locks: tuple[int, ...], *, out: Path, view: Path, emit
         log=task.store.make_log(task.stage.name, task.key),
         locks=locks,
         advance=Meter(task.stage.name, emit, task.job.name).advance,
+        observe=Gauge(task.stage.name, emit, task.job.name).observe,
         stop=stop,
     )
 

@@ -62,8 +62,11 @@ def run_worker(
     locks: tuple[int, ...],
     advance: Callable[[int, int, str], None],
     stop: Event,
+    observe: Callable[[int], None] = lambda memory: None,
 ) -> WorkerResult:
     """Run one stage in its own process. `code` are the digests of the sources that its key covers, by module.
+
+    `observe` is called with each sample of its memory in bytes.
 
     The worker inherits the descriptors `locks`, so that the step stays locked until the worker has ended, even if
     this process is killed. Raises UserError for an error that the user can fix and for a killed worker, StageCrash
@@ -78,7 +81,7 @@ def run_worker(
             os.close(theirs)
         try:
             send_request(worker, {**request, "events": theirs})
-            messages, peak = listen(worker.pid, events, advance=advance, stop=stop)
+            messages, peak = listen(worker.pid, events, advance=advance, stop=stop, observe=observe)
             status = worker.wait()
         finally:
             worker.kill()
@@ -116,7 +119,12 @@ def send_request(worker: subprocess.Popen[bytes], request: dict[str, Any]) -> No
 
 
 def listen(
-    pid: int, events: Any, *, advance: Callable[[int, int, str], None], stop: Event
+    pid: int,
+    events: Any,
+    *,
+    advance: Callable[[int, int, str], None],
+    stop: Event,
+    observe: Callable[[int], None],
 ) -> tuple[dict[str, Any], int]:
     """Read messages until the worker closes the pipe; return the last of each kind, and its peak memory in bytes."""
     messages: dict[str, Any] = {}
@@ -127,7 +135,9 @@ def listen(
             ready = selector.select(SAMPLE)
             if stop.is_set():
                 raise KeyboardInterrupt
-            peak = max(peak, measure_anonymous(pid))
+            memory = measure_anonymous(pid)
+            observe(memory)
+            peak = max(peak, memory)
             if not ready:
                 continue
             piece = events.read(1 << 16)

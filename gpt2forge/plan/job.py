@@ -15,7 +15,7 @@ class Job:
     """The stages in order, the sections and target they read, and the sources by kind.
 
     `skipped` are the stages that `--skip` left out, `assumed` the tools whose versions `--assume-equivalent` lets
-    differ.
+    differ. `is_new`: the recipe was never built here, so that any earlier run is another recipe's.
     """
 
     name: str
@@ -25,6 +25,7 @@ class Job:
     sources: Mapping[str, Source]
     skipped: tuple[Stage, ...] = ()
     assumed: tuple[str, ...] = ()
+    is_new: bool = False
 
     @property
     def all_stages(self) -> tuple[Stage, ...]:

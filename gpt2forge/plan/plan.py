@@ -17,7 +17,7 @@ from gpt2forge.plan.job import Job
 from gpt2forge.plan.key import Basis, add_inputs, make_basis, make_key
 from gpt2forge.plan.nearest import Nearest
 from gpt2forge.plan.readings import Readings
-from gpt2forge.plan.reason import EVICTED, explain
+from gpt2forge.plan.reason import EVICTED, explain, explain_new
 from gpt2forge.stages.stage import PACKAGE, Advance, Stage
 from gpt2forge.store.stat_cache import StatEntry
 from gpt2forge.store.store import Store
@@ -163,7 +163,7 @@ def describe_subject(job: Job, stage: Stage) -> Hashable:
 
 def describe_surroundings(job: Job) -> Hashable:
     """Return what `plan_step` reads of a job besides the step's subject: the stages beside it, and what is assumed."""
-    return job.assumed, tuple((stage.name, stage.writes) for stage in job.stages)
+    return job.is_new, job.assumed, tuple((stage.name, stage.writes) for stage in job.stages)
 
 
 def measure_input(job: Job, store: Store, *, kind: str, digest: str) -> int:
@@ -232,7 +232,8 @@ def plan_step(
     if record:
         return replace(step, reason=equivalent.reason if equivalent else "", digest=record.digest)
     read = sum(each.size for each in inputs.values())
-    return explain_unmade(add_estimate(job, step, read=read, readings=readings), missing=missing, readings=readings)
+    estimated = add_estimate(job, step, read=read, readings=readings)
+    return explain_unmade(estimated, missing=missing, readings=readings, is_new=job.is_new)
 
 
 def add_estimate(job: Job, step: PlannedStep, *, read: int, readings: Readings) -> PlannedStep:
@@ -241,8 +242,11 @@ def add_estimate(job: Job, step: PlannedStep, *, read: int, readings: Readings) 
     return replace(step, nearest=nearest, estimate=estimate(job, step.stage, nearest=nearest, read=read))
 
 
-def explain_unmade(step: PlannedStep, *, missing: Sequence[str], readings: Readings) -> PlannedStep:
-    """Add verdict and reason to a step that has no artifact; `missing` are the kinds of its inputs not made yet."""
+def explain_unmade(step: PlannedStep, *, missing: Sequence[str], readings: Readings, is_new: bool) -> PlannedStep:
+    """Add verdict and reason to a step that has no artifact; `missing` are the kinds of its inputs not made yet.
+
+    A step of a recipe that `is_new` has nothing of its own to be compared with.
+    """
     nearest = step.nearest
     evicted = readings.find_evicted(step.stage.name, step.key) if step.key else None
     if evicted:
@@ -253,5 +257,10 @@ def explain_unmade(step: PlannedStep, *, missing: Sequence[str], readings: Readi
     if missing and nearest and not nearest.differences and is_there(readings.store, nearest.record.digest):
         reason = f"if {' or '.join(f'`{kind}`' for kind in missing)} changes"
         return replace(step, verdict="may run", reason=reason)
-    reason = step.equivalent.reason if step.equivalent else explain(step.stage, nearest, readings.store.stat_cache)
+    if step.equivalent:
+        reason = step.equivalent.reason
+    elif is_new and nearest and nearest.differences:
+        reason = explain_new(readings.find_owner(step.stage.name, nearest.record.digest))
+    else:
+        reason = explain(step.stage, nearest, readings.store.stat_cache)
     return replace(step, verdict="will run", reason=reason)

@@ -14,6 +14,7 @@ from gpt2forge.plan.nearest import MOST, Nearest, find_earlier
 from gpt2forge.plan.source import Reading, Source
 from gpt2forge.plan.tools import find_version
 from gpt2forge.stages.stage import Advance, Stage
+from gpt2forge.store.roots import list_owners
 from gpt2forge.store.store import Store
 
 Made = TypeVar("Made")
@@ -36,6 +37,7 @@ class Readings:
         self.measure = cache(store.artifacts.measure)
         self.index = cache(store.records.index)
         self.list_newest = cache(lambda stage: self.index(stage).list_newest(MOST))
+        self.list_owners = cache(lambda: list_owners(store))
 
     def find_versions(self, stage: Stage) -> dict[str, str | None]:
         """Look up the version of each tool that a stage declares."""
@@ -45,6 +47,10 @@ class Readings:
         """Find the earlier run that a step of a stage is compared with."""
         index, newest = self.index(stage), self.list_newest(stage)
         return find_earlier(pre_image, index, self.store.records, newest=newest)
+
+    def find_owner(self, stage: str, digest: str) -> str | None:
+        """Return the recipe that was last published with this artifact; None if no output uses it."""
+        return self.list_owners().get((stage, digest))
 
     def recall(self, subject: Hashable, make: Callable[[], Made]) -> Made:
         """Return what was made for an equal subject before, or else make it."""

@@ -28,6 +28,11 @@ def explain(stage: Stage, nearest: Nearest | None, stat_cache: StatCache) -> str
     return "; ".join(clauses)
 
 
+def explain_new(nearest: str | None) -> str:
+    """Explain why a step of a recipe that was never built runs; `nearest` is the recipe of the most similar run."""
+    return f"new (nearest: `{nearest}`)" if nearest else "new"
+
+
 def format_difference(stage: Stage, difference: Difference, stat_cache: StatCache) -> str:
     """Format one difference that is not of code."""
     part, *rest = difference.path

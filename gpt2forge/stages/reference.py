@@ -35,7 +35,26 @@ def run(inputs: Inputs, section: TextLimit, target: Target, out: Path) -> Metric
         inputs.advance(number, len(windows), "windows")
         parts.append(summarize_window(oracle.read(window), window, random))
     write_reference(join(parts), out)
-    return {"windows": len(windows), **({"notes": notes} if notes else {})}
+    return {
+        "windows": len(windows),
+        "text": describe_text(weights, windows),
+        **({"notes": notes} if notes else {}),
+    }
+
+
+def describe_text(weights: Path, windows: Sequence[Sequence[int]]) -> dict[str, int]:
+    """Return the size of the text of all windows in bytes, plain and compressed, and the size of the vocabulary."""
+    import zlib
+
+    from gpt2forge.runtime.text import read_tokenizer
+
+    tokens = [token for window in windows for token in window]
+    text = read_tokenizer(weights).decode(tokens, skip_special_tokens=False).encode()
+    return {
+        "bytes": len(text),
+        "zlib_bytes": len(zlib.compress(text, 9)),
+        "vocabulary": read_config(weights).vocab_size,
+    }
 
 
 def open_reference(weights: Path, source: OwnSource | None) -> tuple["Oracle", list[str]]:

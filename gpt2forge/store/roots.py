@@ -161,6 +161,16 @@ def read_notes(store: Store) -> Notes:
     return {path: read_root(path) for path in paths if NOTE.fullmatch(path.name)}
 
 
+def list_owners(store: Store) -> dict[tuple[str, str], str]:
+    """Return the recipe that last used each artifact, by stage and digest; nothing if the notes cannot be read."""
+    try:
+        roots = [root for root in read_notes(store).values() if root is not None]
+    except OSError:
+        return {}
+    roots.sort(key=lambda root: root.time)
+    return {step: root.recipe for root in roots for step in root.steps.items()}
+
+
 def list_roots(notes: Notes) -> dict[Path, Root]:
     """List the outputs that may be in use, by the paths of their notes, without notes that cannot be read."""
     return select(notes, is_gone=False)

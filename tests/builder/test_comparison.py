@@ -1,6 +1,6 @@
 """The remarks, the differences and the Pareto front of reports side by side."""
 
-from gpt2forge.builder.comparison import Comparison, beats
+from gpt2forge.builder.comparison import Comparison
 from gpt2forge.builder.report import Report
 from tests.reports import make_report
 
@@ -11,8 +11,10 @@ def make_result(name: str, size: int, token: float, kl: float, host: str = "a", 
         values={"name": name, "quantization": {"scheme": name[:4], "embeddings": "int8"}},
         bytes={"package": size, "float32": 100},
         benchmark__token_ms=token,
+        benchmark__spread__token_ms=[token * 0.9, token * 1.1],
         benchmark__host__processor=host,
         verify__kl_mean=kl,
+        verify__intervals__kl_mean=[kl * 0.9, kl * 1.1],
         verify__text_digest=text,
         verify__host__processor=host,
     )
@@ -27,13 +29,45 @@ WORSE = make_result("int8-old", 40, 2.0, 0.02)
 def test_result_that_is_nowhere_better_than_another_is_not_on_the_front() -> None:
     comparison = Comparison([FINE, SMALL, MIDDLE, WORSE])
     assert comparison.front == [True, True, True, False]
+    assert comparison.dominators == [[], [], [], ["int8"]]
     assert list(comparison.front_quantities) == ["size", "a token's time", "KL divergence"]
     assert comparison.remarks == []
 
 
-def test_equal_results_do_not_beat_each_other() -> None:
-    assert not beats([1, 2], [1, 2])
+def test_equal_results_do_not_dominate_each_other() -> None:
     assert Comparison([MIDDLE, MIDDLE]).front == [True, True]
+
+
+def test_difference_within_the_noise_keeps_no_result_on_the_front() -> None:
+    closer = make_result("int4-gptq", 20, 1.05, 0.02)
+    assert Comparison([SMALL, closer]).dominators == [["int4-gptq"], []]
+    slower = make_result("int4-gptq", 20, 1.3, 0.02)
+    assert Comparison([SMALL, slower]).dominators == [[], []]
+
+
+def test_recommendation_names_the_smallest_and_the_fastest() -> None:
+    assert Comparison([FINE, SMALL, MIDDLE]).recommendation == "smallest and fastest: int4"
+    fast = make_result("fast", 90, 0.5, 0.0)
+    assert Comparison([FINE, SMALL, fast]).recommendation == "smallest: int4; fastest: fast"
+    close = make_result("close", 90, 0.95, 0.0)
+    assert Comparison([SMALL, close]).recommendation == "smallest: int4; fastest: close, though not surely faster"
+
+
+def limit(report: Report, most: float) -> Report:
+    return report.model_copy(update={"values": {**report.values, "verify": {"max_kl": most}}})
+
+
+def test_recommendation_keeps_to_the_limits() -> None:
+    results = [limit(each, 0.02) for each in (FINE, SMALL, MIDDLE)]
+    assert Comparison(results).recommendation == "smallest and fastest within your limits: int8"
+    assert Comparison([limit(FINE, -1), limit(SMALL, -1)]).recommendation == "no result is within its limits"
+
+
+def test_recommendation_says_if_quality_or_speed_was_not_measured() -> None:
+    bare = [each.leave_out(["verify", "benchmark"]) for each in (SMALL, MIDDLE)]
+    assert Comparison(bare).recommendation == "smallest: int4 (quality was not measured)"
+    elsewhere = make_result("int8", 30, 0.1, 0.01, host="b")
+    assert Comparison([FINE, elsewhere]).recommendation == "smallest: int8"
 
 
 def test_times_of_different_hosts_have_a_remark_and_do_not_count() -> None:
@@ -86,3 +120,10 @@ def test_same_recipe_of_two_reports_can_be_told_apart() -> None:
 
 def test_json_holds_the_reports_as_they_are_saved() -> None:
     assert Comparison([FINE, MIDDLE]).to_json()["reports"] == [FINE.to_json(), MIDDLE.to_json()]
+
+
+def test_json_has_the_verdicts_and_what_dominates_what() -> None:
+    found = Comparison([FINE, MIDDLE, WORSE]).to_json()
+    assert found["dominated"] == {"int8-old": ["int8"]}
+    assert found["verdicts"] == dict.fromkeys(["none", "int8", "int8-old"], "has no limits")
+    assert found["recommendation"] == "smallest and fastest: int8"

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gpt2forge.builder.limits import check_limits, find_tolerances
+from gpt2forge.builder.limits import check_limits, find_tolerances, format_share
 from gpt2forge.errors import RecipeError
 from gpt2forge.recipe.load import load_recipe
 from gpt2forge.recipe.sections.quantization_section import Quantization
@@ -54,15 +54,17 @@ def verify(measured: Workshop) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("change", "name", "says"),
     [
-        ("verify.max_kl=1e-9", "kl_mean", "above `max_kl: 1e-09`"),
-        ("verify.min_top1_agreement=100%", "top1_agreement", "below `min_top1_agreement: 100.000 %`"),
+        ("verify.max_kl=1e-9", "kl_mean", " above `max_kl: 1e-09`"),
+        ("verify.min_top1_agreement=100%", "top1_agreement", " % below `min_top1_agreement: 100 %`"),
     ],
 )
 def test_number_beyond_its_limit_is_one_line_with_both_and_the_place(
     measured: Workshop, verify: dict[str, Any], change: str, name: str, says: str
 ) -> None:
-    shown = f"{verify[name]:.3g}" if name == "kl_mean" else f"{verify[name]:.3%}".replace("%", " %")
-    assert refuse(measured, change) == f"--set {change}: `{name}` is {shown}, {says}; {REFUSED}"
+    shown = f"{verify[name]:.3g}" if name == "kl_mean" else format_share(verify[name])
+    line = refuse(measured, change)
+    assert line.startswith(f"--set {change}: `{name}` is {shown}, ")
+    assert line.endswith(f"{says}; {REFUSED}")
 
 
 @pytest.mark.slow
@@ -75,7 +77,7 @@ def test_limit_in_a_file_is_named_by_line_and_column(measured: Workshop) -> None
     words = ("--skip", "benchmark")
     lines = measured.run("build", str(recipe), *words, code=1, measured=True).stderr.splitlines()
     assert f"error: {recipe}:6:3: `kl_mean` is " in lines[-1]
-    assert lines[-1].endswith(f", above `max_kl: 0.0001`; {REFUSED}")
+    assert lines[-1].endswith(f" above `max_kl: 0.0001`; {REFUSED}")
     saved = (measured.folder / "build/strict-int8.json").read_bytes()
     assert json.loads(saved)["output"] is None
     done = measured.run("compare", str(recipe), "build/strict-int8.json", "--skip", "verify,benchmark")
@@ -129,9 +131,9 @@ def test_every_number_beyond_its_limit_is_a_line_at_the_place_of_the_limit(tmp_p
     assert check(tmp_path, RECIPE) == [
         "x.yaml:6:16: `steps_equal_pass` is 0.002 of the logits' spread, above its tolerance 0.001; not published; the "
         "shortest prompt that shows it has the tokens 15 333",
-        f"x.yaml:7:3: `kl_mean` is 0.0154, above `max_kl: 0.01`; {REFUSED}",
-        f"x.yaml:8:3: `top1_agreement` is 90.500 %, below `min_top1_agreement: 95.000 %`; {REFUSED}",
-        f"x.yaml:9:3: `perplexity_increase` is 1.100 %, above `max_perplexity_increase: 1.000 %`; {REFUSED}",
+        f"x.yaml:7:3: `kl_mean` is 0.0154, 0.0054 above `max_kl: 0.01`; {REFUSED}",
+        f"x.yaml:8:3: `top1_agreement` is 90.5 %, 4.5 % below `min_top1_agreement: 95 %`; {REFUSED}",
+        f"x.yaml:9:3: `perplexity_increase` is 1.1 %, 0.1 % above `max_perplexity_increase: 1 %`; {REFUSED}",
     ]
 
 
@@ -179,3 +181,11 @@ def test_tolerance_is_that_of_the_widest_scheme_in_use(
         f"quantization: {quantization}\n"
     )
     assert find_tolerances(load_recipe("x.yaml"))["steps_equal_pass"] == tolerance
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [(0.02, "2 %"), (1.0, "100 %"), (0.97403, "97.403 %"), (0.0, "0 %"), (3.25e-8, "3e-06 %"), (-0.001, "-0.1 %")],
+)
+def test_share_has_the_digits_that_matter(share: float, text: str) -> None:
+    assert format_share(share) == text

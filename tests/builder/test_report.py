@@ -54,7 +54,7 @@ def test_order_does_not_depend_on_that_of_the_metrics() -> None:
 def test_report_collects_the_metrics_of_all_steps() -> None:
     metrics = {
         "convert": {"context": 256},
-        "quantize": {"bytes": COMPLETE["bytes"]},
+        "quantize": {"bytes": COMPLETE["bytes"], "text": COMPLETE["text"]},
         "verify": {"verify": COMPLETE["verify"]},
     }
     outcomes = [Outcome(**step, metrics=metrics[step["stage"]]) for step in STEPS]

@@ -86,6 +86,11 @@ GOOD = {
     "size": ["1GB", "0", "10%"],
     "assumed": ["onnx", "torch"],
     "reports": ["build/plain.json"],
+    "conditions": ["size > baseline * 1.01", "kl > 1", "perplexty > 1", "size"],
+    "junit": ["junit.xml"],
+    "html": ["page.html"],
+    "png": ["charts.png"],
+    "prompts": ["Once", ""],
 }
 """Values that a parameter may really have, by its name."""
 

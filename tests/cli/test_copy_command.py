@@ -65,3 +65,18 @@ def test_place_where_no_copy_can_be_is_one_line(workshop: Workshop, folder: str,
     (workshop.folder / "text").write_text("x")
     assert workshop.run("copy", "nano-cpu-int8", folder, code=1).stderr == f"error: {folder}: {message}\n"
     workshop.build("nano-cpu-int8")
+
+
+def test_result_that_is_older_than_a_failed_build_is_warned_of(built: Workshop, tmp_path: Path) -> None:
+    path = built.folder / "build/nano-cpu-int8.json"
+    error = "recipes/x.yaml:6:3: `kl_mean` is 0.3, 0.1 above `max_kl: 0.2`; not published: allow more, or quantize less"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "output": None, "error": error}))
+    for number, words in enumerate((("copy", "nano-cpu-int8"), ("generate", "nano-cpu-int8", "-p", "x", "-n", "1"))):
+        more = (str(tmp_path / f"ship-{number}"),) if words[0] == "copy" else ()
+        assert built.run(*words, *more).stderr == (
+            "warning: build/nano-cpu-int8: is an earlier build's result, because the last build failed: `kl_mean` is 0.3, "
+            "0.1 above `max_kl: 0.2`; `--force` uses it without this warning\n"
+        )
+        forced = (str(tmp_path / f"forced-{number}"),) if words[0] == "copy" else ()
+        assert built.run(*words, *forced, "--force").stderr == ""
+    assert built.run("generate", str(tmp_path / "ship-0"), "-p", "x", "-n", "1").stderr == ""

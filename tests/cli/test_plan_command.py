@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from gpt2forge.cli.plan_command import format_range
 from gpt2forge.stages.all_stages import STAGES
 from tests.workshop import Workshop, make_workshop
 
@@ -72,3 +73,28 @@ def test_plan_with_nothing_to_make_says_so(workshop: Workshop) -> None:
     workshop.build("nano-cpu-int8")
     done = workshop.run("plan", "nano-cpu-int8", "--skip", "verify,benchmark")
     assert done.stderr == "nothing to make: every step is done\n"
+
+
+@pytest.mark.parametrize(
+    ("will_run", "may_run", "text"),
+    [
+        ([1.0, 0.4], [], "~1.4 s"),
+        ([1.0, 0.4], [47.6], "~1.4 s, up to 49.0 s"),
+        ([], [47.6], "up to 47.6 s"),
+        ([1.4, None], [47.6, None], "~1.4 s, up to 49.0 s without 2 that never ran"),
+        ([None], [47.6], "up to 47.6 s without 1 that never ran"),
+        ([None], [None], "time unknown"),
+    ],
+)
+def test_time_is_a_range_where_steps_may_run(
+    will_run: list[float | None], may_run: list[float | None], text: str
+) -> None:
+    assert format_range(will_run, may_run) == text
+
+
+@pytest.mark.slow
+def test_plan_of_a_new_recipe_names_the_nearest(measured: Workshop) -> None:
+    words = ("plan", "nano-cpu-int4", "--set", "verify.tokens=2048", "--name", "never-built", "--skip", "benchmark")
+    done = measured.run(*words)
+    assert re.search(r"^will run +quantize .* new \(nearest: `nano-cpu-int8(-proven)?`\)$", done.stdout, re.MULTILINE)
+    assert re.match(r"1 step will run, 1 may: ~[\d.]+ s, up to [\d.]+ s, [\d.]+ MB on the disk\n", done.stderr)

@@ -3,8 +3,10 @@
 import os
 import pty
 import re
+import signal
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
 
@@ -13,8 +15,18 @@ from tests.workshop import UNMEASURED, Workshop
 pytestmark = pytest.mark.slow
 
 
-def run_in_terminal(shop: Workshop, *words: str) -> str:
-    """Run a command in a terminal of its own, and return all that it wrote."""
+Meanwhile = Callable[[subprocess.Popen[bytes], bytes], None]
+
+
+def ignore(build: subprocess.Popen[bytes], said: bytes) -> None:
+    """Do nothing while a build runs."""
+
+
+def run_in_terminal(shop: Workshop, *words: str, code: int = 0, meanwhile: Meanwhile = ignore) -> str:
+    """Run a command in a terminal of its own, and return all that it wrote.
+
+    `meanwhile` is called with the process and what it has written, whenever it writes.
+    """
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", "LINES": "40"}
     command = [sys.executable, "-m", "gpt2forge", *words]
@@ -25,8 +37,9 @@ def run_in_terminal(shop: Workshop, *words: str) -> str:
         pieces = []
         while piece := read(ours):
             pieces.append(piece)
+            meanwhile(build, b"".join(pieces))
     os.close(ours)
-    assert build.returncode == 0
+    assert build.returncode == code
     return b"".join(pieces).decode()
 
 
@@ -46,3 +59,16 @@ def test_terminal_shows_a_row_for_each_step_that_runs_and_counts_all(tmp_path: o
     assert re.search(r"built +nano-cpu-int4 +quantize +[0-9.]+ s  not built before", plain)
     last = plain[plain.rindex("14 of 14") :]
     assert "━" not in last  # every row is gone in the end
+
+
+def test_interrupted_build_leaves_a_clean_screen(tmp_path: object, workshop: Workshop) -> None:
+    def interrupt(build: subprocess.Popen[bytes], said: bytes) -> None:
+        if b"convert" in said:
+            build.send_signal(signal.SIGINT)
+
+    words = ("build", "nano-cpu-int8", *UNMEASURED, "--store", f"{tmp_path}/store")
+    said = run_in_terminal(workshop, *words, code=130, meanwhile=interrupt)
+    assert said.rindex("\x1b[?25h") > said.rindex("\x1b[?25l")  # the cursor is shown again
+    last = said[said.rindex("\x1b[2K") :]
+    assert "━" not in last and "steps" not in last
+    assert "error: interrupted; finished steps are kept" in last

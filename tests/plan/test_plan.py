@@ -8,6 +8,8 @@ import pytest
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.plan import make_plan
 from gpt2forge.plan.readings import Readings
+from gpt2forge.store.records import LocalRecords
+from gpt2forge.store.roots import register
 from gpt2forge.store.store import Store
 from tests.plan.pretend import pretend
 from tests.store.memory import make_memory_store
@@ -77,3 +79,21 @@ def test_planning_changes_nothing(tmp_path: Path) -> None:
     store = Store(tmp_path / "cache", is_read_only=True)
     plan(store, tmp_path / "source")
     assert not store.root.exists()
+
+
+def plan_new(store: Store, source: Path, times: int) -> list[str]:
+    """Plan the job of a recipe that was never built, and return the reasons."""
+    job = replace(make_job(source, times=times), is_new=True)
+    return [step.reason for step in make_plan(job, Readings(store), lambda done, total, unit: None).steps]
+
+
+def test_step_of_a_new_recipe_names_the_nearest_and_not_what_differs_from_it(tmp_path: Path) -> None:
+    root, source = tmp_path / "cache", tmp_path / "source"
+    store = Store(root, records=LocalRecords(root), artifacts=make_memory_store().artifacts)
+    made = pretend(make_job(source), store)
+    assert plan_new(store, source, times=3) == ["", "new", "if `text` changes"]
+    (tmp_path / "build").mkdir()
+    steps = {record.stage: record.digest for record in made}
+    register(store, tmp_path / "build/mine", recipe="mine", steps=steps, package=made[-1].digest)
+    assert plan_new(store, source, times=3) == ["", "new (nearest: `mine`)", "if `text` changes"]
+    assert plan_new(store, source, times=2) == ["", "", ""]

@@ -1,6 +1,7 @@
 """reference and verify in real builds: what is recorded, what is shared, what is measured again."""
 
 import shutil
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,9 @@ def test_numbers_are_those_of_the_whole_distributions(measured: Workshop, report
     assert found["kl_mean_least"] <= kl.mean()
     assert found["top1_agreement"] == pytest.approx((p.argmax(axis=1) == q.argmax(axis=1)).mean(), abs=1e-3)
     assert (found["windows"], found["tokens"], found["window"], found["stride"]) == (8, TOKENS, LENGTH, LENGTH)
+    used = read_tokenizer(weights).decode(windows.ravel().tolist()).encode()
+    assert report["text"] == {"bytes": len(used), "zlib_bytes": len(zlib.compress(used, 9)), "vocabulary": 4096}
+    assert text.encode().startswith(used)
 
 
 def test_variants_share_one_reference(measured: Workshop, report: dict[str, Any]) -> None:
