@@ -40,7 +40,8 @@ def test_a_part_takes_the_place_of_what_the_page_has_of_it(written: dict[str, An
 
 def test_all_goals_stay_on_a_page_that_gets_a_part(written: dict[str, Any]) -> None:
     goals = merge_page(add_goals(measure("idle", idle=written["idle"])))["goals"]
-    assert [goal["what"] for goal in goals] == [goal["what"] for goal in written["goals"]]
+    of_whole = "`make bench`, checkpoints prepared"  # which a page of several runs has not
+    assert [goal["what"] for goal in goals] == [each["what"] for each in written["goals"] if each["what"] != of_whole]
 
 
 def test_a_model_takes_the_place_of_that_model_alone(written: dict[str, Any]) -> None:
@@ -56,7 +57,7 @@ def test_a_whole_run_stands_on_top_and_keeps_what_it_did_not_measure(written: di
     page = merge(written, measure(*TAKEN, peers=peers, idle=written["idle"]))
     assert (page["date"], page["command"]) == ("2099-01-01", "a later one")
     assert not any(describe_origin(page, part) for part in TAKEN)
-    assert describe_origin(page, PEERS.format("124m")) and page["peers"].keys() == written["peers"].keys()
+    assert describe_origin(page, "kernels") and page["peers"].keys() == written["peers"].keys()
 
 
 def test_a_page_is_of_one_version_of_every_tool(written: dict[str, Any]) -> None:
