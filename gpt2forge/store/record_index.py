@@ -137,13 +137,21 @@ def make_index(stage: str, entries: Iterable[IndexEntry]) -> Index:
 def read_index(folder: Path) -> Index:
     """Read the index of the stage that a folder is named after; empty if there is none, or if it has too many lines."""
     lines = read_lines(folder)
+    chosen = {line[:KEY]: line for line in lines}
+    if len(chosen) < len(lines):
+        chosen = choose_lines(lines)
+    kept = {key: line for key, line in chosen.items() if key != line}
+    return Index(folder.name, {} if len(lines) > FEWEST + MOST_LINES * len(kept) else kept)
+
+
+def choose_lines(lines: Iterable[bytes]) -> dict[bytes, bytes]:
+    """Return the line that counts of each key, in the order of these lines."""
     chosen: dict[bytes, bytes] = {}
     for line in lines:
         key = line[:KEY]
         # The last line of a key is taken out first, so that the order is that of the lines that count.
         chosen[key] = choose_line(chosen.pop(key), line) if key in chosen else line
-    kept = {key: line for key, line in chosen.items() if key != line}
-    return Index(folder.name, {} if len(lines) > FEWEST + MOST_LINES * len(kept) else kept)
+    return chosen
 
 
 def choose_line(earlier: bytes, later: bytes) -> bytes:
@@ -183,7 +191,7 @@ def list_keys(folder: Path) -> set[bytes]:
         names = os.listdir(os.fsencode(folder))  # noqa: PTH208 (a Path for each of 20,000 names takes a second)
     except OSError:
         return set()
-    return {name[:KEY] for name in names if len(name) == KEY + 5 and name.endswith(b".json")}
+    return {name[:KEY] for name in names if name[KEY:] == b".json"}
 
 
 def parse_part(part: str) -> tuple[str, Any]:
