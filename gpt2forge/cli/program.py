@@ -17,11 +17,16 @@ from gpt2forge import __version__
 from gpt2forge.cli import console
 from gpt2forge.cli.build_command import build
 from gpt2forge.cli.check_command import check
+from gpt2forge.cli.clean_command import clean
 from gpt2forge.cli.compare_command import compare
+from gpt2forge.cli.completion_command import completion
 from gpt2forge.cli.copy_command import copy
 from gpt2forge.cli.diff_command import diff
+from gpt2forge.cli.doctor_command import doctor
 from gpt2forge.cli.generate_command import generate
+from gpt2forge.cli.init_command import init
 from gpt2forge.cli.inspect_command import inspect
+from gpt2forge.cli.list_command import list_command
 from gpt2forge.cli.plan_command import plan
 from gpt2forge.cli.recipe_command import recipe
 from gpt2forge.cli.schema_command import schema
@@ -35,7 +40,8 @@ FINE, USER_ERROR, BUG, INTERRUPTED = 0, 1, 3, 130
 
 COMMANDS: tuple[click.Command, ...] = (
     *(build, plan, why, diff, check, compare, generate, copy),
-    *(inspect, recipe, schema, store),
+    *(init, list_command, clean, doctor),
+    *(inspect, recipe, schema, store, completion),
 )
 
 
