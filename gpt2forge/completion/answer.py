@@ -107,9 +107,10 @@ def list_names(kind: str, current: str) -> Iterator[str]:
 
 def list_variants(stem: str) -> list[str]:
     """List the variants of a recipe by their whole names."""
+    from gpt2forge.errors import UserError
     from gpt2forge.recipe.lookup import locate, read_recipe
 
-    with suppress(Exception):  # of a file that is gone or cannot be read
+    with suppress(UserError, OSError, ValueError):  # of a file that is gone or cannot be read
         return [found.name for found in read_recipe(locate(stem), [])]
     return []
 

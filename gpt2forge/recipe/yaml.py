@@ -79,15 +79,15 @@ class StrictLoader(yaml.SafeLoader):
 
     def compose_node(self, parent: Any, index: Any) -> Any:
         event: Any = self.peek_event()  # type: ignore[no-untyped-call]
-        anchor = getattr(event, "anchor", None)
+        anchor, mark = getattr(event, "anchor", None), event.start_mark
         if isinstance(event, yaml.AliasEvent):
             fix = f'what begins with `*` needs quotes, as in `"*{anchor}"`'
-            raise yaml.MarkedYAMLError(problem=f"aliases are not allowed; {fix}", problem_mark=event.start_mark)
+            raise yaml.MarkedYAMLError(problem=f"aliases are not allowed; {fix}", problem_mark=mark)
         if anchor:
             message = "anchors and aliases are not allowed; use `extends`"
-            raise yaml.MarkedYAMLError(problem=message, problem_mark=event.start_mark)
+            raise yaml.MarkedYAMLError(problem=message, problem_mark=mark)
         if getattr(event, "tag", None):
-            raise yaml.MarkedYAMLError(problem=f"the tag `{event.tag}` is not allowed", problem_mark=event.start_mark)
+            raise yaml.MarkedYAMLError(problem=f"the tag `{event.tag}` is not allowed", problem_mark=mark)
         return super().compose_node(parent, index)
 
 
