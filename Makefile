@@ -11,16 +11,29 @@ STORED := build cache bench/work .interop .fuzz site .cache
 MODELS := 774m nano 124m 355m 1558m
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
+GOALS := help install build plan why compare docs site test check fuzz fuzz-commands test-faults test-interop test-pythons bench bench-full clean
+NAMING := build plan why compare
+
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install build plan why compare docs site test check fuzz fuzz-commands test-faults test-interop test-pythons bench bench-full clean
+.PHONY: $(GOALS)
+
+# The words behind `build` and the like are names of recipes: make build nano-cpu-int8
+ifneq ($(filter $(NAMING),$(firstword $(MAKECMDGOALS))),)
+NAMES := $(filter-out $(GOALS),$(MAKECMDGOALS))
+ifneq ($(NAMES),)
+RECIPE := $(NAMES)
+.PHONY: $(NAMES)
+$(NAMES): ; @:
+endif
+endif
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 install: $(VENV)/installed ## create .venv with gpt2forge, PyTorch and transformers
 
-build: named $(VENV)/installed ## build a recipe: make build RECIPE=nano-cpu-int8 [ARGS=...]
+build: named $(VENV)/installed ## build a recipe: make build nano-cpu-int8, or RECIPE=nano-cpu-int8 [ARGS=...]
 	@$(BIN)/gpt2forge build $(RECIPE) $(ARGS)
 
 plan: named $(VENV)/installed ## show which steps of a recipe are done and which will run: make plan RECIPE=nano-cpu-int8

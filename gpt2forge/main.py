@@ -1,4 +1,4 @@
-"""Entry point. Answers an up-to-date `build` from its stamp; hands everything else to the CLI."""
+"""Entry point. Answers an up-to-date `build` from its stamp, and a shell's tabs; hands everything else to the CLI."""
 
 import os
 import sys
@@ -10,7 +10,11 @@ from gpt2forge.terminal_text import align, escape, escape_line
 def main() -> None:
     """Run the `gpt2forge` command with the arguments of this process."""
     try:
-        if not print_current(sys.argv[1:]):
+        if sys.argv[1:2] == ["__complete"]:
+            from gpt2forge.completion.answer import print_answer  # only here: no command needs it
+
+            print_answer(sys.argv[2:])
+        elif not print_current(sys.argv[1:]):
             from gpt2forge.cli.program import main as run_program  # only here: importing it takes 0.2 s
 
             run_program()

@@ -12,12 +12,13 @@ from pydantic import BeforeValidator, Field, ValidationError
 from gpt2forge.errors import RecipeError, UserError
 from gpt2forge.recipe.faults import explain
 from gpt2forge.recipe.merge import drop_nulls
+from gpt2forge.recipe.project import SETTINGS
 from gpt2forge.recipe.sections.section import Section
 from gpt2forge.recipe.unknown_keys import explain_unknown, list_unknown, remove
 from gpt2forge.recipe.yaml import Node, read_document
 from gpt2forge.units import PERCENTAGE, SIZE, parse_percentage, parse_size
 
-FILE = Path("gpt2forge.yaml")
+FILE = Path(SETTINGS)
 WRITTEN = Annotated[str, Field(pattern=f"^({SIZE})$")] | Annotated[int, Field(ge=0)]
 SHARED = Annotated[str, Field(pattern=f"^({PERCENTAGE})$")] | WRITTEN
 

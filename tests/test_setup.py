@@ -99,6 +99,22 @@ def test_make_build_without_a_recipe_says_how() -> None:
     assert made.stderr.splitlines()[0] == "say which recipe: make build RECIPE=nano-cpu-int8 (see recipes/)"
 
 
+@pytest.mark.parametrize("goal", ["build", "plan", "why", "compare"])
+def test_words_behind_a_goal_are_names_of_recipes(goal: str) -> None:
+    for words in (("nano-cpu-int8", "nano-cpu@int4-32"), ("RECIPE=nano-cpu-int8 nano-cpu@int4-32",)):
+        made = run_make("-n", "--old-file=.venv/installed", goal, *words)
+        (line,) = (line.strip() for line in made.stdout.splitlines() if "bin/gpt2forge" in line)
+        assert line == f".venv/bin/gpt2forge {goal} nano-cpu-int8 nano-cpu@int4-32"
+
+
+def test_goals_behind_a_goal_stay_goals() -> None:
+    made = run_make("-n", "--old-file=.venv/installed", "build", "plan", "RECIPE=x")
+    assert [line.split()[:2] for line in made.stdout.splitlines() if "bin/gpt2forge" in line] == [
+        [".venv/bin/gpt2forge", "build"],
+        [".venv/bin/gpt2forge", "plan"],
+    ]
+
+
 def test_torch_is_installed_unless_the_run_is_one_without_it(pytestconfig: pytest.Config) -> None:
     """Fail without PyTorch, where the tests that need it are skipped."""
     assert (find_spec("torch") is None) == pytestconfig.getoption("--without-torch")

@@ -1,5 +1,7 @@
 """Writes the generated parts of the documentation: the options of each command, and the keys of a recipe.
 
+It also writes the table of commands that completion reads.
+
 A part is between `<!-- generated: NAME -->` and `<!-- end -->`. Its texts are the help of the options, and the
 descriptions and defaults of the recipe's fields: each is written in one place.
 """
@@ -12,6 +14,7 @@ from typing import Any
 
 import click
 
+from gpt2forge.cli.completion_table import write_table
 from gpt2forge.cli.program import program
 from gpt2forge.cli.schema_command import EXTENDS, make_matrix
 from gpt2forge.recipe.schema import Recipe
@@ -28,6 +31,7 @@ Schema = Mapping[str, Any]
 def main() -> None:
     for page in PAGES:
         page.write_text(fill(page.read_text()))
+    write_table(program)
 
 
 def fill(text: str) -> str:

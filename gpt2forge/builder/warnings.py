@@ -60,9 +60,9 @@ def warn_of_few(loaded: LoadedRecipe, positions: int) -> list[str]:
 
 def warn_of_text(loaded: LoadedRecipe, section: str) -> list[str]:
     """Warn if another model is measured on the example's text, or fitted to it."""
-    text, example = getattr(loaded.recipe, section).text, EXAMPLE.resolve()
-    is_example_text = Path(text).resolve().is_relative_to(example)
-    if not is_example_text or Path(loaded.recipe.source.checkpoint).resolve() == example:
+    text, example = getattr(loaded.recipe, section).text, (loaded.project / EXAMPLE).resolve()
+    is_example_text = (loaded.project / text).resolve().is_relative_to(example)
+    if not is_example_text or (loaded.project / loaded.recipe.source.checkpoint).resolve() == example:
         return []
     return [
         f"{loaded.place(section, 'text')}: `{text}` is Python code for the example model; {EFFECTS[section]}: "

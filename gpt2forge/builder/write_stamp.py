@@ -26,13 +26,12 @@ from gpt2forge.plan.job import Job
 from gpt2forge.recipe.load import LoadedRecipe, load_recipe
 from gpt2forge.recipe.lookup import SelectedRecipe, find_deciding, find_recipes, locate
 from gpt2forge.recipe.merge import read_chain
+from gpt2forge.recipe.project import SETTINGS, list_candidates
 from gpt2forge.store.artifacts import name_evicted
 from gpt2forge.store.atomic import replace_text
 from gpt2forge.store.roots import name_root
 from gpt2forge.store.stat_cache import TICK, read_stat
 from gpt2forge.store.store import Store
-
-SETTINGS = "gpt2forge.yaml"
 
 Steps = Sequence[StepReport]
 
@@ -155,6 +154,7 @@ def list_read(loaded: LoadedRecipe, job: Job) -> Iterator[str]:
         yield f"may {locate(loaded.own_name)}"  # a file of this name would take precedence
     yield from list_files(loaded.path)
     yield f"may {SETTINGS}"
+    yield from (f"may {path}" for path in list_candidates(loaded.path))
     for source in job.sources.values():
         yield f"stat {source.path}"
         yield from (f"stat {folder}" for folder in source.through)

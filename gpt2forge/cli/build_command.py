@@ -13,9 +13,11 @@ from gpt2forge.builder.report import Report
 from gpt2forge.builder.write_stamp import Snapshot, take_snapshot, write_selection, write_stamp
 from gpt2forge.cli import console
 from gpt2forge.cli.options import STORE, assume_option, json_option, recipe_options, skip_option, store_option
+from gpt2forge.cli.quiet_view import QuietView
 from gpt2forge.cli.run_view import JsonView, RunView, make_view
 from gpt2forge.cli.store_command import list_outputs, shrink
 from gpt2forge.cli.summary import describe_result, make_row, tabulate_reports
+from gpt2forge.cli.verbose_view import VerboseView
 from gpt2forge.errors import UserError, format_fixable, is_fixable, quote
 from gpt2forge.executor.run import Options
 from gpt2forge.plan.blocked import StepsBlocked, format_blocked
@@ -42,6 +44,7 @@ class BuildRequest:
     write_lock: bool
     locked: bool
     as_json: bool
+    view: type[RunView]
 
     @property
     def is_plain(self) -> bool:
@@ -87,6 +90,8 @@ class BuildRequest:
 @click.option(
     "--locked", is_flag=True, help="If a step differs from the recipe's lock, fail and publish nothing of it."
 )
+@click.option("-q", "--quiet", is_flag=True, help="Show only warnings and errors, and print the result.")
+@click.option("-v", "--verbose", is_flag=True, help="Show each step when it starts, its key and its artifact.")
 @store_option
 @json_option
 def build(
@@ -101,6 +106,8 @@ def build(
     assumed: tuple[str, ...],
     write_lock: bool,
     locked: bool,
+    quiet: bool,
+    verbose: bool,
     store: Path,
     as_json: bool,
 ) -> None:
@@ -120,19 +127,27 @@ def build(
             write_lock=write_lock,
             locked=locked,
             as_json=as_json,
+            view=choose_view(quiet, verbose),
         )
     )
+
+
+def choose_view(quiet: bool, verbose: bool) -> type[RunView]:
+    """Return the view that `--quiet` or `--verbose` asks for. Raises UserError for both."""
+    if quiet and verbose:
+        raise UserError("`--quiet` and `--verbose` contradict each other; leave out one")
+    return QuietView if quiet else VerboseView if verbose else RunView
 
 
 def build_recipes(request: BuildRequest) -> None:
     """Build all recipes in one run: a step that several share runs once, and each recipe is published when ready."""
     request.check()
     loaded = load_recipes(request.selectors, request.changes, request.name)
-    with make_view(request.as_json, [each.recipe.name for each in loaded]) as fetch_view:
+    with make_view(request.as_json, [each.recipe.name for each in loaded], kind=request.view) as fetch_view:
         builds, refused = make_builds(loaded, request, SourceFetcher(fetch_view.show))
     store = Store(request.store)
     snapshots = {each.name: take_snapshot(each.loaded, each.job) for each in builds} if request.is_plain else {}
-    with make_build_view(builds, request.as_json) as view:
+    with make_build_view(builds, request) as view:
         run_builds(builds, store, emit=view.show, options=request.options, until=request.until)
     if request.until is None:
         is_well = not refused and all(each.ended_well for each in builds)
@@ -163,8 +178,9 @@ def make_builds(
     return builds, refused
 
 
-def make_build_view(builds: Sequence[Build], as_json: bool) -> RunView | JsonView:
-    return make_view(as_json, [each.name for each in builds], sum(len(each.job.all_stages) for each in builds))
+def make_build_view(builds: Sequence[Build], request: BuildRequest) -> RunView | JsonView:
+    steps = sum(len(each.job.all_stages) for each in builds)
+    return make_view(request.as_json, [each.name for each in builds], steps, request.view)
 
 
 def finish(

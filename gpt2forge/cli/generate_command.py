@@ -27,7 +27,8 @@ class Count:
 
 @click.command("generate")
 @click.argument("selector", metavar="RECIPE")
-@click.option("-p", "--prompt", metavar="TEXT", required=True, help="Continue this text; `-` reads standard input.")
+@click.argument("text", metavar="[TEXT]", required=False)
+@click.option("-p", "--prompt", metavar="TEXT", help="Continue this text instead of TEXT; `-` reads standard input.")
 @click.option(
     "-n",
     "--max-tokens",
@@ -61,7 +62,8 @@ class Count:
 @json_option
 def generate(
     selector: str,
-    prompt: str,
+    text: str | None,
+    prompt: str | None,
     max_tokens: int | None,
     temperature: float,
     top_k: int,
@@ -71,12 +73,13 @@ def generate(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Stream text from a built recipe. Write the prompt, then each piece as it is generated."""
+    """Stream text from a built recipe. Write the prompt, TEXT, then each piece as it is generated."""
     from gpt2forge.runtime.model import open_model  # numpy and onnxruntime take longer to import than --help to run
     from gpt2forge.runtime.sampling import Sampling
 
+    wanted = choose_prompt(selector, text, prompt)
     warn_of_older(find_output(selector), force)  # a missing result is reported before standard input is read
-    text = read_prompt(prompt)
+    text = read_prompt(wanted)
     sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
     started, count = time.monotonic(), Count()
     with open_result(selector) as result:
@@ -91,6 +94,15 @@ def generate(
         # The prompt comes with the first piece: only one that fits the context has any.
         console.write_generated(piece if number else text + piece)
     console.write("\n")
+
+
+def choose_prompt(selector: str, text: str | None, prompt: str | None) -> str:
+    """Return the prompt, by either way of naming it. Raises UserError for both ways, or none."""
+    if text is not None and prompt is not None:
+        raise UserError("the prompt is named twice; leave out `-p`, or the text behind the recipe")
+    if text is None and prompt is None:
+        raise UserError(f'which text is to be continued? `gpt2forge generate {selector} "the text"`')
+    return str(prompt if text is None else text)
 
 
 def read_prompt(prompt: str) -> str:

@@ -8,9 +8,9 @@ import click
 from gpt2forge.builder.result import hold_result
 from gpt2forge.cli import console
 from gpt2forge.cli.options import json_option
-from gpt2forge.cli.starting_recipe import write_recipe
 from gpt2forge.errors import UserError
 from gpt2forge.fetch.address import find_address
+from gpt2forge.new_project.starting_recipe import describe_model, name_model, name_recipe, write_recipe
 from gpt2forge.quantize.coverage import Kind, group_tensors
 from gpt2forge.stages.forge_json import NAME, read_provenance
 from gpt2forge.units import format_size
@@ -29,7 +29,7 @@ def inspect(folder: Path, as_recipe: bool, as_json: bool) -> None:
     It ends with an error that says why if the checkpoint cannot be built.
     """
     if as_recipe:
-        console.write(write_recipe(folder, describe(folder)))
+        console.write(start_recipe(folder))
         return
     with hold_result(folder) as result:
         result.check_file(NAME)
@@ -38,6 +38,12 @@ def inspect(folder: Path, as_recipe: bool, as_json: bool) -> None:
             write_kinds(group_tensors(check_tensors(tensors, folder / NAME)), as_json)
         else:
             write_checkpoint(result.folder if result.is_artifact else folder, as_json)
+
+
+def start_recipe(checkpoint: Path) -> str:
+    """Return a recipe to start from. Raises UserError if there is no checkpoint that can be built."""
+    name, about = name_recipe(name_model(checkpoint)), describe_model(describe(checkpoint))
+    return write_recipe(str(checkpoint), name=name, about=about, text=None, place="held-out.txt")
 
 
 def check_tensors(tensors: Any, path: Path) -> list[dict[str, Any]]:

@@ -26,7 +26,8 @@ FINE, USER_ERROR, BUG, INTERRUPTED = 0, 1, 3, 130
 
 COMMANDS = (
     *("build", "plan", "why", "diff", "check", "compare", "generate", "copy"),
-    *("inspect", "recipe", "schema", "store"),
+    *("init", "list", "clean", "doctor"),
+    *("inspect", "recipe", "schema", "store", "completion"),
 )
 
 
@@ -50,8 +51,8 @@ class Commands(UserDict[str, click.Command]):
 
 def load_command(name: str) -> click.Command:
     """Return the command of a name, which is in the module of that name."""
-    command: click.Command = getattr(import_module(f"gpt2forge.cli.{name}_command"), name)
-    return command
+    found = vars(import_module(f"gpt2forge.cli.{name}_command")).values()
+    return next(each for each in found if isinstance(each, click.Command) and each.name == name)
 
 
 @click.group(

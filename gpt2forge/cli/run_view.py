@@ -129,5 +129,7 @@ class JsonView(AbstractContextManager["JsonView"]):
         console.write_json(event.to_json())
 
 
-def make_view(as_json: bool, recipes: Sequence[str] = (), steps: int = 0) -> RunView | JsonView:
-    return JsonView() if as_json else RunView(recipes, steps)
+def make_view(
+    as_json: bool, recipes: Sequence[str] = (), steps: int = 0, kind: type[RunView] = RunView
+) -> RunView | JsonView:
+    return JsonView() if as_json else kind(recipes, steps)

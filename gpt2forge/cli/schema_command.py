@@ -19,7 +19,7 @@ NULL = {"type": "null"}
 PATH = {"type": "string"}
 EXTENDS = {
     "description": "the recipe that this one changes, or several, of which later ones win; "
-    "a path starts at this file's folder",
+    "a path starts at this file's folder, and `gpt2forge/cpu` and the like come with gpt2forge",
     "anyOf": [PATH, {"type": "array", "items": PATH, "minItems": 1}, NULL],
 }
 
@@ -35,11 +35,16 @@ def schema(of_settings: bool, of_report: bool, as_json: bool) -> None:
     if of_report:
         made = {"$schema": DIALECT, **make_report_schema()}
     else:
-        made = allow_null(Settings.model_json_schema()) if of_settings else make_recipe_schema()
+        made = make_settings_schema() if of_settings else make_recipe_schema()
     if as_json:
         console.write_json(made)
     else:
         console.write(json.dumps(made, indent=2) + "\n")
+
+
+def make_settings_schema() -> dict[str, Any]:
+    """Return the schema of gpt2forge.yaml."""
+    return allow_null(Settings.model_json_schema())
 
 
 def make_recipe_schema() -> dict[str, Any]:

@@ -25,8 +25,8 @@ TEXTS = {"calibration_text": "calibration", "text": "verify"}
 """The sections that name a text file, by the kind that stages read it as."""
 
 
-Found = dict[SourceSection, Source]
-"""The checkpoints that were found already, by the section that names them."""
+Found = dict[tuple[Path, SourceSection], Source]
+"""The checkpoints that were found already, by the project and the section that names them."""
 
 
 def make_jobs(loaded: Iterable[LoadedRecipe], skip: Sequence[str] = (), assumed: Sequence[str] = ()) -> list[Job]:
@@ -48,13 +48,14 @@ def make_job(
     kept = drop_skipped(asked, skip)
     check_assumed(kept, assumed)
     found = {} if found is None else found
-    if recipe.source not in found:
-        found[recipe.source] = find_source(loaded)
-    sources = {"checkpoint": found[recipe.source]}
+    named = loaded.project, recipe.source
+    if named not in found:
+        found[named] = find_source(loaded)
+    sources = {"checkpoint": found[named]}
     if any("tokenizer" in stage.reads for stage in kept):
         sources["tokenizer"] = find_tokenizer(loaded)
     if recipe.source.adapter is not None:
-        sources["adapter"] = find_adapter(loaded, Path(recipe.source.adapter))
+        sources["adapter"] = find_adapter(loaded, loaded.project / recipe.source.adapter)
     for kind, section in TEXTS.items():
         if any(kind in stage.reads for stage in kept):
             sources[kind] = find_text(loaded, section, sections[section])
@@ -111,7 +112,7 @@ def find_source(loaded: LoadedRecipe) -> Source:
     source = loaded.recipe.source
     try:
         address = parse_address(source.checkpoint)
-        path = find_fetched(address).folder if address else Path(source.checkpoint)
+        path = find_fetched(address).folder if address else loaded.project / source.checkpoint
         found = find_checkpoint(path, wanted=source.wanted)
         list_files = CheckpointFiles(source.wanted)
         if not path.is_dir() and list_files(found.folder) != found.files:
@@ -124,7 +125,7 @@ def find_source(loaded: LoadedRecipe) -> Source:
 
 def find_tokenizer(loaded: LoadedRecipe) -> Source:
     """Return the folder or file that `source.tokenizer` names. Raises RecipeError if no tokenizer is there."""
-    path = find_tokenizer_place(Path(str(loaded.recipe.source.tokenizer)))
+    path = find_tokenizer_place(loaded.project / str(loaded.recipe.source.tokenizer))
     if path.is_file():
         return Source(path)
     try:
@@ -145,10 +146,11 @@ def find_adapter(loaded: LoadedRecipe, folder: Path) -> Source:
 def find_text(loaded: LoadedRecipe, section: str, values: Any) -> Source:
     """Return the file that `text` of a section names. Raises RecipeError if it is not a readable text file."""
     text, tokens = values.text, values.tokens
-    path, place = Path(text), loaded.place(section, "text")
+    path, place = loaded.project / text, loaded.place(section, "text")
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "there is no such file"
-        fault = f"`{section}.text: {text}`: {what}; name a file, by its path from the working directory"
+        start = f"the project, `{loaded.project.absolute()}`"
+        fault = f"`{section}.text: {text}`: {what}; name a file, by its path from {start}"
         raise RecipeError([Fault(place, fault)])
     try:
         read_text(path, tokens)

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from gpt2forge.errors import Fault, Place, quote, suggest_close
+from gpt2forge.errors import Fault, Place, quote
+from gpt2forge.recipe.meant import suggest_choice, suggest_value
 from gpt2forge.recipe.schema import Loc
 from gpt2forge.recipe.yaml import Node, is_text
 
@@ -55,10 +56,9 @@ def describe_expectation(detail: dict[str, Any], value: Any) -> str:
     if detail["type"] == "literal_error":
         choices = [part.strip("'") for part in detail["ctx"]["expected"].replace(" or ", ", ").split(", ")]
         which = "must be one of" if len(choices) > 1 else "must be"
-        return f"{which} {quote(choices)}{suggest_close(str(value), choices)}"
-    if detail["type"] in EXPECTATIONS:
-        return EXPECTATIONS[detail["type"]]
-    return message[0].lower() + message[1:].replace("'", "`")
+        return f"{which} {quote(choices)}{suggest_choice(value, choices)}"
+    expected = EXPECTATIONS.get(detail["type"], message[0].lower() + message[1:].replace("'", "`"))
+    return f"{expected}{suggest_value(value, expected)}"
 
 
 def join_keys(loc: Loc) -> str:

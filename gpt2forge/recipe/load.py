@@ -2,16 +2,18 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 from gpt2forge.errors import MOST_FAULTS, Fault, Place, RecipeError, UserError, quote
 from gpt2forge.recipe.faults import join_keys
 from gpt2forge.recipe.lookup import SelectedRecipe, find_owner, find_recipes, list_names, refuse_several
 from gpt2forge.recipe.merge import change_document, drop_nulls
+from gpt2forge.recipe.project import find_project
 from gpt2forge.recipe.rules import check_rules
 from gpt2forge.recipe.schema import NAME, Loc, Recipe
 from gpt2forge.recipe.unknown_keys import explain_unknown, list_unknown, remove
-from gpt2forge.recipe.validate_sections import check_deleted_patterns, validate_sections
+from gpt2forge.recipe.validate_sections import check_deleted_patterns, check_empty, validate_sections
 from gpt2forge.recipe.yaml import Node
 
 
@@ -27,6 +29,11 @@ class LoadedRecipe:
     def path(self) -> Path:
         """The recipe's file."""
         return self.selected.path
+
+    @cached_property
+    def project(self) -> Path:
+        """The folder at which the paths in the recipe start."""
+        return find_project(self.path)
 
     @property
     def own_name(self) -> str:
@@ -98,6 +105,7 @@ def load(found: SelectedRecipe, changes: Sequence[str], name: str | None) -> Loa
     sections, faults = validate_sections(remove(document, unknown), found.path)
     faults += list_unknown_faults(list(unknown), written)
     faults += check_deleted_patterns(written)
+    faults += check_empty(written)
     faults += check_file_name(written, found) if name is None else ()
     faults += [Fault(document.nearest(loc).place, message) for loc, message in check_rules(sections)]
     if faults:

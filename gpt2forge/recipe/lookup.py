@@ -84,11 +84,13 @@ def expand(selector: str, faults: list[Fault]) -> list[SelectedRecipe]:
     stem, _, variant = selector.rpartition("@")
     if stem and locate(stem).is_file():
         return choose(locate(stem), variant, faults)
+    place = locate(stem or selector)
+    if place.with_suffix(".yml").is_file():
+        raise UserError(f"{place.with_suffix('.yml')}: is not read under this name; rename it to `{place.name}`")
     known = list_recipes()
     if not known:
         fix = "change to its parent folder, or give a path"
         raise UserError(f"`{selector}`: there is no folder `{RECIPES}/` with recipes here; {fix}")
-    place = locate(stem or selector)
     if os.path.lexists(place):
         raise UserError(f"`{selector}`: `{place}` is no file, or a link that leads to none; remove it")
     raise UserError(f"`{selector}`: there is no `{place}`{suggest(stem or selector, known)}")
@@ -101,7 +103,14 @@ def expand_path(selector: str, faults: list[Fault]) -> list[SelectedRecipe]:
         return read_recipe(Path(selector), faults)
     if file and "/" not in variant and Path(file).is_file():
         return choose(Path(file), variant, faults)
-    raise UserError(f"{Path(selector)}: there is no such recipe{suggest_close(Path(selector).stem, list_recipes())}")
+    fix = suggest_ending(Path(selector)) or suggest_close(Path(selector).stem, list_recipes())
+    raise UserError(f"{Path(selector)}: there is no such recipe{fix}")
+
+
+def suggest_ending(path: Path) -> str:
+    """Return the end of a message: the file with the other ending of YAML's, if there is one."""
+    other = path.with_suffix({".yaml": ".yml", ".yml": ".yaml"}.get(path.suffix, path.suffix))
+    return f"; did you mean `{other}`?" if other.is_file() else ""
 
 
 def expand_pattern(pattern: str, faults: list[Fault]) -> list[SelectedRecipe]:

@@ -3,6 +3,7 @@
 1. Mappings merge key by key, and the extending file wins. Lists are replaced whole.
 2. `null` deletes the value of a parent.
 3. `extends` is a path, or a list of paths of which later ones win. Each starts at the folder of the file that names it.
+   `gpt2forge/NAME` is a base recipe, which comes with the package.
    A file that is reached in several ways counts once, below the first file that extends it. A cycle is an error.
 4. Changes come last: `a.b=c`, whose value is YAML, or `~a.b`, which deletes.
 """
@@ -11,7 +12,8 @@ from collections.abc import Sequence
 from functools import reduce
 from pathlib import Path
 
-from gpt2forge.errors import Fault, Place, RecipeError, UserError, suggest
+from gpt2forge.errors import Fault, Place, RecipeError, UserError, quote, suggest
+from gpt2forge.recipe.base_recipes import find_base, find_similar, list_bases
 from gpt2forge.recipe.documents import recall_document
 from gpt2forge.recipe.yaml import DEEPEST, LARGEST, Node, parse
 
@@ -79,7 +81,7 @@ def check_sum(path: Path, others: Sequence[Path]) -> None:
 
 def list_entries(extends: Node | None) -> list[Node]:
     """Return the paths that `extends` names. Raises RecipeError with every entry that is no path."""
-    if extends is None or extends.value is None:
+    if extends is None or (extends.value is None and not extends.is_empty):
         return []
     entries: list[Node] = extends.value if isinstance(extends.value, list) else [extends]
     message = "`extends` is the path of a recipe file, or a list of such paths"
@@ -91,15 +93,31 @@ def list_entries(extends: Node | None) -> list[Node]:
 
 def find_parent(path: Path, entry: Node, children: Sequence[Path]) -> Path:
     """Return the file that an entry of `extends` names. Raises RecipeError if there is none, or for a cycle."""
-    parent = path.parent / str(entry.value)
+    parent = find_base(entry.value) or path.parent / str(entry.value)
     if not parent.is_file():
-        raise RecipeError([Fault(entry.place, f"`extends: {entry.value}`: there is no file `{parent}`")])
+        raise RecipeError([Fault(entry.place, f"`extends: {entry.value}`: {describe_missing(entry.value, parent)}")])
     if parent.resolve() in [child.resolve() for child in children]:
         problem = "leads back to this file; remove one of the `extends` of this cycle"
         raise RecipeError([Fault(entry.place, f"`extends: {entry.value}` {problem}")])
     if len(children) > DEEPEST:
         raise RecipeError([Fault(entry.place, f"`extends: {entry.value}`: a chain of more than {DEEPEST} files")])
     return parent
+
+
+def describe_missing(entry: str, parent: Path) -> str:
+    """Describe why there is no such parent, with the base recipe that may be meant."""
+    if find_base(entry):
+        return f"no base recipe has this name; there are {quote(list_bases())}"
+    other, similar = find_other_ending(entry, parent), find_similar(entry)
+    fix = f"; did you mean `{similar}`, which comes with gpt2forge?" if similar else ""
+    fix = f"; did you mean `{other}`?" if other else fix
+    return f"there is no file `{parent}`{fix}"
+
+
+def find_other_ending(entry: str, parent: Path) -> str | None:
+    """Return the entry with the ending of a file that is there: `.yaml` for `.yml`, or for none, or the reverse."""
+    known = (ending for ending in (".yaml", ".yml") if parent.name and parent.with_suffix(ending).is_file())
+    return next((str(Path(entry).with_suffix(ending)) for ending in known), None)
 
 
 def extend(below: Node, above: Node) -> Node:

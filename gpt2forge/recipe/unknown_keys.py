@@ -25,7 +25,18 @@ def list_unknown(document: Node, model: type[Section] = Recipe, loc: Loc = ()) -
 def explain_unknown(loc: Loc, document: Node, model: type[Section] = Recipe) -> Fault:
     """Return the fault of an unknown key, with the known one that is nearest."""
     known = section_fields(loc[:-1], model)
-    return Fault(document.nearest(loc).place, f"unknown key `{join_keys(loc)}`{suggest(str(loc[-1]), known)}")
+    fix = suggest_section(loc, model) or suggest(str(loc[-1]), known)
+    return Fault(document.nearest(loc).place, f"unknown key `{join_keys(loc)}`{fix}")
+
+
+def suggest_section(loc: Loc, model: type[Section]) -> str:
+    """Return the end of a message: the sections that have the key; empty if none has."""
+    key = str(loc[-1])
+    if key in section_fields((), model):
+        return f"; `{key}` belongs at the start of a line, without spaces in front of it"
+    sections = [name for name in model.model_fields if has_section((name,), model)]
+    owners = [f"`{name}:`" for name in sections if key in section_fields((name,), model)]
+    return f"; it belongs below {' or '.join(owners)}, with spaces in front of it" if owners else ""
 
 
 def remove(node: Node, unwanted: Collection[Loc], loc: Loc = ()) -> Node:

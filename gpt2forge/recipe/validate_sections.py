@@ -8,7 +8,7 @@ from pydantic import ValidationError
 
 from gpt2forge.errors import Fault
 from gpt2forge.recipe.faults import explain, join_keys
-from gpt2forge.recipe.schema import Recipe, find_section
+from gpt2forge.recipe.schema import Loc, Recipe, find_section
 from gpt2forge.recipe.sections.quantization_section import check_pattern
 from gpt2forge.recipe.yaml import Node
 
@@ -34,6 +34,17 @@ def validate_section(name: str, plain: dict[str, Any]) -> Any:
         return field.default
     section = find_section(field.annotation)
     return plain[name] if section is str else section.model_validate(plain[name])
+
+
+def check_empty(written: Node, loc: Loc = ()) -> Iterator[Fault]:
+    """Yield a fault for each key that nothing stands behind: it would pass in silence, and delete a parent's value."""
+    for key, child in written.value.items():
+        below = (*loc, key)
+        if child.is_empty:
+            message = f"`{join_keys(below)}:` has no value; write one, remove the key, or write `null` to delete it"
+            yield Fault(child.place, message)
+        elif isinstance(child.value, dict):
+            yield from check_empty(child, below)
 
 
 def check_deleted_patterns(written: Node) -> Iterator[Fault]:

@@ -22,6 +22,7 @@ from yaml.composer import Composer
 from yaml.resolver import Resolver
 
 from gpt2forge.errors import Fault, Place, RecipeError, UserError
+from gpt2forge.recipe.syntax_faults import KEY_WITHOUT_SPACE, Problem, describe_colon, explain_syntax
 from gpt2forge.regular_file import read_whole
 
 try:
@@ -34,11 +35,8 @@ DEEPEST = 32
 LONGEST = 20  # characters of a whole number
 
 INT, FLOAT, BOOL, NULL, STR = (f"tag:yaml.org,2002:{kind}" for kind in ("int", "float", "bool", "null", "str"))
-PROBLEMS = {
-    "but found another document": "a second document starts here; a recipe is one, so remove `---`",
-    "found character '\\t' that cannot start any token": "YAML takes no tabs here; use spaces",
-}
 PARTING = ("?", "|", ">", "\\", "---")  # libyaml may read texts with these otherwise, and those that are not printable
+LINE_END = re.compile("\r\n|[\r\n\x85\u2028\u2029]")  # as PyYAML counts lines
 PATTERNS = (
     (INT, r"[-+]?(0|[1-9][0-9_]*)", "-+0123456789"),
     (FLOAT, r"[-+]?(\.[0-9]+|[0-9][0-9_]*(\.[0-9]*)?)([eE][-+]?[0-9]+)?", "-+0123456789."),
@@ -49,10 +47,14 @@ PATTERNS = (
 
 @dataclass(frozen=True)
 class Node:
-    """A value (a scalar, a dict of nodes or a list of nodes) and its place."""
+    """A value (a scalar, a dict of nodes or a list of nodes) and its place.
+
+    `is_empty`: nothing stands behind the key, which YAML takes for a null.
+    """
 
     value: Any
     place: Place
+    is_empty: bool = False
 
     def plain(self) -> Any:
         """Return the value without places."""
@@ -88,13 +90,16 @@ class StrictComposer(Composer, Resolver):
     yaml_implicit_resolvers: dict[Any, Any] = {}  # noqa: RUF012 (PyYAML's own class attribute, filled below)
 
     def compose_node(self, parent: Any, index: Any) -> Any:
-        event = self.peek_event()  # type: ignore[attr-defined]
-        if isinstance(event, yaml.AliasEvent) or getattr(event, "anchor", None):
-            raise yaml.MarkedYAMLError(
-                problem="anchors and aliases are not allowed; use `extends`", problem_mark=event.start_mark
-            )
+        event: Any = self.peek_event()  # type: ignore[attr-defined]
+        anchor, mark = getattr(event, "anchor", None), event.start_mark
+        if isinstance(event, yaml.AliasEvent):
+            fix = f'what begins with `*` needs quotes, as in `"*{anchor}"`'
+            raise yaml.MarkedYAMLError(problem=f"aliases are not allowed; {fix}", problem_mark=mark)
+        if anchor:
+            message = "anchors and aliases are not allowed; use `extends`"
+            raise yaml.MarkedYAMLError(problem=message, problem_mark=mark)
         if getattr(event, "tag", None):
-            raise yaml.MarkedYAMLError(problem=f"the tag `{event.tag}` is not allowed", problem_mark=event.start_mark)
+            raise yaml.MarkedYAMLError(problem=f"the tag `{event.tag}` is not allowed", problem_mark=mark)
         return super().compose_node(parent, index)
 
 
@@ -121,11 +126,14 @@ def read_document(path: Path, what: str = "a recipe", like: str = "`name: ...`, 
     """
     try:
         text = read_whole(path, LARGEST).decode("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: cannot be read: not UTF-8 at byte {error.start}; save it as UTF-8") from error
     document = parse(text, str(path))
     if not isinstance(document.value, dict):
-        raise RecipeError([Fault(Place(str(path), 1, 1), f"{what} is a mapping: {like}")])
+        missing = f"; {describe_colon(text)}" if KEY_WITHOUT_SPACE.match(text) else ""
+        raise RecipeError([Fault(Place(str(path), 1, 1), f"{what} is a mapping: {like}{missing}")])
     return document
 
 
@@ -134,10 +142,9 @@ def parse(text: str, file: str) -> Node:
     try:
         root = compose(text)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = Place(file, mark.line + 1, mark.column + 1) if mark else Place(file)
-        problem = " ".join((error.problem or "not YAML").split())
-        raise RecipeError([Fault(place, PROBLEMS.get(problem, problem))]) from error
+        raise RecipeError([describe_syntax(error, text, file)]) from error
+    except yaml.reader.ReaderError as error:
+        raise RecipeError([describe_character(error, text, file)]) from error
     except (yaml.YAMLError, RecursionError) as error:
         raise RecipeError([Fault(Place(file), f"not YAML: {' '.join(str(error).split())}")]) from error
     faults: list[Fault] = []
@@ -145,6 +152,25 @@ def parse(text: str, file: str) -> Node:
     if faults:
         raise RecipeError(faults)
     return node
+
+
+def describe_syntax(error: yaml.MarkedYAMLError, text: str, file: str) -> Fault:
+    """Return the fault that stopped the parser, at its place."""
+    what = " ".join((error.problem or "not YAML").split())
+    marks = [mark for mark in (error.problem_mark, error.context_mark) if mark]
+    if not marks:
+        return Fault(Place(file), what)
+    at, *_, began = [(mark.line, mark.column) for mark in (marks[0], *marks)]
+    problem = Problem(what=what, context=error.context or "", at=at, began=began, lines=LINE_END.split(text))
+    (line, column), message = explain_syntax(problem)
+    return Fault(Place(file, line + 1, column + 1), message)
+
+
+def describe_character(error: yaml.reader.ReaderError, text: str, file: str) -> Fault:
+    """Return the fault of a character that no YAML file may have."""
+    before = text[: error.position]
+    place = Place(file, before.count("\n") + 1, len(before) - before.rfind("\n"))
+    return Fault(place, f"the character U+{ord(text[error.position]):04X} is not allowed; remove it")
 
 
 def compose(text: str) -> yaml.Node | None:
@@ -181,7 +207,8 @@ def convert_pairs(node: yaml.MappingNode, file: str, faults: list[Fault], depth:
                 Fault(place, f"the key `{key_node.value}` is already in line {seen[key_node.value].line}; remove one")
             )
         seen[key_node.value] = place
-        yield key_node.value, Node(convert(value_node, file, faults, depth + 1).value, place)
+        is_empty = isinstance(value_node, yaml.ScalarNode) and value_node.tag == NULL and not value_node.value
+        yield key_node.value, Node(convert(value_node, file, faults, depth + 1).value, place, is_empty)
 
 
 def write_value(value: Any) -> str:

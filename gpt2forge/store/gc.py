@@ -25,7 +25,7 @@ from gpt2forge.store.doubts import Doubt, list_doubts
 from gpt2forge.store.inventory import Item, list_digests, list_records, take_inventory
 from gpt2forge.store.locks import is_locked, remove_idle_locks
 from gpt2forge.store.marker import check_store
-from gpt2forge.store.roots import Notes, list_gone, read_notes
+from gpt2forge.store.roots import Notes, list_gone, name_root, read_notes
 from gpt2forge.store.stat_cache import DIGEST
 from gpt2forge.store.store import Store
 from gpt2forge.store.temporary import ASIDE_NAME
@@ -88,6 +88,19 @@ def collect(
             f"{store.root}: does not know which outputs use it, so only leftovers go; build again what is to be kept"
         )
     return Garbage(evicted=evicted, leftovers=leftovers, doubts=doubts)
+
+
+def preview(store: Store, outputs: Sequence[Path], *, without: Sequence[Path]) -> Garbage:
+    """Choose what `collect`, with `keep_recipes` and a limit of 0, would remove if the outputs `without` were gone.
+
+    `outputs` are the others. Nothing is removed.
+    """
+    check_store(store.root)
+    gone = {name_root(store, output) for output in without}
+    notes = {path: root for path, root in read_notes(store).items() if path not in gone}
+    evicted = choose_evicted(store, outputs, notes, 0, keep_recipes=True)
+    leftovers = [*list_leftovers(store, notes), *list_stale(store, {item.digest for item in evicted})]
+    return Garbage(evicted=evicted, leftovers=leftovers, doubts=list_doubts(notes))
 
 
 def choose_evicted(

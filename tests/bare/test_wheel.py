@@ -35,7 +35,7 @@ def test_wheel_has_every_file_of_the_package_and_no_other(wheel: Path) -> None:
         packed = {name for name in archive.namelist() if ".dist-info/" not in name}
         assert packed == {str(path.relative_to(ROOT)) for path in files}
         assert all(archive.read(str(path.relative_to(ROOT))) == path.read_bytes() for path in files)
-    assert {"gpt2forge/py.typed", "gpt2forge/__init__.pyi"} <= packed
+    assert {"gpt2forge/py.typed", "gpt2forge/__init__.pyi", "gpt2forge/recipe/base/cpu.yaml"} <= packed
 
 
 def test_wheel_needs_what_the_environment_without_pytorch_has_and_no_more(wheel: Path, bare: str) -> None:

@@ -53,5 +53,5 @@ def test_missing_text_is_named_with_its_place(workshop: Workshop) -> None:
     done = workshop.run("build", "nano-cpu-int4-gptq", "--name", "gone", "--set", "calibration.text=gone.txt", code=1)
     assert done.stderr == (
         "error: --set calibration.text=gone.txt: `calibration.text: gone.txt`: there is no such file; name a file, by its path "
-        "from the working directory\n"
+        f"from the project, `{workshop.folder}`\n"
     )

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from gpt2forge.cli import program
+from gpt2forge.recipe.base_recipes import FOLDER
 from gpt2forge.recipe.load import load_recipe
 from tests.workshop import SHIPPED, Workshop, make_workshop
 
@@ -61,7 +62,8 @@ def test_origin_is_the_line_that_sets_a_value(workshop: Workshop) -> None:
     lines = [line.split("# ") for line in workshop.run(*words, "--origin").stdout.splitlines()]
     origins = {words[0].strip(): words[1] for words in lines if len(words) > 1}
     assert origins["scheme: int8"] == "recipes/nano-cpu-int8.yaml:9:3"
-    assert origins["device: cpu"] == "recipes/base/cpu.yaml:6:3"
+    assert origins["device: cpu"] == f"{FOLDER}/cpu.yaml:6:3"
+    assert origins["text: examples/nano/heldout.txt"] == "recipes/base/cpu.yaml:7:3"
     assert origins["rounds: 5"] == "default"
     assert origins["max_kl: 0.001"] == "--set verify.max_kl=1e-3"
     found = json.loads(workshop.run(*words, "--json").stdout)

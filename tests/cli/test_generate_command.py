@@ -29,6 +29,19 @@ def test_text_is_plausible_code_and_greedy_text_is_always_the_same(workshop: Wor
     assert text.endswith("\n")
 
 
+def test_text_behind_the_recipe_is_the_prompt(workshop: Workshop) -> None:
+    workshop.build("nano-cpu-int8")
+    by_option = workshop.run("generate", "nano-cpu-int8", "-p", "import o", "-n", "2").stdout
+    assert workshop.run("generate", "nano-cpu-int8", "import o", "-n", "2").stdout == by_option
+    assert workshop.run("generate", "nano-cpu-int8", "-", "-n", "2", stdin="import o").stdout == by_option
+
+
+def test_no_prompt_or_two_are_told(workshop: Workshop) -> None:
+    none = workshop.run("generate", "nano-cpu-int8", code=1).stderr
+    assert none == 'error: which text is to be continued? `gpt2forge generate nano-cpu-int8 "the text"`\n'
+    assert "named twice" in workshop.run("generate", "nano-cpu-int8", "a", "-p", "b", code=1).stderr
+
+
 def test_seed_decides_what_is_drawn(workshop: Workshop) -> None:
     workshop.build("nano-cpu-int8")
     words = ("generate", "nano-cpu-int8", "-p", PROMPT, "-n", "30", "-t", "0.9", "--top-k", "40", "--top-p", "0.95")

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from gpt2forge.cli.inspect_command import describe
-from gpt2forge.cli.starting_recipe import name_model
 from gpt2forge.errors import UserError
+from gpt2forge.new_project.starting_recipe import name_model
 from tests.workshop import Workshop
 
 

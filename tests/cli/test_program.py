@@ -54,7 +54,7 @@ def test_faults_of_a_recipe_are_a_line_each(workshop: Workshop, tmp_path: Path) 
     recipe.write_text("name: bad\nsource: {checkpoint: x}\ntarget: {device: gpu}\nfusion: {gelo: true}\n")
     done = workshop.run("build", str(recipe), code=1)
     assert done.stderr.splitlines() == [
-        f"error: {recipe}:3:10: `target.device: gpu` must be one of `cpu`, `cuda`; did you mean `cpu`?",
+        f"error: {recipe}:3:10: `target.device: gpu` must be one of `cpu`, `cuda`; did you mean `cuda`?",
         f"error: {recipe}:4:10: unknown key `fusion.gelo`; did you mean `gelu`?",
     ]
 

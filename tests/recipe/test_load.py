@@ -86,7 +86,7 @@ quantization:
         "recipes/mine.yaml:1:1: the key `source` is missing",
         "recipes/mine.yaml:2:1: unknown key `sorce`; did you mean `source`?",
         "recipes/mine.yaml:6:3: `target.cpu: vnn` must be one of `any`, `vnni`; did you mean `vnni`?",
-        "recipes/mine.yaml:8:3: `fusion.gelu: yes` must be `true` or `false`",
+        "recipes/mine.yaml:8:3: `fusion.gelu: yes` must be `true` or `false`; did you mean `true`?",
         "recipes/mine.yaml:9:3: unknown key `fusion.attentoin`; did you mean `attention`?",
         "recipes/mine.yaml:11:3: `quantization.scheme: int9` must be one of `none`, `int8`, `int4`, `float16`; "
         "did you mean `int8`?",
@@ -106,7 +106,7 @@ def test_text_in_quotes_where_a_number_belongs_shows_the_quotes(folder: Path) ->
     assert faults(GOOD + '  granularity: "32"\nfusion:\n  gelu: "true"\n') == [
         'recipes/mine.yaml:8:3: `quantization.granularity: "32"` must be one of '
         "`16`, `32`, `64`, `128`, `256`, `channel`; did you mean `32`?",
-        'recipes/mine.yaml:10:3: `fusion.gelu: "true"` must be `true` or `false`',
+        'recipes/mine.yaml:10:3: `fusion.gelu: "true"` must be `true` or `false`; did you mean `true`?',
     ]
 
 

@@ -17,7 +17,7 @@ from tests.recipe.recipe_text import GOOD, faults
         (
             "scheme: int8",
             "scheme: 8",
-            "7:3: `quantization.scheme: 8` must be one of `none`, `int8`, `int4`, `float16`",
+            "7:3: `quantization.scheme: 8` must be one of `none`, `int8`, `int4`, `float16`; did you mean `int8`?",
         ),
         (
             "scheme: int8",

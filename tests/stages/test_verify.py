@@ -129,7 +129,7 @@ def test_missing_text_is_named_with_its_place(measured: Workshop) -> None:
     done = measured.run("build", "nano-cpu-int8", *words, code=1, measured=True)
     assert done.stderr == (
         "error: --set verify.text=nowhere.txt: `verify.text: nowhere.txt`: there is no such file; name a file, by "
-        "its path from the working directory\n"
+        f"its path from the project, `{measured.folder}`\n"
     )
 
 
@@ -138,7 +138,7 @@ def test_own_checkpoint_on_the_examples_text_is_warned_of(tmp_path: Path) -> Non
     shutil.copytree(ROOT / "examples/nano", shop.folder / "mine")
     report = shop.prove("nano-cpu-int8", "--set", "source.checkpoint=mine", "--skip", "benchmark")
     assert report["warnings"] == [
-        "recipes/base/cpu.yaml:14:3: `examples/nano/heldout.txt` is Python code for the example model; it shows little "
+        "recipes/base/cpu.yaml:7:3: `examples/nano/heldout.txt` is Python code for the example model; it shows little "
         "about the accuracy of another model: give `verify.text` pages of text like what your model is for"
     ]
 

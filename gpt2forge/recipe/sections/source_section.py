@@ -16,7 +16,7 @@ class SourceSection(Section):
     """The checkpoint to start from. Its content is part of the keys, its path is not."""
 
     checkpoint: str = Field(
-        description="the folder of the checkpoint; the path starts at the working directory; or an address that "
+        description="the folder of the checkpoint; the path starts at the project; or an address that "
         "`build` fetches: `hf://owner/name@revision` or `openai://124M`"
     )
     step: Annotated[int, Field(ge=0)] | None = Field(

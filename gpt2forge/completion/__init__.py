@@ -1,0 +1,1 @@
+"""Completes command lines in a shell. It imports little, because each press of a key starts it."""
