@@ -8,7 +8,7 @@ from tests.workshop import Workshop
 def test_quiet_build_shows_the_result_alone(workshop: Workshop) -> None:
     done = workshop.run("build", "nano-cpu-int8", "-q")
     assert done.stderr == ""
-    assert done.stdout.startswith("build/nano-cpu-int8  1.8 MB")
+    assert done.stdout.startswith("build/nano-cpu-int8\nquality  not measured")
 
 
 def test_quiet_build_shows_warnings_and_errors(workshop: Workshop) -> None:
