@@ -1,5 +1,6 @@
 """The verdict on a result: whether its numbers are within the limits of its recipe."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -17,6 +18,9 @@ WORDS: dict[Kind, str] = {
     "beyond": "beyond its limits",
     "failed": "not built",
 }
+
+PLACE = re.compile(r"^(--set \S+|\S+:\d+:\d+): ")
+"""The place of a value at the start of an error."""
 
 
 @dataclass(frozen=True)
@@ -86,8 +90,5 @@ def explain_unmeasured(report: Report, section: str) -> str:
 
 
 def shorten_error(error: str) -> str:
-    """Return the fault that the first line of an error names, without its place and how to fix it."""
-    line = error.partition("\n")[0]
-    place, colon, message = line.partition(": ")
-    is_place = colon and " " not in place.removeprefix("--set ")
-    return (message if is_place else line).partition(";")[0]
+    """Return the fault that the first line of an error names, without the place in a recipe and how to fix it."""
+    return PLACE.sub("", error.partition("\n")[0]).partition(";")[0]

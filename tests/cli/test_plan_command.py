@@ -94,7 +94,8 @@ def test_time_is_a_range_where_steps_may_run(
 
 @pytest.mark.slow
 def test_plan_of_a_new_recipe_names_the_nearest(measured: Workshop) -> None:
-    words = ("plan", "nano-cpu-int4", "--set", "verify.tokens=2048", "--name", "never-built", "--skip", "benchmark")
-    done = measured.run(*words)
+    recipe = measured.folder / "never-built.yaml"
+    recipe.write_text("name: never-built\nextends: recipes/nano-cpu-int8.yaml\nquantization: {granularity: 16}\n")
+    done = measured.run("plan", str(recipe), "--set", "verify.tokens=2048", "--name", "other", "--skip", "benchmark")
     assert re.search(r"^will run +quantize .* new \(nearest: `nano-cpu-int8(-proven)?`\)$", done.stdout, re.MULTILINE)
     assert re.match(r"1 step will run, 1 may: ~[\d.]+ s, up to [\d.]+ s, [\d.]+ MB on the disk\n", done.stderr)
