@@ -11,7 +11,10 @@ def main() -> None:
     """Run the `gpt2forge` command with the arguments of this process."""
     try:
         if not print_current(sys.argv[1:]):
-            from gpt2forge.cli.program import main as run_program  # only here: importing it takes 0.2 s
+            from gpt2forge.held_interrupts import hold_interrupts
+
+            with hold_interrupts():
+                from gpt2forge.cli.program import main as run_program  # only here: importing it takes 0.2 s
 
             run_program()
     except KeyboardInterrupt:  # before the CLI catches it, or after it has ended

@@ -25,6 +25,7 @@ from gpt2forge.cli.inspect_command import inspect
 from gpt2forge.cli.plan_command import plan
 from gpt2forge.cli.recipe_command import recipe
 from gpt2forge.cli.schema_command import schema
+from gpt2forge.cli.score_command import score
 from gpt2forge.cli.store_command import store
 from gpt2forge.cli.why_command import why
 from gpt2forge.errors import format_fixable, is_fixable
@@ -34,7 +35,7 @@ from gpt2forge.terminal_text import escape_line
 FINE, USER_ERROR, BUG, INTERRUPTED = 0, 1, 3, 130
 
 COMMANDS: tuple[click.Command, ...] = (
-    *(build, plan, why, diff, check, compare, generate, copy),
+    *(build, plan, why, diff, check, compare, generate, score, copy),
     *(inspect, recipe, schema, store),
 )
 
@@ -82,9 +83,8 @@ def run(words: list[str]) -> int:
 def run_command(words: list[str]) -> int:
     """Run one command line and return its exit code. Raises whatever ended it."""
     try:
-        program.main(words, prog_name="gpt2forge", standalone_mode=False)
-    except click.exceptions.Exit as end:
-        return end.exit_code
+        code = program.main(words, prog_name="gpt2forge", standalone_mode=False)
+        return code if isinstance(code, int) else FINE  # click returns the code of an Exit that a command raises
     except click.exceptions.NoArgsIsHelpError as error:
         console.write(error.format_message() + "\n")
     return FINE
