@@ -4,6 +4,7 @@ import ast
 import json
 import math
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -107,14 +108,17 @@ def test_type_checkers_know_the_types(tmp_path: Path) -> None:
     ]
     environment = {"MYPYPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    lines = [line.partition(": ")[2] for line in done.stdout.splitlines() if line.startswith("program.py")]
+    lines = [
+        line.partition(": ")[2] for line in done.stdout.splitlines() if re.match("program.py.*(error|Revealed)", line)
+    ]
     assert lines == [
         'note: Revealed type is "gpt2forge.runtime.completion.Completion"',
         'note: Revealed type is "list[gpt2forge.runtime.completion.Completion]"',
         'note: Revealed type is "str"',
         'note: Revealed type is "float"',
         'note: Revealed type is "pathlib.Path"',
-        'error: No overload variant of "generate" of "Model" matches argument types "str", "int"  [call-overload]',
+        'error: Unexpected keyword argument "temperatur" for overloaded function "generate" of "Model"; did you mean '
+        '"temperature"?  [call-overload]',
         'error: Argument 1 to "stream" of "Model" has incompatible type "int"; expected "str"  [arg-type]',
     ]
 
@@ -227,8 +231,20 @@ def test_prompts_beside_each_other_give_the_tokens_of_each_alone(exact: gpt2forg
     together = exact.generate(PROMPTS, 60, temperature=0)
     assert [found.prompt for found in together] == PROMPTS
     assert [found.tokens for found in together] == [exact.generate(each, 60, temperature=0).tokens for each in PROMPTS]
-    assert len({found.count for found in together}) > 1
     assert exact.generate(PROMPTS, 60, temperature=0, batch=4) == together
+    cut = exact.generate(PROMPTS, 60, temperature=0, stop=["(", "import"])
+    assert len({found.count for found in cut}) > 2  # so rows leave the batch one after the other
+    assert all(found.tokens == whole.tokens[: found.count] for found, whole in zip(cut, together, strict=True))
+
+
+def test_beams_are_those_of_transformers_on_the_converted_model(here: Workshop, exact: gpt2forge.Model) -> None:
+    converted = here.store / "artifacts" / here.report("nano-cpu-fp32")["steps"][0]["digest"]
+    reference = GPT2LMHeadModel.from_pretrained(converted).eval()
+    for prompt in PROMPTS[:3]:
+        ids = torch.tensor([exact.encode(prompt)])
+        wanted = reference.generate(ids, max_new_tokens=25, num_beams=4, do_sample=False, length_penalty=1.5)
+        found = exact.generate(prompt, 25, beams=4, length_penalty=1.5)
+        assert list(found.tokens) == [token for token in wanted[0, ids.shape[1] :].tolist() if token not in exact.ends]
 
 
 def test_samples_differ_and_repeat_by_their_seed(exact: gpt2forge.Model) -> None:

@@ -30,7 +30,7 @@ def ends_with(text: Array, tokens: Sequence[int]) -> bool:
 
 def forbid_tokens(logits: Array, tokens: Collection[int], rows: Sequence[int] | None = None) -> Array:
     """Forbid tokens in some rows; in all of them by default."""
-    result = logits.copy()
-    chosen = np.arange(len(logits)) if rows is None else np.array(rows, np.int64)
-    result[np.ix_(chosen, np.array(list(tokens), np.int64))] = -np.inf
+    result, forbidden = logits.copy(), list(tokens)
+    for row in range(len(logits)) if rows is None else rows:
+        result[row, forbidden] = -np.inf
     return result

@@ -131,6 +131,7 @@ class InPlaceStep:
         self.names = [
             pair for layer in range(shape.layers) for pair in zip(past_names(layer), present_names(layer), strict=True)
         ]
+        self.token, self.position = np.zeros((batch, 1), np.int64), np.zeros((batch, 1), np.int64)
         self.bind_input(LOGITS_TO_KEEP, self.keep)
         self.bind_rows(0, batch)
 
@@ -141,6 +142,7 @@ class InPlaceStep:
             self.bind_input(past, array[first:end])
             self.bind_output(present, array[first:end])
         self.bind_output(LOGITS, self.logits[first:end])
+        self.has_bound_token = False
 
     def bind_input(self, name: str, array: Array) -> None:
         """Bind an input to the memory of an array, which must live as long as the binding."""
@@ -159,14 +161,25 @@ class InPlaceStep:
     def run(self, tokens: Array, start: int) -> None:
         """Read tokens (B, S) of the bound rows behind `start` earlier ones."""
         rows, end = slice(self.first, self.end), start + tokens.shape[1]
-        feeds = {
-            INPUT_IDS: np.ascontiguousarray(tokens, np.int64),
-            ATTENTION_MASK: np.ascontiguousarray(self.mask[rows, :end]),
-            POSITION_IDS: np.ascontiguousarray(self.positions[rows, start:end]),
-        }
-        for name, array in feeds.items():
-            self.bind_input(name, array)
+        mask = np.ascontiguousarray(self.mask[rows, :end])
+        positions = self.positions[rows, start:end]
+        if tokens.shape[1] == 1:
+            self.bind_token()
+            self.token[rows], self.position[rows] = tokens, positions
+        else:
+            tokens, positions = np.ascontiguousarray(tokens, np.int64), np.ascontiguousarray(positions)
+            self.bind_input(INPUT_IDS, tokens)
+            self.bind_input(POSITION_IDS, positions)
+            self.has_bound_token = False
+        self.bind_input(ATTENTION_MASK, mask)
         self.session.run_with_iobinding(self.binding)
+
+    def bind_token(self) -> None:
+        """Bind the memory of one token for each row, which all steps of one token share."""
+        if not self.has_bound_token:
+            self.bind_input(INPUT_IDS, self.token[self.first : self.end])
+            self.bind_input(POSITION_IDS, self.position[self.first : self.end])
+            self.has_bound_token = True
 
     def read_prompts(self, prompts: Sequence[Sequence[int]]) -> Array:
         """Read the texts at once if they are few and short; else one by one, without the padding."""

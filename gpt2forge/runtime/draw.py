@@ -9,41 +9,38 @@ from gpt2forge.runtime.filters import weigh
 
 Array = np.ndarray[Any, Any]
 
-CHUNK = 32  # weights in each group of the first, coarse search
+CHUNK = 256  # weights in each group of the first, coarse search
 
 
 def draw_tokens(logits: Array, fractions: Array) -> Array:
     """Return a token (B,) for each row of logits (B, V), by a random number in [0, 1) for each, (B,)."""
-    return find_quantiles(weigh(logits), fractions)
+    pairs = zip(weigh(logits), fractions.tolist(), strict=True)
+    return np.array([find_quantile(weights, fraction) for weights, fraction in pairs], np.int64)
 
 
-def find_quantiles(weights: Array, fractions: Array) -> Array:
-    """Return the index (B,) where the running sum of each row exceeds its fraction (B,) of the row's total.
+def find_quantile(weights: Array, fraction: float) -> int:
+    """Return the index where the running sum of weights (V,) exceeds this fraction of their total.
 
-    The search goes by chunks first, which is faster than one running sum over all weights (B, V).
+    The search goes by chunks first, which is faster than one running sum. A weight of 0 is never found.
     """
-    size = weights.shape[1]
-    starts = np.arange(0, size, CHUNK)
-    sums = np.cumsum(np.add.reduceat(weights, starts, axis=1, dtype=np.float64), axis=1)  # (B, V / CHUNK)
-    target = fractions[:, None] * sums[:, -1:]  # (B, 1)
-    chunk = np.minimum((sums <= target).sum(axis=1, keepdims=True), len(starts) - 1)  # (B, 1)
-    before = np.where(chunk > 0, np.take_along_axis(sums, np.maximum(chunk - 1, 0), axis=1), 0.0)
-    places = np.minimum(starts[chunk] + np.arange(CHUNK), size - 1)  # (B, CHUNK)
-    inside = before + np.cumsum(np.take_along_axis(weights, places, axis=1), axis=1, dtype=np.float64)
-    found = np.minimum((inside <= target).sum(axis=1), CHUNK - 1)
-    return find_positive(weights, np.take_along_axis(places, found[:, None], axis=1)[:, 0])
-
-
-def find_positive(weights: Array, places: Array) -> Array:
-    """Return these places (B,), each moved to the row's largest weight if rounding led to a weight of 0."""
-    chosen = np.take_along_axis(weights, places[:, None], axis=1)[:, 0]
-    return np.where(chosen > 0, places, weights.argmax(axis=1)) if (chosen <= 0).any() else places
+    starts = np.arange(0, len(weights), CHUNK)
+    sums = np.cumsum(np.add.reduceat(weights, starts, dtype=np.float64))
+    target = fraction * sums[-1]
+    chunk = int(np.searchsorted(sums, target, side="right"))
+    if chunk == len(starts):  # by rounding
+        return int(weights.argmax())
+    inside = weights[starts[chunk] : starts[chunk] + CHUNK]
+    places = np.flatnonzero(inside)
+    reached = np.cumsum(inside[places], dtype=np.float64)
+    found = int(np.searchsorted(reached, target - (sums[chunk - 1] if chunk else 0.0), side="right"))
+    return int(starts[chunk] + places[min(found, len(places) - 1)])
 
 
 def check_choice(logits: Array) -> None:
-    """Raise UserError if a row (V,) of logits (B, V) allows no token, or holds a value that is not a number."""
+    """Raise UserError if a row (V,) of logits (B, V) allows no token, or its largest value is not a finite number."""
     largest = logits.max(axis=1)
-    if np.isnan(largest).any():
-        raise UserError("the model's logits are not numbers; build the package again from sound weights")
+    if np.isfinite(largest).all():
+        return
     if np.isneginf(largest).any():
         raise UserError("no token is left to choose; forbid fewer of them")
+    raise UserError("the model's logits are not finite numbers; build the package again from sound weights")

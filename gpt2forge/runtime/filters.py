@@ -11,8 +11,6 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
-FIRST_TRY = 1024  # likeliest tokens; they nearly always reach `top_p`, and sorting all tokens takes longer
-
 
 def scale_temperature(logits: Array, temperature: float) -> Array:
     """Divide by the temperature what the logits lie below the largest of their row, so that none overflows."""
@@ -37,21 +35,21 @@ def keep_top_p(logits: Array, share: float) -> Array:
     The Curious Case of Neural Text Degeneration, https://arxiv.org/abs/1904.09751, section 3.1.
     """
     weights = weigh(logits)
-    wanted = share * weights.sum(axis=1, dtype=np.float64)  # (B,)
-    return leave_out(logits, weights < find_least(weights, wanted)[:, None])
+    least = np.array([find_least(row, share) for row in weights], np.float32)  # (B,)
+    return leave_out(logits, weights < least[:, None])
 
 
-def find_least(weights: Array, wanted: Array) -> Array:
-    """Return the smallest weight (B,) among the fewest largest of each row that sum to `wanted` (B,)."""
-    size = weights.shape[1]
-    for count in (min(FIRST_TRY, size), size):
-        largest = np.partition(weights, size - count, axis=1)[:, size - count :] if count < size else weights
-        ordered = np.sort(largest, axis=1)[:, ::-1]  # (B, count), largest first
-        reached = np.cumsum(ordered, axis=1, dtype=np.float64)
-        if (reached[:, -1] >= wanted).all():
-            break
-    last = np.minimum((reached < wanted[:, None]).sum(axis=1), count - 1)
-    return np.asarray(np.take_along_axis(ordered, last[:, None], axis=1)[:, 0])
+def find_least(weights: Array, share: float) -> float:
+    """Return the smallest of the fewest largest weights (V,) that sum to `share` of the total.
+
+    Weights below (1 - share) / V of the total can be left out: together they are no more than the rest. So few are
+    sorted.
+    """
+    total = weights.sum(dtype=np.float64)
+    large = weights[weights >= (1 - share) * total / len(weights)]
+    ordered = np.sort(large)[::-1]
+    reached = np.cumsum(ordered, dtype=np.float64)
+    return float(ordered[min(int(np.searchsorted(reached, share * total)), len(ordered) - 1)])
 
 
 def keep_min_p(logits: Array, share: float) -> Array:
@@ -72,7 +70,7 @@ def keep_typical(logits: Array, share: float) -> Array:
     information = -np.log(np.maximum(shares, np.finfo(np.float64).tiny))  # nats
     entropy = (shares * information).sum(axis=1, keepdims=True)  # (B, 1)
     distance = np.where(shares > 0, np.abs(information - entropy), np.inf)
-    order = np.argsort(distance, axis=1, kind="stable")
+    order = np.argsort(distance, axis=1)
     reached = np.cumsum(np.take_along_axis(shares, order, axis=1), axis=1)
     last = np.minimum((reached < share).sum(axis=1, keepdims=True), logits.shape[1] - 1)  # (B, 1)
     farthest = np.take_along_axis(distance, np.take_along_axis(order, last, axis=1), axis=1)  # (B, 1)

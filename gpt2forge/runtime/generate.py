@@ -46,8 +46,8 @@ def fill_context(
             text.add(token)
         yield
         end_cancelled(texts, cancel)
-        rows = fill_holes([text.finish is None for text in texts])
-        if len(rows) < len(texts):
+        if any(text.finish for text in texts):
+            rows = fill_holes([text.finish is None for text in texts])
             texts = [texts[row] for row in rows]
             if texts:
                 step.select(rows)

@@ -7,6 +7,7 @@
 
 import codecs
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -118,10 +119,17 @@ class ByteStream:
     def find_bytes(self, token: int) -> bytes:
         if token in self.added:
             return self.added[token].encode()
-        text = self.tokenizer.id_to_token(token) or ""
-        # A token with a character that stands for no byte is plain text, as for the library's decoder.
-        known = all(character in BYTES for character in text)
-        return bytes(BYTES[character] for character in text) if known else text.encode()
+        return spell_bytes(self.tokenizer.id_to_token(token) or "")
+
+
+@lru_cache(maxsize=1 << 16)
+def spell_bytes(token: str) -> bytes:
+    """Return the bytes that a byte-level token stands for.
+
+    One with a character that stands for no byte is plain text, as for the library's decoder.
+    """
+    known = all(character in BYTES for character in token)
+    return bytes(BYTES[character] for character in token) if known else token.encode()
 
 
 class WordStream:
