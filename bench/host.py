@@ -9,7 +9,8 @@ from typing import Any
 
 import psutil
 
-from gpt2forge.measure.host import count_threads, read_cpuinfo
+from gpt2forge.measure.host import read_cpuinfo
+from gpt2forge.processors import count_threads
 
 TOOLS = ("numpy", "onnx", "onnxruntime", "torch", "transformers")
 PEERS = {

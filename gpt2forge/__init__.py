@@ -7,10 +7,12 @@ would be all that it imports. What type checkers and editors read is `__init__.p
 import importlib
 
 __version__ = "0.1.0"
-__all__ = ["Built", "Model", "Score", "UserError", "build", "load"]
+__all__ = ["Built", "Completion", "Generation", "Model", "Score", "UserError", "build", "load"]
 
 PLACES = {
     "Built": "gpt2forge.api",
+    "Completion": "gpt2forge.runtime.completion",
+    "Generation": "gpt2forge.runtime.generation",
     "Model": "gpt2forge.runtime.model",
     "Score": "gpt2forge.runtime.score",
     "UserError": "gpt2forge.errors",

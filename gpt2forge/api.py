@@ -71,10 +71,11 @@ def ignore(event: object) -> None:
 def load(built: str | os.PathLike[str], threads: int = 0) -> "Model":
     """Open a recipe's result by the recipe's name, or a published or copied directory by its path.
 
-    0 threads means one per core. Raises UserError if nothing was built or the directory is not complete.
+    0 threads means those of the variable GPT2FORGE_THREADS, else one for each core that this process may use, within
+    the quota of its control group. Raises UserError if nothing was built or the directory is not complete.
     """
     from gpt2forge.builder.result import open_result
-    from gpt2forge.runtime.model import open_model
+    from gpt2forge.runtime.open_model import open_model
 
     if not isinstance(built, str | os.PathLike):
         raise TypeError(f"`built` must be a recipe's name or a path, not {type(built).__name__}")

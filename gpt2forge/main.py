@@ -15,7 +15,10 @@ def main() -> None:
 
             print_answer(sys.argv[2:])
         elif not print_current(sys.argv[1:]):
-            from gpt2forge.cli.program import main as run_program  # only here: importing it takes 0.2 s
+            from gpt2forge.held_interrupts import hold_interrupts
+
+            with hold_interrupts():
+                from gpt2forge.cli.program import main as run_program  # only here: importing it takes 0.2 s
 
             run_program()
     except KeyboardInterrupt:  # before the CLI catches it, or after it has ended

@@ -31,7 +31,7 @@ def desk(workshop: Workshop) -> Path:
 @pytest.fixture(scope="module")
 def text(workshop: Workshop, desk: Path) -> str:
     """Return the text that gpt2forge itself generates, with the line end."""
-    return workshop.run("generate", str(desk / "my-model"), "-p", PROMPT, "-n", "32").stdout
+    return workshop.run("generate", str(desk / "my-model"), "-p", PROMPT, "-n", "32", "-t", "0").stdout
 
 
 def run_example(command: Sequence[str], example: Path) -> str:

@@ -30,7 +30,7 @@ def test_tokens_are_ours(name: str, seen: Seen, expected: dict[str, list[Continu
 
 
 def test_page_shows_the_text_that_our_own_command_writes(seen: Seen, site: Path, workshop: Workshop) -> None:
-    done = workshop.run("generate", NANO[0], "-p", PROMPTS[0], "-n", str(NEW))
+    done = workshop.run("generate", NANO[0], "-p", PROMPTS[0], "-n", str(NEW), "-t", "0")
     assert seen.typed + "\n" == done.stdout
     assert (site.parent / SCREENSHOT).read_bytes().startswith(b"\x89PNG")
 

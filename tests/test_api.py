@@ -3,10 +3,15 @@
 import ast
 import json
 import math
+import os
+import re
 import subprocess
 import sys
+import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -84,9 +89,12 @@ def test_type_checkers_know_the_types(tmp_path: Path) -> None:
         "import gpt2forge\n"
         "model = gpt2forge.load('nano')\n"
         "reveal_type(model.generate('x', temperature=0.5))\n"
+        "reveal_type(model.generate(['x'], samples=2))\n"
+        "reveal_type(model.generate('x').text)\n"
         "reveal_type(model.score('x').perplexity)\n"
         "reveal_type(gpt2forge.build('nano').output)\n"
-        "model.generate(3)\n"
+        "model.generate('x', temperatur=1)\n"
+        "model.stream(3)\n"
     )
     command = [
         sys.executable,
@@ -100,12 +108,18 @@ def test_type_checkers_know_the_types(tmp_path: Path) -> None:
     ]
     environment = {"MYPYPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
-    lines = [line.partition(": ")[2] for line in done.stdout.splitlines() if line.startswith("program.py")]
+    lines = [
+        line.partition(": ")[2] for line in done.stdout.splitlines() if re.match("program.py.*(error|Revealed)", line)
+    ]
     assert lines == [
+        'note: Revealed type is "gpt2forge.runtime.completion.Completion"',
+        'note: Revealed type is "list[gpt2forge.runtime.completion.Completion]"',
         'note: Revealed type is "str"',
         'note: Revealed type is "float"',
         'note: Revealed type is "pathlib.Path"',
-        'error: Argument 1 to "generate" of "Model" has incompatible type "int"; expected "str"  [arg-type]',
+        'error: Unexpected keyword argument "temperatur" for overloaded function "generate" of "Model"; did you mean '
+        '"temperature"?  [call-overload]',
+        'error: Argument 1 to "stream" of "Model" has incompatible type "int"; expected "str"  [arg-type]',
     ]
 
 
@@ -173,20 +187,20 @@ def test_store_that_cannot_be_made_is_a_user_error(here: Workshop) -> None:
 
 
 def test_generate_is_what_the_command_writes(here: Workshop, model: gpt2forge.Model) -> None:
-    output = here.run("generate", "nano-cpu-int8", "-p", PROMPT, "-n", "40", "--threads", "1").stdout
-    assert PROMPT + model.generate(PROMPT, max_tokens=40) + "\n" == output
+    output = here.run("generate", "nano-cpu-int8", "-p", PROMPT, "-n", "40", "-t", "0", "--threads", "1").stdout
+    assert PROMPT + model.generate(PROMPT, max_tokens=40, temperature=0).text + "\n" == output
     words = ("-n", "20", "-t", "0.9", "--top-k", "40", "--top-p", "0.95", "--seed", "5", "--threads", "1")
     output = here.run("generate", "nano-cpu-int8", "-p", PROMPT, *words).stdout
     drawn = model.generate(PROMPT, max_tokens=20, temperature=0.9, top_k=40, top_p=0.95, seed=5)
-    assert PROMPT + drawn + "\n" == output
+    assert f"{PROMPT}{drawn}\n" == output
 
 
 def test_stream_gives_the_text_in_pieces_as_far_as_it_is_read(model: gpt2forge.Model) -> None:
-    pieces = list(model.stream(PROMPT, max_tokens=30))
-    assert "".join(pieces) == model.generate(PROMPT, max_tokens=30)
+    pieces = list(model.stream(PROMPT, max_tokens=30, seed=3))
+    assert "".join(pieces) == model.generate(PROMPT, max_tokens=30, seed=3).text
     assert len(pieces) > 10
     assert all(pieces)
-    stream = model.stream(PROMPT, max_tokens=30)
+    stream = model.stream(PROMPT, max_tokens=30, seed=3)
     assert [next(stream) for _ in range(3)] == pieces[:3]
 
 
@@ -194,12 +208,119 @@ def test_without_a_number_of_tokens_there_are_128_or_what_fits(model: gpt2forge.
     long = "x = 1\n" * 40
     room = model.context - len(model.encode(long))
     assert 0 < room < 128
-    assert model.generate(long) == model.generate(long, max_tokens=room)
-    assert model.generate("x") == model.generate("x", max_tokens=128)
+    found = model.generate(long, temperature=0, ignore_end=True)
+    assert (found.count, found.finish) == (room, "length")
+    assert model.generate("x", temperature=0, ignore_end=True).count == 128
 
 
 def test_empty_prompt_begins_a_text(model: gpt2forge.Model) -> None:
-    assert model.generate("", 5) == model.generate("<|endoftext|>", 5) != ""
+    texts = {model.generate(prompt, 5, seed=1).text for prompt in ("", "<|endoftext|>")}
+    assert len(texts) == 1 and texts != {""}
+
+
+@pytest.fixture
+def exact(here: Workshop) -> gpt2forge.Model:
+    here.build("nano-cpu-fp32")
+    return gpt2forge.load("nano-cpu-fp32", threads=1)
+
+
+PROMPTS = ["def __init__(self,", "import os\n", "x", "", "class A:\n    def f(self):\n        return", "import os\n"]
+
+
+def test_prompts_beside_each_other_give_the_tokens_of_each_alone(exact: gpt2forge.Model) -> None:
+    together = exact.generate(PROMPTS, 60, temperature=0)
+    assert [found.prompt for found in together] == PROMPTS
+    assert [found.tokens for found in together] == [exact.generate(each, 60, temperature=0).tokens for each in PROMPTS]
+    assert exact.generate(PROMPTS, 60, temperature=0, batch=4) == together
+    cut = exact.generate(PROMPTS, 60, temperature=0, stop=["(", "import"])
+    assert len({found.count for found in cut}) > 2  # so rows leave the batch one after the other
+    assert all(found.tokens == whole.tokens[: found.count] for found, whole in zip(cut, together, strict=True))
+
+
+def test_beams_are_those_of_transformers_on_the_converted_model(here: Workshop, exact: gpt2forge.Model) -> None:
+    converted = here.store / "artifacts" / here.report("nano-cpu-fp32")["steps"][0]["digest"]
+    reference = GPT2LMHeadModel.from_pretrained(converted).eval()
+    for prompt in PROMPTS[:3]:
+        ids = torch.tensor([exact.encode(prompt)])
+        wanted = reference.generate(ids, max_new_tokens=25, num_beams=4, do_sample=False, length_penalty=1.5)
+        found = exact.generate(prompt, 25, beams=4, length_penalty=1.5)
+        assert list(found.tokens) == [token for token in wanted[0, ids.shape[1] :].tolist() if token not in exact.ends]
+
+
+def test_samples_differ_and_repeat_by_their_seed(exact: gpt2forge.Model) -> None:
+    found = exact.generate(PROMPTS[:2], 30, samples=3)
+    assert [each.prompt for each in found] == [PROMPTS[0]] * 3 + [PROMPTS[1]] * 3
+    assert len({each.text for each in found}) == 6
+    assert len({each.seed for each in found}) == 1
+    assert exact.generate(PROMPTS[:2], 30, samples=3, seed=found[0].seed) == found
+    assert exact.generate(PROMPTS[1], 30, seed=found[0].seed).text == found[3].text
+    assert exact.generate(PROMPTS[1], 30).seed != found[0].seed
+
+
+def test_log_probabilities_are_those_of_the_score(exact: gpt2forge.Model) -> None:
+    found = exact.generate("import os\n", 12, seed=4, repetition_penalty=1.2, log_probabilities=True)
+    assert len(found.log_probabilities) == found.count
+    whole = [*exact.encode("import os\n"), *found.tokens]
+    rows = exact.log_probabilities(whole)
+    wanted = [rows[place - 1, whole[place]] for place in range(len(whole) - found.count, len(whole))]
+    assert found.log_probabilities == pytest.approx(wanted, rel=1e-4)
+    assert exact.logits(whole).shape == (len(whole), 4096)
+    assert exact.score("import os\n", "import sys").scored == len(exact.encode("import sys"))
+
+
+def test_settings_change_the_text_as_they_say(exact: gpt2forge.Model) -> None:
+    plain = exact.generate("import os\n", 60, temperature=0)
+    stopped = exact.generate("import os\n", 60, temperature=0, stop=["import"])
+    assert stopped.finish == "stop"
+    assert plain.text.startswith(stopped.text) and "import" not in stopped.text
+    ended = exact.generate("import os\n", 60, temperature=0, ends=[plain.tokens[5]])
+    assert (ended.finish, ended.tokens) == ("end", plain.tokens[: plain.tokens.index(plain.tokens[5])])
+    banned = exact.generate("import os\n", 60, temperature=0, banned=["import", "from"]).text
+    assert "import" in plain.text and "import" not in banned
+    forbidden = exact.generate("import os\n", 60, temperature=0, bias={plain.tokens[0]: float("-inf")})
+    assert plain.tokens[0] not in forbidden.tokens
+    varied = exact.generate("import os\n", 60, temperature=0, no_repeat_ngram=2).tokens
+    pairs = list(pairwise(varied))
+    assert len(set(pairs)) == len(pairs)
+
+
+def test_text_can_go_past_the_context(model: gpt2forge.Model) -> None:
+    long = "x = 1\n" * 200
+    assert model.generate(long, 20, overflow="truncate", ignore_end=True).count == 20
+    assert model.generate(long, 400, overflow="slide", ignore_end=True).count == 400
+    with pytest.raises(
+        gpt2forge.UserError, match=r"^prompt 2: the prompt's \d+ tokens fill this model's context of 256"
+    ):
+        model.generate(["x", long])
+
+
+def test_text_is_cancelled_from_another_thread(model: gpt2forge.Model) -> None:
+    cancel = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(lambda: model.generate("x", 10**6, overflow="slide", ignore_end=True, cancel=cancel))
+        time.sleep(0.05)
+        cancel.set()
+        assert future.result(timeout=20).finish == "cancelled"
+
+
+def test_model_says_that_it_does_not_outlive_a_fork(model: gpt2forge.Model) -> None:
+    stream = model.stream("x", 5)
+    next(stream)
+    reading, writing = os.pipe()
+    process = os.fork()
+    if process == 0:
+        for use in (lambda: model.generate("x", 2), lambda: model.score("x = 1"), lambda: next(stream)):
+            try:
+                use()
+            except gpt2forge.UserError as error:
+                os.write(writing, f"{error}\n".encode())
+        os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading) as lines:
+        said = lines.read().splitlines()
+    os.waitpid(process, 0)
+    assert len(said) == 3
+    assert {line.partition(",")[0] for line in said} == {f"this model was opened in process {os.getpid()}"}
 
 
 @pytest.mark.parametrize(
@@ -207,11 +328,12 @@ def test_empty_prompt_begins_a_text(model: gpt2forge.Model) -> None:
     [
         ({"prompt": "x", "temperature": -1.0}, "temperature is -1.0; it must be 0 or more"),
         ({"prompt": "x", "top_p": 0.0}, "top-p is 0.0; it must be above 0 and at most 1"),
-        ({"prompt": "x", "max_tokens": 0}, "0 new tokens were asked for; ask for 1 or more"),
+        ({"prompt": "x", "max_tokens": 0}, "max-tokens is 0; it must be 1 or more"),
         ({"prompt": "a\ud800b"}, "the text: character 1 is U+D800, half of a surrogate pair; take it out"),
         (
             {"prompt": "x", "max_tokens": 256},
-            "the prompt's 1 tokens and 256 new ones exceed this model's context of 256; ask for at most 255 new ones",
+            "the prompt's 1 tokens and 256 new ones exceed this model's context of 256; ask for at most 255 new ones, "
+            "or use `--overflow truncate` or `--overflow slide`",
         ),
     ],
     ids=["temperature", "top_p", "max_tokens", "surrogate", "too long"],
@@ -226,18 +348,18 @@ def test_wrong_value_is_refused_before_anything_runs(
 
 def test_threads_share_a_model(model: gpt2forge.Model) -> None:
     prompts = ["def ", "class ", "import ", "x = "] * 2
-    alone = [model.generate(prompt, 30) for prompt in prompts]
+    alone = [model.generate(prompt, 30, seed=1) for prompt in prompts]
     with ThreadPoolExecutor(4) as pool:
-        assert list(pool.map(lambda prompt: model.generate(prompt, 30), prompts)) == alone
+        assert list(pool.map(lambda prompt: model.generate(prompt, 30, seed=1), prompts)) == alone
 
 
 def test_copied_directory_is_loaded_by_its_path_and_by_one_word(here: Workshop, model: gpt2forge.Model) -> None:
     here.run("copy", "nano-cpu-int8", "shipped")
     folder = here.folder / "shipped"
-    wanted = model.generate(PROMPT, 10)
+    wanted = model.generate(PROMPT, 10, seed=1)
     for reference in ("shipped", "./shipped", Path("shipped"), folder, str(folder)):
-        assert gpt2forge.load(reference, threads=1).generate(PROMPT, 10) == wanted
-    written = here.run("generate", "./shipped", "-p", PROMPT, "-n", "10", "--threads", "1").stdout
+        assert gpt2forge.load(reference, threads=1).generate(PROMPT, 10, seed=1) == wanted
+    written = here.run("generate", "./shipped", "-p", PROMPT, "-n", "10", "--seed", "1", "--threads", "1").stdout
     assert written == f"{PROMPT}{wanted}\n"
 
 
@@ -295,7 +417,10 @@ def test_tokens_and_text_are_each_others_inverse(model: gpt2forge.Model) -> None
 @pytest.mark.parametrize(
     ("name", "use"),
     [
-        ("text", lambda model: model.generate(5)),
+        ("text", lambda model: model.stream(5)),
+        ("text", lambda model: model.generate(["x", 5])),
+        ("samples", lambda model: model.generate(["x"], samples="2")),
+        ("stop", lambda model: model.generate("x", stop="\n")),
         ("text", lambda model: model.score(b"abc")),
         ("max_tokens", lambda model: model.generate("x", max_tokens="3")),
         ("temperature", lambda model: model.generate("x", temperature=None)),

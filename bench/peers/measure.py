@@ -18,9 +18,9 @@ from bench.peers.systems import OURS, REFERENCE, SYSTEMS, choose_systems
 from bench.plan import SHORT, Plan, Run
 from bench.quiet import Gate, report
 from gpt2forge.measure.bandwidth import Bandwidth
-from gpt2forge.measure.host import count_threads
 from gpt2forge.measure.memory import measure_anonymous
 from gpt2forge.measure.spread import summarize
+from gpt2forge.processors import count_threads
 from gpt2forge.store.atomic import remove_tree
 
 PAUSE = 0.25  # seconds until the threads of the system before stop spinning, which Intel's OpenMP lets them for 0.2

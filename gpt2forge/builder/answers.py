@@ -1,6 +1,6 @@
 """The answers of several results to the same prompts: the likeliest token each time, so that equal models agree."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 from pathlib import Path
@@ -24,7 +24,7 @@ class Answer:
 
 def answer_prompts(package: Path, prompts: Sequence[str]) -> list[Answer]:
     """Return the answers of a package. Raises UserError if it cannot be opened, or if a prompt does not fit."""
-    from gpt2forge.runtime.model import open_model
+    from gpt2forge.runtime.open_model import open_model
 
     model = open_model(package)
     return [answer_prompt(model, prompt) for prompt in prompts]
@@ -32,14 +32,20 @@ def answer_prompts(package: Path, prompts: Sequence[str]) -> list[Answer]:
 
 def answer_prompt(model: "Model", prompt: str) -> Answer:
     """Return the NEW_TOKENS likeliest tokens after a prompt, or as many as the context has room for."""
-    from gpt2forge.runtime.sampling import Sampling
-
     room = max(1, model.context - len(model.encode(prompt)))
-    tokens = tuple(model.continue_tokens(prompt, min(NEW_TOKENS, room), Sampling()))
-    *pieces, rest = model.spell(tokens)
-    if pieces:
-        pieces[-1] += rest
-    return Answer(tokens, tuple(pieces))
+    tokens = tuple(model.generate(prompt, min(NEW_TOKENS, room), temperature=0.0).tokens)
+    return Answer(tokens, tuple(spell(model, tokens)))
+
+
+def spell(model: "Model", tokens: Sequence[int]) -> Iterator[str]:
+    """Yield the text that each token adds; bytes that form no whole character come with the token that ends it."""
+    from gpt2forge.runtime.text import open_stream
+
+    stream = open_stream(model.tokenizer)
+    pieces = [stream.push(token) for token in tokens]
+    rest = stream.finish()
+    yield from pieces[:-1]
+    yield from (piece + rest for piece in pieces[-1:])
 
 
 def choose_prompts(reference: Path, package: Path) -> list[str]:

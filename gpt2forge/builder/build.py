@@ -24,11 +24,11 @@ from gpt2forge.executor.outcome import Outcome
 from gpt2forge.executor.resources import Resources, find_memory
 from gpt2forge.executor.run import Options, check_names, run_jobs
 from gpt2forge.fetch.fetched import Fetched
-from gpt2forge.measure.host import count_threads
 from gpt2forge.plan.from_recipe import make_job
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.plan import PlannedStep, make_plan
 from gpt2forge.plan.readings import Readings
+from gpt2forge.processors import count_threads
 from gpt2forge.recipe.load import LoadedRecipe
 from gpt2forge.settings import load_settings
 from gpt2forge.stages.stage import PACKAGE

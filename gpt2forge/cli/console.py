@@ -5,10 +5,12 @@ hide a part of a line; nothing is read as rich's markup.
 """
 
 import json
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import click
 from rich.console import Console
 from rich.segment import Segment, Segments
 from rich.text import Text
@@ -17,6 +19,7 @@ from gpt2forge.terminal_text import align as align
 from gpt2forge.terminal_text import escape, escape_line
 
 NARROWEST = 20  # columns
+UNREAD = 1  # exit code, as rich has it too
 
 
 def open_terminal(is_error: bool = False) -> Console:
@@ -60,9 +63,15 @@ def write_generated(text: str) -> None:
 
 
 def write_unchanged(text: str) -> None:
-    if sys.stdout is not None:  # the caller may have closed it
+    """Write text to stdout, and flush. Exit with status 1, in silence, if the program that reads it has ended."""
+    if sys.stdout is None:  # the caller may have closed it
+        return
+    try:
         sys.stdout.write(text)
         sys.stdout.flush()
+    except BrokenPipeError as error:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python would flush the rest at exit
+        raise click.exceptions.Exit(UNREAD) from error
 
 
 def write_json(value: Any) -> None:

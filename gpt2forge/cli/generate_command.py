@@ -1,127 +1,126 @@
-"""`gpt2forge generate`: streams text from a built recipe."""
+"""`gpt2forge generate`: writes text with a built recipe, as it is generated or for many prompts at once."""
 
-import os
-import sys
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from gpt2forge.builder.outputs import find_output
 from gpt2forge.builder.result import open_result
 from gpt2forge.cli import console
+from gpt2forge.cli.generation_options import generation_options, list_idle, read_bias
 from gpt2forge.cli.older_result import force_option, warn_of_older
-from gpt2forge.cli.options import json_option
+from gpt2forge.cli.options import json_option, threads_option
+from gpt2forge.cli.prompts import read_prompt, read_prompts, warn_of_spaces
 from gpt2forge.errors import UserError
+from gpt2forge.held_interrupts import hold_interrupts
 
-LARGEST_PROMPT = 1 << 22  # bytes; a context of 100,000 tokens takes a tenth of it
-
-
-@dataclass
-class Count:
-    """The number of tokens generated so far."""
-
-    tokens: int = 0
+if TYPE_CHECKING:
+    from gpt2forge.runtime.completion import Completion
+    from gpt2forge.runtime.generation import Generation
+    from gpt2forge.runtime.model import Model
 
 
 @click.command("generate")
 @click.argument("selector", metavar="RECIPE")
 @click.argument("text", metavar="[TEXT]", required=False)
 @click.option("-p", "--prompt", metavar="TEXT", help="Continue this text instead of TEXT; `-` reads standard input.")
+@click.option("--prompts", metavar="FILE", help="Continue each line of a file; `-` reads standard input.")
+@click.option("--samples", "--n", metavar="N", type=click.IntRange(1), default=1, help="Write N texts for each prompt.")
+@generation_options
+@click.option("--chat", "is_chat", is_flag=True, help="The prompt is a message; write the answer to it.")
+@click.option("--system", metavar="TEXT", help="With `--chat`: a message before it that says how to answer.")
 @click.option(
-    "-n",
-    "--max-tokens",
-    metavar="N",
-    type=click.IntRange(1),
-    help="Generate at most N tokens. Default: 128, or as many as the context has room for.",
+    "--batch", metavar="N", type=click.IntRange(1), default=16, help="Compute up to N texts beside each other."
 )
-@click.option(
-    "-t",
-    "--temperature",
-    metavar="T",
-    type=click.FloatRange(0),
-    default=0.0,
-    help="0 always takes the likeliest token; larger values give less likely tokens a better chance.",
-)
-@click.option(
-    "--top-k", metavar="K", type=click.IntRange(0), default=0, help="Draw from the K likeliest tokens; 0: from all."
-)
-@click.option(
-    "--top-p",
-    metavar="P",
-    type=click.FloatRange(0, 1, min_open=True),
-    default=1.0,
-    help="Draw from the fewest tokens whose probabilities add up to P.",
-)
-@click.option("--seed", metavar="N", type=click.IntRange(0), default=0, help="Equal seeds draw equal texts.")
-@click.option(
-    "--threads", metavar="N", type=click.IntRange(0), default=0, help="Compute with N threads; 0: one for each core."
-)
+@threads_option
 @force_option
 @json_option
+@click.pass_context
 def generate(
+    context: click.Context,
+    /,
     selector: str,
     text: str | None,
     prompt: str | None,
-    max_tokens: int | None,
-    temperature: float,
-    top_k: int,
-    top_p: float,
-    seed: int,
+    prompts: str | None,
+    samples: int,
+    bias_texts: tuple[str, ...],
+    end_texts: tuple[str, ...],
+    is_chat: bool,
+    system: str | None,
+    batch: int,
     threads: int,
     force: bool,
     as_json: bool,
+    **values: Any,
 ) -> None:
     """Stream text from a built recipe. Write the prompt, TEXT, then each piece as it is generated."""
-    from gpt2forge.runtime.model import open_model  # numpy and onnxruntime take longer to import than --help to run
-    from gpt2forge.runtime.sampling import Sampling
-
-    wanted = choose_prompt(selector, text, prompt)
     warn_of_older(find_output(selector), force)  # a missing result is reported before standard input is read
-    text = read_prompt(wanted)
-    sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
-    started, count = time.monotonic(), Count()
+    texts = choose_prompts(selector, text, prompt, prompts)
+    # Imported here, because numpy takes longer than --help, and onnxruntime as long as a prompt that does not fit.
+    with hold_interrupts():
+        from gpt2forge.runtime.chat import format_chat
+        from gpt2forge.runtime.generation import Generation, draw_seed
+        from gpt2forge.runtime.prompt import check_prompts
+
+    settings = draw_seed(Generation(**values))
+    for line in (*list_idle(context), *([] if is_chat else warn_of_spaces(texts))):
+        console.warn(line)
+    started = time.monotonic()
     with open_result(selector) as result:
+        if is_chat:
+            texts = [format_chat(result.folder, make_messages(text, system)) for text in texts]
+        check_prompts(result.folder, texts, settings, add_special_tokens=not is_chat)
+        with hold_interrupts():
+            from gpt2forge.runtime.open_model import open_model
+
         model = open_model(result.folder, threads)
-    pieces = model.spell(count_tokens(model.continue_tokens(text, max_tokens, sampling), count))
-    if as_json:
-        added = "".join(pieces)
-        seconds = round(time.monotonic() - started, 3)
-        console.write_json({"prompt": text, "text": added, "tokens": count.tokens, "seconds": seconds})
+    ends = [model.find_token(text) for text in end_texts]
+    settings = replace(settings, bias=read_bias(bias_texts, model.find_token), ends=ends)
+    if settings.seed is not None and values["seed"] is None and not as_json:
+        console.inform(f"seed {settings.seed}")
+    if len(texts) == 1 and samples == 1 and not as_json:
+        stream(model, texts[0], settings, is_chat)
         return
-    for number, piece in enumerate(pieces):
-        # The prompt comes with the first piece: only one that fits the context has any.
-        console.write_generated(piece if number else text + piece)
-    console.write("\n")
+    completions = model.complete(texts, settings, samples=samples, batch=batch, is_formatted=is_chat)
+    write_all(completions, is_chat, as_json, started)
 
 
-def choose_prompt(selector: str, text: str | None, prompt: str | None) -> str:
-    """Return the prompt, by either way of naming it. Raises UserError for both ways, or none."""
-    if text is not None and prompt is not None:
-        raise UserError("the prompt is named twice; leave out `-p`, or the text behind the recipe")
-    if text is None and prompt is None:
+def choose_prompts(selector: str, text: str | None, prompt: str | None, file: str | None) -> list[str]:
+    """Return the one prompt, or the lines of a file. Raises UserError unless they are named in exactly one way."""
+    named = [each for each in (text, prompt, file) if each is not None]
+    if len(named) > 1:
+        raise UserError("the prompt is named twice; leave out `-p` and `--prompts`, or the text behind the recipe")
+    if not named:
         raise UserError(f'which text is to be continued? `gpt2forge generate {selector} "the text"`')
-    return str(prompt if text is None else text)
+    return read_prompts(named[0]) if file is not None else [read_prompt(named[0])]
 
 
-def read_prompt(prompt: str) -> str:
-    """Return the prompt, read from standard input if it is `-`.
-
-    Raises UserError unless it is UTF-8, and for more bytes than any context has room for: a pipe may never end.
-    """
-    data = sys.stdin.buffer.read(LARGEST_PROMPT + 1) if prompt == "-" else os.fsencode(prompt)
-    if len(data) > LARGEST_PROMPT:
-        raise UserError(f"standard input: has more than {LARGEST_PROMPT} bytes; shorten the prompt")
-    try:
-        return data.decode("utf-8")
-    except UnicodeDecodeError as error:
-        where = "standard input" if prompt == "-" else "the prompt"
-        raise UserError(f"{where}: is not UTF-8 text at byte {error.start}; convert it first") from error
+def make_messages(text: str, system: str | None) -> list[dict[str, str]]:
+    """Return the messages of a chat that the user begins."""
+    first = [] if system is None else [{"role": "system", "content": system}]
+    return [*first, {"role": "user", "content": text}]
 
 
-def count_tokens(tokens: Iterator[int], count: Count) -> Iterator[int]:
-    """Pass the tokens on, and count them."""
-    for token in tokens:
-        count.tokens += 1
-        yield token
+def stream(model: "Model", prompt: str, settings: "Generation", is_chat: bool) -> None:
+    """Write a text as it is generated, behind its prompt unless that is a chat's."""
+    shown = "" if is_chat else prompt
+    for piece in model.stream_text(model.start(prompt, settings, is_formatted=is_chat), settings):
+        # The prompt comes with the first piece: only one that fits the context has any.
+        console.write_generated(shown + piece)
+        shown = ""
+    console.write_generated(shown + "\n")
+
+
+def write_all(completions: Iterable["Completion"], is_chat: bool, as_json: bool, started: float) -> None:
+    """Write completions as they are finished: as text behind their prompts, or as JSON, one a line."""
+    for done in completions:
+        if as_json:
+            seconds = round(time.monotonic() - started, 3)
+            found = {"prompt": done.prompt, "text": done.text, "tokens": done.count, "finish": done.finish}
+            console.write_json({**found, "seed": done.seed, "seconds": seconds})
+        else:
+            console.write_generated(f"{'' if is_chat else done.prompt}{done.text}\n")

@@ -42,6 +42,14 @@ assume_option = click.option(
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Write data to stdout as JSON.")
 
+threads_option = click.option(
+    "--threads",
+    metavar="N",
+    type=click.IntRange(0),
+    default=0,
+    help="Compute with N threads; 0: those of the variable GPT2FORGE_THREADS, or one for each core.",
+)
+
 set_option = click.option(
     "--set",
     "changes",

@@ -25,7 +25,7 @@ from gpt2forge.terminal_text import escape_line
 FINE, USER_ERROR, BUG, INTERRUPTED = 0, 1, 3, 130
 
 COMMANDS = (
-    *("build", "plan", "why", "diff", "check", "compare", "generate", "copy"),
+    *("build", "plan", "why", "diff", "check", "compare", "generate", "score", "copy"),
     *("init", "list", "clean", "doctor"),
     *("inspect", "recipe", "schema", "store", "completion"),
 )
@@ -98,9 +98,8 @@ def run(words: list[str]) -> int:
 def run_command(words: list[str]) -> int:
     """Run one command line and return its exit code. Raises whatever ended it."""
     try:
-        program.main(words, prog_name="gpt2forge", standalone_mode=False)
-    except click.exceptions.Exit as end:
-        return end.exit_code
+        code = program.main(words, prog_name="gpt2forge", standalone_mode=False)
+        return code if isinstance(code, int) else FINE  # click returns the code of an Exit that a command raises
     except click.exceptions.NoArgsIsHelpError as error:
         console.write(error.format_message() + "\n")
     return FINE

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gpt2forge.doctor.examination import Examination, Finding
 from gpt2forge.executor.resources import CGROUPS, GROUP, list_groups
-from gpt2forge.measure.host import count_cores, count_threads
+from gpt2forge.processors import count_cores, count_threads
 
 BUSY = 0.5  # of the processors; more load from others shows in measured times
 NEAR = 0.95  # of a whole processor; a quota below the number of threads by less than this is rounding

@@ -8,10 +8,10 @@ from gpt2forge.executor.events import Emit, Meter
 from gpt2forge.executor.job_run import Checks, JobRun, NoChecks
 from gpt2forge.executor.resources import Resources, find_memory
 from gpt2forge.executor.scheduler import Scheduler
-from gpt2forge.measure.host import count_threads
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.plan import make_plan
 from gpt2forge.plan.readings import Readings
+from gpt2forge.processors import count_threads
 from gpt2forge.store.store import Store
 
 

@@ -1,15 +1,14 @@
 """The facts of a machine that decide measured numbers: processor, vector instructions and threads."""
 
 import functools
-import os
 import platform
 from pathlib import Path
 from typing import Any
 
 from gpt2forge.digest import digest_value
+from gpt2forge.processors import count_cores, count_threads
 
 CPUINFO = Path("/proc/cpuinfo")
-PROCESSORS = Path("/sys/devices/system/cpu")
 MODEL = {
     **{"vendor_id": "", "cpu family": "family ", "model": "model "},
     **{"CPU implementer": "implementer ", "CPU variant": "variant ", "CPU part": "part "},
@@ -51,27 +50,6 @@ def describe_machine() -> str:
 def describe_threads() -> str:
     """Describe the threads that libraries start: one for each processor, or for each core, that they may use."""
     return f"{count_threads()} threads on {count_cores()} cores"
-
-
-def count_cores() -> int:
-    """Return how many cores the processors that this process may use are on; two threads of a core are processors."""
-    if not hasattr(os, "sched_getaffinity"):
-        return count_threads()
-    return len({read_siblings(processor) for processor in os.sched_getaffinity(0)})
-
-
-@functools.cache
-def read_siblings(processor: int) -> str:
-    """Return the processors on the core of one, as Linux lists them; itself if they are not known."""
-    try:
-        return (PROCESSORS / f"cpu{processor}/topology/thread_siblings_list").read_text()
-    except OSError:
-        return str(processor)
-
-
-def count_threads() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def read_cpuinfo() -> dict[str, str]:

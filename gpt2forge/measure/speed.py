@@ -10,10 +10,11 @@ import numpy as np
 
 from gpt2forge.checkpoint.config import read_config
 from gpt2forge.measure import package_contestant, pytorch_contestant
-from gpt2forge.measure.host import count_threads, describe_host
+from gpt2forge.measure.host import describe_host
 from gpt2forge.measure.noise import OtherPrograms, find_noise
 from gpt2forge.measure.spread import Spread, summarize
 from gpt2forge.measure.turns import Contestant
+from gpt2forge.processors import count_threads
 
 PAUSE = 0.2  # seconds, in which the waiting threads of the previous system go to sleep
 POSITIONS, TOKENS, HEAD = "wpe.weight", "wte.weight", "lm_head.weight"

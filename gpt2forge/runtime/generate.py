@@ -1,25 +1,88 @@
-"""Generates tokens: a sampler chooses each one from the logits after the tokens before it."""
+"""Continues texts beside each other, one token each at a time, until each has ended.
 
-from collections.abc import Collection, Iterator, Sequence
+1. Equal windows are read once, and their texts then share what was read.
+2. A text that has ended leaves the batch. The last text takes its row, so one row moves and no other.
+3. When a text fills the context, the batch is read again; that text keeps the newer half of its window.
+4. No text depends on the others, but for the rounding of kernels that differ with the number of rows.
+"""
+
+from collections.abc import Generator, Iterator, Sequence
+from typing import Protocol
 
 import numpy as np
 
 from gpt2forge.errors import UserError
-from gpt2forge.runtime.decoder import Array, Decoder
-from gpt2forge.runtime.sampling import Sampler
+from gpt2forge.runtime.choice import Choose
+from gpt2forge.runtime.decoder import Array, Decoder, Step
+from gpt2forge.runtime.growing_text import GrowingText
 
 
-def generate_tokens(
-    decoder: Decoder, prompt: Sequence[int], max_tokens: int, sample: Sampler, ends: Collection[int] = ()
-) -> Iterator[int]:
-    """Yield up to `max_tokens` tokens that follow `prompt`, each as soon as it is chosen.
+class Cancel(Protocol):
+    """Says whether to stop, from any thread; a threading.Event is one."""
 
-    Generation stops before any of the tokens `ends`, which is not yielded. Raises UserError, before anything runs, when
-    the prompt is empty, too long or holds a token outside the vocabulary.
-    """
-    check_prompt(decoder, prompt, max_tokens)
-    tokens = np.array([prompt], np.int64)  # (1, S)
-    return continue_prompt(decoder, tokens, max_tokens, sample=sample, ends=ends)
+    def is_set(self) -> bool: ...
+
+
+def continue_texts(
+    decoder: Decoder, texts: Sequence[GrowingText], choose: Choose, cancel: Cancel | None = None
+) -> Iterator[None]:
+    """Add tokens to texts until each has ended; yield after each step."""
+    going_on = list(texts)
+    end_cancelled(going_on, cancel)
+    while going_on := [text for text in going_on if text.finish is None]:
+        going_on = yield from fill_context(decoder, going_on, choose, cancel)
+        for text in going_on:
+            if len(text.window) >= decoder.context:
+                text.slide(decoder.context // 2)
+
+
+def fill_context(
+    decoder: Decoder, texts: list[GrowingText], choose: Choose, cancel: Cancel | None
+) -> Generator[None, None, list[GrowingText]]:
+    """Continue texts until each has ended, or one fills the context; return those that go on."""
+    step, logits = read_windows(decoder, texts)
+    while True:
+        for text, token in zip(texts, choose(logits, texts).tolist(), strict=True):
+            text.add(token)
+        yield
+        end_cancelled(texts, cancel)
+        if any(text.finish for text in texts):
+            rows = fill_holes([text.finish is None for text in texts])
+            texts = [texts[row] for row in rows]
+            if texts:
+                step.select(rows)
+        if not texts or any(len(text.window) >= decoder.context for text in texts):
+            return texts
+        decoder.check_process()
+        logits = step(np.array([[text.tokens[-1]] for text in texts]))
+
+
+def end_cancelled(texts: Sequence[GrowingText], cancel: Cancel | None) -> None:
+    """End all texts if the caller wants it."""
+    if cancel is not None and cancel.is_set():
+        for text in texts:
+            text.end("cancelled")
+
+
+def read_windows(decoder: Decoder, texts: Sequence[GrowingText]) -> tuple[Step, Array]:
+    """Read what the model sees of each text; return a step that goes on from there, and the logits (B, V)."""
+    windows = [tuple(text.window.tolist()) for text in texts]
+    different = list(dict.fromkeys(windows))
+    longest = max(len(window) for window in different)
+    most = max(min(text.room, decoder.context - len(text.window)) for text in texts)
+    step = decoder.start(longest + most, batch=len(texts))
+    logits = step.read_prompts(different)
+    rows = [different.index(window) for window in windows]
+    if len(different) < len(texts):
+        step.select(rows)
+    return step, logits[rows]
+
+
+def fill_holes(is_kept: Sequence[bool]) -> list[int]:
+    """Return the rows to keep, in an order that fills each hole among the first with a row from the end."""
+    count = sum(is_kept)
+    later = [row for row in range(count, len(is_kept)) if is_kept[row]]
+    return [row if is_kept[row] else later.pop() for row in range(count)]
 
 
 def check_prompt(decoder: Decoder, prompt: Sequence[int], max_tokens: int) -> None:
@@ -35,16 +98,3 @@ def check_prompt(decoder: Decoder, prompt: Sequence[int], max_tokens: int) -> No
         fix = f"ask for at most {free} new ones" if free > 0 else "shorten the prompt"
         wanted = f"the prompt's {len(prompt)} tokens and {max_tokens} new ones"
         raise UserError(f"{wanted} exceed this model's context of {decoder.context}; {fix}")
-
-
-def continue_prompt(
-    decoder: Decoder, tokens: Array, max_tokens: int, sample: Sampler, ends: Collection[int]
-) -> Iterator[int]:
-    """Yield the tokens that follow `tokens` (1, S)."""
-    step = decoder.start(tokens.shape[1] + max_tokens)
-    for _ in range(max_tokens):
-        token = sample(step(tokens)[0])
-        if token in ends:
-            return
-        yield token
-        tokens = np.array([[token]], np.int64)

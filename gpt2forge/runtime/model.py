@@ -1,24 +1,32 @@
 """An open package with text on both sides, as `gpt2forge generate` and `gpt2forge.load` use it."""
 
-import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from numbers import Integral
 from pathlib import Path
+from typing import Unpack, overload
 
+import numpy as np
 from tokenizers import Tokenizer
 
-from gpt2forge.checkpoint.token_ids import BEGIN, END, choose_ids, read_named, take_first
-from gpt2forge.checkpoint.untrusted_text import read_object
-from gpt2forge.errors import UserError, check_argument, is_undecodable
-from gpt2forge.runtime.decoder import Decoder, open_decoder
-from gpt2forge.runtime.generate import generate_tokens
-from gpt2forge.runtime.sampling import Sampling, make_sampler
-from gpt2forge.runtime.score import Score, score_tokens
-from gpt2forge.runtime.text import check_rows, encode_text, open_stream, read_tokenizer, stop_at
+from gpt2forge.checkpoint.untrusted_text import quote_untrusted
+from gpt2forge.errors import UserError, check_argument
+from gpt2forge.runtime.chat import format_chat
+from gpt2forge.runtime.choice import make_chooser
+from gpt2forge.runtime.completion import Completion
+from gpt2forge.runtime.decoder import Array, Decoder
+from gpt2forge.runtime.generate import Cancel, continue_texts
+from gpt2forge.runtime.generation import Generation, Options, draw_seed
+from gpt2forge.runtime.growing_text import GrowingText
+from gpt2forge.runtime.likelihood import log_softmax
+from gpt2forge.runtime.long_text import encode_long
+from gpt2forge.runtime.prompt import name_prompt
+from gpt2forge.runtime.run_texts import Begun, check_samples, run_batches, run_searches
+from gpt2forge.runtime.score import Advance, Score, ignore, score_answer, score_tokens
+from gpt2forge.runtime.start_text import find_begin, make_edits, spell_forced, start_text
+from gpt2forge.runtime.text import check_rows, encode_beginning, encode_text, open_stream
 
-MOST_THREADS = 4  # per core; more never help
-DEFAULT_NEW_TOKENS = 128  # if the context has room for them
+BATCH = 16  # texts beside each other; each needs memory for the keys and values of all its tokens
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,7 +34,7 @@ class Model:
     """A model with its tokenizer. Several threads may use one model at once.
 
     Each of the tokens `ends`, and of the strings `stops`, ends a text and is no part of it. `begin` starts a text
-    without a prompt; None if the model has no such token.
+    without a prompt; None if the model has no such token. `folder` is the package.
     """
 
     decoder: Decoder = field(repr=False)
@@ -34,6 +42,7 @@ class Model:
     ends: tuple[int, ...]
     begin: int | None
     stops: tuple[str, ...] = ()
+    folder: Path = Path()
 
     @property
     def context(self) -> int:
@@ -51,119 +60,193 @@ class Model:
 
     def decode(self, tokens: Sequence[int]) -> str:
         """Return the text of ids; bytes that form no character become U+FFFD. Raises UserError for an unknown id."""
+        self.check_tokens(tokens)
+        stream = open_stream(self.tokenizer)
+        return "".join([*(stream.push(token) for token in tokens), stream.finish()])
+
+    def check_tokens(self, tokens: Iterable[int]) -> None:
+        """Raise TypeError or UserError unless all are tokens of this model."""
         for token in tokens:
             check_argument("tokens", token, Integral)
-        unknown = [token for token in tokens if not 0 <= token < self.decoder.vocabulary]
-        if unknown:
-            raise UserError(
-                f"the token {unknown[0]} is outside this model's vocabulary; "
-                f"give tokens from 0 to {self.decoder.vocabulary - 1}"
-            )
-        return "".join(self.spell(tokens))
+            if not 0 <= token < self.decoder.vocabulary:
+                last = self.decoder.vocabulary - 1
+                raise UserError(f"the token {token} is outside this model's vocabulary; give tokens from 0 to {last}")
 
+    @overload
     def generate(
         self,
         prompt: str,
         max_tokens: int | None = None,
-        temperature: float = 0.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        seed: int = 0,
-    ) -> str:
-        """Return the text that the model adds to the prompt: the pieces of `stream` in one string."""
-        return "".join(self.stream(prompt, max_tokens, temperature=temperature, top_k=top_k, top_p=top_p, seed=seed))
+        *,
+        log_probabilities: bool = False,
+        cancel: Cancel | None = None,
+        **options: Unpack[Options],
+    ) -> Completion: ...
+    @overload
+    def generate(
+        self,
+        prompt: list[str] | tuple[str, ...],
+        max_tokens: int | None = None,
+        *,
+        samples: int = 1,
+        batch: int = BATCH,
+        log_probabilities: bool = False,
+        cancel: Cancel | None = None,
+        **options: Unpack[Options],
+    ) -> list[Completion]: ...
+    def generate(
+        self,
+        prompt: str | list[str] | tuple[str, ...],
+        max_tokens: int | None = None,
+        *,
+        samples: int = 1,
+        batch: int = BATCH,
+        log_probabilities: bool = False,
+        cancel: Cancel | None = None,
+        **options: Unpack[Options],
+    ) -> Completion | list[Completion]:
+        """Return what the model adds to a prompt, or to each of a list of prompts.
+
+        A list gives `samples` completions of each prompt, one prompt after the other. Up to `batch` texts are computed
+        at once, which is faster than one by one; no text depends on the others. `max_tokens` and the `options` are the
+        settings of `Generation`. `log_probabilities` records that of each new token. `cancel` is a threading.Event, or
+        anything with `is_set()`, that ends all texts after the next token.
+        Raises UserError, before anything runs, if a setting is out of range or a prompt does not fit.
+        """
+        settings = draw_seed(Generation(max_tokens=max_tokens, **options))
+        if not isinstance(prompt, str | list | tuple):
+            raise TypeError(f"`prompt` must be text (str) or a list of texts, not {type(prompt).__name__}")
+        if isinstance(prompt, str) and samples != 1:
+            raise UserError("`samples` are of a list of prompts; give a list with this one")
+        prompts = [prompt] if isinstance(prompt, str) else list(prompt)
+        found = list(
+            self.complete(
+                prompts, settings, samples=samples, batch=batch, log_probabilities=log_probabilities, cancel=cancel
+            )
+        )
+        return found[0] if isinstance(prompt, str) else found
+
+    def complete(
+        self,
+        prompts: Sequence[str],
+        settings: Generation,
+        *,
+        samples: int = 1,
+        batch: int = BATCH,
+        log_probabilities: bool = False,
+        cancel: Cancel | None = None,
+        is_formatted: bool = False,
+    ) -> Iterator[Completion]:
+        """Yield what `generate` returns in a list, each batch as soon as it is done.
+
+        `is_formatted`: the prompts come from `format_chat`.
+        """
+        for name, value in (("samples", samples), ("batch", batch)):
+            check_argument(name, value, Integral)
+            if value < 1:
+                raise UserError(f"{name} is {value}; it must be 1 or more")
+        check_samples(samples, settings)
+        texts: list[Begun] = []
+        for number, prompt in enumerate(prompts):
+            with name_prompt(number, len(prompts)):
+                for sample in range(samples):
+                    texts.append((prompt, start_text(self, prompt, settings, sample, not is_formatted)))
+        if settings.beams > 1:
+            return self.search(texts, settings, samples, cancel)
+        choose = make_chooser(make_edits(self, settings), settings.sampling, log_probabilities)
+        return run_batches(self.decoder, texts, batch, choose, cancel, settings.seed)
+
+    def search(
+        self, texts: Sequence[Begun], settings: Generation, samples: int = 1, cancel: Cancel | None = None
+    ) -> Iterator[Completion]:
+        """Yield what a search with beams finds; `samples` texts in a row have the same prompt."""
+        edits, words = make_edits(self, settings), spell_forced(self, settings)
+        return run_searches(self.decoder, texts, samples, settings, edits, words, cancel)
 
     def stream(
         self,
         prompt: str,
         max_tokens: int | None = None,
-        temperature: float = 0.0,
-        top_k: int = 0,
-        top_p: float = 1.0,
-        seed: int = 0,
+        *,
+        cancel: Cancel | None = None,
+        **options: Unpack[Options],
     ) -> Iterator[str]:
-        """Yield the text that the model adds to the prompt, in pieces of whole characters, as it is generated.
+        """Yield the text that `generate` would return, in pieces of whole characters, as it is generated.
 
-        The text ends before a token that ends it, or after `max_tokens` tokens, by default 128 or what the context has
-        room for. `temperature` 0 always chooses the likeliest token. Otherwise each token is drawn from the
-        `top_k` likeliest (0: all), and of those from the likeliest whose probabilities sum to `top_p`. Equal seeds
-        draw equal texts.
-        Raises UserError, before anything runs, if a value is out of range or the prompt does not fit.
+        Raises UserError, before anything runs, if a setting is out of range or the prompt does not fit.
         """
-        sampling = Sampling(temperature=temperature, top_k=top_k, top_p=top_p, seed=seed)
-        tokens = self.continue_tokens(prompt, max_tokens, sampling)
-        return (piece for piece in stop_at(self.spell(tokens), self.stops) if piece)
+        settings = draw_seed(Generation(max_tokens=max_tokens, **options))
+        return self.stream_text(self.start(prompt, settings), settings, cancel)
 
-    def score(self, text: str) -> Score:
-        """Return how likely the model finds a text.
+    def stream_text(self, text: GrowingText, settings: Generation, cancel: Cancel | None = None) -> Iterator[str]:
+        """Yield the pieces of a text that `start` returned, which then has its tokens and why it ended."""
+        if settings.beams > 1:
+            return (done.text for done in self.search([("", text)], settings, cancel=cancel))
+        choose = make_chooser(make_edits(self, settings), settings.sampling)
+        return (piece for _ in continue_texts(self.decoder, [text], choose, cancel) for piece in text.take_pieces())
 
-        A text longer than the context is cut into consecutive windows of the whole context. The model predicts each
-        token of a window, except the first, from the tokens before it in the window.
-        Raises UserError if the text has fewer than two tokens.
+    def start(self, prompt: str, settings: Generation, is_formatted: bool = False) -> GrowingText:
+        """Return the text that a prompt begins, for `stream_text`. Raises UserError if the prompt does not fit."""
+        return start_text(self, prompt, settings, add_special_tokens=not is_formatted)
+
+    def chat(
+        self, messages: Sequence[Mapping[str, str]], max_tokens: int | None = None, **options: Unpack[Options]
+    ) -> Completion:
+        """Return the next answer in a chat; each message has a `role` and its `content`, which are text.
+
+        Raises UserError as `generate` does, or if the package has no chat template or jinja2 is not installed.
         """
-        return score_tokens(self.decoder.read, self.encode(text), self.context)
+        settings = draw_seed(Generation(max_tokens=max_tokens, **options))
+        return next(self.complete([self.format_chat(messages)], settings, is_formatted=True))
 
-    def continue_tokens(self, prompt: str, max_tokens: int | None, sampling: Sampling) -> Iterator[int]:
-        """Yield the tokens that follow a prompt; an empty prompt starts a new text."""
-        if max_tokens is not None:
-            check_argument("max_tokens", max_tokens, Integral)
-            if max_tokens < 1:
-                raise UserError(f"{max_tokens} new tokens were asked for; ask for 1 or more")
-        tokens = self.encode(prompt) or [self.start_text()]
-        free = self.context - len(tokens)
-        if free < 1:
-            raise UserError(
-                f"the prompt's {len(tokens)} tokens fill this model's context of {self.context}; shorten the prompt"
-            )
-        wanted = min(DEFAULT_NEW_TOKENS, free) if max_tokens is None else max_tokens
-        return generate_tokens(self.decoder, tokens, wanted, sample=make_sampler(sampling), ends=self.ends)
+    def format_chat(self, messages: Sequence[Mapping[str, str]]) -> str:
+        """Return the prompt that the package's chat template makes of messages. Raises UserError as `chat` does."""
+        return format_chat(self.folder, messages)
 
-    def start_text(self) -> int:
-        """Return the token that stands before a text without a prompt. Raises UserError if the model names none."""
-        if self.begin is None:
-            raise UserError("an empty prompt needs a token to start from, and this model names none; give a prompt")
-        return self.begin
+    def find_token(self, text: str) -> int:
+        """Return the token that is exactly this text. Raises UserError if there is none."""
+        tokens = encode_text(self.tokenizer, text, add_special_tokens=False)
+        if len(tokens) != 1:
+            raise UserError(f"{quote_untrusted(text)} is {len(tokens)} tokens of this model; give the text of one")
+        return tokens[0]
 
-    def spell(self, tokens: Iterable[int]) -> Iterator[str]:
-        """Yield a piece of text for each token, which may be empty, and one for the bytes that are left at the end."""
-        stream = open_stream(self.tokenizer)
-        for token in tokens:
-            yield stream.push(token)
-        yield stream.finish()
+    def score(self, text: str, answer: str | None = None, *, stride: int | None = None) -> Score:
+        """Return how likely the model finds a text; or, if there is one, an answer behind the text.
 
+        A text longer than the context is cut into windows of the whole context that begin `stride` tokens apart, by
+        default the context. The model predicts each token of a window, except the first, from the tokens before it in
+        the window; each token counts once. An answer's tokens are those that `encode` gives for it alone.
+        Raises UserError if the text has fewer than two tokens, or if text and answer do not fit or either is empty.
+        """
+        if answer is None:
+            return score_tokens(self.decoder.read, self.encode(text), self.context, stride)
+        return score_answer(self.decoder, self.encode(text) or [find_begin(self.begin)], self.encode(answer))
 
-def open_model(folder: Path, threads: int = 0) -> Model:
-    """Open the package in `folder`; 0 threads means one per core. Raises UserError if the package is not complete."""
-    check_threads(threads)
-    try:
-        tokenizer, decoder = read_tokenizer(folder), open_decoder(folder, threads)
-        ends, begin = read_ends_and_begin(folder, decoder.vocabulary)
-        stops = read_stops(folder)
-    except Exception as error:  # each library raises its own kinds of errors for a cut or edited file
-        if isinstance(error, UserError) or is_undecodable(error):
-            raise
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{folder}: cannot be opened: {reason}; is it complete? build or copy it again") from error
-    return Model(decoder, tokenizer, ends, begin, stops)
+    def score_long(
+        self, text: str, stride: int | None = None, tokens: int | None = None, advance: Advance = ignore
+    ) -> Score:
+        """Return the score of a text of any length, or of its first tokens, without those around a text.
 
+        `advance` is called with how many of how many tokens are done. Raises UserError as `score` does.
+        """
+        found = encode_long(self.tokenizer, text) if tokens is None else encode_beginning(self.tokenizer, text, tokens)
+        check_rows(self.tokenizer, found, self.decoder.vocabulary)
+        return score_tokens(self.decoder.read, found, self.context, stride, advance)
 
-def read_ends_and_begin(folder: Path, vocabulary: int) -> tuple[tuple[int, ...], int | None]:
-    """Return the tokens that end a text, and the one that starts it: where none is named, the first that ends it."""
-    begin, ends = (choose_ids(read_named(folder, key), vocabulary) for key in (BEGIN, END))
-    return ends, take_first(begin or ends)
+    def logits(self, text: str | Sequence[int]) -> Array:
+        """Return the float32 logits (S, V) after each of the S tokens of a text, given as text or as its ids.
 
+        Raises UserError if it is empty or longer than the context.
+        """
+        tokens = self.encode(text) if isinstance(text, str) else list(text)
+        self.check_tokens(tokens)
+        if not 0 < len(tokens) <= self.context:
+            raise UserError(f"the text has {len(tokens)} tokens; this model takes 1 to {self.context}")
+        return np.asarray(self.decoder.read(np.array([tokens], np.int64))[0])
 
-def read_stops(folder: Path) -> tuple[str, ...]:
-    """Return the strings that end a text, which generation_config.json names as `stop_strings`."""
-    path = folder / "generation_config.json"
-    found = read_object(path).get("stop_strings") if path.is_file() else None
-    listed = [found] if isinstance(found, str) else found if isinstance(found, list) else []
-    return tuple(text for text in listed if isinstance(text, str) and text)
+    def log_probabilities(self, text: str | Sequence[int]) -> Array:
+        """Return the log-probability (S, V) in nats, float64, of each next token after each of a text's S tokens.
 
-
-def check_threads(threads: int) -> None:
-    """Raise UserError for more threads than this machine can use; starting those would take minutes."""
-    check_argument("threads", threads, Integral)
-    most = MOST_THREADS * (os.cpu_count() or 1)
-    if not 0 <= threads <= most:
-        raise UserError(f"{threads} threads were asked for; here it may be 0 (one per core) to {most}")
+        Raises UserError as `logits` does.
+        """
+        return log_softmax(self.logits(text))

@@ -17,8 +17,10 @@ import onnxruntime as ort
 from gpt2forge.checkpoint.untrusted_text import read_object
 from gpt2forge.graph.builder import Builder
 from gpt2forge.graph.model_file import GRAPH_FILE
+from gpt2forge.processors import choose_threads
 
 QUIET = 3  # errors only
+CALM = "session.force_spinning_stop"  # the option that lets threads sleep as soon as the last run has ended
 EXACT_PRODUCTS = "session.x64quantprecision"  # the option that makes int8 weights uint8
 ROWS = (1, 4)  # one row and several rows use different kernels
 DEPTH, COLUMNS = 64, 32
@@ -44,9 +46,14 @@ def open_package(folder: Path, threads: int = 0) -> ort.InferenceSession:
 
 
 def make_options(threads: int, package: Path | None = None) -> ort.SessionOptions:
-    """Return the options of every session: this many threads, no warnings, and exact integer products."""
+    """Return the options of every session: its threads, no warnings, and exact integer products.
+
+    With 0 threads there is one for each core that this process may use. They wait for work without sleeping while a run
+    lasts, as that is faster, but not between runs.
+    """
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = threads or choose_threads()
+    options.add_session_config_entry(CALM, "1")
     options.log_severity_level = QUIET
     if saturates() and (package is None or has_wide_channels(package)):
         options.add_session_config_entry(EXACT_PRODUCTS, "1")

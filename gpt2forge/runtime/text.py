@@ -6,7 +6,8 @@
 """
 
 import codecs
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -31,8 +32,22 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     return Tokenizer.from_file(str(path))
 
 
-def encode_text(tokenizer: Tokenizer, text: str) -> list[int]:
-    """Return the ids of a text. Raises UserError if it holds half of a surrogate pair, which is not a character."""
+def encode_text(tokenizer: Tokenizer, text: str, add_special_tokens: bool = True) -> list[int]:
+    """Return the ids of a text, with those that the tokenizer puts around it unless `add_special_tokens` is false.
+
+    Raises UserError if it holds half of a surrogate pair, which is not a character.
+    """
+    check_text(text)
+    try:
+        ids: list[int] = tokenizer.encode(text, add_special_tokens=add_special_tokens).ids
+    except Exception as error:  # the library raises Exception itself
+        reason = " ".join(str(error).split())
+        raise UserError(f"the text cannot be turned into tokens: {reason}; this model may take ids alone") from error
+    return ids
+
+
+def check_text(text: str) -> None:
+    """Raise TypeError unless this is text, and UserError if it holds half of a surrogate pair."""
     check_argument("text", text, str)
     try:
         text.encode()
@@ -41,19 +56,13 @@ def encode_text(tokenizer: Tokenizer, text: str) -> list[int]:
         raise UserError(
             f"the text: character {error.start} is {code}, half of a surrogate pair; take it out"
         ) from error
-    try:
-        ids: list[int] = tokenizer.encode(text).ids
-    except Exception as error:  # the library raises Exception itself
-        reason = " ".join(str(error).split())
-        raise UserError(f"the text cannot be turned into tokens: {reason}; this model may take ids alone") from error
-    return ids
 
 
-def check_rows(tokenizer: Tokenizer, tokens: Sequence[int], rows: int) -> None:
+def check_rows(tokenizer: Tokenizer, tokens: Iterable[int], rows: int) -> None:
     """Raise UserError if a text holds a token beyond the rows of the model, which was added without resizing it."""
     beyond = next((token for token in tokens if token >= rows), None)
     if beyond is not None:
-        shown = quote_untrusted(tokenizer.id_to_token(beyond))
+        shown = quote_untrusted(tokenizer.id_to_token(int(beyond)))
         raise UserError(
             f"the text holds {shown} (token {beyond}), but the model has rows for {rows} tokens only: it was "
             "fine-tuned without this token and can neither read nor write it; leave it out of the text"
@@ -110,10 +119,17 @@ class ByteStream:
     def find_bytes(self, token: int) -> bytes:
         if token in self.added:
             return self.added[token].encode()
-        text = self.tokenizer.id_to_token(token) or ""
-        # A token with a character that stands for no byte is plain text, as for the library's decoder.
-        known = all(character in BYTES for character in text)
-        return bytes(BYTES[character] for character in text) if known else text.encode()
+        return spell_bytes(self.tokenizer.id_to_token(token) or "")
+
+
+@lru_cache(maxsize=1 << 16)
+def spell_bytes(token: str) -> bytes:
+    """Return the bytes that a byte-level token stands for.
+
+    One with a character that stands for no byte is plain text, as for the library's decoder.
+    """
+    known = all(character in BYTES for character in token)
+    return bytes(BYTES[character] for character in token) if known else token.encode()
 
 
 class WordStream:
@@ -134,29 +150,6 @@ class WordStream:
     def finish(self) -> str:
         whole: str = self.tokenizer.decode(self.tokens, skip_special_tokens=False)
         return whole[self.sent :]
-
-
-def stop_at(pieces: Iterable[str], stops: Sequence[str]) -> Iterator[str]:
-    """Yield the pieces of a text up to the first of the strings `stops`, which may lie across several pieces.
-
-    A piece waits while its end may be the beginning of such a string.
-    """
-    waiting = ""
-    for piece in pieces:
-        waiting += piece
-        found = [place for stop in stops if (place := waiting.find(stop)) >= 0]
-        if found:
-            yield waiting[: min(found)]
-            return
-        kept = max((count_begun(waiting, stop) for stop in stops), default=0)
-        yield waiting[: len(waiting) - kept]
-        waiting = waiting[len(waiting) - kept :]
-    yield waiting
-
-
-def count_begun(text: str, stop: str) -> int:
-    """Return how many characters at the end of a text are the beginning of a string."""
-    return next((count for count in range(min(len(text), len(stop) - 1), 0, -1) if stop.startswith(text[-count:])), 0)
 
 
 def list_bytes() -> dict[str, int]:

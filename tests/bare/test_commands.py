@@ -98,7 +98,7 @@ def test_generate_copy_and_inspect_work(published: Workshop) -> None:
     for path in (published.store / "artifacts" / weights).iterdir():
         shutil.copyfile(path, pickled / path.name.replace("model.safetensors", "pytorch_model.bin"))
     folders = ["examples/nano", "build/nano-cpu-int8", "shipped", f"cache/artifacts/{weights}", "pickled"]
-    words = ["-p", "def __init__(self, ", "-n", "4"]
+    words = ["-p", "def __init__(self,", "-n", "4", "-t", "0"]
     lines = [
         ["generate", "nano-cpu-int8", *words],
         ["copy", "nano-cpu-int8", "shipped"],
@@ -108,7 +108,7 @@ def test_generate_copy_and_inspect_work(published: Workshop) -> None:
     ((*found, refused), _) = run_batch(published, lines)
     assert [code for code, _, _ in found] == [0] * 7
     first, _, again, *inspected = (written for _, written, _ in found)
-    assert first == again != "def __init__(self, \n"
+    assert first == again != "def __init__(self,\n"
     tf1, package, copied, converted = map(json.loads, inspected)
     assert refused[0] == 1
     assert refused[2].startswith(

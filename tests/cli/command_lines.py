@@ -83,6 +83,9 @@ GOOD = {
     "name": ["other"],
     "folder": PLACES,
     "prompt": ["Once", "", "-"],
+    "file": ["recipes/plain.yaml", "-"],
+    "bias_texts": ["the=1", "the"],
+    "end_texts": ["the"],
     "size": ["1GB", "0", "10%"],
     "assumed": ["onnx", "torch"],
     "reports": ["build/plain.json"],
@@ -90,7 +93,7 @@ GOOD = {
     "junit": ["junit.xml"],
     "html": ["page.html"],
     "png": ["charts.png"],
-    "prompts": ["Once", ""],
+    "prompts": ["recipes/plain.yaml", "-", "pipe", "Once", ""],
 }
 """Values that a parameter may really have, by its name."""
 

@@ -33,11 +33,11 @@ def test_every_command_has_its_options_on_the_page() -> None:
 
 def test_edited_default_changes_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     command = load_command("generate")
-    (seed,) = (each for each in command.params if each.name == "seed")
+    (count,) = (each for each in command.params if each.name == "top_k")
     page = "<!-- generated: options of generate -->\n<!-- end -->"
-    assert "* `--seed N`: Equal seeds draw equal texts. Default: `0`.\n" in fill(page)
-    monkeypatch.setattr(seed, "default", 7)
-    assert "* `--seed N`: Equal seeds draw equal texts. Default: `7`.\n" in fill(page)
+    assert "* `--top-k K`: Draw from the K likeliest tokens; 0: from all. Default: `0`.\n" in fill(page)
+    monkeypatch.setattr(count, "default", 7)
+    assert "* `--top-k K`: Draw from the K likeliest tokens; 0: from all. Default: `7`.\n" in fill(page)
 
 
 def test_filling_twice_changes_nothing() -> None:

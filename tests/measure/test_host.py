@@ -2,7 +2,8 @@
 
 import json
 
-from gpt2forge.measure.host import count_cores, count_threads, describe_host, describe_machine, describe_processor
+from gpt2forge.measure.host import describe_host, describe_machine, describe_processor
+from gpt2forge.processors import count_cores, count_threads
 
 
 def test_a_host_is_described_the_same_twice_and_as_json() -> None:

@@ -18,8 +18,8 @@ from gpt2forge.errors import UserError, format_fixable
 from gpt2forge.recipe.sections.quantization_section import Quantization
 from gpt2forge.recipe.sections.target_section import TargetSection
 from gpt2forge.runtime.decoder import open_decoder
-from gpt2forge.runtime.model import Model, open_model
-from gpt2forge.runtime.sampling import Sampling
+from gpt2forge.runtime.model import Model
+from gpt2forge.runtime.open_model import VARIABLE, open_model, read_variable
 from gpt2forge.stages.stage import Inputs
 from tests.checkpoint.huggingface_writer import make_model, write_huggingface
 from tests.graph.models import export
@@ -28,7 +28,6 @@ from tests.stages.run_quantize import run_quantize
 LENGTH = 16
 PROMPT = "the text"
 FILES = ("generation_config.json", "config.json")
-GREEDY = Sampling(temperature=0.0, top_k=0, top_p=1.0, seed=0)
 
 
 def write(folder: Path, generation: dict[str, Any] | None, config: dict[str, Any]) -> Path:
@@ -62,7 +61,7 @@ def package(source: Path, folder: Path) -> Path:
 
 
 def continue_ours(model: Model, prompt: str = PROMPT) -> list[int]:
-    return list(model.continue_tokens(prompt, LENGTH, GREEDY))
+    return list(model.generate(prompt, LENGTH, temperature=0).tokens)
 
 
 def continue_theirs(source: Path) -> list[int]:
@@ -122,11 +121,16 @@ def test_end_outside_the_vocabulary_lets_text_run_to_the_limit(tmp_path: Path, t
 
 def test_text_without_a_prompt_starts_from_the_begin_else_from_the_first_end(tmp_path: Path) -> None:
     out = package(write(tmp_path / "in", {"bos_token_id": 3, "eos_token_id": [4, 5]}, {}), tmp_path)
-    assert next(open_model(out, threads=1).continue_tokens("", 1, GREEDY)) == likeliest_after(out, 3)
+    assert start_empty(out) == likeliest_after(out, 3)
     for name in FILES:
         values = json.loads((out / name).read_text())
         (out / name).write_text(json.dumps(values | {"bos_token_id": None}))
-    assert next(open_model(out, threads=1).continue_tokens("", 1, GREEDY)) == likeliest_after(out, 4)
+    assert start_empty(out) == likeliest_after(out, 4)
+
+
+def start_empty(package: Path) -> int:
+    """Return the first token of a text without a prompt."""
+    return open_model(package, threads=1).generate("", 1, temperature=0).tokens[0]
 
 
 def likeliest_after(package: Path, token: int) -> int:
@@ -154,6 +158,18 @@ def test_token_beyond_the_rows_of_the_model_is_named_when_a_text_is_encoded(tmp_
     with pytest.raises(UserError, match=f"holds `{token}`"):
         model.generate(f"a{token}b")
     assert model.encode("a") == AutoTokenizer.from_pretrained(source)("a").input_ids
+
+
+@pytest.mark.parametrize(
+    ("text", "threads"), [("", 0), (" 1 ", 1), ("0", 0), ("two", None), ("-1", None), ("99999", None), ("٢", None)]
+)
+def test_variable_names_the_threads(monkeypatch: pytest.MonkeyPatch, text: str, threads: int | None) -> None:
+    monkeypatch.setenv(VARIABLE, text)
+    if threads is not None:
+        assert read_variable() == threads
+        return
+    with pytest.raises(UserError, match=r"^(GPT2FORGE_THREADS is `.*`; it must be a whole number|99999 threads)"):
+        read_variable()
 
 
 def test_folder_whose_name_is_not_utf8_is_named(tmp_path: Path) -> None:

@@ -1,10 +1,12 @@
 """Tests of sessions on graphs whose weights are in another folder, and on packages."""
 
 import shutil
+import time
 from pathlib import Path
 
 import pytest
 
+from gpt2forge.processors import choose_threads
 from gpt2forge.runtime.feeds import make_feeds, read_cache_shape, run
 from gpt2forge.runtime.session import make_options, open_graph, open_package
 from tests.graph.models import Tiny, distance, torch_logits
@@ -29,6 +31,17 @@ def test_package_opens_with_the_weights_beside_it(tiny: Tiny, tmp_path: Path) ->
 
 def test_session_has_the_threads_that_are_asked_for() -> None:
     assert make_options(3).intra_op_num_threads == 3
+    assert make_options(0).intra_op_num_threads == choose_threads()
+
+
+def test_threads_sleep_while_nobody_runs(tiny: Tiny, all_processors: None) -> None:
+    """A waiting thread would take the processor time of the whole pause."""
+    session = open_graph(tiny.graph, tiny.weights, threads=2)
+    feeds = make_feeds(tiny.ids(1, 30), read_cache_shape(session).empty(1))
+    run(session, feeds)
+    used = time.process_time()
+    time.sleep(0.1)
+    assert time.process_time() - used < 0.03
 
 
 def test_opening_and_running_say_nothing(tiny: Tiny, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:

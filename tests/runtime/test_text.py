@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
 
 from gpt2forge.errors import UserError
-from gpt2forge.runtime.text import BYTES, cut_windows, encode_beginning, open_stream, read_tokenizer, stop_at
+from gpt2forge.runtime.text import BYTES, cut_windows, encode_beginning, open_stream, read_tokenizer
 from tests.workshop import ROOT, Workshop
 
 END = 256
@@ -50,19 +50,6 @@ def test_added_and_unknown_tokens_do_no_harm() -> None:
     stream = open_stream(TOKENIZER)
     assert stream.push(END) == "<|endoftext|>"
     assert stream.push(END + 1) == ""
-
-
-@given(st.text("ab<|>"), st.lists(st.text("ab<|>", min_size=1), max_size=3), st.integers(1, 4))
-def test_text_ends_before_the_first_stop_however_it_is_cut(text: str, stops: list[str], size: int) -> None:
-    pieces = [text[start : start + size] for start in range(0, len(text), size)]
-    found = "".join(stop_at(pieces, stops))
-    places = [place for place in range(len(text)) if any(text.startswith(stop, place) for stop in stops)]
-    assert text.startswith(found)
-    if not places:
-        assert found == text
-    else:  # a stop that ends earlier may begin later
-        ends = [text.find(stop) + len(stop) for stop in stops if stop in text]
-        assert places[0] <= len(found) < min(ends)
 
 
 @pytest.mark.parametrize("kind", ["wordpiece", "metaspace", "fallback"])

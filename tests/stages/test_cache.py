@@ -17,10 +17,9 @@ from gpt2forge.recipe.sections.quantization_section import Quantization
 from gpt2forge.recipe.sections.target_section import TargetSection
 from gpt2forge.runtime.decoder import open_decoder
 from gpt2forge.runtime.feeds import read_cache_shape
-from gpt2forge.runtime.generate import generate_tokens
-from gpt2forge.runtime.sampling import choose_likeliest
 from gpt2forge.stages.stage import Inputs
 from tests.graph.models import Shape, Tiny, distance, make_tiny, torch_logits
+from tests.runtime.texts import begin, run
 from tests.stages.run_quantize import run_quantize
 
 SCHEMES = {"none": 0.02, "int8": 0.03, "channel": 0.02}  # and how far properties may be off
@@ -62,7 +61,7 @@ def test_package_does_what_every_package_must(tiny: Tiny, tmp_path: Path, scheme
     for name, found in try_properties(decoder, [ids[0].tolist()], lambda *far: None).items():
         assert found is not None
         assert found.worst < (1e-6 if name == "shared_equals_copied" else SCHEMES[scheme]), name
-    assert len(list(generate_tokens(decoder, [5, 17, 80], 45, choose_likeliest))) == 45
+    assert [len(tokens) for tokens in run(decoder, [begin([5, 17, 80], 45), begin([9], 20)])] == [45, 20]
 
 
 def test_genai_extends_the_cache_in_place(tiny: Tiny, tmp_path: Path) -> None:

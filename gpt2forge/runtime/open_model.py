@@ -1,0 +1,69 @@
+"""Opens a package as a Model: its session, tokenizer, and the tokens and strings that begin and end texts."""
+
+import os
+from numbers import Integral
+from pathlib import Path
+
+from gpt2forge.checkpoint.token_ids import BEGIN, END, choose_ids, read_named, take_first
+from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_object
+from gpt2forge.errors import UserError, check_argument, is_undecodable
+from gpt2forge.runtime.decoder import open_decoder
+from gpt2forge.runtime.model import Model
+from gpt2forge.runtime.text import read_tokenizer
+
+MOST_THREADS = 4  # per core; more never help
+VARIABLE = "GPT2FORGE_THREADS"
+"""Names the number of threads where none is asked for. No build reads it, so no measurement depends on it."""
+
+
+def open_model(folder: Path, threads: int = 0) -> Model:
+    """Open the package in `folder`; 0 threads means those of GPT2FORGE_THREADS, else one for each core.
+
+    Raises UserError if the package is not complete, or for more threads than this machine has use for.
+    """
+    check_threads(threads)
+    threads = threads or read_variable()
+    try:
+        tokenizer, decoder = read_tokenizer(folder), open_decoder(folder, threads)
+        ends, begin = read_ends_and_begin(folder, decoder.vocabulary)
+        stops = read_stops(folder)
+    except Exception as error:  # each library raises its own kinds of errors for a cut or edited file
+        if isinstance(error, UserError) or is_undecodable(error):
+            raise
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{folder}: cannot be opened: {reason}; is it complete? build or copy it again") from error
+    return Model(decoder, tokenizer, ends, begin, stops, folder)
+
+
+def read_ends_and_begin(folder: Path, vocabulary: int) -> tuple[tuple[int, ...], int | None]:
+    """Return the tokens that end a text, and the one that starts it: where none is named, the first that ends it."""
+    begin, ends = (choose_ids(read_named(folder, key), vocabulary) for key in (BEGIN, END))
+    return ends, take_first(begin or ends)
+
+
+def read_stops(folder: Path) -> tuple[str, ...]:
+    """Return the strings that end a text, which generation_config.json names as `stop_strings`."""
+    path = folder / "generation_config.json"
+    found = read_object(path).get("stop_strings") if path.is_file() else None
+    listed = [found] if isinstance(found, str) else found if isinstance(found, list) else []
+    return tuple(text for text in listed if isinstance(text, str) and text)
+
+
+def check_threads(threads: int) -> None:
+    """Raise UserError for more threads than this machine can use; starting those would take minutes."""
+    check_argument("threads", threads, Integral)
+    most = MOST_THREADS * (os.cpu_count() or 1)
+    if not 0 <= threads <= most:
+        raise UserError(f"{threads} threads were asked for; here it may be 0 (one per core) to {most}")
+
+
+def read_variable() -> int:
+    """Return the number of threads in the environment; 0 if there is none. Raises UserError if it is no number."""
+    text = os.environ.get(VARIABLE, "").strip()
+    if not text:
+        return 0
+    if not (text.isascii() and text.isdigit()) or len(text) > 9:
+        raise UserError(f"{VARIABLE} is {quote_untrusted(text)}; it must be a whole number: 0 means one for each core")
+    threads = int(text)
+    check_threads(threads)
+    return threads

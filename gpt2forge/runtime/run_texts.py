@@ -1,0 +1,114 @@
+"""Runs the texts of a call of `generate`: in batches, or by searches with beams."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gpt2forge.errors import UserError
+from gpt2forge.runtime.beam_search import search_beams
+from gpt2forge.runtime.choice import Choose, Edits, edit_logits
+from gpt2forge.runtime.completion import Completion, make_completion
+from gpt2forge.runtime.decoder import Decoder
+from gpt2forge.runtime.forced_words import Word
+from gpt2forge.runtime.generate import Cancel, continue_texts
+from gpt2forge.runtime.generation import Generation
+from gpt2forge.runtime.growing_text import GrowingText
+from gpt2forge.runtime.hypothesis import Hypothesis
+
+Array = np.ndarray[Any, Any]
+Begun = tuple[str, GrowingText]
+"""A prompt, and the text that it begins."""
+
+
+def run_batches(
+    decoder: Decoder, texts: Sequence[Begun], batch: int, choose: Choose, cancel: Cancel | None, seed: int | None
+) -> Iterator[Completion]:
+    """Continue texts in batches; yield each batch as soon as it is done."""
+    for start in range(0, len(texts), batch):
+        together = texts[start : start + batch]
+        for _ in continue_texts(decoder, [text for _, text in together], choose, cancel):
+            pass
+        yield from (make_completion(prompt, text, seed) for prompt, text in together)
+
+
+@dataclass(frozen=True)
+class BeamHistory:
+    """The tokens of a prompt and of a beam that continues it."""
+
+    prompt: Array
+    added: Array
+
+    @property
+    def tokens(self) -> Array:
+        return np.concatenate([self.prompt, self.added])
+
+
+def run_searches(
+    decoder: Decoder,
+    texts: Sequence[Begun],
+    samples: int,
+    settings: Generation,
+    edits: Edits,
+    words: Sequence[Word],
+    cancel: Cancel | None,
+) -> Iterator[Completion]:
+    """Search a continuation of each prompt; `samples` texts in a row have the same prompt, and get its best ones."""
+    for start in range(0, len(texts), samples):
+        together = texts[start : start + samples]
+        found = search_text(decoder, together[0][1], settings, edits, words, cancel)
+        for number, (prompt, text) in enumerate(together):
+            fill_text(text, found[number].tokens if number < len(found) else ())
+            yield make_completion(prompt, text, seed=None)
+
+
+def search_text(
+    decoder: Decoder,
+    text: GrowingText,
+    settings: Generation,
+    edits: Edits,
+    words: Sequence[Word],
+    cancel: Cancel | None,
+) -> list[Hypothesis]:
+    """Return the hypotheses that a search finds until it ends or is cancelled.
+
+    Raises UserError if it ends without one that has all words.
+    """
+
+    def edit(scores: Array, beams: Sequence[Sequence[int]]) -> Array:
+        return edit_logits(scores, [BeamHistory(text.tokens, np.array(added, np.int64)) for added in beams], edits)
+
+    found: list[Hypothesis] = []
+    for latest in search_beams(
+        decoder,
+        text.tokens.tolist(),
+        beams=settings.beams,
+        limit=text.limit,
+        ends=text.ends,
+        length_penalty=settings.length_penalty,
+        words=words,
+        edit=edit,
+    ):
+        found = latest
+        if cancel is not None and cancel.is_set():
+            return found
+    if not found:
+        raise UserError(
+            f"no text of up to {text.limit} tokens with all forced words was found; allow more tokens or beams"
+        )
+    return found
+
+
+def fill_text(text: GrowingText, tokens: Sequence[int]) -> None:
+    """Add tokens to a text until it ends; it was cancelled if they do not end it."""
+    for token in tokens:
+        if text.finish is None:
+            text.add(token)
+    text.end("cancelled")
+
+
+def check_samples(samples: int, settings: Generation) -> None:
+    """Raise UserError if a search has fewer beams than texts are asked of it."""
+    if 1 < settings.beams < samples:
+        raise UserError(f"{samples} samples need as many beams, but there are {settings.beams}; ask for more beams")
