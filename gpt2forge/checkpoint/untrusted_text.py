@@ -11,6 +11,8 @@ from gpt2forge.regular_file import read_whole
 from gpt2forge.terminal_text import escape_line
 
 LARGEST_TEXT = 1 << 26  # bytes; a vocabulary of 250,000 tokens takes a tenth of it
+MOST_MARKS = 1 << 22  # of MARKS in JSON, of which each value has one at least; 250,000 tokens with merges have a third
+MARKS = ",:[{"
 SURROGATE = re.compile(r"\\u[dD][89a-fA-F]", re.ASCII)
 LONGEST_NAME = 100  # characters
 DEEPEST = 64  # levels of nested JSON; what is written again must not reach Python's limit
@@ -19,6 +21,8 @@ DEEPEST = 64  # levels of nested JSON; what is written again must not reach Pyth
 def read_object(path: Path) -> dict[str, Any]:
     """Read a JSON object. Raises UserError if the file holds anything else, or what no JSON file may hold."""
     text = read_text(path)
+    if sum(map(text.count, MARKS)) > MOST_MARKS:  # a list of three bytes takes 60 in memory
+        raise UserError(f"{path}: holds millions of values; is it the right file?")
     try:
         value = json.loads(text, parse_constant=refuse_constant, parse_float=parse_finite)
     except (ValueError, RecursionError) as error:

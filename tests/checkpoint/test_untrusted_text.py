@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_object
+from gpt2forge.checkpoint.untrusted_text import MOST_MARKS, quote_untrusted, read_object
 from gpt2forge.errors import UserError
 
 
@@ -39,6 +39,14 @@ def test_large_file_is_not_read(tmp_path: Path) -> None:
     with pytest.raises(UserError) as error:
         read_object(path)
     assert str(error.value) == f"{path}: larger than 67108864 bytes; is it the right file?"
+
+
+def test_millions_of_values_are_refused_before_they_take_memory(tmp_path: Path) -> None:
+    path = tmp_path / "x.json"
+    path.write_text('{"a": [' + "[]," * (MOST_MARKS // 2) + "[]]}")
+    with pytest.raises(UserError) as error:
+        read_object(path)
+    assert str(error.value) == f"{path}: holds millions of values; is it the right file?"
 
 
 @pytest.mark.parametrize(
