@@ -109,7 +109,9 @@ def test_type_checkers_know_the_types(tmp_path: Path) -> None:
     environment = {"MYPYPATH": str(ROOT)}
     done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     lines = [
-        line.partition(": ")[2] for line in done.stdout.splitlines() if re.match("program.py.*(error|Revealed)", line)
+        line.partition(": ")[2]
+        for line in done.stdout.splitlines()
+        if re.match(r"program\.py:\d+: (error|note: Revealed)", line)
     ]
     assert lines == [
         'note: Revealed type is "gpt2forge.runtime.completion.Completion"',
@@ -119,6 +121,7 @@ def test_type_checkers_know_the_types(tmp_path: Path) -> None:
         'note: Revealed type is "pathlib.Path"',
         'error: Unexpected keyword argument "temperatur" for overloaded function "generate" of "Model"; did you mean '
         '"temperature"?  [call-overload]',
+        'error: No overload variant of "generate" of "Model" matches argument types "str", "int"  [call-overload]',
         'error: Argument 1 to "stream" of "Model" has incompatible type "int"; expected "str"  [arg-type]',
     ]
 

@@ -101,6 +101,19 @@ def test_stop_strings_bans_biases_and_ends_are_heeded(workshop: Workshop) -> Non
     assert write("--beams", "3")["seed"] is None
 
 
+def test_chat_writes_the_answer_to_what_the_template_makes(workshop: Workshop, tmp_path: Path) -> None:
+    pytest.importorskip("jinja2")
+    workshop.build("nano-cpu-int8")
+    workshop.run("copy", "nano-cpu-int8", str(tmp_path / "chat"))
+    template = "{% for each in messages %}# {{ each.role }}: {{ each.content }}\n{% endfor %}def"
+    (tmp_path / "chat/chat_template.jinja").write_text(template)
+    words = ("generate", str(tmp_path / "chat"), "-n", "9", *GREEDY)
+    prompt = "# system: Be brief.\n# user: Add.\ndef"
+    answer = workshop.run(*words, "--chat", "-p", "Add.", "--system", "Be brief.").stdout
+    assert prompt + answer == workshop.run(*words, "-p", prompt).stdout
+    assert json.loads(workshop.run(*words, "--chat", "-p", "Add.", "--json").stdout)["prompt"] == "# user: Add.\ndef"
+
+
 @pytest.mark.parametrize(
     ("words", "warning"),
     [
