@@ -4,6 +4,7 @@ from importlib.util import find_spec
 
 import click
 
+from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.cli import console
 from gpt2forge.cli.options import json_option
 from gpt2forge.cli.schema_command import make_recipe_schema, make_settings_schema
@@ -30,6 +31,9 @@ def init(checkpoint: str, as_json: bool) -> None:
         return
     console.write(f"{model.about}\n")
     console.write("".join(f"  {state:<8} {path}\n" for state, path in list_states(started)))
+    if not model.is_inside:
+        fix = "before CI can build, copy it into the project, or use an address"
+        console.inform(f"{quote_untrusted(model.checkpoint)} is outside this folder: {fix}")
     if find_spec("torch") is None:
         following += f" {UNMEASURED}"
         console.inform("without PyTorch nothing is measured: `pip install 'gpt2forge[torch]'` installs it")

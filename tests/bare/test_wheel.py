@@ -54,10 +54,18 @@ def test_installed_command_runs(wheel: Path, bare: str, tmp_path: Path) -> None:
     install = [sys.executable, *PIP, "--python", bare, "install", "-q", "--no-deps", "--target", str(target)]
     subprocess.run([*install, str(wheel)], check=True)
     environment = {**os.environ, "PYTHONPATH": str(target)}
-    for words in (["--version"], ["inspect", str(ROOT / "examples/nano")]):
+    starts = {
+        ("--version",): ["gpt2forge", PROJECT["version"]],
+        ("inspect", str(ROOT / "examples/nano")): ["layout", "tf1"],
+        ("init", str(ROOT / "examples/nano")): ["tf1,", "1,350,400"],
+        ("plan", "nano-cpu-int8"): ["will", "run"],
+        ("completion", "bash"): ["#", "Completion"],
+        ("__complete", "build", "na"): ["nano-cpu-int8"],
+    }
+    for words, start in starts.items():
         command = [str(target / "bin/gpt2forge"), *words]
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=True)
-        assert done.stdout.split()[:2] in (["gpt2forge", PROJECT["version"]], ["layout", "tf1"])
+        assert done.stdout.split()[:2] == start
     program = "import gpt2forge; print(gpt2forge.__file__)"
     where = subprocess.run([bare, "-c", program], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert where.stdout == f"{target}/gpt2forge/__init__.py\n"

@@ -86,6 +86,9 @@ GOOD = {
     "file": ["recipes/plain.yaml", "-"],
     "bias_texts": ["the=1", "the"],
     "end_texts": ["the"],
+    "text": ["Once", "", "-"],
+    "checkpoint": [*PLACES, "hf://a/b"],
+    "shell": ["bash", "zsh", "fish"],
     "size": ["1GB", "0", "10%"],
     "assumed": ["onnx", "torch"],
     "reports": ["build/plain.json"],
@@ -97,11 +100,11 @@ GOOD = {
 }
 """Values that a parameter may really have, by its name."""
 
-WRITING = {"build", "gc", "verify", "copy", "compare"}
+WRITING = {"build", "gc", "verify", "copy", "compare", "clean", "init"}
 """Commands that write: they run in a copy of the folder."""
 
-RARE = {"check": 0.02, "compare": 0.3, "build": 0.4}
-"""The share of draws that count for commands that build, which takes seconds."""
+RARE = {"check": 0.02, "compare": 0.3, "build": 0.4, "doctor": 0.1}
+"""The share of draws that count for commands that build or measure, which takes seconds."""
 
 
 def draw_command(draw: random.Random) -> list[str]:

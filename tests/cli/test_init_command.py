@@ -41,6 +41,7 @@ def test_project_is_written_and_builds(shop: Workshop, built_once: Workshop) -> 
     assert list_written(shop) == FILES
     assert done.stdout.splitlines()[0] == "tf1, 1,350,400 parameters"
     assert done.stdout.splitlines()[-1].startswith("next: gpt2forge build nano-cpu-int8")
+    assert "../nano` is outside this folder: before CI can build, copy it" in done.stderr
     assert (shop.folder / "texts/held-out.txt").read_text() == (ROOT / NANO / "heldout.txt").read_text()
     shutil.copytree(built_once.store, shop.store, symlinks=True)  # it has every step already
     assert shop.run("build", "nano-cpu-int8").stderr.count("reused") == 4
