@@ -16,6 +16,7 @@ from gpt2forge.cli.options import json_option, threads_option
 from gpt2forge.cli.prompts import read_prompt, read_prompts, warn_of_spaces
 from gpt2forge.errors import UserError
 from gpt2forge.held_interrupts import hold_interrupts
+from gpt2forge.units import count
 
 if TYPE_CHECKING:
     from gpt2forge.runtime.completion import Completion
@@ -106,13 +107,21 @@ def make_messages(text: str, system: str | None) -> list[dict[str, str]]:
 
 
 def stream(model: "Model", prompt: str, settings: "Generation", is_chat: bool) -> None:
-    """Write a text as it is generated, behind its prompt unless that is a chat's."""
+    """Write a text as it is generated, behind its prompt unless that is a chat's; then, on a terminal, its speed."""
     shown = "" if is_chat else prompt
-    for piece in model.stream_text(model.start(prompt, settings, is_formatted=is_chat), settings):
+    started, text = time.monotonic(), model.start(prompt, settings, is_formatted=is_chat)
+    for piece in model.stream_text(text, settings):
         # The prompt comes with the first piece: only one that fits the context has any.
         console.write_generated(shown + piece)
         shown = ""
     console.write_generated(shown + "\n")
+    if console.open_terminal(is_error=True).is_terminal:
+        console.inform(describe_speed(len(text.added), time.monotonic() - started))
+
+
+def describe_speed(tokens: int, seconds: float) -> str:
+    """Return how many tokens were written, and how many a second; the prompt's time is in it."""
+    return f"{count(tokens, 'token')}, {tokens / seconds:.0f} tokens/s"
 
 
 def write_all(completions: Iterable["Completion"], is_chat: bool, as_json: bool, started: float) -> None:

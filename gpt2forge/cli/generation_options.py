@@ -122,7 +122,7 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         default=1,
         help="Search the likeliest text with N beams, and draw nothing; 1: no search.",
     ),
-    click.option("--force", "forced", metavar="WORD", multiple=True, help="With `--beams`: write WORD somewhere."),
+    click.option("--force-word", "forced", metavar="WORD", multiple=True, help="With `--beams`: write WORD somewhere."),
     click.option(
         "--length-penalty",
         metavar="X",

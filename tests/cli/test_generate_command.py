@@ -2,6 +2,7 @@
 
 import json
 import os
+import pty
 import re
 import signal
 import subprocess
@@ -144,8 +145,8 @@ def test_options_without_effect_are_one_line(workshop: Workshop, words: tuple[st
 @pytest.mark.parametrize(
     ("words", "error"),
     [
-        ((), "give one of `--prompt TEXT` and `--prompts FILE`"),
-        (("-p", "x", "--prompts", "-"), "give one of `--prompt TEXT` and `--prompts FILE`"),
+        ((), 'which text is to be continued? `gpt2forge generate nano-cpu-int8 "the text"`'),
+        (("-p", "x", "--prompts", "-"), "the prompt is named twice"),
         (("--prompts", "none.txt"), "none.txt: No such file or directory"),
         (
             ("--prompts", "/dev/zero"),
@@ -323,3 +324,13 @@ def test_variant_is_built_and_writes_text(workshop: Workshop) -> None:
 
 def test_help_names_the_usual_number_of_tokens(workshop: Workshop) -> None:
     assert f"Default: {DEFAULT_NEW_TOKENS}," in workshop.run("generate", "--help").stdout
+
+
+def test_speed_is_shown_on_a_terminal(workshop: Workshop) -> None:
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "gpt2forge", "generate", "nano-cpu-int8", "def", "-n", "4", "-t", "0"]
+    done = subprocess.run(command, cwd=workshop.folder, stdout=subprocess.PIPE, stderr=theirs, check=True)
+    os.close(theirs)
+    assert done.stdout.startswith(b"def")
+    assert re.fullmatch(r"4 tokens, \d+ tokens/s\s*", os.read(ours, 1000).decode())
+    os.close(ours)

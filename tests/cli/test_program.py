@@ -173,3 +173,9 @@ def test_build_that_has_nothing_to_do_imports_no_heavy_library(workshop: Worksho
     command = [sys.executable, "-c", program]
     done = subprocess.run(command, cwd=workshop.folder, capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("command", program.COMMANDS)
+def test_no_option_of_a_command_is_two(command: str) -> None:
+    names = [name for each in program.load_command(command).params for name in (*each.opts, *each.secondary_opts)]
+    assert sorted(names) == sorted(set(names))
