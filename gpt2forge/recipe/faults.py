@@ -1,12 +1,16 @@
 """Words for what is wrong with a value, and the fault that it makes at its place in the file."""
 
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from gpt2forge.errors import Fault, Place, quote
 from gpt2forge.recipe.meant import suggest_choice, suggest_value
-from gpt2forge.recipe.schema import Loc
+from gpt2forge.recipe.schema import Loc, Recipe, locate_section
+from gpt2forge.recipe.sections.section import Section
 from gpt2forge.recipe.yaml import Node, is_text
 
 LONGEST = 60  # characters of a value in a message
@@ -40,7 +44,38 @@ def explain(detail: dict[str, Any], document: Node, path: Path) -> Fault:
     if detail["type"] == "missing":
         place = node.place if loc else Place(str(path), 1, 1)
         return Fault(place, f"the key `{join_keys(detail['loc'])}` is missing")
-    return Fault(node.place, f"{show_entry(loc, node.plain())} {describe_expectation(detail, node.plain())}")
+    place = node.place
+    if detail["type"] == "model_type" and node.begins and node.begins.line > node.place.line:
+        place = node.begins  # a line below the key that lacks its `:`
+    fix = suggest_mapping(loc, node.plain()) if detail["type"] == "model_type" else ""
+    return Fault(place, f"{show_entry(loc, node.plain())} {describe_expectation(detail, node.plain())}{fix}")
+
+
+def suggest_mapping(loc: Loc, value: Any) -> str:
+    """Return the end of a message about a value that should be a section: the key in it that is meant."""
+    if value is False or value in ("off", "no", "none", "None"):
+        return "; write `null` to leave it out"
+    section = locate_section(loc) if loc and loc[0] in Recipe.model_fields else None
+    if not isinstance(value, str) or section is None:
+        return ""
+    word, rest = re.match(r"(\w{0,40})[\s:=]*(.*)", value, re.DOTALL).groups()  # type: ignore[union-attr]
+    if rest and word in section.model_fields:
+        return f"; write `{word}: {show(rest)}`, with a `:` and a space"
+    owner = next((name for name in section.model_fields if is_value_of(section, name, value)), None)
+    return f"; did you mean `{join_keys(loc)}: {{{owner}: {show(value)}}}`?" if owner else ""
+
+
+def is_value_of(section: type[Section], name: str, value: str) -> bool:
+    """Return whether a key of a section takes this word, and not every word."""
+    return accepts(section, name, value) and not accepts(section, name, f"{value}?")
+
+
+def accepts(section: type[Section], name: str, value: str) -> bool:
+    try:
+        section.model_validate({name: value})
+    except ValidationError as error:
+        return all(detail["loc"][0] != name for detail in error.errors())
+    return True
 
 
 def known_part(loc: Loc, document: Node) -> Loc:

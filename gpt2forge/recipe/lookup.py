@@ -178,7 +178,7 @@ def read_recipe(path: Path, faults: list[Fault]) -> list[SelectedRecipe]:
         return []
     matrix = whole.value.get("matrix")
     document = Node({key: node for key, node in whole.value.items() if key != "matrix"}, whole.place)
-    if matrix is None or matrix.value is None:
+    if matrix is None or (matrix.value is None and not matrix.is_empty):
         return [SelectedRecipe(path, document)]
     return [SelectedRecipe(path, document, variant) for variant in list_variants(matrix, faults)]
 

@@ -12,8 +12,8 @@ MEANT = {
     **dict.fromkeys(("x86", "x8664", "arm", "intel", "amd"), "cpu"),
     **dict.fromkeys(("fp16", "f16", "half", "16bit", "bf16", "bfloat16"), "float16"),
     **dict.fromkeys(("fp32", "f32", "float", "float32", "full", "32bit"), "none"),
-    **dict.fromkeys(("8", "8bit", "q8", "w8", "i8", "uint8", "8bits"), "int8"),
-    **dict.fromkeys(("4", "4bit", "q4", "w4", "i4", "uint4", "4bits", "nf4"), "int4"),
+    **dict.fromkeys(("8", "8bit", "q8", "q80", "w8", "i8", "uint8", "8bits"), "int8"),
+    **dict.fromkeys(("4", "4bit", "q4", "q40", "w4", "i4", "uint4", "4bits", "nf4"), "int4"),
     **dict.fromkeys(("perchannel", "channels", "row"), "channel"),
     **dict.fromkeys(("avx512vnni", "avxvnni"), "vnni"),
     **dict.fromkeys(("all", "every", "generic"), "any"),
@@ -28,6 +28,7 @@ TRUE, FALSE = ("true", "yes", "on", "y", "1"), ("false", "no", "off", "n", "0")
 PERCENT = re.compile(r"(\d{1,6}(?:[.,]\d{1,6})?) {0,9}(?:%|percent|per cent)", re.ASCII)
 THOUSANDS = {"": 1, "k": 1000, "m": 1_000_000}
 NUMBER = re.compile(r"(\d{1,3}(?:[ ,']\d{3}){1,3}|\d{1,9}) ?([kKmM]?)", re.ASCII)
+DECIMAL = re.compile(r"\d{1,9}[.,]\d{1,12}(?:[eE]-?\d{1,3})?", re.ASCII)
 LONGEST = 60  # characters of a value that is compared
 
 
@@ -53,7 +54,11 @@ def suggest_value(value: Any, expected: str) -> str:
     if expected == "must be `true` or `false`":
         meant = "true" if text.lower() in TRUE else "false" if text.lower() in FALSE else None
         return f"; did you mean `{meant}`?" if meant else ""
-    return suggest_number(text) if "number" in expected and isinstance(value, str) else ""
+    if expected == "must be a list" and isinstance(value, str):
+        return f"; write `[{text}]`"
+    if "number" not in expected or not isinstance(value, str):
+        return ""
+    return suggest_number(text) if "whole" in expected else suggest_decimal(text)
 
 
 def suggest_percentage(text: str) -> str:
@@ -63,6 +68,12 @@ def suggest_percentage(text: str) -> str:
     share = parse_percentage(meant) if meant else None
     is_other = share is not None and share <= 1 and meant != text
     return f"; did you mean `{meant}`?" if is_other else ""
+
+
+def suggest_decimal(text: str) -> str:
+    """Return the number that one with a decimal comma, or in quotes, means."""
+    found = DECIMAL.fullmatch(text)
+    return f"; did you mean `{text.replace(',', '.')}`?" if found else ""
 
 
 def suggest_number(text: str) -> str:

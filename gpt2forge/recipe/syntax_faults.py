@@ -18,6 +18,8 @@ KEY_WITHOUT_SPACE = re.compile(r"\s*[\w.@-]+:[^\s/]")
 PERCENTAGE = re.compile(r"% ?(\d{1,9}(?:\.\d{1,9})?)(?![\w.])", re.ASCII)
 WORD = re.compile(r"[^\s:,\]}#]*")
 OPENED = {"]": "[", "}": "{"}
+CLOSED = {opening: closing for closing, opening in OPENED.items()}
+BRACKET = re.compile(r"[][{}]")
 SIGNS = {f"while scanning {what}" for what in ("an alias", "an anchor", "a block scalar", "a directive", "a tag")}
 """What the parser was reading when it stumbled over a value that begins with `*`, `&`, `>`, `|`, `%` or `!`."""
 
@@ -150,13 +152,30 @@ def find_escape(problem: Problem) -> Explanation | None:
 
 def find_bracket(problem: Problem) -> Explanation | None:
     """Explain a list or mapping in brackets that is not closed, or in which a comma is missing."""
+    if problem.what == "expected the node content, but found '<stream end>'":
+        last = find_unclosed(problem.lines)
+        return (last[0], f"the `{last[1]}` is not closed; add `{CLOSED[last[1]]}`") if last else None
     found = re.match(r"expected ',' or '([]}])'", problem.what)
     if not found:
         return None
+    is_closed = find_unclosed(problem.lines) is None
     opened = f"the `{OPENED[found[1]]}`"
-    if problem.at[0] == problem.began[0] and problem.at[1] < len(problem.line(problem.at).rstrip()):
-        return problem.at, f"a `,` is missing before this, or `{found[1]}` of {opened} in column {problem.began[1] + 1}"
+    if is_closed:
+        where = f"line {problem.began[0] + 1}, column {problem.began[1] + 1}"
+        return problem.at, f"a `,` is missing before this, or `{found[1]}` of {opened} in {where}"
     return problem.began, f"{opened} is not closed; add `{found[1]}`"
+
+
+def find_unclosed(lines: Sequence[str]) -> tuple[Spot, str] | None:
+    """Return the last bracket that is opened and not closed, and its spot; quotes are not looked at."""
+    opened: list[tuple[Spot, str]] = []
+    for number, line in enumerate(lines):
+        for found in BRACKET.finditer(line):
+            if found[0] in CLOSED:
+                opened.append(((number, found.start()), found[0]))
+            elif opened:
+                opened.pop()
+    return opened[-1] if opened else None
 
 
 def find_stray(problem: Problem) -> Explanation | None:
@@ -184,7 +203,9 @@ def find_colon_in_value(problem: Problem) -> Explanation | None:
         return None
     line, column = problem.line(problem.at), problem.at[1]
     if re.search(r":\s", line[:column]):
-        return problem.at, "the value holds `: `; put all of it into quotes"
+        word = cut(re.split(r":\s", line[:column])[-1].strip())
+        fix = f"put the value into quotes, or `{word}: ...` on an indented line of its own"
+        return problem.at, f"this line has two `: `; {fix}"
     return None
 
 

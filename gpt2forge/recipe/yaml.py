@@ -49,12 +49,14 @@ PATTERNS = (
 class Node:
     """A value (a scalar, a dict of nodes or a list of nodes) and its place.
 
-    `is_empty`: nothing stands behind the key, which YAML takes for a null.
+    `is_empty`: nothing stands behind the key, which YAML takes for a null. `begins`: the place of the value itself, for
+    an entry of a mapping, whose place is its key's.
     """
 
     value: Any
     place: Place
     is_empty: bool = False
+    begins: Place | None = None
 
     def plain(self) -> Any:
         """Return the value without places."""
@@ -208,7 +210,8 @@ def convert_pairs(node: yaml.MappingNode, file: str, faults: list[Fault], depth:
             )
         seen[key_node.value] = place
         is_empty = isinstance(value_node, yaml.ScalarNode) and value_node.tag == NULL and not value_node.value
-        yield key_node.value, Node(convert(value_node, file, faults, depth + 1).value, place, is_empty)
+        value = convert(value_node, file, faults, depth + 1)
+        yield key_node.value, Node(value.value, place, is_empty, value.place)
 
 
 def write_value(value: Any) -> str:

@@ -219,7 +219,7 @@ def test_faults_of_all_recipes_are_told_at_once(folder: Path) -> None:
     with pytest.raises(RecipeError) as error:
         load_recipes(["mine", "broken", "other"])
     assert [line.partition(": ")[0] for line in str(error.value).splitlines()] == [
-        "recipes/broken.yaml:1:2",
+        "recipes/broken.yaml:1:1",
         "recipes/mine.yaml:7:3",
         "recipes/other.yaml:6:10",
         "recipes/other.yaml:6:32",

@@ -53,6 +53,8 @@ def test_word_that_means_nothing_has_no_suggestion() -> None:
         ("verify: {text: x, tokens: 8k}", "must be a whole number; did you mean `8000`?"),
         ("verify: {text: x, tokens: '8,192'}", "did you mean `8192`?"),
         ('verify: {text: x, tokens: "8192"}', "did you mean `8192`?"),
+        ("verify: {text: x, max_kl: '0,002'}", "must be a number; did you mean `0.002`?"),
+        ("quantization: {scheme: int8, skip: h.0.*}", "must be a list; write `[h.0.*]`"),
         ("fusion: {gelu: yes}", "must be `true` or `false`; did you mean `true`?"),
         ("fusion: {gelu: False}", "did you mean `false`?"),
         ("quantization: {scheme: INT8}", "did you mean `int8`?"),

@@ -12,7 +12,11 @@ from tests.recipe.recipe_text import GOOD, faults
     [
         ("  checkpoint: here", "  {}", "2:1: the key `source.checkpoint` is missing"),
         ("  checkpoint: here", "  checkpoint: 3", "3:3: `source.checkpoint: 3` must be text"),
-        ("target:\n  device: cpu", "target: cpu", "4:1: `target: cpu` must be a mapping"),
+        (
+            "target:\n  device: cpu",
+            "target: cpu",
+            "4:1: `target: cpu` must be a mapping; did you mean `target: {device: cpu}`?",
+        ),
         ("name: mine", "name: a/b", "1:1: `name: a/b` must be made of letters, digits, `.`, `_`, `@` and `-`"),
         (
             "scheme: int8",
@@ -61,7 +65,11 @@ from tests.recipe.recipe_text import GOOD, faults
             "8:15: `quantization.overrides.h.0.*: 4` must be a mapping",
         ),
         ("scheme: int8", "scheme: int8\n  overrides: int4", "8:3: `quantization.overrides: int4` must be a mapping"),
-        ("scheme: int8", "scheme: int8\n  skip: h.0.*", "8:3: `quantization.skip: h.0.*` must be a list"),
+        (
+            "scheme: int8",
+            "scheme: int8\n  skip: h.0.*",
+            "8:3: `quantization.skip: h.0.*` must be a list; write `[h.0.*]`",
+        ),
         (
             "scheme: int8",
             "scheme: int8\n  skip: [h.0.*, wte]",
