@@ -35,9 +35,9 @@ def test_text_is_plausible_code_and_greedy_text_is_always_the_same(workshop: Wor
 
 def test_text_behind_the_recipe_is_the_prompt(workshop: Workshop) -> None:
     workshop.build("nano-cpu-int8")
-    by_option = workshop.run("generate", "nano-cpu-int8", "-p", "import o", "-n", "2").stdout
-    assert workshop.run("generate", "nano-cpu-int8", "import o", "-n", "2").stdout == by_option
-    assert workshop.run("generate", "nano-cpu-int8", "-", "-n", "2", stdin="import o").stdout == by_option
+    by_option = workshop.run("generate", "nano-cpu-int8", "-p", "import o", "-n", "2", *GREEDY).stdout
+    assert workshop.run("generate", "nano-cpu-int8", "import o", "-n", "2", *GREEDY).stdout == by_option
+    assert workshop.run("generate", "nano-cpu-int8", "-", "-n", "2", *GREEDY, stdin="import o").stdout == by_option
 
 
 def test_no_prompt_or_two_are_told(workshop: Workshop) -> None:
