@@ -84,8 +84,7 @@ def run_worker(
             messages, peak = listen(worker.pid, events, advance=advance, stop=stop, observe=observe)
             status = worker.wait()
         finally:
-            worker.kill()
-            worker.wait()
+            end(worker)
     result = WorkerResult({}, time.monotonic() - started, peak)
     return interpret_end(stage, messages, code=status, log=log, result=result)
 
@@ -116,6 +115,15 @@ def send_request(worker: subprocess.Popen[bytes], request: dict[str, Any]) -> No
     with suppress(BrokenPipeError):  # the worker died at once: its exit code says more than a broken pipe
         worker.stdin.write(json.dumps(request).encode() + b"\n")
         worker.stdin.flush()
+
+
+def end(worker: subprocess.Popen[bytes]) -> None:
+    """End the worker if it still runs, and close the pipe to it."""
+    worker.kill()
+    worker.wait()
+    assert worker.stdin is not None
+    with suppress(BrokenPipeError):  # it ended before it read all of the request
+        worker.stdin.close()
 
 
 def listen(

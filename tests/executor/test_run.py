@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 import time
+import warnings
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -265,3 +266,10 @@ def test_step_that_is_rerun_keeps_nothing_of_an_earlier_version(
     rerun = run(job, store, rerun=stage)[place]
     assert (rerun.outcome, rerun.reason) == ("built", "asked for by `--rerun`")
     assert run(job, store)[place].reason == ""
+
+
+def test_run_leaves_no_file_open(tmp_path: Path) -> None:
+    with warnings.catch_warnings(record=True) as found:
+        warnings.simplefilter("always")
+        run(make_job(tmp_path / "source"), Store(tmp_path / "cache"))
+    assert [str(each.message) for each in found if each.category is ResourceWarning] == []
