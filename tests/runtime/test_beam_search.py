@@ -57,14 +57,24 @@ def search_theirs(
     ]
 
 
-@pytest.mark.parametrize("penalty", [0.0, 1.0, -1.0, 2.5])
-@pytest.mark.parametrize("beams", [2, 4])
-@pytest.mark.parametrize(("prompt", "ends"), [([5, 17, 80, 3], [7]), ([1], [3, 50, 90]), ([9, 9, 2], list(range(40)))])
+ENDS = {"one": [7], "several": [3, 50, 90], "many": list(range(40))}
+
+
+@pytest.mark.parametrize(
+    ("prompt", "ends", "beams", "penalty"),
+    [
+        ([5, 17, 80, 3], "one", 4, 1.0),
+        ([1], "several", 2, 0.0),
+        ([1], "several", 4, 2.5),
+        ([9, 9, 2], "many", 2, -1.0),
+        ([9, 9, 2], "many", 4, 1.0),
+    ],
+)
 def test_beams_are_those_of_transformers(
-    tiny: Tiny, decoder: Decoder, prompt: list[int], ends: list[int], beams: int, penalty: float
+    tiny: Tiny, decoder: Decoder, prompt: list[int], ends: str, beams: int, penalty: float
 ) -> None:
-    found = search(decoder, prompt, beams=beams, ends=ends, length_penalty=penalty)
-    wanted = search_theirs(tiny, prompt, beams, ends, penalty)
+    found = search(decoder, prompt, beams=beams, ends=ENDS[ends], length_penalty=penalty)
+    wanted = search_theirs(tiny, prompt, beams, ENDS[ends], penalty)
     assert [each.tokens for each in found] == [tokens for tokens, _ in wanted]
     assert [each.value(penalty) for each in found] == pytest.approx([score for _, score in wanted], rel=1e-4)
 
