@@ -15,17 +15,21 @@ import click
 
 from gpt2forge import __version__
 from gpt2forge.cli import console
+from gpt2forge.cli.ablate_command import ablate_command
 from gpt2forge.cli.build_command import build
 from gpt2forge.cli.check_command import check
+from gpt2forge.cli.claim_command import claim
 from gpt2forge.cli.compare_command import compare
 from gpt2forge.cli.copy_command import copy
 from gpt2forge.cli.diff_command import diff
 from gpt2forge.cli.generate_command import generate
 from gpt2forge.cli.inspect_command import inspect
 from gpt2forge.cli.plan_command import plan
+from gpt2forge.cli.profile_command import profile
 from gpt2forge.cli.recipe_command import recipe
 from gpt2forge.cli.schema_command import schema
 from gpt2forge.cli.store_command import store
+from gpt2forge.cli.tune_command import tune
 from gpt2forge.cli.why_command import why
 from gpt2forge.errors import format_fixable, is_fixable
 from gpt2forge.executor.worker_process import StageCrash
@@ -34,7 +38,7 @@ from gpt2forge.terminal_text import escape_line
 FINE, USER_ERROR, BUG, INTERRUPTED = 0, 1, 3, 130
 
 COMMANDS: tuple[click.Command, ...] = (
-    *(build, plan, why, diff, check, compare, generate, copy),
+    *(build, plan, why, diff, check, compare, claim, ablate_command, tune, profile, generate, copy),
     *(inspect, recipe, schema, store),
 )
 
