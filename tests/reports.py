@@ -72,6 +72,7 @@ COMPLETE: dict[str, Any] = {
     "verify": {
         **STATISTICS,
         "intervals": {name: [value / 2, value * 2] for name, value in STATISTICS.items()},
+        "kl_windows": [0.0124, 0.0134, 0.0144, 0.0154, 0.0154, 0.0164, 0.0174, 0.0184],
         "positions": 2040,
         "windows": 8,
         "tokens": 2048,

@@ -127,6 +127,11 @@ class Accuracy(ReportPart):
         description="share of positions at which the package and PyTorch have the same likeliest token, from 0 to 1"
     )
     intervals: Intervals | None = Field(description="95 % interval of each number above; null if there is one window")
+    kl_windows: Many[float] = Field(
+        default=(),
+        description="mean divergence of each window, in nats per token, in the order of the text; results on the same "
+        "text can be compared window by window",
+    )
     positions: Count = Field(description="number of predicted tokens; the first token of a window is not predicted")
     windows: Count = Field(description="number of windows that the text is cut into; they do not overlap")
     tokens: Count = Field(description="number of tokens of the text that were used")

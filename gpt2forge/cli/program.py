@@ -26,6 +26,7 @@ FINE, USER_ERROR, BUG, INTERRUPTED = 0, 1, 3, 130
 
 COMMANDS = (
     *("build", "plan", "why", "diff", "check", "compare", "generate", "score", "copy"),
+    *("claim", "ablate", "tune", "profile"),
     *("init", "list", "clean", "doctor"),
     *("inspect", "recipe", "schema", "store", "completion"),
 )

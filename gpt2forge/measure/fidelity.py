@@ -36,10 +36,14 @@ STATISTICS: dict[str, Statistic] = {
 
 
 def summarize(windows: Sequence[Divergence]) -> dict[str, Any]:
-    """Return every statistic over all positions, and `intervals`: [low, high] of each, None for a single window."""
+    """Return every statistic over all positions, `intervals` and `kl_windows`.
+
+    The intervals are [low, high] of each statistic, None for a single window; `kl_windows` is the KL of each window.
+    """
     whole = join(windows)
     values: dict[str, Any] = {name: statistic(whole) for name, statistic in STATISTICS.items()}
-    return {**values, "intervals": find_intervals(windows) if len(windows) > 1 else None}
+    intervals = find_intervals(windows) if len(windows) > 1 else None
+    return {**values, "intervals": intervals, "kl_windows": [float(window.kl.mean()) for window in windows]}
 
 
 def find_intervals(windows: Sequence[Divergence]) -> dict[str, list[float]]:

@@ -10,7 +10,7 @@ and those with a fault: it decides what is one and words the message.
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite, nan
@@ -218,6 +218,12 @@ def write_value(value: Any) -> str:
     """Return a scalar as YAML writes it."""
     text: str = yaml.safe_dump(value, default_flow_style=True, width=1 << 20)
     return text.removesuffix("...\n").strip()
+
+
+def write_document(values: Mapping[str, Any]) -> str:
+    """Return nested values as a YAML document, in their order."""
+    text: str = yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True, width=120)
+    return text
 
 
 def is_text(word: str) -> bool:

@@ -90,12 +90,17 @@ class Decoder:
 
 def open_decoder(folder: Path, threads: int = 0) -> Decoder:
     """Open the package in `folder`; 0 threads means one per core."""
+    return describe_decoder(folder, open_package(folder, threads))
+
+
+def describe_decoder(folder: Path, session: ort.InferenceSession) -> Decoder:
+    """Return the decoder of a session that has opened the package in `folder`."""
     graph = read_graph(folder).graph
     positions = graph.initializers["wpe.weight"].shape
     logits = next(output.shape for output in graph.outputs if output.name == LOGITS)
     assert positions is not None and logits is not None and isinstance(logits[-1], int)
     return Decoder(
-        open_package(folder, threads),
+        session,
         context=positions.numpy()[0],
         vocabulary=logits[-1],
         in_place=extends_in_place(graph),

@@ -45,6 +45,24 @@ def open_package(folder: Path, threads: int = 0) -> ort.InferenceSession:
     return ort.InferenceSession(folder / GRAPH_FILE, options, providers=["CPUExecutionProvider"])
 
 
+def open_profiled(folder: Path, prefix: Path, threads: int = 0) -> ort.InferenceSession:
+    """Open a package in a session that times its nodes; `end_profiling` writes a file at `prefix` and a time."""
+    options = make_options(threads, folder)
+    options.enable_profiling = True
+    options.profile_file_prefix = str(prefix)
+    return ort.InferenceSession(folder / GRAPH_FILE, options, providers=["CPUExecutionProvider"])
+
+
+def open_bytes(model: bytes, threads: int = 0, *, is_exact: bool = True) -> ort.InferenceSession:
+    """Open a model that holds its weights. Without `is_exact`, integer products may saturate, as 7 bits never do."""
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.log_severity_level = QUIET
+    if is_exact and saturates():
+        options.add_session_config_entry(EXACT_PRODUCTS, "1")
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
 def make_options(threads: int, package: Path | None = None) -> ort.SessionOptions:
     """Return the options of every session: its threads, no warnings, and exact integer products.
 

@@ -1,0 +1,120 @@
+"""Searches for the best recipe: solves, builds what was found, and corrects the prediction by what was measured.
+
+1. The divergence of a choice is predicted as the sum of those of its weights alone. That is an approximation. After a
+   candidate is measured, all predictions are multiplied by its ratio of measured to predicted excess over the limits.
+2. The size of a package is predicted as the bytes of its weights and the rest of the last candidate's package.
+3. When the same choice is found again, its neighbours are tried: the next best choices by the same prediction.
+4. All candidates are measured on the calibration text. The best of those within the limits is judged on the text of
+   `verify`. If it exceeds a limit there, the limit for the search becomes as much stricter, and the search goes on.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from gpt2forge.builder.report import Report
+from gpt2forge.tune.choice import Choice, Option, name_choice, total_bytes, total_cost, total_kl
+from gpt2forge.tune.problem import Aim, Problem
+from gpt2forge.tune.tuning_limits import TuningLimits
+
+CORRECTIONS = 8  # candidates that correct the prediction, at most
+NEIGHBOURS = 4
+MARGIN = 0.995  # of a limit that a candidate exceeded
+WIDEST = 4.0  # ratio of measured to predicted divergence by which a prediction is corrected, at most
+
+Measure = Callable[[Choice], Report]
+"""Builds a choice and measures it on the calibration text."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A choice and what was measured."""
+
+    choice: Choice
+    report: Report
+
+    @property
+    def kl(self) -> float:
+        return self.report.verify.kl_mean if self.report.verify else 0.0
+
+    @property
+    def size(self) -> int:
+        return self.report.bytes.package if self.report.bytes else 0
+
+
+@dataclass
+class Search:
+    """A search for the choice with the least `aim` within limits; `tried` are all candidates so far.
+
+    `ratio` is that of measured to predicted divergence, `rest` the bytes of a package beside its weights, and
+    `strictness` multiplies the limits on accuracy.
+    """
+
+    options: Sequence[Option]
+    aim: Aim
+    limits: TuningLimits
+    measure: Measure
+    tried: list[Candidate] = field(default_factory=list)
+    ratio: float = 1.0
+    rest: int = 0
+    strictness: float = 1.0
+
+    def run(self) -> Candidate | None:
+        """Try candidates by rules 1 to 3 and return the best one within the limits; None if there is none."""
+        for _ in range(CORRECTIONS):
+            choice = self.solve(())
+            if choice is None:
+                break
+            known = self.find(choice)
+            if known and self.allows(known):
+                break
+            self.correct(known or self.take(choice))
+            self.ratio /= MARGIN if known else 1
+        for _ in range(NEIGHBOURS):
+            choice = self.solve([each.choice for each in self.tried])
+            if choice is None:
+                break
+            self.take(choice)
+        return self.find_best()
+
+    def solve(self, without: Sequence[Choice]) -> Choice | None:
+        """Return the best choice by the present prediction."""
+        from gpt2forge.tune.solve import solve  # only here: other commands need no numpy
+
+        budget = self.limits.budget
+        most_kl = None if budget is None else budget * self.strictness / self.ratio
+        most_bytes = None if self.limits.size is None else float(self.limits.size - self.rest)
+        return solve(self.options, Problem(self.aim, most_kl, most_bytes, without))
+
+    def take(self, choice: Choice) -> Candidate:
+        """Measure a choice and remember it."""
+        candidate = Candidate(choice, self.measure(choice))
+        self.tried.append(candidate)
+        return candidate
+
+    def correct(self, candidate: Candidate) -> None:
+        """Correct the prediction by a measured candidate (rules 1 and 2)."""
+        predicted, budget = total_kl(candidate.choice), self.limits.budget
+        if predicted > 0 and budget is not None:
+            measured = self.limits.find_excess(candidate.report) * budget
+            self.ratio = min(max(measured / predicted, 1 / WIDEST), WIDEST)
+        self.rest = candidate.size - total_bytes(candidate.choice)
+
+    def find(self, choice: Choice) -> Candidate | None:
+        name = name_choice(choice)
+        return next((each for each in self.tried if name_choice(each.choice) == name), None)
+
+    def find_best(self) -> Candidate | None:
+        """Return the best candidate within the limits, which are `strictness` times as strict."""
+        return min(filter(self.allows, self.tried), key=self.rank, default=None)
+
+    def allows(self, candidate: Candidate) -> bool:
+        fits = self.limits.size is None or candidate.size <= self.limits.size
+        return fits and self.limits.find_excess(candidate.report) <= self.strictness
+
+    def rank(self, candidate: Candidate) -> tuple[float, float]:
+        cost = total_cost(candidate.choice)
+        return (candidate.kl, cost) if self.aim == "kl" else (cost, candidate.kl)
+
+    def tighten(self, excess: float) -> None:
+        """Make the limits on accuracy stricter after a result exceeded them by this factor on the other text."""
+        self.strictness *= MARGIN / excess
