@@ -22,6 +22,7 @@ from gpt2forge.cli.copy_command import copy
 from gpt2forge.cli.diff_command import diff
 from gpt2forge.cli.generate_command import generate
 from gpt2forge.cli.inspect_command import inspect
+from gpt2forge.cli.key_command import key
 from gpt2forge.cli.plan_command import plan
 from gpt2forge.cli.recipe_command import recipe
 from gpt2forge.cli.schema_command import schema
@@ -35,7 +36,7 @@ FINE, USER_ERROR, BUG, INTERRUPTED = 0, 1, 3, 130
 
 COMMANDS: tuple[click.Command, ...] = (
     *(build, plan, why, diff, check, compare, generate, copy),
-    *(inspect, recipe, schema, store),
+    *(inspect, key, recipe, schema, store),
 )
 
 
