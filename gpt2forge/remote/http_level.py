@@ -25,6 +25,7 @@ HEADERS = {"User-Agent": f"gpt2forge/{__version__}", "Accept-Encoding": "identit
 REFUSING = {401, 403, 405, 407, 501}
 GONE = {404, 410}
 CONNECT = 1.5  # seconds
+TOGETHER = 16  # pieces, of 64 kB at most, that are written and hashed at once
 
 
 class HttpLevel:
@@ -58,8 +59,18 @@ class HttpLevel:
             yield Reply(start, total, self.read_pieces(response))
 
     def read_pieces(self, response: httpx2.Response) -> Iterator[bytes]:
-        with self.explained():
-            yield from response.iter_raw()
+        """Yield the body in larger pieces than it arrives in; if it is cut, first what has arrived."""
+        held: list[bytes] = []
+        try:
+            for piece in response.iter_raw():
+                held.append(piece)
+                if len(held) == TOGETHER:
+                    yield b"".join(held)
+                    held.clear()
+        except httpx2.HTTPError as error:
+            yield b"".join(held)
+            self.raise_explained(error)
+        yield b"".join(held)
 
     def write(self, content: Content) -> None:
         retry(partial(self.put, self.place(content.blob), content), pauses=PAUSES)

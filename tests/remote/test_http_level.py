@@ -1,6 +1,7 @@
 """Builds with an HTTP cache behind the store: a plain one, one as bazel-remote is, nginx, and faulty ones."""
 
 import hashlib
+import os
 import shutil
 import socket
 import subprocess
@@ -307,7 +308,7 @@ def test_a_secret_is_in_no_message(built_toy: Built, tmp_path: Path) -> None:
     assert "hidden" not in machine.warnings[0]
 
 
-NGINX = """daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1;
+NGINX = """{user} daemon off; pid {folder}/pid; error_log {folder}/error.log; worker_processes 1;
 events {{}}
 http {{
   access_log off; client_body_temp_path {folder}/body; client_max_body_size 0;
@@ -327,9 +328,10 @@ def nginx(tmp_path: Path) -> Iterator[str]:
     if program is None:
         pytest.skip("nginx is not installed")
     folder, root, port = tmp_path / "nginx", tmp_path / "served", find_port()
+    user = "user root root;" if os.geteuid() == 0 else ""  # or its workers may not enter the folder
     folder.mkdir()
     root.mkdir()
-    (folder / "conf").write_text(NGINX.format(folder=folder, root=root, port=port))
+    (folder / "conf").write_text(NGINX.format(user=user, folder=folder, root=root, port=port))
     process = subprocess.Popen([program, "-c", str(folder / "conf"), "-e", str(folder / "error.log")])
     try:
         wait_for(folder / "pid")
