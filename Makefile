@@ -13,7 +13,7 @@ CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help install build plan why compare docs test check fuzz fuzz-commands test-faults test-interop test-pythons bench bench-full clean
+.PHONY: help install build plan why compare docs test check fuzz fuzz-commands test-faults test-interop test-pythons test-remote bench bench-full clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -61,6 +61,9 @@ test-interop: $(VENV)/installed-dev ## open packages in other programs, in envir
 
 test-pythons: $(VENV)/installed ## run the fast tests on Python 3.11 to 3.14 and with the lowest versions of packages [PYTHONS="python3.13 lowest"] [ARGS=--without-torch]
 	@$(BIN)/python -m tests.pythons $(PYTHONS) $(ARGS)
+
+test-remote: $(VENV)/installed-dev ## try remote levels on folders, HTTP servers and an S3 server
+	@$(BIN)/python -m pytest tests/remote tests/cli/test_exchange_command.py $(ARGS)
 
 bench: $(VENV)/installed-dev ## measure 774M and nano beside other systems and write docs/benchmarks.md: 25 minutes, the first time 40 [ARGS=--help]
 	@$(BIN)/python -m bench --write-docs $(ARGS)

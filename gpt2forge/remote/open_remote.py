@@ -59,7 +59,12 @@ def open_level(address: RemoteAddress) -> Level:
     if address.kind == "directory":
         return DirectoryLevel(Path(address.place).expanduser())
     try:
-        from gpt2forge.remote.http_level import HttpLevel
+        if address.kind == "http":
+            from gpt2forge.remote.http_level import HttpLevel
+
+            return HttpLevel(address.place, address.name)
+        from gpt2forge.remote.object_level import ObjectLevel
+
+        return ObjectLevel(address.name)
     except ModuleNotFoundError as error:
         raise UserError(f"{address.name}: needs {error.name}: pip install 'gpt2forge[remote]'") from error
-    return HttpLevel(address.place, address.name)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("cryptography")
+
 from gpt2forge.cli import program
 from gpt2forge.remote.signing import is_public, load_signer
 

@@ -5,6 +5,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import pytest
+
+pytest.importorskip("cryptography")
+pytest.importorskip("httpx2")
+
 from gpt2forge.builder.pull_needed import Range, make_plans
 from gpt2forge.executor.events import Event
 from gpt2forge.executor.job_run import JobRun

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+pytest.importorskip("cryptography")
+
 from gpt2forge.errors import UserError
 from gpt2forge.remote.signing import PUBLIC, SECRET, is_public, load_signer, load_trusted, make_secret, read_signer
 
