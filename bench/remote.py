@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from gpt2forge.store.store import Store
 
 ROUNDS = 5
 UNLIMITED = ("--set", "~verify", "--set", "~benchmark")
+COLD_BUILD = "cold, and pushed to a folder"
 COPY, NOTHING = "copying the package's files", "nothing to do, with HTTP"
 FOLDER, HTTP = "from a folder", "from HTTP on loopback"
 
@@ -79,19 +81,22 @@ def measure_model(plan: Plan) -> dict[str, Any]:
     """Measure one model's builds: the cold one once, and the others in turns."""
     with prepare(plan) as remote:
         found: dict[str, dict[str, Any]] = {}
-        cold = remote.build_cold(str(remote.level))
-        found["cold"] = {"seconds": {"median": cold, "least": cold, "largest": cold}, **measure(remote)}
+
+        def count(name: str, act: Callable[[], float]) -> float:
+            remote.count()
+            seconds = act()
+            found[name] = measure(remote)
+            return seconds
+
         acts: dict[str, Callable[[], float]] = {
             FOLDER: lambda: remote.build_cold(str(remote.level)),
             HTTP: lambda: remote.build_cold(remote.url),
             NOTHING: lambda: remote.build(remote.url),
             COPY: remote.copy,
         }
-        for name, act in acts.items():  # once unmeasured, to count
-            remote.count()
-            act()
-            found[name] = measure(remote)
-        for name, spread in take_turns(acts, min(ROUNDS, plan.rounds)).items():
+        spreads = take_turns({COLD_BUILD: lambda: count(COLD_BUILD, acts[FOLDER])}, 1)
+        counted = {name: partial(count, name, act) for name, act in acts.items()}
+        for name, spread in (spreads | take_turns(counted, min(ROUNDS, plan.rounds))).items():
             found[name]["seconds"] = spread
         found[COPY]["store_bytes"] = sum(path.stat().st_size for path in (remote.folder / "copy").iterdir())
         return found
