@@ -293,7 +293,7 @@ def tabulate_remote(model: str, found: Results) -> Sheet:
         "",
         found,
         ("s", lambda each: show_spread(each["seconds"], 2)),
-        ("ratio to a copy", lambda each: show_ratio(each["seconds"]["median"], copy, ".2f")),
+        ("ratio to a copy", lambda each: show_ratio(each["seconds"]["median"], copy, ".1f")),
         ("MB in the store", lambda each: show_megabytes(each["store_bytes"])),
         ("HTTP requests", lambda each: str(each["requests"])),
         ("MB sent", lambda each: show_megabytes(each["sent_bytes"])),

@@ -11,10 +11,11 @@ from gpt2forge.builder.open_store import open_store
 from gpt2forge.cli import console
 from gpt2forge.cli.options import json_option, remote_option, store_option
 from gpt2forge.cli.run_view import RunView
-from gpt2forge.errors import UserError
+from gpt2forge.errors import UserError, quote
 from gpt2forge.recipe.load import load_recipes
 from gpt2forge.remote.remote_store import RemoteStore
 from gpt2forge.remote.signing import VARIABLE
+from gpt2forge.store.store import Pushed
 from gpt2forge.units import count, format_size
 
 
@@ -31,11 +32,18 @@ def push_command(selectors: tuple[str, ...], store: Path, remotes: tuple[str, ..
     with RunView() as view:
         pushed = push_recipes(loaded, opened, view.show)
     if as_json:
-        console.write_json([{"remote": each.level, "steps": each.steps, "bytes": each.size} for each in pushed])
+        console.write_json([describe_pushed(each) for each in pushed])
     for each in () if as_json else pushed:
         console.write(f"{each.level}  {count(each.steps, 'step')}, {format_size(each.size)}\n")
     if not pushed and not as_json:
         console.inform("every remote has every step already")
+    failed = [each.level for each in pushed if each.failed]
+    if failed:
+        raise UserError(f"{quote(failed)}: steps are missing there (see above); fix this and push again")
+
+
+def describe_pushed(pushed: Pushed) -> dict[str, Any]:
+    return {"remote": pushed.level, "steps": pushed.steps, "bytes": pushed.size, "failed": pushed.failed}
 
 
 @click.command("pull")

@@ -50,8 +50,7 @@ class HttpLevel:
     @contextmanager
     def open(self, blob: Blob, offset: int) -> Iterator[Reply]:
         headers = {"Range": f"bytes={offset}-"} if offset else {}
-        seconds = limit_answer(blob.size)
-        with self.request("GET", self.place(blob), headers=headers, seconds=seconds) as response:
+        with self.request("GET", self.place(blob), headers=headers, seconds=STALL) as response:
             if response.status_code in GONE:
                 raise BlobGone(f"{self.name}: has no {blob.digest} any more")
             self.check(response)
@@ -130,7 +129,7 @@ class HttpLevel:
                 method, self.name + path, headers=headers, content=body, timeout=timeout
             )
             send = partial(self.client.send, request, stream=True)  # a server may send its headers byte by byte
-            response = within(limit_transfer(size) + seconds, send, self.name)
+            response = within(seconds + (limit_transfer(size) if size else 0.0), send, self.name)
         try:
             yield response
         finally:

@@ -14,7 +14,7 @@ ANSWER = 1.5  # seconds for a small request, with all its tries
 PAUSES = (0.1, 0.2, 0.4)  # seconds before each further try
 LEAST = 10.0  # seconds for a transfer of any size
 SLOWEST = 1e6  # bytes a second; a slower level costs more than making the step again
-STALL = 5.0  # seconds without a byte
+STALL = 2.0  # seconds without a byte
 SETTLING = 1e8  # bytes a second at which a server writes what it was sent to its disk
 
 

@@ -70,9 +70,9 @@ class RemoteStore(Store):
             if known != record.digest or record.key in self.missing:
                 yield record
 
-    def push_to(self, name: str, records: Iterable[Record]) -> Pushed:
+    def push_to(self, name: str, records: Sequence[Record]) -> Pushed:
         """Write records and their artifacts to a level."""
         reaches = [reach for reach in self.remote.reaches if reach.name == name]
         sent = [self.remote.push(reach, record, self) for reach in reaches for record in records]
         done = [count for count in sent if count is not None]
-        return Pushed(name, len(done), sum(done))
+        return Pushed(name, len(done), sum(done), len(records) - len(done))

@@ -28,11 +28,15 @@ from gpt2forge.store.stat_cache import StatCache
 
 @dataclass(frozen=True)
 class Pushed:
-    """What was written to a remote level: how many steps it has now, and how many bytes were sent for them."""
+    """What was written to a remote level: how many steps it has now, and how many bytes were sent for them.
+
+    `failed` is how many steps it has not, because it failed or a file of theirs is damaged.
+    """
 
     level: str
     steps: int
     size: int
+    failed: int = 0
 
 
 class Store:

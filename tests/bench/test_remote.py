@@ -23,4 +23,4 @@ def test_builds_with_a_level_are_measured(tmp_path: Path) -> None:
     assert found[remote.COLD_BUILD]["store_bytes"] > found[remote.HTTP]["store_bytes"] == package
     assert found[remote.FOLDER]["requests"] == found[remote.NOTHING]["requests"] == 0
     assert found[remote.HTTP]["sent_bytes"] > package
-    assert tabulate_remote("nano", found).rows[-1][2] == "1.00"
+    assert tabulate_remote("nano", found).rows[-1][2] == "1.0"

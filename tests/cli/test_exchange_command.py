@@ -71,6 +71,24 @@ def test_nothing_is_pushed_without_verify(team: Team, capfd: pytest.CaptureFixtu
     assert list(team.level.iterdir()) == []
 
 
+def test_what_verify_refuses_is_not_pushed(
+    tmp_path: Path, measured_once: Workshop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop, level = copy_workshop(measured_once, tmp_path / "here"), tmp_path / "level"
+    level.mkdir()
+    (shop.folder / "gpt2forge.yaml").write_text(SETTINGS)
+    monkeypatch.setenv("GPT2FORGE_KEY", SECRET)
+    shop.prove("nano-cpu-int8", "--set", "verify.max_kl=0", code=1)
+    assert list(level.iterdir()) == []
+    shop.prove("nano-cpu-int8")
+    assert len(list((level / "ac").iterdir())) == 7
+    other = make_workshop(tmp_path / "other")
+    (other.folder / "gpt2forge.yaml").write_text(SETTINGS)
+    steps = other.prove("nano-cpu-int8")["steps"]
+    assert {step["outcome"] for step in steps} == {"reused"}
+    assert [step["stage"] for step in steps if step["reason"]] == ["quantize"]
+
+
 def test_push_and_pull_by_hand(team: Team, capfd: pytest.CaptureFixture[str]) -> None:
     assert team.run(team.first, "store", "push", "quiet.yaml", "--json") == program.FINE
     (pushed,) = json.loads(capfd.readouterr().out)
@@ -85,6 +103,14 @@ def test_push_and_pull_by_hand(team: Team, capfd: pytest.CaptureFixture[str]) ->
     ]
     assert lines[-1].endswith("pulled from ../level")
     assert not (team.second.folder / "build").exists()
+
+
+def test_a_push_that_fails_ends_with_an_error(team: Team, capfd: pytest.CaptureFixture[str]) -> None:
+    team.level.rmdir()
+    assert team.run(team.first, "store", "push", "quiet.yaml") == program.USER_ERROR
+    warning, error = capfd.readouterr().err.splitlines()
+    assert "../level: there is no such folder" in warning
+    assert error == "error: `../level`: steps are missing there (see above); fix this and push again"
 
 
 @pytest.mark.parametrize("where", ["option", "variable"])
