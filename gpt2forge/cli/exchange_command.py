@@ -13,9 +13,8 @@ from gpt2forge.cli.options import json_option, remote_option, store_option
 from gpt2forge.cli.run_view import RunView
 from gpt2forge.errors import UserError, quote
 from gpt2forge.recipe.load import load_recipes
-from gpt2forge.remote.remote_store import RemoteStore
 from gpt2forge.remote.signing import VARIABLE
-from gpt2forge.store.store import Pushed
+from gpt2forge.store.store import Pushed, Store
 from gpt2forge.units import count, format_size
 
 
@@ -70,9 +69,9 @@ def tabulate(row: dict[str, Any]) -> Sequence[str]:
     return row["verdict"], row["recipe"], row["stage"], row["origin"]
 
 
-def open_remotes(store: Path, remotes: Sequence[str]) -> RemoteStore:
+def open_remotes(store: Path, remotes: Sequence[str]) -> Store:
     """Open a store with its remote levels. Raises UserError if it has none."""
     opened = open_store(store, remotes=remotes, warn=console.warn)
-    if not isinstance(opened, RemoteStore):
+    if not opened.has_remote:
         raise UserError("there is no remote; name one with `--remote`, or in `store.remote` of gpt2forge.yaml")
     return opened

@@ -7,6 +7,7 @@ tmp/            what is being written; the next writer removes what a killed one
 An HTTP server that serves the folder is a level too, see http_level.py, and has the same blobs and entries.
 """
 
+import errno
 import io
 import os
 import tempfile
@@ -133,4 +134,5 @@ class DirectoryLevel:
         except PermissionError as error:
             raise Refused(f"{self.name}: {error.strerror}") from error
         except OSError as error:
-            raise UserError(f"{self.name}: {error.strerror or error}") from error
+            kind = Refused if error.errno == errno.EROFS else UserError
+            raise kind(f"{self.name}: {error.strerror or error}") from error

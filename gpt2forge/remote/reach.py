@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from gpt2forge.errors import UserError
 from gpt2forge.remote.blob import Blob, SourceDamaged
-from gpt2forge.remote.level import BlobGone, Level
+from gpt2forge.remote.level import BlobGone, Level, Refused
 
 Value = TypeVar("Value")
 
@@ -53,3 +53,20 @@ class Reach:
             self.is_left = True
             self.warn(f"{error}; going on without this remote")
             return otherwise
+
+    def write(self, work: Callable[[], Value], otherwise: Value, *, is_asked_for: bool) -> Value:
+        """Return what `work` returns, as `ask` does. A level that refuses to be written is only read from then on.
+
+        That is a warning only if writing `is_asked_for`.
+        """
+
+        def attempt() -> Value:
+            try:
+                return work()
+            except Refused as error:
+                self.is_read_only = True
+                if is_asked_for:
+                    self.warn(f"{error}; nothing is pushed to it")
+                return otherwise
+
+        return self.ask(attempt, otherwise)

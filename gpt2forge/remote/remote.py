@@ -74,7 +74,7 @@ class Remote:
         """Write an entry, as it was signed, and its blobs to levels that lack it."""
         for reach in reaches:
             if reach.is_writable:
-                self.try_to_push(reach, entry, store)
+                self.try_to_push(reach, entry, store, is_asked_for=self.signer is not None)
 
     def push(self, reach: Reach, record: Record, store: Store) -> int | None:
         """Sign a record and write it and its artifact to a level.
@@ -85,11 +85,12 @@ class Remote:
             return None
         manifest = store.artifacts.read_manifest(record.digest)
         entry = make_entry(record, manifest, split_files(record, manifest, store), self.signer)
-        return self.try_to_push(reach, entry, store)
+        return self.try_to_push(reach, entry, store, is_asked_for=True)
 
-    def try_to_push(self, reach: Reach, entry: Entry, store: Store) -> int | None:
+    def try_to_push(self, reach: Reach, entry: Entry, store: Store, *, is_asked_for: bool) -> int | None:
+        push = partial(push_entry, reach, entry, store, self.trusted)
         try:
-            sent = reach.ask(partial(push_entry, reach, entry, store, self.trusted), None)
+            sent = reach.write(push, None, is_asked_for=is_asked_for)
         except SourceDamaged as error:
             self.warn(str(error))
             return None

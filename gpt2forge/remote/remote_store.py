@@ -16,8 +16,10 @@ class RemoteStore(Store):
     """A store that learns records from its levels, and pulls the artifacts that a build needs.
 
     `origins` are the names of the levels from which artifacts were pulled, and `missing` those that no level has, both
-    by the key of the step. `can_push`: there is a key to sign with.
+    by the key of the step.
     """
+
+    has_remote = True
 
     def __init__(
         self, root: Path, addresses: Sequence[RemoteAddress], open_remote: Callable[[], Remote], *, can_push: bool

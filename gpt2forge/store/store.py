@@ -43,7 +43,11 @@ class Store:
     """A store in a folder, which need not exist yet.
 
     A query opens it with `is_read_only`: then the stat cache keeps new entries in memory, and `hold` creates no file.
+    `has_remote`: there are levels behind it, and `can_push`: a key to sign what is written to them.
     """
+
+    has_remote = False
+    can_push = False
 
     def __init__(
         self,

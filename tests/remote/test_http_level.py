@@ -19,7 +19,7 @@ from gpt2forge.remote.http_level import HttpLevel
 from tests.fetch.servers import serve
 from tests.remote.cache_server import Cache, CacheHandler, Harm
 from tests.remote.conftest import Built
-from tests.remote.team import Machine, summarize
+from tests.remote.team import SECRET, Machine, copy_level, summarize
 
 ALL_PULLED = [("gather", "reused", False), ("repeat", "reused", False), ("pack", "reused", True)]
 PACK_BUILT = [("gather", "reused", False), ("repeat", "reused", True), ("pack", "built", False)]
@@ -194,6 +194,21 @@ def test_the_next_level_is_asked_after_one_that_fails(built_toy: Built, tmp_path
     assert len(machine.warnings) == 1
 
 
+@pytest.mark.parametrize("secret", [None, SECRET], ids=["reader", "writer"])
+def test_a_level_that_refuses_to_be_written_is_still_read(
+    built_toy: Built, tmp_path: Path, plain: Cache, secret: str | None
+) -> None:
+    far = copy_level(built_toy.level, tmp_path / "far")
+    pack = str(built_toy.find("pack").key)
+    (plain.root / "ac" / pack).unlink()
+    plain.always["PUT "] = Harm(status=403)
+    machine = Machine(tmp_path / "store", [f"{plain.url}/team", str(far)], secret=secret)
+    outcomes = machine.build(built_toy.job)
+    assert summarize(outcomes) == ALL_PULLED
+    assert outcomes[-1].reason == f"pulled from {far}"
+    assert ["nothing is pushed to it" in warning for warning in machine.warnings] == [True] * (secret is not None)
+
+
 PUT_FAULTS = [Harm(status=503), Harm(cut=0), Harm(cut=2)]
 
 
@@ -218,7 +233,8 @@ def test_no_entry_is_written_before_its_blobs_are_there(
     plain.always["PUT /team/cas"] = harm
     machine.build(built_toy.job)
     assert not (plain.root / "ac").exists()
-    assert len(machine.warnings) == 1
+    (warning,) = machine.warnings
+    assert warning.endswith("nothing is pushed to it" if harm.status == 405 else "going on without this remote")
 
 
 def test_a_dropped_entry_is_noticed(built_toy: Built, tmp_path: Path, plain: Cache) -> None:
