@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -196,6 +197,31 @@ def test_a_missing_folder_costs_one_warning_and_no_time(built_toy: Built, tmp_pa
     (warning,) = machine.warnings
     assert str(tmp_path / "unmounted") in warning
     assert "there is no such folder" in warning
+
+
+def test_a_store_is_no_level(built_toy: Built, tmp_path: Path) -> None:
+    before = list_level(built_toy.store)
+    machine = Machine(tmp_path / "store", [str(built_toy.store)], secret=None)
+    assert machine.open().records.find("pack", str(built_toy.find("pack").key)) is None
+    assert machine.warnings == [
+        f"{built_toy.store}: is a store, and a remote is a folder of its own; going on without this remote"
+    ]
+    assert list_level(built_toy.store) == before
+
+
+@pytest.mark.parametrize("library", ["cryptography", "httpx2", "obstore"])
+def test_a_library_that_is_missing_is_one_warning(
+    built_toy: Built, tmp_path: Path, library: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    modules = [name for name in sys.modules if name.partition(".")[0] == library]
+    for name in (library, *modules, "gpt2forge.remote.http_level", "gpt2forge.remote.object_level"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, library, None)
+    address = "s3://bucket/team" if library == "obstore" else "http://127.0.0.1:9/team"
+    machine = Machine(tmp_path / "store", [address])
+    assert machine.open().records.find("pack", str(built_toy.find("pack").key)) is None
+    (warning,) = machine.warnings
+    assert "pip install 'gpt2forge[remote]'" in warning
 
 
 def test_a_level_that_has_another_result_of_a_key_keeps_it(
