@@ -11,7 +11,7 @@ STORED := build cache bench/work .interop .fuzz site .cache
 MODELS := 774m nano 124m 355m 1558m
 CACHES := .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-GOALS := help install build plan why compare docs site test check fuzz fuzz-commands test-faults test-interop test-pythons bench bench-full clean
+GOALS := help install build plan why compare docs site test check fuzz fuzz-commands test-faults test-interop test-pythons test-remote bench bench-full clean
 NAMING := build plan why compare
 
 .DEFAULT_GOAL := help
@@ -77,6 +77,9 @@ test-interop: $(VENV)/installed-dev ## open packages in other programs, in envir
 
 test-pythons: $(VENV)/installed ## run the fast tests on Python 3.11 to 3.14 and with the lowest versions of packages [PYTHONS="python3.13 lowest"] [ARGS=--without-torch]
 	@$(BIN)/python -m tests.pythons $(PYTHONS) $(ARGS)
+
+test-remote: $(VENV)/installed-dev ## try remote levels on folders, HTTP servers and an S3 server
+	@$(BIN)/python -m pytest tests/remote tests/cli/test_exchange_command.py $(ARGS)
 
 bench: $(VENV)/installed-dev ## measure 774M and nano beside other systems and write docs/benchmarks.md: 25 minutes, the first time 40 [ARGS=--help]
 	@$(BIN)/python -m bench --write-docs $(ARGS)

@@ -24,6 +24,7 @@ from bench.peers.measure import measure_peers
 from bench.plan import EXAMPLE, ROUNDS, SHIPPED, WORK, Plan, plan_models, plan_rewrites
 from bench.prepare import EXAMPLES, link_folders, prepare_checkpoint
 from bench.quiet import report
+from bench.remote import measure_remote
 from bench.scale import measure_scale
 from bench.shapes import SHAPES
 from gpt2forge.measure.bandwidth import ROWS as BANDWIDTH_ROWS
@@ -31,7 +32,7 @@ from gpt2forge.measure.bandwidth import Bandwidth
 from interop.environments import EnvironmentFault
 from interop.tensorflow_process import TensorFlowFault
 
-APART = ("kernels", "rewrites", "fitting", "formats", "scale")  # parts that `make bench` has no time for
+APART = ("kernels", "rewrites", "fitting", "formats", "scale", "remote")  # parts that `make bench` has no time for
 PARTS = ("builds", "peers", "fidelity", "variants", "idle", *APART)
 USUAL = [SHIPPED, EXAMPLE]
 WIDTH = 150  # columns of output that goes to no terminal
@@ -58,7 +59,7 @@ def measure(
     results: dict[str, Any] = {"host": describe_host(), "date": time.strftime("%Y-%m-%d"), **earlier}
     for plan in plans.values():
         link_folders(plan.work, EXAMPLES)
-        if not plan.is_trained and {"builds", "peers", "rewrites", "fitting", "formats"} & set(parts):
+        if not plan.is_trained and {"builds", "peers", "rewrites", "fitting", "formats", "remote"} & set(parts):
             report(f"the checkpoint of {plan.model}")
             prepare_checkpoint(plan)
     steps: dict[str, tuple[str, Callable[[], Any]]] = {
@@ -69,6 +70,7 @@ def measure(
         "kernels": ("products alone", lambda: measure_kernels(Bandwidth(bandwidth_rows), plans[SHIPPED])),
         "rewrites": ("what each rewrite gives", lambda: measure_rewrites(plans[SHIPPED], bandwidth_rows)),
         "scale": ("many recipes and artifacts", lambda: measure_scale(plans[SHIPPED].work / "scale")),
+        "remote": ("builds with a remote level", lambda: measure_remote(plans)),
         "formats": ("conversions from each format", lambda: measure_formats(plans)),
         "fitting": ("a build that fits weights to a text", lambda: measure_fitting(plans[SHIPPED])),
     }
@@ -118,7 +120,9 @@ def measure_rewrites(plan: Plan, bandwidth_rows: int) -> dict[str, Any]:
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, epilog=NOTE)
     parser.add_argument("--only", action="append", choices=PARTS, help="measure this part (may be repeated)")
-    parser.add_argument("--model", action="append", choices=SHAPES, help=f"peers or formats of these ({USUAL} or all)")
+    parser.add_argument(
+        "--model", action="append", choices=SHAPES, help=f"peers, formats, remote of these ({USUAL} or all)"
+    )
     parser.add_argument("--system", action="append", default=[], help="and these systems alone (may be repeated)")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="rounds of every run at most (default %(default)s)")
     parser.add_argument("--builds", type=int, default=2, help="builds from an empty store (default %(default)s)")

@@ -40,6 +40,8 @@ def tabulate(results: Results) -> Parts:
         yield "idle", [tabulate_times(title, ("command", "ms"), results["idle"], ours, ".1f")]
     if "scale" in results:
         yield "scale", [tabulate_scale(what, found["systems"]) for what, found in results["scale"].items()]
+    if "remote" in results:
+        yield "remote", [tabulate_remote(model, found) for model, found in results["remote"].items()]
     yield "goals", [tabulate_goals(results["goals"])]
 
 
@@ -280,6 +282,21 @@ def tabulate_scale(what: str, systems: Results) -> Sheet:
         systems,
         *columns,
         ("growth", show_growth),
+    )
+
+
+def tabulate_remote(model: str, found: Results) -> Sheet:
+    """Return a row for each build; its ratio is to a copy of the package's files."""
+    copy = found["copying the package's files"]["seconds"]["median"]
+    return make_sheet(
+        f"{model} int8, with a remote level: whole process",
+        "",
+        found,
+        ("s", lambda each: show_spread(each["seconds"], 2)),
+        ("ratio to a copy", lambda each: show_ratio(each["seconds"]["median"], copy, ".1f")),
+        ("MB in the store", lambda each: show_megabytes(each["store_bytes"])),
+        ("HTTP requests", lambda each: str(each["requests"])),
+        ("MB sent", lambda each: show_megabytes(each["sent_bytes"])),
     )
 
 

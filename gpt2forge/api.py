@@ -1,6 +1,7 @@
 """The functions of `import gpt2forge`. Each function imports what it needs when it is called, as a command does."""
 
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,9 +43,9 @@ def build(
     """
     from gpt2forge.builder.build import choose_resources, make_build, run_build
     from gpt2forge.builder.fetch_sources import SourceFetcher
+    from gpt2forge.builder.open_store import open_store
     from gpt2forge.executor.run import Options
     from gpt2forge.recipe.load import load_recipe
-    from gpt2forge.store.store import Store
 
     changes = [changes] if isinstance(changes, str) else changes
     skip = skip.split(",") if isinstance(skip, str) else skip
@@ -56,12 +57,18 @@ def build(
         loaded = load_recipe(os.fspath(recipe), changes, name)
         made = make_build(loaded, fetcher=SourceFetcher(progress or ignore), skip=skip)
         options = Options(resources=choose_resources(), rerun=rerun)
-        report = run_build(made, Store(Path(store)), emit=progress or ignore, options=options)
+        opened = open_store(Path(store), warn=warn)
+        report = run_build(made, opened, emit=progress or ignore, options=options)
     except Exception as error:
         if is_fixable(error) and not isinstance(error, UserError):
             raise UserError(format_fixable(error)) from error
         raise
     return Built(Path(str(report.output)), report)
+
+
+def warn(message: str) -> None:
+    """Warn of a remote level that failed."""
+    warnings.warn(message, stacklevel=2)
 
 
 def ignore(event: object) -> None:

@@ -66,10 +66,10 @@ class Written:
 
 
 class Hasher:
-    """A sha256 that is computed in another thread while the caller reads or writes."""
+    """A digest, by default sha256, that is computed in another thread while the caller reads or writes."""
 
-    def __init__(self) -> None:
-        self.sha = hashlib.sha256()
+    def __init__(self, algorithm: "hashlib._Hash | None" = None) -> None:
+        self.sha = algorithm or hashlib.sha256()
         from concurrent.futures import ThreadPoolExecutor  # its import costs as much as that of this module
 
         self.pool = ThreadPoolExecutor(1)
@@ -92,7 +92,7 @@ class Hasher:
             self.last = self.pool.submit(self.sha.update, data)
 
     def hexdigest(self) -> str:
-        """Return the sha256 of all bytes so far."""
+        """Return the digest of all bytes so far."""
         self.wait()
         return self.sha.hexdigest()
 

@@ -1,4 +1,4 @@
-"""`gpt2forge.yaml` in the working directory: limits on the disk and memory that the store and a build may use.
+"""`gpt2forge.yaml` in the working directory: limits on the disk and memory of the store and a build, remote levels.
 
 Nothing in it changes a result, so it enters no key.
 """
@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError
 
 from gpt2forge.errors import RecipeError, UserError
 from gpt2forge.recipe.faults import explain
@@ -16,6 +16,8 @@ from gpt2forge.recipe.project import SETTINGS
 from gpt2forge.recipe.sections.section import Section
 from gpt2forge.recipe.unknown_keys import explain_unknown, list_unknown, remove
 from gpt2forge.recipe.yaml import Node, read_document
+from gpt2forge.remote.address import parse_remote
+from gpt2forge.remote.signing import is_public
 from gpt2forge.units import PERCENTAGE, SIZE, parse_percentage, parse_size
 
 FILE = Path(SETTINGS)
@@ -46,16 +48,36 @@ def check_memory(value: Any) -> str:
     return str(text)
 
 
+def check_remote(text: str) -> str:
+    """Raise ValueError unless a text is the address of a remote level."""
+    parse_remote(text)
+    return text
+
+
+def check_key(text: str) -> str:
+    """Raise ValueError unless a text is a public key."""
+    if not is_public(text):
+        raise ValueError("must be a public key, `ed25519:...`, as `gpt2forge key new FILE` prints it")
+    return text
+
+
 Size = Annotated[int, BeforeValidator(read_size, json_schema_input_type=WRITTEN)]
 Memory = Annotated[str, BeforeValidator(check_memory, json_schema_input_type=SHARED)]
 
 
 class StoreSettings(Section):
-    """`store:`, how much is kept."""
+    """`store:`, how much is kept, and what is behind it."""
 
     max_size: Size | None = Field(
         default=None,
         description="how large the store may be after a build, as in `20GB`; what is cheapest to make again is removed",
+    )
+    remote: list[Annotated[str, AfterValidator(check_remote)]] = Field(
+        default=[],
+        description="levels behind the store, asked in order for what other machines have built: a folder, an address",
+    )
+    trusted: list[Annotated[str, AfterValidator(check_key)]] = Field(
+        default=[], description="public keys; what none of them has signed is not taken from a remote level"
     )
 
 
@@ -77,7 +99,9 @@ class BuildSettings(Section):
 class Settings(Section):
     """The whole file; every key has a default."""
 
-    store: StoreSettings = Field(default=StoreSettings(), description="how much is kept")
+    store: StoreSettings = Field(
+        default=StoreSettings(), description="how much is kept, and the remote levels behind it"
+    )
     build: BuildSettings = Field(default=BuildSettings(), description="how much the steps that run at once may use")
 
 

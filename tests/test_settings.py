@@ -26,7 +26,8 @@ def load(folder: Path, text: str) -> Settings:
 
 def test_without_the_file_everything_has_its_default(tmp_path: Path) -> None:
     settings = load_settings(tmp_path / "gpt2forge.yaml")
-    assert settings.model_dump() == {"store": {"max_size": None}, "build": {"jobs": None, "memory": "80%"}}
+    store = {"max_size": None, "remote": [], "trusted": []}
+    assert settings.model_dump() == {"store": store, "build": {"jobs": None, "memory": "80%"}}
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "store:\nbuild:\n", "store: {max_size: null}"])
@@ -64,7 +65,7 @@ SHARE = "must be a percentage from `1%` to `100%`, or a size, as in `12GB`"
     [
         ("stor: {}", "1:1: unknown key `stor`; did you mean `store`?"),
         ("extends: x", "1:1: unknown key `extends`; there are `store`, `build`"),
-        ("store:\n  max: 1GB", "2:3: unknown key `store.max`; there is `max_size`"),
+        ("store:\n  max: 1GB", "2:3: unknown key `store.max`; there are `max_size`, `remote`, `trusted`"),
         ("build:\n  job: 2", "2:3: unknown key `build.job`; did you mean `jobs`?"),
         ("store: 20GB", "1:1: `store: 20GB` must be a mapping"),
         ("store:\n  max_size: much", f"2:3: `store.max_size: much` {SIZE}"),
@@ -72,6 +73,16 @@ SHARE = "must be a percentage from `1%` to `100%`, or a size, as in `12GB`"
         ("store:\n  max_size: 1.5", f"2:3: `store.max_size: 1.5` {SIZE}"),
         ("store:\n  max_size: true", f"2:3: `store.max_size: true` {SIZE}"),
         (f"store:\n  max_size: '{'9' * 20}'", f'2:3: `store.max_size: "{"9" * 20}"` {SIZE}'),
+        ("store:\n  remote: here", "2:3: `store.remote: here` must be a list"),
+        (
+            "store:\n  remote: [ftp://a]",
+            "2:12: `store.remote.0: ftp://a` must be a folder, or begin with `http://`, `https://`, `s3://`, `gs://` or "
+            "`az://`, as in `https://cache.example/team`",
+        ),
+        (
+            "store:\n  trusted: [mine]",
+            "2:13: `store.trusted.0: mine` must be a public key, `ed25519:...`, as `gpt2forge key new FILE` prints it",
+        ),
         ("build:\n  memory: 0%", f"2:3: `build.memory: 0%` {SHARE}"),
         ("build:\n  memory: 101%", f"2:3: `build.memory: 101%` {SHARE}"),
         ("build:\n  memory: 0", f"2:3: `build.memory: 0` {SHARE}"),
@@ -86,6 +97,12 @@ def test_slip_is_one_line_with_its_place(tmp_path: Path, text: str, message: str
     with pytest.raises(UserError) as error:
         load(tmp_path, text)
     assert str(error.value) == f"{tmp_path}/gpt2forge.yaml:{message}"
+
+
+def test_levels_and_keys_are_lists(tmp_path: Path) -> None:
+    key = "ed25519:PUAXw+hDiVqStwqnTRt+vJyYLM8uxJaMwM1V8Sr0Zgw="
+    found = load(tmp_path, f"store:\n  remote: [/mnt/a, 'read-only:https://b/c', s3://d/e]\n  trusted: ['{key}']\n")
+    assert (found.store.remote, found.store.trusted) == (["/mnt/a", "read-only:https://b/c", "s3://d/e"], [key])
 
 
 def test_all_faults_are_reported_at_once(tmp_path: Path) -> None:

@@ -34,6 +34,7 @@ TARGETS = [
     "fuzz-commands",
     "test-interop",
     "test-pythons",
+    "test-remote",
     "bench",
     "bench-full",
     "clean",

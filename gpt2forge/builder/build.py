@@ -14,11 +14,11 @@ from gpt2forge.builder.lockfile import Lock, name_lock, read_lock
 from gpt2forge.builder.new_recipe import mark_new
 from gpt2forge.builder.outputs import BUILD
 from gpt2forge.builder.publish import hold_outputs, publish
+from gpt2forge.builder.pull_needed import Range, make_plans
 from gpt2forge.builder.report import Report, SourceReport, make_report, read_accuracy, read_report, write_report
 from gpt2forge.builder.space import check_space
 from gpt2forge.builder.warnings import list_warnings
 from gpt2forge.errors import UserError
-from gpt2forge.executor.events import Meter
 from gpt2forge.executor.job_run import JobRun
 from gpt2forge.executor.outcome import Outcome
 from gpt2forge.executor.resources import Resources, find_memory
@@ -26,15 +26,16 @@ from gpt2forge.executor.run import Options, check_names, run_jobs
 from gpt2forge.fetch.fetched import Fetched
 from gpt2forge.plan.from_recipe import make_job
 from gpt2forge.plan.job import Job
-from gpt2forge.plan.plan import PlannedStep, make_plan
-from gpt2forge.plan.readings import Readings
+from gpt2forge.plan.plan import PlannedStep
 from gpt2forge.processors import count_threads
 from gpt2forge.recipe.load import LoadedRecipe
 from gpt2forge.settings import load_settings
 from gpt2forge.stages.stage import PACKAGE
 from gpt2forge.store.roots import register
-from gpt2forge.store.store import Store
+from gpt2forge.store.store import Pushed, Store
 from gpt2forge.store.temporary import clear_asides
+
+VERIFY = "verify"
 
 
 @dataclass
@@ -80,6 +81,11 @@ class Build:
     def failure(self) -> BaseException | None:
         """The error that ended this recipe; None if it succeeded, or if another recipe's failure ended the run."""
         return self.error or (self.job_run.error if self.job_run else None)
+
+    @property
+    def skips_verify(self) -> bool:
+        """Return whether `--skip` left out the step whose numbers the limits are checked against."""
+        return any(stage.name == VERIFY for stage in self.job.skipped)
 
     @property
     def ended_well(self) -> bool:
@@ -151,8 +157,11 @@ def run_build(build: Build, store: Store, *, emit: Emit, options: Options, until
 
 def run_builds(
     builds: Sequence[Build], store: Store, *, emit: Emit, options: Options, until: str | None = None
-) -> None:
-    """Build recipes in one run. `Build.failure` is the error that ended one; an error that ends all is raised."""
+) -> Sequence[Pushed]:
+    """Build recipes in one run, and return what was written to remote levels.
+
+    `Build.failure` is the error that ended one; an error that ends all is raised.
+    """
     check_outputs(builds)
     for build in builds:
         check_names(build.job, options.rerun, until)
@@ -160,6 +169,7 @@ def run_builds(
         with store.hold():
             begin(builds, store, emit=emit, rerun=options.rerun, until=until)
             run_jobs([build.job_run for build in builds if build.job_run], store, emit=emit, options=options)
+            return push_builds(builds, store)
     except BaseException as error:
         for build in builds:
             if build.job_run is None or build.job_run.is_open:
@@ -174,16 +184,22 @@ def run_builds(
 
 
 def begin(builds: Sequence[Build], store: Store, *, emit: Emit, rerun: str | None, until: str | None) -> None:
-    """Plan every recipe once. Raises UserError if the disk has too little space for the steps that will run."""
-    readings = Readings(store)
-    for build in builds:
-        plan = make_plan(build.job, readings, Meter("checkpoint", emit, build.name).advance, rerun=rerun)
+    """Plan every recipe. Raises UserError if the disk has too little space for the steps that will run."""
+    plans = make_plans([build.job for build in builds], store, emit=emit, within=Range(until, rerun))
+    for build, plan in zip(builds, plans, strict=True):
         build.job_run = JobRun(plan, BuildChecks(build, store, emit), until)
     job_runs = [build.job_run for build in builds if build.job_run]
     check_space(store, job_runs)
     expected = expect_seconds(job_runs)
     if expected:
         emit(RunPlanned(expected))
+
+
+def push_builds(builds: Sequence[Build], store: Store) -> Sequence[Pushed]:
+    """Write the steps of the recipes that were published to the remote levels, unless `verify` was skipped."""
+    verified = [build for build in builds if build.is_published and not build.skips_verify]
+    steps = {(each.stage, str(each.key)): None for build in verified for each in build.outcomes if each.digest}
+    return store.push(steps)
 
 
 def check_outputs(builds: Sequence[Build]) -> None:

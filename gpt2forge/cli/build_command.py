@@ -9,10 +9,19 @@ import click
 from gpt2forge.builder.build import Build, choose_resources, make_build, run_builds
 from gpt2forge.builder.fetch_sources import SourceFetcher
 from gpt2forge.builder.lockfile import name_lock, write_lock
+from gpt2forge.builder.open_store import open_store
 from gpt2forge.builder.report import Report
 from gpt2forge.builder.write_stamp import Snapshot, take_snapshot, write_selection, write_stamp
 from gpt2forge.cli import console
-from gpt2forge.cli.options import STORE, assume_option, json_option, recipe_options, skip_option, store_option
+from gpt2forge.cli.options import (
+    STORE,
+    assume_option,
+    json_option,
+    recipe_options,
+    remote_option,
+    skip_option,
+    store_option,
+)
 from gpt2forge.cli.quiet_view import QuietView
 from gpt2forge.cli.run_view import JsonView, RunView, make_view
 from gpt2forge.cli.store_command import list_outputs, shrink
@@ -24,7 +33,8 @@ from gpt2forge.plan.blocked import StepsBlocked, format_blocked
 from gpt2forge.recipe.load import LoadedRecipe, load_recipes
 from gpt2forge.settings import load_settings
 from gpt2forge.stamp import Printed
-from gpt2forge.store.store import Store
+from gpt2forge.store.store import Pushed, Store
+from gpt2forge.units import count, format_size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +45,7 @@ class BuildRequest:
     changes: Sequence[str]
     name: str | None
     store: Path
+    remotes: Sequence[str]
     rerun: str | None
     until: str | None
     skip: Sequence[str]
@@ -93,6 +104,7 @@ class BuildRequest:
 @click.option("-q", "--quiet", is_flag=True, help="Show only warnings and errors, and print the result.")
 @click.option("-v", "--verbose", is_flag=True, help="Show each step when it starts, its key and its artifact.")
 @store_option
+@remote_option
 @json_option
 def build(
     selectors: tuple[str, ...],
@@ -109,6 +121,7 @@ def build(
     quiet: bool,
     verbose: bool,
     store: Path,
+    remotes: tuple[str, ...],
     as_json: bool,
 ) -> None:
     """Build recipes into build/NAME. Only steps whose inputs or values changed run."""
@@ -118,6 +131,7 @@ def build(
             changes=changes,
             name=name,
             store=store,
+            remotes=remotes,
             rerun=rerun,
             until=until,
             skip=skip,
@@ -145,10 +159,11 @@ def build_recipes(request: BuildRequest) -> None:
     loaded = load_recipes(request.selectors, request.changes, request.name)
     with make_view(request.as_json, [each.recipe.name for each in loaded], kind=request.view) as fetch_view:
         builds, refused = make_builds(loaded, request, SourceFetcher(fetch_view.show))
-    store = Store(request.store)
+    store = open_store(request.store, remotes=request.remotes, warn=console.warn)
     snapshots = {each.name: take_snapshot(each.loaded, each.job) for each in builds} if request.is_plain else {}
     with make_build_view(builds, request) as view:
-        run_builds(builds, store, emit=view.show, options=request.options, until=request.until)
+        pushed = run_builds(builds, store, emit=view.show, options=request.options, until=request.until)
+    report_pushed(pushed)
     if request.until is None:
         is_well = not refused and all(each.ended_well for each in builds)
         finish(builds, store, request, snapshots=snapshots, is_well=is_well)
@@ -157,6 +172,13 @@ def build_recipes(request: BuildRequest) -> None:
     elif any(each.ended_well for each in builds):
         console.inform(f"`--until {request.until}`: nothing was published")
     report_failures(builds, refused)
+
+
+def report_pushed(pushed: Sequence[Pushed]) -> None:
+    """Write how much was written to each remote level, to stderr."""
+    for each in pushed:
+        if each.steps:
+            console.inform(f"pushed {count(each.steps, 'step')} to {each.level}, {format_size(each.size)}")
 
 
 def make_builds(
@@ -226,8 +248,8 @@ def report_failures(builds: Sequence[Build], refused: Mapping[str, UserError]) -
     Steps whose tools are not installed are reported once for all recipes.
     """
     failed = {**refused, **{each.name: each.failure for each in builds if each.failure is not None}}
-    count = len(builds) + len(refused)
-    if failed and count == 1:
+    total = len(builds) + len(refused)
+    if failed and total == 1:
         raise next(iter(failed.values()))
     blocked = [error for error in failed.values() if isinstance(error, StepsBlocked)]
     if blocked and len(blocked) == len(failed):
@@ -241,7 +263,7 @@ def report_failures(builds: Sequence[Build], refused: Mapping[str, UserError]) -
     if unbuilt:
         raise UserError(f"{quote(unbuilt)}: not built, because another recipe failed; `--keep-going` builds the rest")
     if failed:
-        raise UserError(f"{len(failed)} of {count} recipes failed: {quote(list(failed))} (see above)")
+        raise UserError(f"{len(failed)} of {total} recipes failed: {quote(list(failed))} (see above)")
 
 
 def list_messages(failed: Mapping[str, BaseException]) -> list[str]:

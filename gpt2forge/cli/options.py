@@ -24,6 +24,14 @@ store_option = click.option(
     help="The folder that keeps the artifacts.",
 )
 
+remote_option = click.option(
+    "--remote",
+    "remotes",
+    metavar="ADDRESS",
+    multiple=True,
+    help="A remote level behind the store; `none` for none. Default: `store.remote` of the settings.",
+)
+
 skip_option = click.option(
     "--skip",
     metavar="STAGES",

@@ -28,7 +28,7 @@ COMMANDS = (
     *("build", "plan", "why", "diff", "check", "compare", "generate", "score", "copy"),
     *("claim", "ablate", "tune", "profile"),
     *("init", "list", "clean", "doctor"),
-    *("inspect", "recipe", "schema", "store", "completion"),
+    *("inspect", "key", "recipe", "schema", "store", "completion"),
 )
 
 

@@ -1,4 +1,4 @@
-"""`gpt2forge store`: lists, verifies and shrinks the store."""
+"""`gpt2forge store`: lists, verifies, shrinks and exchanges the store."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -9,6 +9,7 @@ import click
 
 from gpt2forge.builder.outputs import BUILD
 from gpt2forge.cli import console
+from gpt2forge.cli.exchange_command import pull_command, push_command
 from gpt2forge.cli.forget_command import describe_doubt, forget_command
 from gpt2forge.cli.options import json_option, store_option
 from gpt2forge.cli.progress_view import ProgressView
@@ -31,10 +32,11 @@ MOST_DOUBTS = 5  # that are described one by one
 
 @click.group("store")
 def store() -> None:
-    """List, verify and shrink the store."""
+    """List, verify and shrink the store, and exchange artifacts with remote levels."""
 
 
-store.add_command(forget_command)
+for command in (forget_command, pull_command, push_command):
+    store.add_command(command)
 
 
 @store.command("ls")

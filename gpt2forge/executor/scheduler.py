@@ -215,7 +215,7 @@ class Scheduler:
         is_forced = is_rerun and key not in self.made
         record = None if is_forced or scheduled else self.find_record(step)
         if record:
-            reason = step.equivalent.reason if step.equivalent else ""
+            reason = step.equivalent.reason if step.equivalent else self.store.describe_origin(key)
             self.record_outcome(job_run, make_outcome(record, "reused", reason))
         elif scheduled:
             scheduled.job_runs.append(job_run)

@@ -84,10 +84,28 @@ def run_task(task: Task, emit: Emit, stop: Event) -> Outcome:
         record = None if task.is_rerun else task.store.find(name, task.key)
         if record:
             return make_outcome(record, "reused", "")
+        record = pull(task, emit, stop)
+        if record:
+            return make_outcome(record, "reused", task.store.describe_origin(task.key))
         with take_machine(task, emit, stop) as machine:
             emit(StepStarted(name, task.reason, task.job.name, task.expected_seconds))
             task.store.clear_damaged(name, task.key)
             return make_outcome(make_artifact(task, (lock, *machine), emit=emit, stop=stop), "built", task.reason)
+
+
+def pull(task: Task, emit: Emit, stop: Event) -> Record | None:
+    """Bring the artifact of a step from a remote level, and return its record; None if none has it."""
+    name, meter = task.stage.name, Meter(task.stage.name, emit, task.job.name)
+    if task.is_rerun or not task.store.can_restore(name, task.key):
+        return None
+
+    def advance(done: int, total: int, unit: str) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        meter.advance(done, total, unit)
+
+    emit(StepStarted(name, "a remote may have it", task.job.name))
+    return task.store.restore(name, task.key, advance)
 
 
 def check_inputs(task: Task) -> None:

@@ -6,29 +6,30 @@
 """
 
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from gpt2forge.errors import UserError
 from gpt2forge.fetch.part import Part, name_part
 from gpt2forge.fetch.remote_file import Count, RemoteFile, Reply
-from gpt2forge.fetch.retry import Unreachable, retry
+from gpt2forge.fetch.retry import PAUSES, Unreachable, retry
 from gpt2forge.store.atomic import sync
 from gpt2forge.units import format_size
 
 AGAIN = "build again, which goes on from there"
 
 
-def download(file: RemoteFile, place: Path, count: Count) -> None:
+def download(file: RemoteFile, place: Path, count: Count, pauses: Sequence[float] = PAUSES) -> None:
     """Download a file to `place` by the rules above. Raises UserError, Unreachable among them, if that fails."""
     place.parent.mkdir(parents=True, exist_ok=True)
-    part = Part(file, name_part(place))
-    retry(lambda: receive(part, count), measure_progress=lambda: part.size)
-    if not part.is_right:
-        part.path.unlink()
-        raise UserError(
-            f"{file.name}: what arrived has another digest than the one listed; "
-            "a proxy or the network damaged it, build again"
-        )
+    with Part(file, name_part(place)) as part:
+        retry(lambda: receive(part, count), pauses=pauses, measure_progress=lambda: part.size)
+        if not part.is_right:
+            part.path.unlink()
+            raise UserError(
+                f"{file.name}: what arrived has another digest than the one listed; "
+                "a proxy or the network damaged it, build again"
+            )
     sync(part.path)  # after a power failure, a file in its place must be whole
     part.path.replace(place)
 

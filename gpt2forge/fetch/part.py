@@ -2,9 +2,10 @@
 
 import hashlib
 from pathlib import Path
-from typing import BinaryIO
+from types import TracebackType
+from typing import BinaryIO, Self
 
-from gpt2forge.digest import CHUNK
+from gpt2forge.digest import CHUNK, Hasher
 from gpt2forge.fetch.remote_file import Count, RemoteFile
 
 
@@ -13,9 +14,18 @@ class Part:
 
     def __init__(self, file: RemoteFile, path: Path) -> None:
         self.file, self.path = file, path
-        self.algorithm = start_digest(file)
+        algorithm = start_digest(file)
         if path.is_file():
-            update(self.algorithm, path)
+            update(algorithm, path)
+        self.hasher = Hasher(algorithm)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.hasher.__exit__(kind, error, trace)
 
     @property
     def size(self) -> int:
@@ -25,18 +35,19 @@ class Part:
     @property
     def is_right(self) -> bool:
         """Return whether the bytes have the listed digest, if one is listed."""
-        return self.file.digest is None or self.algorithm.hexdigest() == self.file.digest
+        return self.file.digest is None or self.hasher.hexdigest() == self.file.digest
 
     def append(self, out: BinaryIO, piece: bytes) -> None:
         """Write bytes to the open part."""
+        self.hasher.update(memoryview(piece))
         out.write(piece)
-        self.algorithm.update(piece)
 
     def restart(self, out: BinaryIO) -> None:
         """Throw away what is in the open part."""
         out.truncate(0)
         out.seek(0)
-        self.algorithm = start_digest(self.file)
+        self.hasher.wait()
+        self.hasher.sha = start_digest(self.file)
 
 
 def name_part(place: Path) -> Path:

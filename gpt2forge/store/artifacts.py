@@ -21,7 +21,10 @@ NONE_WRITTEN: Mapping[str, Written] = MappingProxyType({})
 
 
 class Artifacts(Protocol):
-    """The artifacts of a store. Questions change nothing; only `commit`, `evict` and `clear_damaged` write."""
+    """The artifacts of a store. Questions change nothing.
+
+    Only `commit`, `evict`, `note_absent` and `clear_damaged` write.
+    """
 
     def folder(self, digest: str) -> Path:
         """Return the folder of an artifact, whether it exists or not."""
@@ -35,6 +38,9 @@ class Artifacts(Protocol):
     def is_evicted(self, digest: str) -> bool:
         """Return whether an artifact is known but was removed to free space."""
 
+    def read_manifest(self, digest: str) -> Manifest:
+        """Read a manifest. Raises ValueError unless it is the one that this digest names."""
+
     def measure(self, digest: str) -> int:
         """Return the bytes of an artifact, as its manifest says; 0 without a readable manifest."""
 
@@ -47,6 +53,9 @@ class Artifacts(Protocol):
 
     def evict(self, digest: str) -> None:
         """Remove an artifact and remember that it was evicted."""
+
+    def note_absent(self, digest: str) -> None:
+        """Remember that an artifact is known but not here, as after `evict`, unless something is in its place."""
 
     def clear_damaged(self, digest: str, every_byte: bool = False) -> None:
         """Put an artifact aside if it is damaged, so that it can be made again; `every_byte` as in `is_sound`."""
@@ -91,7 +100,6 @@ class LocalArtifacts:
         return name_evicted(folder).is_file() and not folder.exists()
 
     def read_manifest(self, digest: str) -> Manifest:
-        """Read a manifest. Raises ValueError unless it is the one that this digest names."""
         manifest = parse_manifest(json.loads(read_whole(name_manifest(self.folder(digest)))))
         if manifest.digest != digest:
             raise ValueError(f"the manifest of {digest} is damaged")
@@ -144,6 +152,12 @@ class LocalArtifacts:
         write_whole(name_evicted(folder), b"")
         name_manifest(folder).unlink(missing_ok=True)
         discard(folder, self.root / "damaged")
+
+    def note_absent(self, digest: str) -> None:
+        folder = self.folder(digest)
+        if not os.path.lexists(folder):
+            make_folder(folder.parent, self.root)
+            write_whole(name_evicted(folder), b"")
 
     def clear_damaged(self, digest: str, every_byte: bool = False) -> None:
         """Put a damaged artifact into damaged/. It is checked under its lock: another build may have made it again."""

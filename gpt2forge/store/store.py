@@ -11,8 +11,9 @@ logs/  roots/                  the output of each step; see store/roots.py
 gpt2forge-store                the marker, without which nothing is removed; see store/marker.py
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from gpt2forge.errors import UserError
@@ -25,11 +26,28 @@ from gpt2forge.store.rights import make_folder, share_file
 from gpt2forge.store.stat_cache import StatCache
 
 
+@dataclass(frozen=True)
+class Pushed:
+    """What was written to a remote level: how many steps it has now, and how many bytes were sent for them.
+
+    `failed` is how many steps it has not, because it failed or a file of theirs is damaged.
+    """
+
+    level: str
+    steps: int
+    size: int
+    failed: int = 0
+
+
 class Store:
     """A store in a folder, which need not exist yet.
 
     A query opens it with `is_read_only`: then the stat cache keeps new entries in memory, and `hold` creates no file.
+    `has_remote`: there are levels behind it, and `can_push`: a key to sign what is written to them.
     """
+
+    has_remote = False
+    can_push = False
 
     def __init__(
         self,
@@ -56,6 +74,22 @@ class Store:
         """Return the record of a step if its artifact was removed to free space."""
         record = self.records.find(stage, key)
         return record if record and self.artifacts.is_evicted(record.digest) else None
+
+    def can_restore(self, stage: str, key: str) -> bool:
+        """Return whether a remote level may have the artifact of a step that has a record but is not whole here."""
+        return False
+
+    def restore(self, stage: str, key: str, advance: Callable[[int, int, str], None]) -> Record | None:
+        """Bring the artifact of a step from a remote level; None if none has it. The caller holds the key's lock."""
+        return None
+
+    def describe_origin(self, key: str) -> str:
+        """Return from which remote level the artifact of a step was brought; empty if it was not."""
+        return ""
+
+    def push(self, steps: Iterable[tuple[str, str]]) -> Sequence[Pushed]:
+        """Write steps, each a stage and a key, to the remote levels that lack them; return what was written."""
+        return ()
 
     def clear_damaged(self, stage: str, key: str) -> None:
         """Put the artifact of a step aside if it is damaged. The caller is about to make the step again."""

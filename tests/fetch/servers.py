@@ -134,9 +134,9 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve(server: Server) -> Iterator[str]:
+def serve(server: Server, handler: type[Handler] = Handler) -> Iterator[str]:
     """Run a server; yield its address."""
-    kind = type("Bound", (Handler,), {"owner": server})
+    kind = type("Bound", (handler,), {"owner": server})
     with ThreadingHTTPServer(("127.0.0.1", 0), kind) as http:
         http.daemon_threads = True
         thread = threading.Thread(target=http.serve_forever, args=(0.01,))

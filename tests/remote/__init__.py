@@ -1,0 +1,1 @@
+"""Tests of the levels behind the store, on real folders and servers."""
