@@ -23,8 +23,6 @@ from gpt2forge.tune.tune_recipe import Tuned, Tuner
 from gpt2forge.tune.tuning_limits import TuningLimits, choose_limits
 from gpt2forge.units import parse_percentage, parse_size
 
-NAME = "tuning"  # of a recipe with `--set`, which is not published
-
 
 def read_share(context: click.Context, option: click.Parameter, text: str | None) -> float | None:
     """Read a percentage, as in `0.5%`."""
@@ -73,9 +71,10 @@ def tune(
     as_json: bool,
 ) -> None:
     """Choose bits and block of each weight within limits, and write the recipe. Goes on where it stopped."""
-    start = load_recipe(selector, changes, NAME if changes else None)
+    own_name = load_recipe(selector).own_name
+    start = load_recipe(selector, changes, f"{own_name}-changed" if changes else None)
     limits = choose_limits(start, max_kl, max_perplexity_increase, max_size)
-    chosen = name or f"{start.own_name.replace('@', '-')}-tuned"
+    chosen = name or f"{own_name.replace('@', '-')}-tuned"
     place = locate(chosen)
     check_place(place)
     tuned = run(start, chosen, OBJECTIVES[objective], limits, Store(store))

@@ -1,7 +1,9 @@
 """Searches for the best recipe: solves, builds what was found, and corrects the prediction by what was measured.
 
 1. The divergence of a choice is predicted as the sum of those of its weights alone. That is an approximation. After a
-   candidate is measured, all predictions are multiplied by its ratio of measured to predicted excess over the limits.
+   candidate is measured, all predictions are multiplied by its ratio of measured to predicted divergence. Where only
+   the perplexity has a limit, its increase takes the place of the measured divergence. Where both have limits, and a
+   candidate exceeds only the one on perplexity, the next one gets less divergence.
 2. The size of a package is predicted as the bytes of its weights and the rest of the last candidate's package.
 3. When the same choice is found again, its neighbours are tried: the next best choices by the same prediction.
 4. All candidates are measured on the calibration text. The best of those within the limits is judged on the text of
@@ -45,8 +47,8 @@ class Candidate:
 class Search:
     """A search for the choice with the least `aim` within limits; `tried` are all candidates so far.
 
-    `ratio` is that of measured to predicted divergence, `rest` the bytes of a package beside its weights, and
-    `strictness` multiplies the limits on accuracy.
+    `ratio` is that of measured to predicted divergence, `rest` the bytes of a package beside its weights, `strictness`
+    multiplies the limits on accuracy, and `share` the divergence that is left where perplexity allows less.
     """
 
     options: Sequence[Option]
@@ -57,6 +59,7 @@ class Search:
     ratio: float = 1.0
     rest: int = 0
     strictness: float = 1.0
+    share: float = 1.0
 
     def run(self) -> Candidate | None:
         """Try candidates by rules 1 to 3 and return the best one within the limits; None if there is none."""
@@ -81,7 +84,7 @@ class Search:
         from gpt2forge.tune.solve import solve  # only here: other commands need no numpy
 
         budget = self.limits.budget
-        most_kl = None if budget is None else budget * self.strictness / self.ratio
+        most_kl = None if budget is None else budget * self.strictness * self.share / self.ratio
         most_bytes = None if self.limits.size is None else float(self.limits.size - self.rest)
         return solve(self.options, Problem(self.aim, most_kl, most_bytes, without))
 
@@ -95,8 +98,11 @@ class Search:
         """Correct the prediction by a measured candidate (rules 1 and 2)."""
         predicted, budget = total_kl(candidate.choice), self.limits.budget
         if predicted > 0 and budget is not None:
-            measured = self.limits.find_excess(candidate.report) * budget
+            excess = self.limits.find_excess(candidate.report)
+            measured = excess * budget if self.limits.kl is None else candidate.kl
             self.ratio = min(max(measured / predicted, 1 / WIDEST), WIDEST)
+            if measured <= budget * self.strictness < budget * excess:
+                self.share *= MARGIN * self.strictness / excess
         self.rest = candidate.size - total_bytes(candidate.choice)
 
     def find(self, choice: Choice) -> Candidate | None:

@@ -20,9 +20,8 @@ class TuningLimits:
 
     @property
     def budget(self) -> float | None:
-        """The divergence to aim at: a text's loss grows by KL if the reference is right about the text."""
-        known = [limit for limit in (self.kl, None if self.increase is None else log1p(self.increase)) if limit]
-        return min(known, default=None)
+        """The divergence to aim at. The loss of a text grows by KL if the reference is right about the text."""
+        return self.kl if self.kl is not None or self.increase is None else log1p(self.increase)
 
     def find_excess(self, report: Report) -> float:
         """Return the largest share by which a result exceeds a limit on accuracy; 1 or less if it is within all."""

@@ -315,7 +315,7 @@ def test_variant_is_built_and_writes_text(workshop: Workshop) -> None:
         text = workshop.run("generate", reference, "-p", PROMPT, "-n", "20").stdout
         assert text.startswith(PROMPT)
     done = workshop.run("generate", "nano-cpu", "-p", "x", code=1)
-    variants = ("fp32", "int8-32", "int8-128", "channel", "int4-32", "mixed", "fitted")
+    variants = ("fp32", "int8-32", "int8-128", "channel", "int4-32", "mixed", "fitted", "tuned")
     names = ", ".join(f"`nano-cpu@{variant}`" for variant in variants)
     assert done.stderr == f"error: `nano-cpu`: selects several recipes, and one is needed; there are {names}\n"
     done = workshop.run("generate", "nano-cpu@int8-33", "-p", "x", code=1)

@@ -46,6 +46,26 @@ def test_a_limit_on_perplexity_alone_is_kept() -> None:
     assert 0.004 < best.report.verify.perplexity_increase <= 0.005
 
 
+def test_the_stricter_of_two_limits_decides() -> None:
+    best = Search(make_options(), "cost", TuningLimits(kl=0.01, increase=0.003), measure).run()
+    assert best is not None and best.report.verify
+    assert 0.002 < best.report.verify.perplexity_increase <= 0.003
+
+
+def test_perplexity_that_rises_by_chance_does_not_forbid_what_the_limits_allow() -> None:
+    def measure_with_chance(choice: Choice) -> Report:
+        kl = measure(choice).verify
+        assert kl is not None
+        return make_report(
+            bytes__package=total_bytes(choice) + REST,
+            verify__kl_mean=kl.kl_mean,
+            verify__perplexity_increase=0.003,  # at any divergence
+        )
+
+    search = Search(make_options(), "kl", TuningLimits(kl=0.03, increase=0.01, size=9000), measure_with_chance)
+    assert search.run() is not None
+
+
 def test_bytes_beside_the_weights_count_for_the_limit_of_size() -> None:
     best = Search(make_options(), "kl", TuningLimits(size=9000), measure).run()
     assert best is not None
