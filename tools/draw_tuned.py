@@ -7,12 +7,13 @@ positions in float16 and embeddings in int8.
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
 PLACE = Path(__file__).parents[1] / "docs/tuned-nano.json"
-STYLE = {"svg.hashsalt": "gpt2forge", "svg.fonttype": "none"}  # the same file for the same numbers
+STYLE: dict[Any, Any] = {"svg.hashsalt": "gpt2forge", "svg.fonttype": "none"}  # the same file for the same numbers
 LINES = {"tuned": "o-", "uniform, fitted": "x--", "uniform, nearest": "+:"}
 
 
