@@ -30,16 +30,15 @@ machine, and what is quoted elsewhere may come from other runs: hold ratios agai
 The weights of nano are trained, those of the other models come from a seed in the published shape: they cost the same
 time, and say nothing of fidelity. Optimum's int8 is its dynamic quantization with a scale per channel and one for all
 activations, which is the form of 2020's article; llama.cpp's files are written in the types that its own program
-chooses, which for rows that no super-block of 256 divides (nano's) are larger ones, and it is compiled for this
-processor; its keys and values are float16, OpenVINO's uint8, all others' float32. OpenVINO computes in bfloat16 where
-the processor can, and its weights are compressed by nncf. transformers' exporter writes two float32 graphs with the
-weights in each, and is measured on 124M; it and Optimum compute the logits of every position of a prompt, all others
-those of the last. PyTorch's int8 is its dynamic quantization of linear layers; that, Optimum's float32 and the exporter
-lead in no column, and are measured by `make bench-full` alone. Times of ours are those of onnxruntime with its feeds,
-as of all others: choosing a token is the argmax everywhere. The limit takes all weights that a system's files hold
-(Optimum's hold the table of tokens twice, and read a row of one of them) and the speed of memory right before each run.
-Builds of ours begin at the TensorFlow checkpoint, those of others at a folder of transformers, which somebody has to
-make first.
+chooses, which for rows that no super-block of 256 divides (nano's) are larger ones, and its sources are built on this
+machine; its keys and values are float16, OpenVINO's uint8, all others' float32. OpenVINO computes in bfloat16 where the
+processor can, and its weights are compressed by nncf. transformers' exporter writes two float32 graphs with the weights
+in each, and is measured on 124M; it and Optimum compute the logits of every position of a prompt, all others those of
+the last. PyTorch's int8 is its dynamic quantization of linear layers; that, Optimum's float32 and the exporter lead in
+no column, and are measured by `make bench-full` alone. Times of ours are those of onnxruntime with its feeds, as of all
+others: choosing a token is the argmax everywhere. The limit takes all weights that a system's files hold (Optimum's
+hold the table of tokens twice, and read a row of one of them) and the speed of memory right before each run. Builds of
+ours begin at the TensorFlow checkpoint, those of others at a folder of transformers, which somebody has to make first.
 """
 
 GRAPH = """\
@@ -55,7 +54,11 @@ def write_document(results: Mapping[str, Any], docs: Path = DOCS) -> None:
     """Write results.json, the plots and the page. Needs matplotlib."""
     (docs / PLOTS).mkdir(parents=True, exist_ok=True)
     (docs / RESULTS).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    for name, drawing in draw_plots(results).items():
+    drawn = draw_plots(results)
+    for path in (docs / PLOTS).glob("*.svg"):
+        if path.stem not in drawn:  # of a model that these results do not have
+            path.unlink()
+    for name, drawing in drawn.items():
         (docs / PLOTS / f"{name}.svg").write_text(drawing, encoding="utf-8")
     (docs / PAGE).write_text(compose_page(results), encoding="utf-8")
 

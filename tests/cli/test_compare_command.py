@@ -83,7 +83,7 @@ def test_page_has_the_numbers_errors_and_answers_of_the_results(proven: Workshop
     assert page.find_texts("h4").count("nano-cpu-int8-proven ") == 3
     own = proven.run("compare", *PROVEN, "--html", "page.html", "--prompt", "import o")
     assert "nano-cpu-int8-proven: answers 1 prompt\n" in own.stderr
-    answer = proven.run("generate", "nano-cpu-fp32-proven", "-p", "import o", "-n", "40").stdout
+    answer = proven.run("generate", "nano-cpu-fp32-proven", "-p", "import o", "-n", "40", "-t", "0").stdout
     page = PageReader((proven.folder / "page.html").read_text())
     assert answer.rstrip() == "import o" + page.find_texts("pre")[1].rstrip()
 

@@ -84,7 +84,7 @@ def test_recipe_with_a_matrix_lists_its_variants_and_what_they_change(workshop: 
         "recipes/nano-cpu.yaml:14:3",
     ]
     found = json.loads(workshop.run("recipe", "show", "nano-cpu", "--json").stdout)["recipes"]
-    variants = ("fp32", "int8-32", "int8-128", "channel", "int4-32", "mixed", "fitted")
+    variants = ("fp32", "int8-32", "int8-128", "channel", "int4-32", "mixed", "fitted", "tuned")
     assert list(found) == [f"nano-cpu@{variant}" for variant in variants]
     assert found["nano-cpu@fp32"]["quantization"] == {"scheme": "none"}
 

@@ -24,7 +24,7 @@ def test_table_is_of_the_present_commands() -> None:
 def test_commands_and_their_commands_come_first(here: Path) -> None:
     assert set(answer([""])) == set(program.commands)
     assert list(answer(["bu"])) == ["build"]
-    assert set(answer(["store", ""])) == {"ls", "verify", "gc", "forget"}
+    assert set(answer(["store", ""])) == {"ls", "verify", "gc", "forget", "push", "pull"}
     assert list(answer(["recipe", "s"])) == ["show"]
 
 
