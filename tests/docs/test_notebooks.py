@@ -18,6 +18,8 @@ def reader(measured_once: Workshop, tmp_path_factory: pytest.TempPathFactory) ->
     """A working directory in which recipes measure less text, in fewer rounds."""
     shop = copy_workshop(measured_once, tmp_path_factory.mktemp("notebooks") / "here")
     shorten_recipes(shop)
+    recipe = shop.folder / "recipes/nano-cpu-int4.yaml"  # little text says little of int4
+    recipe.write_text(recipe.read_text(encoding="utf-8").replace(": 2%", ": 6%"), encoding="utf-8")
     return shop
 
 
