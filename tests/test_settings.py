@@ -73,7 +73,7 @@ SHARE = "must be a percentage from `1%` to `100%`, or a size, as in `12GB`"
         ("store:\n  max_size: 1.5", f"2:3: `store.max_size: 1.5` {SIZE}"),
         ("store:\n  max_size: true", f"2:3: `store.max_size: true` {SIZE}"),
         (f"store:\n  max_size: '{'9' * 20}'", f'2:3: `store.max_size: "{"9" * 20}"` {SIZE}'),
-        ("store:\n  remote: here", "2:3: `store.remote: here` must be a list"),
+        ("store:\n  remote: here", "2:3: `store.remote: here` must be a list; write `[here]`"),
         (
             "store:\n  remote: [ftp://a]",
             "2:12: `store.remote.0: ftp://a` must be a folder, or begin with `http://`, `https://`, `s3://`, `gs://` or "

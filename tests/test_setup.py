@@ -27,6 +27,7 @@ TARGETS = [
     "why",
     "compare",
     "docs",
+    "site",
     "test",
     "check",
     "test-faults",

@@ -8,7 +8,7 @@ import pytest
 
 from gpt2forge.cli.plan_command import format_range
 from gpt2forge.stages.all_stages import STAGES
-from tests.workshop import Workshop, make_workshop
+from tests.workshop import Workshop, copy_workshop, make_workshop
 
 
 def test_plan_of_a_fresh_folder_runs_everything_and_writes_no_artifact(tmp_path: Path) -> None:
@@ -93,9 +93,10 @@ def test_time_is_a_range_where_steps_may_run(
 
 
 @pytest.mark.slow
-def test_plan_of_a_new_recipe_names_the_nearest(measured: Workshop) -> None:
-    recipe = measured.folder / "never-built.yaml"
+def test_plan_of_a_new_recipe_names_the_nearest(measured_once: Workshop, tmp_path: Path) -> None:
+    shop = copy_workshop(measured_once, tmp_path / "here")  # other tests leave other records in shared ones
+    recipe = shop.folder / "never-built.yaml"
     recipe.write_text("name: never-built\nextends: recipes/nano-cpu-int8.yaml\nquantization: {granularity: 16}\n")
-    done = measured.run("plan", str(recipe), "--set", "verify.tokens=2048", "--name", "other", "--skip", "benchmark")
+    done = shop.run("plan", str(recipe), "--set", "verify.tokens=2048", "--name", "other", "--skip", "benchmark")
     assert re.search(r"^will run +quantize .* new \(nearest: `nano-cpu-int8(-proven)?`\)$", done.stdout, re.MULTILINE)
     assert re.match(r"1 step will run, 1 may: ~[\d.]+ s, up to [\d.]+ s, [\d.]+ MB on the disk\n", done.stderr)

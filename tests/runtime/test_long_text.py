@@ -52,5 +52,5 @@ def test_tokens_of_pieces_are_those_of_the_text(monkeypatch: pytest.MonkeyPatch,
     tokenizer = read_tokenizer(workshop.build("nano-cpu-int8"))
     text = (NANO / "heldout.txt").read_text()
     monkeypatch.setattr(long_text, "PIECE", 500)
-    assert len(list(cut_pieces(text))) > 50
+    assert len(list(cut_pieces(text))) > 30
     np.testing.assert_array_equal(encode_long(tokenizer, text), tokenizer.encode(text).ids)

@@ -19,7 +19,7 @@ from gpt2forge.stages.fuse import STAGE
 from gpt2forge.stages.stage import Inputs
 from tests.graph.models import Shape, Tiny, distance, make_tiny, torch_logits
 
-RECIPES = Path(__file__).parents[2] / "recipes"
+BASE = Path(__file__).parents[2] / "gpt2forge/recipe/base"
 TARGET = TargetSection(device="cpu")
 
 
@@ -33,7 +33,7 @@ def test_section_has_one_key_for_each_pass() -> None:
 
 
 def test_defaults_are_those_of_the_shipped_recipes() -> None:
-    assert Fusion().model_dump() == yaml.safe_load((RECIPES / "base" / "cpu.yaml").read_text())["fusion"]
+    assert Fusion().model_dump() == yaml.safe_load((BASE / "cpu.yaml").read_text())["fusion"]
 
 
 def test_passes_that_pay_by_default(tiny: Tiny, tmp_path: Path) -> None:
