@@ -146,10 +146,13 @@ class Plan:
         return 4 * self.shape.parameters
 
     def recipe(self, variant: str) -> Path:
-        """Return the recipe of a variant; a size without one of its own takes that of 774M."""
+        """Return the recipe of a variant, from the folder that builds work in: the paths in a recipe start there.
+
+        A size without a recipe of its own takes that of 774M.
+        """
         shipped = self.model if self.is_trained else SHIPPED
         file, *of_matrix = VARIANTS[variant].recipe.split("@")
-        return RECIPES / "@".join([f"{shipped}-{file}.yaml", *of_matrix])
+        return Path(RECIPES.name) / "@".join([f"{shipped}-{file}.yaml", *of_matrix])
 
     def changes(self, variant: str) -> list[str]:
         """Return the words that follow a variant's recipe: each `--set`, and the `--name` that changes ask for."""

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench.commands import ROOT
-from bench.plan import Plan
+from bench.plan import RECIPES, Plan
 from bench.shapes import Shape
 from interop.tensorflow_process import Command, run_modules
 
@@ -62,9 +62,9 @@ def read_member(archive: Path, name: str) -> bytes:
 
 
 def link_folders(work: Path, *folders: Path) -> None:
-    """Link to these folders from `work`, because recipes name checkpoints and texts from the working directory."""
+    """Link to these folders and to the recipes from `work`: paths in a recipe start at the folder of `recipes/`."""
     work.mkdir(parents=True, exist_ok=True)
-    for folder in folders:
+    for folder in (RECIPES, *folders):
         link = work / folder.name
         if link.is_symlink() and link.readlink() != folder:  # of a checkout that was elsewhere
             link.unlink()
