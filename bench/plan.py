@@ -9,6 +9,7 @@ from bench.shapes import NANO, SHAPES, Shape
 
 HERE = Path(__file__).resolve().parent
 RECIPES, WORK = HERE.parent / "recipes", HERE / "work"
+LINKED = "shipped-recipes"  # the link to RECIPES in a folder that builds work in
 EXAMPLE = "nano"
 SHIPPED = "774m"  # the synthetic model that every scheme has a recipe for
 REWRITES = "774m-rewrites"  # the same model once more, without one rewrite of the graph at a time
@@ -152,7 +153,7 @@ class Plan:
         """
         shipped = self.model if self.is_trained else SHIPPED
         file, *of_matrix = VARIANTS[variant].recipe.split("@")
-        return Path(RECIPES.name) / "@".join([f"{shipped}-{file}.yaml", *of_matrix])
+        return Path(LINKED) / "@".join([f"{shipped}-{file}.yaml", *of_matrix])
 
     def changes(self, variant: str) -> list[str]:
         """Return the words that follow a variant's recipe: each `--set`, and the `--name` that changes ask for."""

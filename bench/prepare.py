@@ -9,8 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench.commands import ROOT
-from bench.plan import RECIPES, Plan
+from bench.plan import LINKED, RECIPES, Plan
 from bench.shapes import Shape
+from gpt2forge.recipe.project import SETTINGS
 from interop.tensorflow_process import Command, run_modules
 
 EXAMPLES = ROOT / "examples"
@@ -62,10 +63,14 @@ def read_member(archive: Path, name: str) -> bytes:
 
 
 def link_folders(work: Path, *folders: Path) -> None:
-    """Link to these folders and to the recipes from `work`: paths in a recipe start at the folder of `recipes/`."""
+    """Make `work` a project that has these folders and the shipped recipes, so that paths in recipes start there.
+
+    The link to the recipes has another name than `recipes`: results of other models take the names of shipped ones.
+    """
     work.mkdir(parents=True, exist_ok=True)
+    (work / SETTINGS).touch()
     for folder in (RECIPES, *folders):
-        link = work / folder.name
+        link = work / (LINKED if folder == RECIPES else folder.name)
         if link.is_symlink() and link.readlink() != folder:  # of a checkout that was elsewhere
             link.unlink()
         if folder.exists() and not link.is_symlink():

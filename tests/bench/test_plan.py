@@ -9,7 +9,7 @@ pytest.importorskip("torch")
 from bench.__main__ import APART, PARTS, USUAL, choose_models, choose_parts
 from bench.host import read_pins
 from bench.peers.systems import HERE, OURS, SYSTEMS, choose_systems
-from bench.plan import REWRITTEN, SHIPPED, VARIANTS, WITHOUT, plan_models, plan_rewrites
+from bench.plan import RECIPES, REWRITTEN, SHIPPED, VARIANTS, WITHOUT, plan_models, plan_rewrites
 from bench.shapes import SHAPES
 from interop.environments import HERE as HOSTS
 
@@ -18,12 +18,12 @@ PLANS = plan_models(list(SHAPES), Path("work"), rounds=7, builds=2)
 
 def test_every_variant_has_a_recipe_for_the_example_and_for_the_shipped_size() -> None:
     recipes = [
-        str(PLANS[model].recipe(name)).partition("@")[0]
+        RECIPES / PLANS[model].recipe(name).name.partition("@")[0]
         for model in ("nano", SHIPPED)
         for name, variant in VARIANTS.items()
         if model in variant.models
     ]
-    assert [path for path in recipes if not Path(path).is_file()] == []
+    assert [path for path in recipes if not path.is_file()] == []
 
 
 def test_a_variant_that_is_its_recipe_is_built_as_it_ships() -> None:
