@@ -1,5 +1,8 @@
 """The published directories run in each host that supports batches, and in OpenVINO, which takes one prompt."""
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +13,7 @@ from interop.conftest import CACHE, NANO
 from interop.hosts import HOSTS, Answer, ask_python
 from interop.prompts import NEW, PROMPTS
 from interop.reference import Continuation
+from tests.processors import AVAILABLE
 from tests.workshop import Workshop
 
 PACKAGES = (*NANO, CACHE)
@@ -43,9 +47,22 @@ QUANTIZED, CLASSIC = NANO[1:], "nano-standard-attention"
 def opened_by_openvino(published: dict[str, Path], workshop: Workshop) -> dict[str, Answer]:
     words = ("--set", "fusion.attention=false", "--name", CLASSIC, "--skip", "verify,benchmark")
     workshop.run("build", "nano-cpu-fp32", *words)
-    folders = {name: published[name] for name in (*QUANTIZED, CACHE)} | {CLASSIC: workshop.folder / "build" / CLASSIC}
-    answers = ask_python("openvino_runtime", list(folders.values()), FEW, BRIEF)
+    folders = {name: published[name] for name in QUANTIZED} | {CLASSIC: workshop.folder / "build" / CLASSIC}
+    with every_processor():
+        answers = ask_python("openvino_runtime", list(folders.values()), FEW, BRIEF)
     return dict(zip(folders, answers, strict=True))
+
+
+@contextmanager
+def every_processor() -> Iterator[None]:
+    """Let OpenVINO use two threads: with one, a batch that it cannot compute gives no logits or ends the process."""
+    if not hasattr(os, "sched_setaffinity"):
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, AVAILABLE)
+    yield
+    os.sched_setaffinity(0, before)
 
 
 def shorten(expected: list[Continuation]) -> list[Continuation]:
@@ -68,6 +85,12 @@ def test_openvino_takes_batches_of_attention_in_standard_operators(
 
 
 def test_openvino_reads_an_int8_cache_wrongly(
-    opened_by_openvino: dict[str, Answer], expected: dict[str, list[Continuation]]
+    published: dict[str, Path], expected: dict[str, list[Continuation]]
 ) -> None:
-    assert opened_by_openvino[CACHE].alone != [each.tokens for each in shorten(expected[CACHE])]
+    """It writes other tokens, or reads memory that is not its own, which often ends its process."""
+    try:
+        (answer,) = ask_python("openvino_runtime", [published[CACHE]], FEW, BRIEF)
+    except AssertionError as error:
+        assert "exit code" in str(error)
+    else:
+        assert answer.alone != [each.tokens for each in shorten(expected[CACHE])]

@@ -17,7 +17,7 @@ PRECISION = {"EXECUTION_MODE_HINT": "ACCURACY"}  # float32; else bfloat16 if the
 
 
 class NoLogits(Exception):
-    """A run ended without an error and without logits, as one of a batch once did on a busy machine."""
+    """A run ended without logits: so OpenVINO 2026.4 refuses a batch where it has one processor, without an error."""
 
 
 def make_empty_cache(model: ov.CompiledModel, rows: int) -> dict[str, Any]:
