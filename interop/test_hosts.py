@@ -1,8 +1,5 @@
 """The published directories run in each host that supports batches, and in OpenVINO, which takes one prompt."""
 
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +10,7 @@ from interop.conftest import CACHE, NANO
 from interop.hosts import HOSTS, Answer, ask_python
 from interop.prompts import NEW, PROMPTS
 from interop.reference import Continuation
-from tests.processors import AVAILABLE
+from tests.processors import every_processor
 from tests.workshop import Workshop
 
 PACKAGES = (*NANO, CACHE)
@@ -48,21 +45,9 @@ def opened_by_openvino(published: dict[str, Path], workshop: Workshop) -> dict[s
     words = ("--set", "fusion.attention=false", "--name", CLASSIC, "--skip", "verify,benchmark")
     workshop.run("build", "nano-cpu-fp32", *words)
     folders = {name: published[name] for name in QUANTIZED} | {CLASSIC: workshop.folder / "build" / CLASSIC}
-    with every_processor():
+    with every_processor():  # with one, a batch that OpenVINO cannot compute gives no logits or ends the process
         answers = ask_python("openvino_runtime", list(folders.values()), FEW, BRIEF)
     return dict(zip(folders, answers, strict=True))
-
-
-@contextmanager
-def every_processor() -> Iterator[None]:
-    """Let OpenVINO use two threads: with one, a batch that it cannot compute gives no logits or ends the process."""
-    if not hasattr(os, "sched_setaffinity"):
-        yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, AVAILABLE)
-    yield
-    os.sched_setaffinity(0, before)
 
 
 def shorten(expected: list[Continuation]) -> list[Continuation]:

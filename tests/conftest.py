@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.processors import AVAILABLE, take_share
+from tests.processors import every_processor, take_share
 from tests.shared import share
 from tests.workshop import FITTED, PROVEN, UNTIMED, Workshop, copy_workshop, make_workshop, own_checkpoint
 
@@ -42,13 +42,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture
 def all_processors() -> Iterator[None]:
     """Let a test, and what it starts, use every processor that this run of pytest may use."""
-    if not hasattr(os, "sched_setaffinity"):
+    with every_processor():
         yield
-        return
-    before = os.sched_getaffinity(0)
-    os.sched_setaffinity(0, AVAILABLE)
-    yield
-    os.sched_setaffinity(0, before)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

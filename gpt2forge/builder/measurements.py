@@ -195,7 +195,7 @@ class Speed(ReportPart):
 
     @property
     def speedup(self) -> float:
-        """How many times as fast as PyTorch a new token is made."""
+        """Return how many times as fast as PyTorch a new token is made."""
         return self.token_ms_reference / self.token_ms if self.token_ms else math.inf
 
     @property
