@@ -11,7 +11,6 @@ from typing import Protocol
 
 import numpy as np
 
-from gpt2forge.errors import UserError
 from gpt2forge.runtime.choice import Choose
 from gpt2forge.runtime.decoder import Array, Decoder, Step
 from gpt2forge.runtime.growing_text import GrowingText
@@ -83,18 +82,3 @@ def fill_holes(is_kept: Sequence[bool]) -> list[int]:
     count = sum(is_kept)
     later = [row for row in range(count, len(is_kept)) if is_kept[row]]
     return [row if is_kept[row] else later.pop() for row in range(count)]
-
-
-def check_prompt(decoder: Decoder, prompt: Sequence[int], max_tokens: int) -> None:
-    """Raise UserError unless the model can continue this prompt by `max_tokens` tokens."""
-    if not prompt:
-        raise UserError("the prompt is empty; give at least one token")
-    if not all(0 <= token < decoder.vocabulary for token in prompt):
-        raise UserError(
-            f"the prompt holds a token outside this model's vocabulary; give tokens from 0 to {decoder.vocabulary - 1}"
-        )
-    if len(prompt) + max_tokens > decoder.context:
-        free = decoder.context - len(prompt)
-        fix = f"ask for at most {free} new ones" if free > 0 else "shorten the prompt"
-        wanted = f"the prompt's {len(prompt)} tokens and {max_tokens} new ones"
-        raise UserError(f"{wanted} exceed this model's context of {decoder.context}; {fix}")
