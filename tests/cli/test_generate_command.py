@@ -304,7 +304,7 @@ def test_recipe_that_is_not_built_says_what_to_run(workshop: Workshop) -> None:
 def test_every_nano_recipe_writes_text(workshop: Workshop) -> None:
     for recipe in ("nano-cpu-fp32", "nano-cpu-int4", "nano-vnni-int8"):
         workshop.build(recipe)
-        text = workshop.run("generate", recipe, "-p", PROMPT, "-n", "20").stdout
+        text = workshop.run("generate", recipe, "-p", PROMPT, "-n", "20", *GREEDY).stdout
         assert text.startswith(PROMPT)
         assert re.search(r"\b(self|name)\b", text[len(PROMPT) :])
 
