@@ -250,7 +250,7 @@ def test_prompt_comes_from_standard_input(workshop: Workshop) -> None:
 def test_text_streams(workshop: Workshop) -> None:
     """The text arrives in several pieces, not at the end."""
     workshop.build("nano-cpu-int8")
-    command = [sys.executable, "-m", "gpt2forge", "generate", "nano-cpu-int8", "-p", PROMPT, "-n", "200"]
+    command = [sys.executable, "-m", "gpt2forge", "generate", "nano-cpu-int8", "-p", PROMPT, "-n", "200", *GREEDY]
     with subprocess.Popen(command, cwd=workshop.folder, stdout=subprocess.PIPE) as process:
         assert process.stdout
         pieces = 0
