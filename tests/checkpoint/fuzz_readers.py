@@ -42,6 +42,7 @@ def main() -> int:
     options.home.mkdir(parents=True, exist_ok=True)
     tally = open_tally(options.home / "tally.json")
     torch.set_num_threads(1)
+    os.environ["RUST_BACKTRACE"] = "0"  # the backtrace of a panic in tokenizers takes 50 MB
     warnings.simplefilter("ignore")  # of numbers beyond float32, and of old pickles
     with tempfile.TemporaryDirectory() as samples:
         make_samples(Path(samples))

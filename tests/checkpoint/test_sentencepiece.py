@@ -1,6 +1,7 @@
 """A vocabulary that sentencepiece trained gives the ids of the class that reads it in transformers."""
 
 import json
+from binascii import b2a_base64
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from transformers import AutoTokenizer
 from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.huggingface import sentencepiece_tokenizer
+from gpt2forge.checkpoint.huggingface.charsmap import find_in_model
 from gpt2forge.errors import UserError
 from tests.checkpoint.huggingface_writer import make_model
 
@@ -98,6 +100,27 @@ def test_damaged_vocabulary_is_one_line(checkpoint: Path, tmp_path: Path) -> Non
     (folder / "spiece.model").unlink()
     (folder / "spiece.model").write_bytes((checkpoint / "unigram.model").read_bytes()[:900])
     assert refusal(folder).startswith(f"{folder / 'spiece.model'}: ")
+
+
+def test_table_of_characters_cannot_name_more_memory_than_it_has(checkpoint: Path, tmp_path: Path) -> None:
+    """tokenizers takes what the first four bytes say before it looks."""
+    folder = write(checkpoint, tmp_path / "in", "spiece.model", **RINNA)
+    whole = (checkpoint / "unigram.model").read_bytes()
+    table = next(find_in_model(whole))
+    (folder / "spiece.model").unlink()
+    (folder / "spiece.model").write_bytes(whole.replace(table, b"\xff" * 4 + table[4:]))
+    assert refusal(folder) == (
+        f"{folder / 'spiece.model'}: its `precompiled_charsmap` is cut off; is the file complete?"
+    )
+
+    (folder / "spiece.model").unlink()
+    saved = write(checkpoint, tmp_path / "saved", "spiece.model", **RINNA)
+    AutoTokenizer.from_pretrained(saved).save_pretrained(folder)
+    convert_checkpoint(folder, tmp_path)
+    values = json.loads((folder / "tokenizer.json").read_text())
+    hurt = json.dumps(values).replace(b2a_base64(table, newline=False).decode()[:4], "////")
+    (folder / "tokenizer.json").write_text(hurt)
+    assert refusal(folder) == f"{folder}: the tokenizer's `precompiled_charsmap` is cut off; save it again"
 
 
 def test_without_the_libraries_it_says_what_to_install(

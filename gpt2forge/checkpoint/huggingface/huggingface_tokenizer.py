@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from gpt2forge.checkpoint.format import Checkpoint
 from gpt2forge.checkpoint.huggingface.added_tokens import AddedTokens, read_added_tokens
+from gpt2forge.checkpoint.huggingface.charsmap import find_in_normalizer, is_cut_off
 from gpt2forge.checkpoint.huggingface.chat_templates import is_template, read_templates
 from gpt2forge.checkpoint.huggingface.sentencepiece_tokenizer import SENTENCEPIECE, save_again
 from gpt2forge.checkpoint.huggingface.tokenizer_class import CONFIG, WHOLE, find_class, refuse_vocabulary
@@ -130,6 +131,8 @@ def load_tokenizer(values: Values, added: AddedTokens, folder: Path) -> "Tokeniz
     """Load a tokenizer.json and add tokens to it. Raises UserError if the library tokenizers cannot load it."""
     from tokenizers import AddedToken, Tokenizer
 
+    if any(is_cut_off(table) for table in find_in_normalizer(values.get("normalizer"))):
+        raise UserError(f"{folder}: the tokenizer's `precompiled_charsmap` is cut off; save it again")
     try:
         tokenizer = Tokenizer.from_str(json.dumps(values))
         there = [token.content for token in tokenizer.get_added_tokens_decoder().values()]

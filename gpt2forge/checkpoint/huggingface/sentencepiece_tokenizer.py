@@ -7,6 +7,7 @@ import json
 from importlib.util import find_spec
 from pathlib import Path
 
+from gpt2forge.checkpoint.huggingface.charsmap import find_in_model, is_cut_off
 from gpt2forge.checkpoint.huggingface.tokenizer_class import CONFIG
 from gpt2forge.checkpoint.huggingface.transformers_tokenizer import load_in_transformers
 from gpt2forge.checkpoint.source_tokenizer import raise_unless_library
@@ -30,6 +31,7 @@ def save_again(folder: Path, names: set[str], place: Path) -> None:
             f"{folder / name}: is read with transformers and sentencepiece, which are not installed: "
             "pip install 'gpt2forge[sentencepiece]'"
         )
+    check_charsmap(folder / name)
     try:
         tokenizer = load_in_transformers(folder)
     except BaseException as error:
@@ -44,3 +46,13 @@ def save_again(folder: Path, names: set[str], place: Path) -> None:
     tokenizer.save_pretrained(place)
     config = place / CONFIG
     config.write_text(json.dumps(read_object(config) | TAKEN_AS_IT_IS))
+
+
+def check_charsmap(path: Path) -> None:
+    """Raise UserError if a vocabulary is no message of sentencepiece, or its table of characters is cut off."""
+    try:
+        is_whole = not any(is_cut_off(table) for table in find_in_model(path.read_bytes()))
+    except ValueError as error:
+        raise UserError(f"{path}: is no vocabulary of sentencepiece ({error}); is the file complete?") from error
+    if not is_whole:
+        raise UserError(f"{path}: its `precompiled_charsmap` is cut off; is the file complete?")

@@ -112,6 +112,7 @@ READERS: Mapping[str, Reader] = {
     "OpenAI's tokenizer": Reader(("openai",), ("encoder.json", "vocab.bpe"), prepare_tokenizer),
     "config.json": Reader(("safetensors",), ("config.json", "generation_config.json"), prepare_weights),
     "tokenizer of transformers": Reader(("safetensors", "split"), TOKENIZER_FILES, prepare_tokenizer),
+    "sentencepiece": Reader(("sentencepiece",), ("spiece.model",), prepare_tokenizer),
     "safetensors": Reader(("safetensors",), ("model.safetensors",), prepare_weights),
     "index of shards": Reader(("shards", "bin-shards"), ("*.index.json",), prepare_found),
     "pytorch_model.bin": Reader(("tensors.bin",), ("*.bin",), lambda folder: prepare_file(folder, PYTORCH)),

@@ -3,6 +3,7 @@
 What has many tensors takes long to read, so a model has one layer, and an index of tests/data keeps one.
 """
 
+import io
 import json
 import re
 import shutil
@@ -13,6 +14,9 @@ import pytest
 pytest.importorskip("torch")
 pytest.importorskip("h5py")
 
+pytest.importorskip("sentencepiece")
+
+import sentencepiece
 import torch
 
 from bench.shapes import Shape
@@ -52,6 +56,7 @@ def make_samples(root: Path) -> None:
     make_tokenizer().save_pretrained(root / "nanogpt")
     (root / "gguf").mkdir()
     write_gguf(source, root / "gguf" / "model.gguf")
+    write_sentencepiece(root / "sentencepiece")
     write_few_tensors(root / "tensors.bin", is_zip=True)
     write_few_tensors(root / "old-tensors.bin", is_zip=False)
 
@@ -65,6 +70,20 @@ def shrink_save(folder: Path) -> None:
         if (folder / name).exists():
             values = json.loads((folder / name).read_text())
             (folder / name).write_text(json.dumps(values | {"n_layer": 1}))
+
+
+def write_sentencepiece(folder: Path) -> None:
+    """Train a vocabulary on a line, and write a model without another tokenizer beside it."""
+    make_model(**SMALL).save_pretrained(folder)
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "T5Tokenizer", "extra_ids": 0}')
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["the cat and the hat and the bat"] * 9),
+        model_writer=(writer := io.BytesIO()),
+        vocab_size=40,
+        hard_vocab_limit=False,
+        minloglevel=2,
+    )
+    (folder / "spiece.model").write_bytes(writer.getvalue())
 
 
 def write_few_tensors(folder: Path, *, is_zip: bool) -> None:
