@@ -20,7 +20,7 @@ from gpt2forge.plan.difference import INPUTS, Difference, DifferenceCounts, comp
 from gpt2forge.store.record_index import Index, IndexEntry, format_parts, parse_part
 from gpt2forge.store.records import Record, Records
 
-MOST = 512  # twice as many as a recipe has variants
+MOST = 256  # as many as a recipe has variants
 
 
 @dataclass(frozen=True)
