@@ -4,33 +4,49 @@ Native hosts open the weights by path, and map or read them with 64-bit addresse
 WebAssembly's 4 GB address space, which holds int8 but not float32.
 """
 
+import shutil
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
+import torch
+from transformers import GPT2Config, GPT2LMHeadModel
 
 from bench.builds import run_build
 from bench.plan import WORK, Plan
-from bench.prepare import EXAMPLES, link_folders, prepare_checkpoint
-from bench.shapes import SHAPES
+from bench.prepare import EXAMPLES, fetch_tokenizer, link_folders
+from bench.shapes import LARGE
 from gpt2forge.runtime.text import read_tokenizer
 from interop.browser import type_prompt
 from interop.checks import check_alone
 from interop.hosts import HOSTS
 from interop.prompts import NEW_774M, PROMPT_774M
 from interop.reference import Continuation, continue_prompts
-from interop.tensorflow_process import NO_WHEEL
 
 VARIANTS = ("fp32", "int8 blocks of 128")
 
 
+def write_checkpoint(folder: Path, tokenizer: Path) -> None:
+    """Write a model as transformers initializes it, with the tokenizer that OpenAI published."""
+    torch.manual_seed(774)
+    size = {"n_embd": LARGE.n_embd, "n_head": LARGE.n_head, "n_layer": LARGE.n_layer}
+    GPT2LMHeadModel(GPT2Config(**size)).save_pretrained(folder)
+    for name, taken in {"vocab.json": "encoder.json", "merges.txt": "vocab.bpe"}.items():
+        shutil.copyfile(tokenizer / taken, folder / name)
+
+
 @pytest.fixture(scope="module")
 def packages() -> dict[str, Path]:
-    """Build the variants with the checkpoint and store of `make bench`. Return the published directories by variant."""
-    plan = Plan("774m", SHAPES["774m"], WORK / "checkpoints" / "774M", WORK, rounds=1, builds=1)
-    if NO_WHEEL and not plan.checkpoint.is_dir():
-        pytest.skip(NO_WHEEL)
-    link_folders(plan.work, EXAMPLES)
-    prepare_checkpoint(plan)
+    """Build the variants in a folder and a store that are kept. Return the published directories by variant."""
+    work = WORK / "interop"
+    plan = Plan("774m", LARGE, work / "checkpoints" / "774M", work, rounds=1, builds=1)
+    link_folders(work, EXAMPLES)
+    tokenizer = fetch_tokenizer(work / "tokenizer")
+    if not plan.checkpoint.is_dir():
+        with TemporaryDirectory(dir=work) as scratch:
+            write_checkpoint(Path(scratch) / "774M", tokenizer)
+            plan.checkpoint.parent.mkdir(exist_ok=True)
+            (Path(scratch) / "774M").rename(plan.checkpoint)
     for variant in VARIANTS:
         run_build(plan, variant)
     return {variant: plan.output(variant) for variant in VARIANTS}

@@ -5,6 +5,7 @@
 #     tests/fresh.sh --short    the first command, with this machine's settings of pip: what CI runs
 #
 # Clones the commit that is checked out into a temporary folder and empties the environment. KEEP=1 leaves the folder.
+# --short works in this clone instead if nothing is installed in it yet: it is fresh itself, and is installed once.
 # Needs 10 GB of disk where only PyTorch's CUDA build can be had.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -15,7 +16,8 @@ place=$(mktemp -d "${TMPDIR:-/tmp}/gpt2forge-fresh.XXXXXX")
 remove() { chmod -R u+w "$place" && rm -rf "$place"; }
 [[ -n ${KEEP:-} ]] && echo "keeps $place" || trap remove EXIT
 mkdir "$place/home" "$place/downloads"
-git clone --quiet . "$place/clone"
+clone=$PWD
+[[ $short && ! -e .venv ]] || { clone=$place/clone && git clone --quiet . "$clone"; }
 
 # What is kept says how the network is reached, and which Python `make` takes.
 kept=(PATH="$PATH" LANG=C.UTF-8 HOME="$place/home")
@@ -34,11 +36,11 @@ try() { # run one command of the README in the clone; report its seconds and meg
   local began=$SECONDS before after
   before=$(megabytes "$place/downloads")
   echo "== $*"
-  (cd "$place/clone" && env -i "${kept[@]}" "$@")
+  (cd "$clone" && env -i "${kept[@]}" "$@")
   after=$(megabytes "$place/downloads")
   local downloaded="$((after - before)) MB downloaded"
   [[ $short ]] && downloaded="downloads not counted"
-  results+=("$(printf '%-36s %5d s, %s, %d MB on the disk' "$*" $((SECONDS - began)) "$downloaded" "$(megabytes "$place/clone")")")
+  results+=("$(printf '%-36s %5d s, %s, %d MB on the disk' "$*" $((SECONDS - began)) "$downloaded" "$(megabytes "$clone")")")
 }
 
 results=()
