@@ -66,7 +66,7 @@ check: $(VENV)/installed-dev ## run ruff, mypy --strict and import-linter, then 
 test-faults: $(VENV)/installed-dev ## kill builds, fill disks, damage and deceive stores a hundred times each: up to 40 minutes [ARGS=--seed=1]
 	@$(BIN)/python -m pytest tests/faults --rounds 100 $(ARGS)
 
-fuzz: $(VENV)/installed-dev ## damage files of every reader a million times, go on where it was interrupted: an hour or two [ARGS="--inputs 10000"]
+fuzz: $(VENV)/installed-dev ## damage files of every reader a million times, go on where it was interrupted: half an hour to an hour [ARGS="--inputs 10000"]
 	@$(BIN)/python -m tests.checkpoint.fuzz_readers $(ARGS)
 
 fuzz-commands: $(VENV)/installed-dev ## run 5000 random command lines on files in odd states: half an hour [ARGS="--inputs 100 --seed 2"]

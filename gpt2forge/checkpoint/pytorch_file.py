@@ -14,12 +14,12 @@ import mmap
 import os
 import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
-from zipfile import ZIP_STORED, ZipFile
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from gpt2forge.checkpoint.contents import SourceTensor
 from gpt2forge.checkpoint.derive_tensors import map_values
@@ -95,17 +95,25 @@ def load_archive(file: BinaryIO) -> tuple[Any, Sizes]:
     import torch
 
     with ZipFile(file) as archive:
-        records = [record for record in archive.infolist() if "/data/" in record.filename]
+        records = archive.infolist()
+    check_records(records, os.fstat(file.fileno()).st_size)
     sizes = {}
-    for record in records:
-        if record.compress_type != ZIP_STORED:
-            raise ValueError("its records are compressed; unpack it, or save it again")
+    for record in (each for each in records if "/data/" in each.filename):
         file.seek(record.header_offset)
         lengths = file.read(ZIP_HEADER)[-4:]
         skipped = int.from_bytes(lengths[:2], "little") + int.from_bytes(lengths[2:], "little")
         sizes[record.header_offset + ZIP_HEADER + skipped] = record.file_size
     file.seek(0)
     return torch.load(file, map_location="meta", weights_only=True), sizes
+
+
+def check_records(records: Iterable[ZipInfo], size: int) -> None:
+    """Raise ValueError unless all records lie in a file of this size as they are: PyTorch takes what they claim."""
+    for record in records:
+        if record.compress_type != ZIP_STORED:
+            raise ValueError("its records are compressed; unpack it, or save it again")
+        if record.file_size > size:
+            raise ValueError("a record in it claims to be longer than the file")
 
 
 def load_mapped(file: BinaryIO) -> tuple[Any, Sizes]:

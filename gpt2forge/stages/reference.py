@@ -26,10 +26,10 @@ def run(inputs: Inputs, section: TextLimit, target: Target, out: Path) -> Metric
     from gpt2forge.measure.distributions import join, summarize_window, write_reference
 
     weights = inputs["weights"]
+    windows = read_windows(weights, inputs["text"], section.tokens)  # a text of no use is told before PyTorch loads
     source = find_own_source(inputs)
     oracle, notes = open_reference(weights, source)  # imports PyTorch before the check imports transformers
     check_tokens(source, weights, inputs["text"], section.tokens)
-    windows = read_windows(weights, inputs["text"], section.tokens)
     random, parts = np.random.default_rng(0), []
     for number, window in enumerate(windows):
         inputs.advance(number, len(windows), "windows")

@@ -166,6 +166,15 @@ def test_compressed_archive_is_refused(tmp_path: Path) -> None:
     assert "its records are compressed" in refusal(tmp_path)
 
 
+def test_record_that_claims_more_than_the_file_holds_takes_no_memory(tmp_path: Path) -> None:
+    path = write_bin(tmp_path, make_model().state_dict()) / BIN
+    content = bytearray(path.read_bytes())
+    entry = content.rindex(b"PK\x01\x02", 0, content.rindex(b"/version"))  # in the directory at the end
+    content[entry + 24 : entry + 28] = (0xFFFFFFFE).to_bytes(4, "little")  # the size
+    path.write_bytes(content)
+    assert "a record in it claims to be longer than the file" in refusal(tmp_path)
+
+
 def test_without_pytorch_one_line_says_what_to_install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_bin(tmp_path, make_model().state_dict())
     monkeypatch.setitem(sys.modules, "torch", None)

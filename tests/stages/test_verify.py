@@ -2,7 +2,6 @@
 
 import shutil
 import zlib
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,7 @@ from transformers import GPT2LMHeadModel
 from gpt2forge.runtime.decoder import open_decoder
 from gpt2forge.runtime.likelihood import log_softmax
 from gpt2forge.runtime.text import read_tokenizer
-from tests.workshop import ROOT, Workshop, make_workshop
+from tests.workshop import ROOT, Workshop
 
 pytestmark = pytest.mark.slow
 
@@ -133,10 +132,9 @@ def test_missing_text_is_named_with_its_place(measured: Workshop) -> None:
     )
 
 
-def test_own_checkpoint_on_the_examples_text_is_warned_of(tmp_path: Path) -> None:
-    shop = make_workshop(tmp_path)
-    shutil.copytree(ROOT / "examples/nano", shop.folder / "mine")
-    report = shop.prove("nano-cpu-int8", "--set", "source.checkpoint=mine", "--skip", "benchmark")
+def test_own_checkpoint_on_the_examples_text_is_warned_of(measured: Workshop) -> None:
+    shutil.copytree(ROOT / "examples/nano", measured.folder / "mine")
+    report = measured.prove("nano-cpu-int8", "--set", "source.checkpoint=mine", "--skip", "benchmark")
     assert report["warnings"] == [
         "recipes/base/cpu.yaml:7:3: `examples/nano/heldout.txt` is Python code for the example model; it shows little "
         "about the accuracy of another model: give `verify.text` pages of text like what your model is for"
