@@ -186,7 +186,7 @@ def test_store_that_cannot_be_made_is_a_user_error(here: Workshop) -> None:
     Path("file").write_text("")
     with pytest.raises(gpt2forge.UserError) as error:
         gpt2forge.build("nano-cpu-int8", store="file", skip=SKIP)
-    assert str(error.value) == "file: cannot be written: Not a directory; choose another with `--store`"
+    assert str(error.value) == "file: cannot be a store: Not a directory; choose another with `--store`"
 
 
 def test_generate_is_what_the_command_writes(here: Workshop, model: gpt2forge.Model) -> None:

@@ -43,7 +43,7 @@ class Store:
     """A store in a folder, which need not exist yet.
 
     A query opens it with `is_read_only`: then the stat cache keeps new entries in memory, and `hold` creates no file.
-    `has_remote`: there are levels behind it, and `can_push`: a key to sign what is written to them.
+    Raises UserError if something else is in its place. `has_remote`: there are levels behind it, and `can_push`: a key to sign what is written to them.
     """
 
     has_remote = False
@@ -59,6 +59,8 @@ class Store:
     ) -> None:
         if root == Path():
             raise UserError("the store cannot be the working directory itself; name a folder for it")
+        if root.exists() and not root.is_dir():
+            raise UserError(f"{root}: cannot be a store: Not a directory; choose another with `--store`")
         self.root = root
         self.is_read_only = is_read_only
         self.stat_cache = StatCache(root / "stat_cache", is_read_only)

@@ -51,7 +51,7 @@ def test_store_that_cannot_be_made_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError) as error, Store(tmp_path / "file").lock(KEY):
         pass
-    assert str(error.value) == f"{tmp_path / 'file'}: cannot be written: Not a directory; choose another with `--store`"
+    assert str(error.value) == f"{tmp_path / 'file'}: cannot be a store: Not a directory; choose another with `--store`"
 
 
 def test_refusal_to_write_names_the_file_that_was_meant(tmp_path: Path) -> None:
