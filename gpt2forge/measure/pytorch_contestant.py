@@ -1,21 +1,21 @@
 """`python -m gpt2forge.measure.pytorch_contestant`: the process that runs PyTorch, and measures the memory's speed."""
 
 from functools import cache
-from pathlib import Path
 
-from gpt2forge.measure.bandwidth import Bandwidth
 from gpt2forge.measure.contestant import serve_turns
-from gpt2forge.pytorch.oracle import Oracle, load_model
 
 
-def open_oracle(weights: Path, threads: int, capacity: int) -> Oracle:
-    return Oracle(load_model(weights), threads)
+def main() -> None:
+    """Take turns. PyTorch takes seconds to import, so only this process does, before the first system is opened."""
+    from gpt2forge.measure.bandwidth import Bandwidth
+    from gpt2forge.pytorch.oracle import Oracle, load_model
 
-
-@cache
-def make_bandwidth(rows: int) -> Bandwidth:
-    return Bandwidth(rows)
+    make_bandwidth = cache(Bandwidth)
+    serve_turns(
+        lambda weights, threads, capacity: Oracle(load_model(weights), threads),
+        lambda rows: make_bandwidth(rows).sample(),
+    )
 
 
 if __name__ == "__main__":
-    serve_turns(open_oracle, lambda rows: make_bandwidth(rows).sample())
+    main()

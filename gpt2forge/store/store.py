@@ -43,7 +43,8 @@ class Store:
     """A store in a folder, which need not exist yet.
 
     A query opens it with `is_read_only`: then the stat cache keeps new entries in memory, and `hold` creates no file.
-    Raises UserError if something else is in its place. `has_remote`: there are levels behind it, and `can_push`: a key to sign what is written to them.
+    `has_remote`: there are levels behind it, and `can_push`: a key to sign what is written to them. Raises UserError if
+    something else is in its place.
     """
 
     has_remote = False

@@ -81,3 +81,10 @@ def test_a_token_reads_all_weights_but_single_rows_of_what_is_looked_up(workshop
     folder = workshop.build("nano-cpu-fp32")
     positions = 4 * 256 * 128
     assert count_read_bytes(folder) == 5_401_600 - positions
+
+
+def test_who_measures_imports_no_pytorch() -> None:
+    """Only the process of PyTorch does, which takes seconds for it."""
+    program = "import sys, gpt2forge.measure.speed; print('torch' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
