@@ -116,12 +116,16 @@ def stream(model: "Model", prompt: str, settings: "Generation", is_chat: bool) -
         shown = ""
     console.write_generated(shown + "\n")
     if console.open_terminal(is_error=True).is_terminal:
-        console.inform(describe_speed(len(text.added), time.monotonic() - started))
+        console.inform(describe_speed(len(text.added), text.passes, time.monotonic() - started))
 
 
-def describe_speed(tokens: int, seconds: float) -> str:
-    """Return how many tokens were written, and how many a second; the prompt's time is in it."""
-    return f"{count(tokens, 'token')}, {tokens / seconds:.0f} tokens/s"
+def describe_speed(tokens: int, passes: int, seconds: float) -> str:
+    """Return how many tokens were written, in how many passes if these are fewer, and how many tokens a second.
+
+    The prompt is the first pass, and its time counts.
+    """
+    fewer = f" in {passes} pass{'' if passes == 1 else 'es'}" if passes < tokens else ""
+    return f"{count(tokens, 'token')}{fewer}, {tokens / seconds:.0f} tokens/s"
 
 
 def write_all(completions: Iterable["Completion"], is_chat: bool, as_json: bool, started: float) -> None:
@@ -130,6 +134,6 @@ def write_all(completions: Iterable["Completion"], is_chat: bool, as_json: bool,
         if as_json:
             seconds = round(time.monotonic() - started, 3)
             found = {"prompt": done.prompt, "text": done.text, "tokens": done.count, "finish": done.finish}
-            console.write_json({**found, "seed": done.seed, "seconds": seconds})
+            console.write_json({**found, "passes": done.passes, "seed": done.seed, "seconds": seconds})
         else:
             console.write_generated(f"{'' if is_chat else done.prompt}{done.text}\n")

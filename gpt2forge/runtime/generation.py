@@ -11,6 +11,7 @@ from gpt2forge.errors import UserError, check_argument
 from gpt2forge.runtime.sampling import Sampling
 
 Overflow = Literal["error", "truncate", "slide"]
+Speculative = Literal["prompt-lookup"]
 Rule = tuple[Callable[[Any], bool], str]
 
 WHOLE = ("max_tokens", "min_tokens", "top_k", "seed", "no_repeat_ngram", "beams")
@@ -43,6 +44,7 @@ RANGES: Mapping[str, Rule] = {
     "beams": (lambda value: value >= 1, "1 (none) or more"),
     "length_penalty": (isfinite, "a finite number"),
     "overflow": (lambda value: value in get_args(Overflow), "`error`, `truncate` or `slide`"),
+    "speculative": (lambda value: value in get_args(Speculative), "`prompt-lookup`"),
 }
 """The values that each setting may have, as a test and in words."""
 
@@ -70,6 +72,7 @@ class Options(TypedDict, total=False):
     beams: int
     length_penalty: float
     forced: Sequence[str]
+    speculative: Speculative | None
 
 
 @dataclass(frozen=True)
@@ -92,6 +95,7 @@ class Generation:
     overflow: what happens when prompt and text exceed the context; see `prompt`.
     beams: above 1, the likeliest text that a search with this many beams finds; nothing is drawn. See `beam_search`.
     forced: words that a search with beams writes somewhere in the text; see `forced_words`.
+    speculative: `prompt-lookup` guesses tokens from the text before and checks several in one pass; see `speculation`.
     length_penalty: of the search; above 0, longer texts are worth more than by the sum of their log-probabilities.
     """
 
@@ -116,6 +120,7 @@ class Generation:
     beams: int = 1
     length_penalty: float = 1.0
     forced: Sequence[str] = ()
+    speculative: Speculative | None = None
 
     def __post_init__(self) -> None:
         """Raise TypeError or UserError, which name the setting, if a value is of a wrong type or out of range."""
@@ -128,6 +133,8 @@ class Generation:
             raise UserError(f"min-tokens is {self.min_tokens}, more than max-tokens, {self.max_tokens}; lower it")
         if self.beams > 1 and self.overflow == "slide":
             raise UserError("beams cannot go past the context; use `overflow` `truncate`, or one beam")
+        if self.beams > 1 and self.speculative:
+            raise UserError("a search with beams guesses no tokens; use `speculative` with one beam")
         if self.forced and self.beams == 1:
             raise UserError("forced words need a search; set `beams` to 4 or more")
         if "" in (*self.banned, *self.forced, *self.stop):
