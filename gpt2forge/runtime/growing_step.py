@@ -6,7 +6,7 @@ import numpy as np
 import onnxruntime as ort
 
 from gpt2forge.graph.interface import ATTENTION_MASK, INPUT_IDS, LOGITS, LOGITS_TO_KEEP, POSITION_IDS, present_names
-from gpt2forge.runtime.feeds import CacheShape
+from gpt2forge.runtime.feeds import CacheShape, make_value
 from gpt2forge.runtime.step import Array, pad_prompts
 
 
@@ -64,10 +64,6 @@ class GrowingStep:
         if count:
             self.length -= count
             self.cache = {name: cut_value(value, self.length) for name, value in self.cache.items()}
-
-
-def make_value(array: Array) -> ort.OrtValue:
-    return ort.OrtValue.ortvalue_from_numpy(array)
 
 
 def cut_value(value: ort.OrtValue, length: int) -> ort.OrtValue:

@@ -1,6 +1,7 @@
 """A step for graphs whose attention extends keys and values in the memory that holds them."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import onnxruntime as ort
@@ -14,17 +15,40 @@ from gpt2forge.graph.interface import (
     past_names,
     present_names,
 )
-from gpt2forge.runtime.feeds import CacheShape
+from gpt2forge.runtime.feeds import CacheShape, make_value
 from gpt2forge.runtime.step import Array, pad_prompts
 
 AT_ONCE = 2048  # tokens of prompts, with padding; attention holds a score for each of them, head and earlier token
+FEW = 16  # tokens of a run that is no prompt
+
+
+@dataclass
+class Slots:
+    """The memory of a run of S tokens that keeps the logits of the last K, which stays bound while runs are alike."""
+
+    tokens: Array  # (B, S)
+    positions: Array  # (B, S)
+    logits: Array  # (B, K, V)
+
+    def __post_init__(self) -> None:
+        self.inputs = [
+            (INPUT_IDS, make_value(self.tokens)),
+            (POSITION_IDS, make_value(self.positions)),
+            (LOGITS_TO_KEEP, make_value(np.array([self.logits.shape[1]]))),
+        ]
+        self.output = make_value(self.logits)
+
+    def bind(self, binding: ort.IOBinding) -> None:
+        for name, value in self.inputs:
+            binding.bind_ortvalue_input(name, value)
+        binding.bind_ortvalue_output(LOGITS, self.output)
 
 
 class InPlaceStep:
     """A step that keeps keys and values in arrays of a fixed capacity, each bound both as past and as present.
 
-    So nothing is copied. What a step of one token needs stays bound, but for the mask, which grows. `rows` is how many
-    texts there are; they have the first rows of every array.
+    So nothing is copied. What a step of one token needs stays bound, but for the mask, which grows. `rows` are those of
+    the texts in every array; they are the first ones, but while prompts are read one by one.
     """
 
     def __init__(
@@ -36,45 +60,39 @@ class InPlaceStep:
         self.vocabulary = vocabulary
         self.mask = np.ones((batch, capacity), np.int64)
         self.positions = np.tile(np.arange(capacity), (batch, 1))
-        self.keep = np.ones(1, np.int64)
-        self.memory = np.empty(0, np.float32)
         size = (batch, shape.heads, capacity, shape.width)
         self.cache = [np.zeros(size, shape.dtype) for _ in range(2 * shape.layers)]
         self.names = [
             pair for layer in range(shape.layers) for pair in zip(past_names(layer), present_names(layer), strict=True)
         ]
-        self.token, self.position = np.zeros((batch, 1), np.int64), np.zeros((batch, 1), np.int64)
-        # `bind_cpu_input` does not know inputs that need not be fed.
-        self.binding.bind_input(LOGITS_TO_KEEP, "cpu", 0, np.int64, self.keep.shape, self.keep.ctypes.data)
         self.bind_rows(0, batch)
 
     def bind_rows(self, first: int, end: int) -> None:
         """Bind the cache of these rows, which the next run computes."""
-        self.rows, self.size = slice(first, end), end - first
+        self.rows = slice(first, end)
+        self.slots: dict[tuple[int, int], Slots] = {}
+        self.bound: Slots | None = None
         for (past, present), array in zip(self.names, self.cache, strict=True):
-            self.bind_input(past, array[first:end])
-            self.bind_output(present, array[first:end])
-        self.kept = 0
-        self.has_bound_token = False
+            value = make_value(array[first:end])
+            self.binding.bind_ortvalue_input(past, value)
+            self.binding.bind_ortvalue_output(present, value)
 
-    def bind_input(self, name: str, array: Array) -> None:
-        """Bind an input to the memory of an array."""
-        self.binding.bind_cpu_input(name, array)
+    def bind_slots(self, count: int, kept: int) -> Slots:
+        """Bind memory for `count` tokens and the logits after the last `kept`, unless it is bound."""
+        slots = self.slots.get((count, kept)) or self.make_slots(count, kept)
+        if slots is not self.bound:
+            slots.bind(self.binding)
+            self.bound = slots
+        return slots
 
-    def bind_output(self, name: str, array: Array) -> None:
-        """Bind an output to the memory of an array, which must live as long as the binding."""
-        self.binding.bind_output(name, "cpu", 0, array.dtype.type, array.shape, array.ctypes.data)
-
-    def bind_logits(self, kept: int) -> None:
-        """Bind memory for the logits after the last `kept` tokens, unless it is bound."""
-        if kept == self.kept:
-            return
-        length = self.size * kept * self.vocabulary
-        if length > len(self.memory):
-            self.memory = np.empty(length, np.float32)
-        self.logits = self.memory[:length].reshape(self.size, kept, self.vocabulary)
-        self.bind_output(LOGITS, self.logits)
-        self.keep[0] = self.kept = kept
+    def make_slots(self, count: int, kept: int) -> Slots:
+        """Make memory that later runs of this size share; a prompt's is not kept."""
+        batch = self.rows.stop - self.rows.start
+        tokens, positions = np.empty((2, batch, count), np.int64)
+        slots = Slots(tokens, positions, np.empty((batch, kept, self.vocabulary), np.float32))
+        if count <= FEW:
+            self.slots[count, kept] = slots
+        return slots
 
     def __call__(self, tokens: Array) -> Array:
         last: Array = self.read(tokens, kept=1)[:, 0]
@@ -86,30 +104,17 @@ class InPlaceStep:
     def read(self, tokens: Array, kept: int) -> Array:
         """Return the logits (B, K, V) after the last K = `kept` of the tokens (B, S)."""
         start, self.length = self.length, self.length + tokens.shape[1]
-        self.bind_logits(kept)
-        self.run(tokens, start)
-        return self.logits
+        return self.run(tokens, start, kept)
 
-    def run(self, tokens: Array, start: int) -> None:
+    def run(self, tokens: Array, start: int, kept: int) -> Array:
         """Read tokens (B, S) of the bound rows behind `start` earlier ones."""
-        end = start + tokens.shape[1]
-        positions = self.positions[self.rows, start:end]
-        if tokens.shape[1] == 1:
-            self.bind_token()
-            self.token[self.rows], self.position[self.rows] = tokens, positions
-        else:
-            self.bind_input(INPUT_IDS, np.ascontiguousarray(tokens, np.int64))
-            self.bind_input(POSITION_IDS, np.ascontiguousarray(positions))
-            self.has_bound_token = False
-        self.bind_input(ATTENTION_MASK, np.ascontiguousarray(self.mask[self.rows, :end]))
+        count = tokens.shape[1]
+        slots = self.bind_slots(count, kept)
+        slots.tokens[:] = tokens
+        slots.positions[:] = self.positions[self.rows, start : start + count]
+        self.binding.bind_cpu_input(ATTENTION_MASK, np.ascontiguousarray(self.mask[self.rows, : start + count]))
         self.session.run_with_iobinding(self.binding)
-
-    def bind_token(self) -> None:
-        """Bind the memory of one token for each row, which all steps of one token share."""
-        if not self.has_bound_token:
-            self.bind_input(INPUT_IDS, self.token[self.rows])
-            self.bind_input(POSITION_IDS, self.position[self.rows])
-            self.has_bound_token = True
+        return slots.logits
 
     def read_prompts(self, prompts: Sequence[Sequence[int]]) -> Array:
         """Read the texts at once if they are few and short; else one by one, without the padding."""
@@ -120,7 +125,7 @@ class InPlaceStep:
         if tokens.size <= AT_ONCE:
             return self.read_rows(0, count, tokens, start=0)
         last = [
-            self.read_rows(row, row + 1, tokens[row : row + 1, padding[row] :], start=int(padding[row])).copy()
+            self.read_rows(row, row + 1, tokens[row : row + 1, padding[row] :], start=int(padding[row]))
             for row in range(count)
         ]
         self.bind_rows(0, count)
@@ -129,9 +134,7 @@ class InPlaceStep:
     def read_rows(self, first: int, end: int, tokens: Array, start: int) -> Array:
         """Return the logits (B, V) after the last of the tokens (B, S) of these rows, behind `start` earlier ones."""
         self.bind_rows(first, end)
-        self.bind_logits(1)
-        self.run(tokens, start)
-        last: Array = self.logits[:, 0]
+        last: Array = self.run(tokens, start, kept=1)[:, 0]
         return last
 
     def select(self, rows: Sequence[int]) -> None:

@@ -9,37 +9,31 @@ import numpy as np
 
 Array = np.ndarray[Any, Any]
 
-SIZES = (4, 2)
-"""The numbers of last tokens that are looked up; the first that is found counts."""
+SHORT = 2
+"""The number of last tokens that are looked up."""
+LONG = 16
+"""Their number where a wrong guess costs more than its pass. Behind so many equal tokens, most guesses are right."""
 
 
 class PromptLookup:
-    """Remembers where each sequence of tokens occurred last. A token takes a microsecond or two."""
+    """Remembers where each sequence of `size` tokens occurred last. A token takes a microsecond or two."""
 
-    def __init__(self) -> None:
+    def __init__(self, size: int = SHORT) -> None:
+        self.size = size
         self.tokens: list[int] = []
-        self.places: tuple[dict[tuple[int, ...], int], ...] = tuple({} for _ in SIZES)
+        self.places: dict[tuple[int, ...], int] = {}
 
     def guess(self, text: Array, most: int) -> list[int]:
         """Return up to `most` tokens that may follow a text (L,), which begins with that of the last call.
 
         If they reach the end of the text, they go on with themselves: a text in a loop stays in it.
         """
-        self.learn(text)
-        for size, places in zip(SIZES, self.places, strict=True):
-            place = places.get(tuple(self.tokens[-size:]))
-            if place is not None:
-                return repeat(self.tokens[place:], most)
-        return []
-
-    def learn(self, text: Array) -> None:
-        """Remember the sequences before each new token."""
-        for token in text[len(self.tokens) :].tolist():
-            end = len(self.tokens)
-            for size, places in zip(SIZES, self.places, strict=True):
-                if end >= size:
-                    places[tuple(self.tokens[end - size :])] = end
-            self.tokens.append(token)
+        tokens, size = self.tokens, self.size
+        for token in text[len(tokens) :].tolist():
+            self.places[tuple(tokens[-size:])] = len(tokens)
+            tokens.append(token)
+        place = self.places.get(tuple(tokens[-size:]))
+        return [] if place is None else repeat(tokens[place:], most)
 
 
 def repeat(tokens: list[int], count: int) -> list[int]:

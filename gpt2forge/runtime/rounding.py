@@ -28,9 +28,9 @@ class Rounding:
 
 
 FLOATS = Rounding(3e-5, None)
-"""On the example, leads in float32 differ by 1e-6 of the spread at most, and by 1e-7 mostly."""
-INTEGERS = Rounding(1e-2, 8)
-"""On the example, leads differ by 6e-3 at most, and by 1e-3 mostly."""
+"""In 5,282 places of the example's held-out text, leads in float32 differ by 2e-6 of the spread at most."""
+INTEGERS = Rounding(1e-2, 3)
+"""In the same places another token is the likeliest in 15 to 50, where its lead is 5e-3 of the spread at most."""
 
 
 def find_rounding(graph: ir.Graph) -> Rounding:

@@ -17,7 +17,7 @@ from gpt2forge.runtime.generate import Cancel, continue_texts
 from gpt2forge.runtime.generation import Generation
 from gpt2forge.runtime.growing_text import GrowingText
 from gpt2forge.runtime.hypothesis import Hypothesis
-from gpt2forge.runtime.prompt_lookup import PromptLookup
+from gpt2forge.runtime.prompt_lookup import LONG, SHORT, PromptLookup
 from gpt2forge.runtime.speculation import guess_and_check
 
 Array = np.ndarray[Any, Any]
@@ -48,7 +48,9 @@ def continue_all(
     """Add tokens to texts until each has ended; yield whenever some have come."""
     if settings.speculative is None:
         return continue_texts(decoder, texts, choose, cancel)
-    return chain.from_iterable(guess_and_check(decoder, text, choose, PromptLookup(), cancel) for text in texts)
+    is_repeated = settings.temperature == 0 and decoder.rounding.patience is not None
+    size = LONG if is_repeated else SHORT
+    return chain.from_iterable(guess_and_check(decoder, text, choose, PromptLookup(size), cancel) for text in texts)
 
 
 @dataclass(frozen=True)

@@ -65,10 +65,27 @@ class Speculation:
 
     def fill_context(self) -> Iterator[None]:
         """Add tokens until the text has ended or the context is full; yield after each."""
-        guessed: list[int] = []
+        text, step, guessed = self.text, self.step, list[int]()
         while True:
-            yield from self.check(guessed)
-            if self.text.finish or self.text.seen >= self.decoder.context:
+            place, end = 0, len(guessed)
+            for place in range(end + 1):
+                logits = self.logits[place : place + 1]
+                if self.is_close(logits):
+                    step.forget(end - place)
+                    logits, end = self.read_again(), place
+                (token,) = self.choose(logits, [text])
+                text.add(token)
+                self.length.count_tokens(1)
+                yield
+                if text.finish:
+                    return
+                if place == end or token != guessed[place]:
+                    break
+            if guessed:
+                step.forget(end - place)
+                self.right += place
+                self.length.count_guess(len(guessed), place)
+            if text.seen >= self.decoder.context:
                 return
             self.decoder.check_process()
             guessed = self.guess()
@@ -92,27 +109,6 @@ class Speculation:
         self.text.passes += 1
         self.sure += is_sure
         self.steps += not is_sure
-
-    def check(self, guessed: list[int]) -> Iterator[None]:
-        """Add the guessed tokens that are right, and the one behind them; yield after each."""
-        place, end = 0, len(guessed)
-        for place in range(end + 1):
-            logits = self.logits[place : place + 1]
-            if self.is_close(logits):
-                self.step.forget(end - place)
-                logits, end = self.read_again(), place
-            (token,) = self.choose(logits, [self.text])
-            self.text.add(token)
-            self.length.count_tokens(1)
-            yield
-            if self.text.finish:
-                return
-            if place == end or token != guessed[place]:
-                break
-        self.step.forget(end - place)
-        if guessed:
-            self.right += place
-            self.length.count_guess(len(guessed), place)
 
     @property
     def is_sure(self) -> bool:

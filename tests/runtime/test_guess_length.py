@@ -2,7 +2,7 @@
 
 import pytest
 
-from gpt2forge.runtime.guess_length import COST, FREE, MOST, SHARE, GuessLength
+from gpt2forge.runtime.guess_length import COST, FREE, MOST, PASS, SHARE, GuessLength
 
 
 def test_right_guesses_grow_to_the_most() -> None:
@@ -21,7 +21,7 @@ def test_wrong_guesses_lose_no_more_than_their_share(repeated: int) -> None:
         if guessed := length.allowed:
             length.count_guess(guessed, 0)
             length.count_repeated(repeated)
-            lost += guessed * COST + repeated
+            lost += PASS + guessed * COST + repeated
     assert 0.5 * SHARE * tokens < lost <= FREE + SHARE * tokens + repeated
 
 

@@ -5,17 +5,14 @@ import numpy as np
 from gpt2forge.runtime.prompt_lookup import PromptLookup
 
 
-def guess(text: list[int], most: int) -> list[int]:
-    return PromptLookup().guess(np.array(text), most)
+def guess(text: list[int], most: int, size: int = 2) -> list[int]:
+    return PromptLookup(size).guess(np.array(text), most)
 
 
-def test_guess_is_what_followed_the_last_tokens() -> None:
+def test_guess_is_what_followed_the_last_tokens_the_newest_time() -> None:
     assert guess([1, 2, 3, 4, 5, 6, 7, 9, 1, 2, 3, 4], 3) == [5, 6, 7]
     assert guess([1, 2, 8, 1, 2, 9, 5, 1, 2], 1) == [9]
-
-
-def test_more_tokens_in_common_count_more_than_newer_ones() -> None:
-    assert guess([1, 2, 3, 4, 5, 6, 3, 4, 8, 9, 1, 2, 3, 4], 2) == [5, 6]
+    assert guess([1, 2, 3, 4, 5, 6, 3, 4, 8, 9, 1, 2, 3, 4], 2, size=4) == [5, 6]
 
 
 def test_guess_goes_on_with_itself() -> None:
@@ -26,6 +23,7 @@ def test_guess_goes_on_with_itself() -> None:
 def test_text_that_does_not_repeat_has_no_guess() -> None:
     assert guess(list(range(50)), 4) == []
     assert guess([1], 4) == []
+    assert guess([3, 1, 2, 3], 4) == []
 
 
 def test_text_may_grow_between_guesses() -> None:
