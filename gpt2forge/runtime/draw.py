@@ -7,13 +7,12 @@ from typing import Any
 import numpy as np
 
 from gpt2forge.errors import UserError
-from gpt2forge.runtime.candidates import find_candidates
+from gpt2forge.runtime.candidates import find_candidates, weigh
 from gpt2forge.runtime.sampling import Sampling
 
 Array = np.ndarray[Any, Any]
 
 CHUNK = 256  # weights in each group of the first, coarse search
-FEW = 1024  # weights that one running sum searches faster than two steps
 
 
 def choose_tokens(logits: Array, sampling: Sampling, generators: Sequence[np.random.Generator]) -> list[int]:
@@ -31,18 +30,17 @@ def choose_token(logits: Array, sampling: Sampling, generator: np.random.Generat
     check_choice(largest)
     if sampling.temperature == 0:
         return likeliest
-    tokens, weights = find_candidates(logits, largest, sampling)
-    place = find_quantile(weights, generator.random())
-    return place if tokens is None else int(tokens[place])
+    fraction = generator.random()
+    if sampling.are_filtered:
+        return find_candidates(logits, largest, sampling).find_quantile(fraction)
+    return find_quantile(weigh(logits, largest, sampling.temperature), fraction)
 
 
 def find_quantile(weights: Array, fraction: float) -> int:
-    """Return the index where the running sum of weights (C,) exceeds this fraction of their total.
+    """Return the index where the running sum of weights (V,) exceeds this fraction of their total.
 
-    A weight of 0 is never found. Among many weights the search goes by chunks first, which is faster.
+    The search goes by chunks first, which is faster than one running sum. A weight of 0 is never found.
     """
-    if len(weights) <= FEW:
-        return find_place(weights, fraction)
     starts = np.arange(0, len(weights), CHUNK)
     sums = np.cumsum(np.add.reduceat(weights, starts, dtype=np.float64))
     target = fraction * sums[-1]
@@ -54,13 +52,6 @@ def find_quantile(weights: Array, fraction: float) -> int:
     reached = np.cumsum(inside[places], dtype=np.float64)
     found = int(np.searchsorted(reached, target - (sums[chunk - 1] if chunk else 0.0), side="right"))
     return int(starts[chunk] + places[min(found, len(places) - 1)])
-
-
-def find_place(weights: Array, fraction: float) -> int:
-    """Return what `find_quantile` returns, by one running sum."""
-    reached = weights.cumsum(dtype=np.float64)
-    place = int(reached.searchsorted(fraction * reached[-1], side="right"))
-    return place if place < len(weights) else int(weights.argmax())  # by rounding
 
 
 def check_choice(largest: float) -> None:

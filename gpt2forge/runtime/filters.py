@@ -2,7 +2,9 @@
 
 Each function takes weights (C,), largest first, in proportion to the probabilities of tokens, and returns how many of
 the first stay; `keep_typical` returns which. At least one token stays. Tokens with equal weights stay or go together,
-so that the order of the vocabulary decides nothing.
+so that the order of the vocabulary decides nothing: `add_equal`. To keep the likeliest few is no more than that.
+
+Hierarchical Neural Story Generation, https://arxiv.org/abs/1805.04833, section 5.4.
 """
 
 from typing import Any
@@ -12,21 +14,12 @@ import numpy as np
 Array = np.ndarray[Any, Any]
 
 
-def count_top_k(weights: Array, count: int) -> int:
-    """Count the `count` likeliest tokens.
-
-    Hierarchical Neural Story Generation, https://arxiv.org/abs/1805.04833, section 5.4.
-    """
-    return add_equal(weights, min(count, len(weights)))
-
-
-def count_top_p(weights: Array, share: float, total: float) -> int:
-    """Count the fewest likeliest tokens whose weights sum to at least `share` of the total.
+def count_top_p(weights: Array, reached: Array, least: float) -> int:
+    """Count the fewest likeliest tokens whose weights sum to `least`, by the running sums (C,) of the weights.
 
     The Curious Case of Neural Text Degeneration, https://arxiv.org/abs/1904.09751, section 3.1.
     """
-    reached = weights.cumsum(dtype=np.float64)
-    return add_equal(weights, min(int(reached.searchsorted(share * total)) + 1, len(weights)))
+    return add_equal(weights, min(int(reached.searchsorted(least)) + 1, len(weights)))
 
 
 def count_min_p(weights: Array, share: float) -> int:

@@ -27,8 +27,8 @@ def keep(logits: Array, sampling: Sampling) -> Array:
     """Return which of logits (B, V) belong to tokens that may be drawn."""
     is_kept = np.zeros(logits.shape, bool)
     for row, place in zip(logits, is_kept, strict=True):
-        tokens, weights = find_candidates(row, float(row.max()), sampling)
-        place[slice(None) if tokens is None else tokens] = weights > 0
+        found = find_candidates(row, float(row.max()), sampling)
+        place[found.tokens[found.order[: found.count]]] = found.weights[: found.count] > 0
     return is_kept
 
 
