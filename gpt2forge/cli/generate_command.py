@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -50,6 +50,7 @@ def generate(
     samples: int,
     bias_texts: tuple[str, ...],
     end_texts: tuple[str, ...],
+    guesser: str | None,
     is_chat: bool,
     system: str | None,
     batch: int,
@@ -81,6 +82,8 @@ def generate(
         model = open_model(result.folder, threads)
     ends = [model.find_token(text) for text in end_texts]
     settings = replace(settings, bias=read_bias(bias_texts, model.find_token), ends=ends)
+    if guesser is not None:
+        settings = replace(settings, speculative=open_guesser(guesser, threads))
     if settings.seed is not None and values["seed"] is None and not as_json:
         console.inform(f"seed {settings.seed}")
     if len(texts) == 1 and samples == 1 and not as_json:
@@ -88,6 +91,16 @@ def generate(
         return
     completions = model.complete(texts, settings, samples=samples, batch=batch, is_formatted=is_chat)
     write_all(completions, is_chat, as_json, started)
+
+
+def open_guesser(name: str, threads: int) -> "Literal['prompt-lookup'] | Model":
+    """Return the model of a built recipe, or the word for guesses without one."""
+    if name == "prompt-lookup":
+        return "prompt-lookup"
+    from gpt2forge.runtime.open_model import open_model
+
+    with open_result(name) as result:
+        return open_model(result.folder, threads)
 
 
 def choose_prompts(selector: str, text: str | None, prompt: str | None, file: str | None) -> list[str]:

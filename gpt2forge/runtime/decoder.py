@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import onnxruntime as ort
@@ -12,7 +13,7 @@ from gpt2forge.graph.model_file import read_graph
 from gpt2forge.runtime.feeds import make_feeds, read_cache_shape, run
 from gpt2forge.runtime.growing_step import GrowingStep
 from gpt2forge.runtime.in_place_step import InPlaceStep
-from gpt2forge.runtime.rounding import FLOATS, Rounding, find_rounding
+from gpt2forge.runtime.rounding import FLOATS, Rounding, find_rounding, measure_rounding
 from gpt2forge.runtime.session import open_package
 from gpt2forge.runtime.step import Array, Step
 
@@ -21,15 +22,15 @@ from gpt2forge.runtime.step import Array, Step
 class Decoder:
     """An open package with its context length in tokens and its vocabulary size.
 
-    `in_place`: its attention extends the cache in the memory that holds it. `rounding`: how far its logits depend on
-    the number of tokens in a run. `process`: the one that opened it.
+    `in_place`: its attention extends the cache in the memory that holds it. `arithmetic`: how far its logits depend on
+    the number of tokens in a run, by its graph. `process`: the one that opened it.
     """
 
     session: ort.InferenceSession
     context: int
     vocabulary: int
     in_place: bool
-    rounding: Rounding = FLOATS
+    arithmetic: Rounding = FLOATS
     process: int = field(default_factory=os.getpid)
 
     def read(self, tokens: Array, attention_mask: Array | None = None, last: int = 0) -> Array:
@@ -52,6 +53,11 @@ class Decoder:
         if self.in_place:
             return InPlaceStep(self.session, shape, capacity, vocabulary=self.vocabulary, batch=batch)
         return GrowingStep(self.session, shape, batch)
+
+    @cached_property
+    def rounding(self) -> Rounding:
+        """Return how far the logits depend on the number of tokens in a run, here; the first call may try it."""
+        return measure_rounding(self.arithmetic, self.start, self.vocabulary)
 
     def check_process(self) -> None:
         """Raise UserError in a process that was forked after the package was opened: it lacks the session's threads."""
@@ -78,5 +84,5 @@ def describe_decoder(folder: Path, session: ort.InferenceSession) -> Decoder:
         context=positions.numpy()[0],
         vocabulary=logits[-1],
         in_place=extends_in_place(graph),
-        rounding=find_rounding(graph),
+        arithmetic=find_rounding(graph),
     )

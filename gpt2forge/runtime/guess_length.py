@@ -8,22 +8,23 @@ A guess must be covered by what the account has, so that all guesses together ne
 PASS, COST = 0.15, 0.15
 """Steps that a pass takes more than a step, and those that each guessed token adds. For a 774M model in int8 it is 0.6
 in all for three tokens and 1.1 for seven; for the example it is less, but the program's own share is more."""
-FREE = 0.6  # steps that may be lost in any text
+FREE = 0.6  # steps that may be lost in any text, or as many as one guess costs
 SHARE = 0.015  # of the steps
 MOST = 8  # tokens in a guess
 
 
 class GuessLength:
-    """The length of the next guess, by how the earlier ones did."""
+    """The length of the next guess, by how the earlier ones did; to guess a token takes `cost` more steps."""
 
-    def __init__(self) -> None:
-        self.account = FREE
+    def __init__(self, cost: float = 0.0) -> None:
+        self.cost = COST + cost
+        self.account = max(FREE, PASS + 2 * self.cost)
         self.next = 2
 
     @property
     def allowed(self) -> int:
         """Return how many tokens may be guessed now."""
-        return max(min(self.next, int((self.account - PASS) / COST)), 0)
+        return max(min(self.next, int((self.account - PASS) / self.cost)), 0)
 
     def count_tokens(self, count: int) -> None:
         """Count new tokens of the text, each of which would have been a step."""
@@ -31,7 +32,7 @@ class GuessLength:
 
     def count_guess(self, guessed: int, right: int) -> None:
         """Count a pass that checked `guessed` tokens, of which the first ones were right."""
-        self.account += right - PASS - COST * guessed
+        self.account += right - PASS - self.cost * guessed
         self.next = min(2 * guessed, MOST) if right == guessed else max(right, 1)
 
     def count_repeated(self, steps: int) -> None:

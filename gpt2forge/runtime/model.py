@@ -18,6 +18,7 @@ from gpt2forge.runtime.decoder import Decoder
 from gpt2forge.runtime.generate import Cancel
 from gpt2forge.runtime.generation import Generation, Options, draw_seed
 from gpt2forge.runtime.growing_text import GrowingText
+from gpt2forge.runtime.guesser import choose_guesser
 from gpt2forge.runtime.likelihood import log_softmax
 from gpt2forge.runtime.long_text import encode_long
 from gpt2forge.runtime.prompt import name_prompt
@@ -155,7 +156,7 @@ class Model:
         if settings.beams > 1:
             return self.search(texts, settings, samples, cancel)
         choose = Chooser(make_edits(self, settings), settings.sampling, log_probabilities)
-        return run_batches(self.decoder, texts, batch, choose, settings, cancel)
+        return run_batches(self.decoder, texts, batch, choose, choose_guesser(self, settings), cancel, settings.seed)
 
     def search(
         self, texts: Sequence[Begun], settings: Generation, samples: int = 1, cancel: Cancel | None = None
@@ -184,7 +185,7 @@ class Model:
         if settings.beams > 1:
             return (done.text for done in self.search([("", text)], settings, cancel=cancel))
         choose = Chooser(make_edits(self, settings), settings.sampling)
-        steps = continue_all(self.decoder, [text], choose, settings, cancel)
+        steps = continue_all(self.decoder, [text], choose, choose_guesser(self, settings), cancel)
         return (piece for _ in steps for piece in text.take_pieces())
 
     def start(self, prompt: str, settings: Generation, is_formatted: bool = False) -> GrowingText:

@@ -18,6 +18,8 @@ LONG = 16
 class PromptLookup:
     """Remembers where each sequence of `size` tokens occurred last. A token takes a microsecond or two."""
 
+    cost = 0.0
+
     def __init__(self, size: int = SHORT) -> None:
         self.size = size
         self.tokens: list[int] = []

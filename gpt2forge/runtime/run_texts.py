@@ -16,8 +16,8 @@ from gpt2forge.runtime.forced_words import Word
 from gpt2forge.runtime.generate import Cancel, continue_texts
 from gpt2forge.runtime.generation import Generation
 from gpt2forge.runtime.growing_text import GrowingText
+from gpt2forge.runtime.guesser import StartGuesser
 from gpt2forge.runtime.hypothesis import Hypothesis
-from gpt2forge.runtime.prompt_lookup import LONG, SHORT, PromptLookup
 from gpt2forge.runtime.speculation import guess_and_check
 
 Array = np.ndarray[Any, Any]
@@ -30,27 +30,30 @@ def run_batches(
     texts: Sequence[Begun],
     batch: int,
     choose: Chooser,
-    settings: Generation,
+    start_guesser: StartGuesser | None,
     cancel: Cancel | None,
+    seed: int | None,
 ) -> Iterator[Completion]:
     """Continue texts in batches, or one by one with guesses; yield each batch as soon as it is done."""
-    size = 1 if settings.speculative else batch
+    size = batch if start_guesser is None else 1
     for start in range(0, len(texts), size):
         together = texts[start : start + size]
-        for _ in continue_all(decoder, [text for _, text in together], choose, settings, cancel):
+        for _ in continue_all(decoder, [text for _, text in together], choose, start_guesser, cancel):
             pass
-        yield from (make_completion(prompt, text, settings.seed) for prompt, text in together)
+        yield from (make_completion(prompt, text, seed) for prompt, text in together)
 
 
 def continue_all(
-    decoder: Decoder, texts: Sequence[GrowingText], choose: Chooser, settings: Generation, cancel: Cancel | None
+    decoder: Decoder,
+    texts: Sequence[GrowingText],
+    choose: Chooser,
+    start_guesser: StartGuesser | None,
+    cancel: Cancel | None,
 ) -> Iterator[None]:
     """Add tokens to texts until each has ended; yield whenever some have come."""
-    if settings.speculative is None:
+    if start_guesser is None:
         return continue_texts(decoder, texts, choose, cancel)
-    is_repeated = settings.temperature == 0 and decoder.rounding.patience is not None
-    size = LONG if is_repeated else SHORT
-    return chain.from_iterable(guess_and_check(decoder, text, choose, PromptLookup(size), cancel) for text in texts)
+    return chain.from_iterable(guess_and_check(decoder, text, choose, start_guesser(), cancel) for text in texts)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,6 @@
 """
 
 from collections.abc import Iterator
-from typing import Any, Protocol
 
 import numpy as np
 
@@ -19,16 +18,9 @@ from gpt2forge.runtime.decoder import Decoder
 from gpt2forge.runtime.generate import Cancel, end_cancelled, read_windows
 from gpt2forge.runtime.growing_text import GrowingText
 from gpt2forge.runtime.guess_length import GuessLength
-
-Array = np.ndarray[Any, Any]
-
-
-class Guesser(Protocol):
-    """Guesses how a text goes on."""
-
-    def guess(self, text: Array, most: int) -> list[int]:
-        """Return up to `most` tokens that may follow a text (L,), which begins with that of the last call."""
-        ...
+from gpt2forge.runtime.guesser import Guesser
+from gpt2forge.runtime.rounding import EXACT
+from gpt2forge.runtime.step import Array
 
 
 def guess_and_check(
@@ -36,7 +28,7 @@ def guess_and_check(
 ) -> Iterator[None]:
     """Add tokens to a text until it has ended; yield after each token."""
     end_cancelled([text], cancel)
-    length = GuessLength()
+    length = GuessLength(guesser.cost)
     while text.finish is None:
         for _ in Speculation(decoder, text, choose, guesser, length).fill_context():
             yield
@@ -59,9 +51,8 @@ class Speculation:
         self.step, self.logits = read_windows(decoder, [text])  # (1, V)
         self.sure = self.step.length
         self.right = self.steps = 0
-        self.bound, self.patience = decoder.rounding.bound, decoder.rounding.patience
-        if choose.sampling.temperature > 0:
-            self.bound, self.patience = 0.0, None
+        rounding = decoder.rounding if choose.sampling.temperature == 0 else EXACT
+        self.bound, self.patience = rounding.bound, rounding.patience
 
     def fill_context(self) -> Iterator[None]:
         """Add tokens until the text has ended or the context is full; yield after each."""

@@ -11,10 +11,11 @@ from gpt2forge.runtime.choice import Chooser, Edits
 from gpt2forge.runtime.decoder import Decoder, open_decoder
 from gpt2forge.runtime.generate import continue_texts
 from gpt2forge.runtime.growing_text import GrowingText
+from gpt2forge.runtime.guesser import Guesser
 from gpt2forge.runtime.prompt_lookup import PromptLookup
 from gpt2forge.runtime.rounding import FLOATS, INTEGERS
 from gpt2forge.runtime.sampling import GREEDY, Sampling
-from gpt2forge.runtime.speculation import Guesser, guess_and_check
+from gpt2forge.runtime.speculation import guess_and_check
 from tests.graph.models import Tiny
 from tests.quantize.packages import FLOAT32, SCHEMES, pack
 from tests.runtime.test_generate import Bell
@@ -27,6 +28,8 @@ DRAWN = Sampling(temperature=1.2, top_p=0.9)
 
 class Foreknowledge:
     """Guesses what a text will be, but each token wrongly with the chance `wrong`."""
+
+    cost = 0.0
 
     def __init__(self, tokens: Sequence[int], wrong: float = 0.0, seed: int = 0) -> None:
         self.tokens = np.array(tokens)
