@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -50,6 +50,7 @@ def generate(
     samples: int,
     bias_texts: tuple[str, ...],
     end_texts: tuple[str, ...],
+    guesser: str | None,
     is_chat: bool,
     system: str | None,
     batch: int,
@@ -81,6 +82,8 @@ def generate(
         model = open_model(result.folder, threads)
     ends = [model.find_token(text) for text in end_texts]
     settings = replace(settings, bias=read_bias(bias_texts, model.find_token), ends=ends)
+    if guesser is not None:
+        settings = replace(settings, speculative=open_guesser(guesser, threads))
     if settings.seed is not None and values["seed"] is None and not as_json:
         console.inform(f"seed {settings.seed}")
     if len(texts) == 1 and samples == 1 and not as_json:
@@ -88,6 +91,16 @@ def generate(
         return
     completions = model.complete(texts, settings, samples=samples, batch=batch, is_formatted=is_chat)
     write_all(completions, is_chat, as_json, started)
+
+
+def open_guesser(name: str, threads: int) -> "Literal['prompt-lookup'] | Model":
+    """Return the model of a built recipe, or the word for guesses without one."""
+    if name == "prompt-lookup":
+        return "prompt-lookup"
+    from gpt2forge.runtime.open_model import open_model
+
+    with open_result(name) as result:
+        return open_model(result.folder, threads)
 
 
 def choose_prompts(selector: str, text: str | None, prompt: str | None, file: str | None) -> list[str]:
@@ -116,12 +129,16 @@ def stream(model: "Model", prompt: str, settings: "Generation", is_chat: bool) -
         shown = ""
     console.write_generated(shown + "\n")
     if console.open_terminal(is_error=True).is_terminal:
-        console.inform(describe_speed(len(text.added), time.monotonic() - started))
+        console.inform(describe_speed(len(text.added), text.passes, time.monotonic() - started))
 
 
-def describe_speed(tokens: int, seconds: float) -> str:
-    """Return how many tokens were written, and how many a second; the prompt's time is in it."""
-    return f"{count(tokens, 'token')}, {tokens / seconds:.0f} tokens/s"
+def describe_speed(tokens: int, passes: int, seconds: float) -> str:
+    """Return how many tokens were written, in how many passes if these are fewer, and how many tokens a second.
+
+    The prompt is the first pass, and its time counts.
+    """
+    fewer = f" in {passes} pass{'' if passes == 1 else 'es'}" if passes < tokens else ""
+    return f"{count(tokens, 'token')}{fewer}, {tokens / seconds:.0f} tokens/s"
 
 
 def write_all(completions: Iterable["Completion"], is_chat: bool, as_json: bool, started: float) -> None:
@@ -130,6 +147,6 @@ def write_all(completions: Iterable["Completion"], is_chat: bool, as_json: bool,
         if as_json:
             seconds = round(time.monotonic() - started, 3)
             found = {"prompt": done.prompt, "text": done.text, "tokens": done.count, "finish": done.finish}
-            console.write_json({**found, "seed": done.seed, "seconds": seconds})
+            console.write_json({**found, "passes": done.passes, "seed": done.seed, "seconds": seconds})
         else:
             console.write_generated(f"{'' if is_chat else done.prompt}{done.text}\n")

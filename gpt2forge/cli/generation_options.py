@@ -116,6 +116,13 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "newer half whenever the context is full.",
     ),
     click.option(
+        "--speculative",
+        "guesser",
+        metavar="prompt-lookup|RECIPE",
+        help="Guess tokens, and check several in one pass over the model: those that followed the last tokens before, "
+        "or those that a smaller model finds likeliest.",
+    ),
+    click.option(
         "--beams",
         metavar="N",
         type=click.IntRange(1),
@@ -153,6 +160,7 @@ def list_idle(context: click.Context) -> list[str]:
         (values["temperature"] == 0 and values["beams"] == 1, GREEDY_IDLE, "`--temperature 0` draws nothing"),
         (values["ignore_end"], ENDLESS_IDLE, "`--ignore-end` lets no token end a text"),
         (not values["is_chat"], ("system",), "there is no `--chat`"),
+        (values["guesser"] is not None, ("batch",), "`--speculative` writes one text at a time"),
     ]
     found = (([name for name in given if name in idle], reason) for applies, idle, reason in causes if applies)
     return [format_idle(context, names, reason) for names, reason in found if names]

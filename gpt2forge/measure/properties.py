@@ -15,9 +15,11 @@ from typing import Any
 import numpy as np
 
 from gpt2forge.measure.divergence import check_finite
-from gpt2forge.runtime.decoder import Decoder, GrowingStep, Step
+from gpt2forge.runtime.decoder import Decoder
 from gpt2forge.runtime.feeds import read_cache_shape
+from gpt2forge.runtime.growing_step import GrowingStep
 from gpt2forge.runtime.likelihood import Array
+from gpt2forge.runtime.step import Step
 
 Check = Callable[[Decoder, Array], Iterator[float]]
 """A function that takes a prompt (S,) and yields the difference at each length from 1 to S, one by one for progress."""

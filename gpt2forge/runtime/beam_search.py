@@ -64,7 +64,8 @@ def search_beams(
 def edit_scores(logits: Array, running: Sequence[Hypothesis], edit: Edit) -> Array:
     """Return the sums of log-probabilities (B, V) of each beam with each next token."""
     edited = edit(log_softmax(logits), [each.tokens for each in running])
-    check_choice(edited)
+    for row in edited:
+        check_choice(float(row.max()))
     return np.asarray(edited + np.array([[each.total] for each in running]))
 
 

@@ -14,6 +14,7 @@ class Completion:
     `cancelled`.
     seed: repeats the text with the same settings; None if nothing was drawn.
     log_probabilities: of each token, in nats, by the model's own logits; empty unless they were asked for.
+    passes: how often the model ran for this text, alone or with others; 0 for a search with beams.
     """
 
     prompt: str
@@ -22,6 +23,7 @@ class Completion:
     finish: Finish
     seed: int | None = None
     log_probabilities: tuple[float, ...] = ()
+    passes: int = 0
 
     def __str__(self) -> str:
         return self.text
@@ -37,4 +39,4 @@ def make_completion(prompt: str, grown: GrowingText, seed: int | None) -> Comple
     assert grown.finish is not None
     tokens = tuple(grown.added.tolist())
     found = tuple(grown.log_probabilities[: len(tokens)])
-    return Completion(prompt, "".join(grown.pieces), tokens, grown.finish, seed, found)
+    return Completion(prompt, "".join(grown.pieces), tokens, grown.finish, seed, found, grown.passes)

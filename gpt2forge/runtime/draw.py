@@ -1,21 +1,39 @@
-"""Draws a token for each row of logits, in proportion to its probability."""
+"""Chooses the next token of each text from the logits."""
 
+from collections.abc import Sequence
+from math import isfinite
 from typing import Any
 
 import numpy as np
 
 from gpt2forge.errors import UserError
-from gpt2forge.runtime.filters import weigh
+from gpt2forge.runtime.candidates import find_candidates, weigh
+from gpt2forge.runtime.sampling import Sampling
 
 Array = np.ndarray[Any, Any]
 
 CHUNK = 256  # weights in each group of the first, coarse search
 
 
-def draw_tokens(logits: Array, fractions: Array) -> Array:
-    """Return a token (B,) for each row of logits (B, V), by a random number in [0, 1) for each, (B,)."""
-    pairs = zip(weigh(logits), fractions.tolist(), strict=True)
-    return np.array([find_quantile(weights, fraction) for weights, fraction in pairs], np.int64)
+def choose_tokens(logits: Array, sampling: Sampling, generators: Sequence[np.random.Generator]) -> list[int]:
+    """Choose a token for each row of logits (B, V), with a source of random numbers for each row.
+
+    A row's token does not depend on the other rows. Raises UserError if a row allows no token.
+    """
+    return [choose_token(row, sampling, each) for row, each in zip(logits, generators, strict=True)]
+
+
+def choose_token(logits: Array, sampling: Sampling, generator: np.random.Generator) -> int:
+    """Choose a token by its logits (V,). Raises UserError as `choose_tokens` does."""
+    likeliest = int(logits.argmax())
+    largest = float(logits[likeliest])
+    check_choice(largest)
+    if sampling.temperature == 0:
+        return likeliest
+    fraction = generator.random()
+    if sampling.are_filtered:
+        return find_candidates(logits, largest, sampling).find_quantile(fraction)
+    return find_quantile(weigh(logits, largest, sampling.temperature), fraction)
 
 
 def find_quantile(weights: Array, fraction: float) -> int:
@@ -36,11 +54,10 @@ def find_quantile(weights: Array, fraction: float) -> int:
     return int(starts[chunk] + places[min(found, len(places) - 1)])
 
 
-def check_choice(logits: Array) -> None:
-    """Raise UserError if a row (V,) of logits (B, V) allows no token, or its largest value is not a finite number."""
-    largest = logits.max(axis=1)
-    if np.isfinite(largest).all():
+def check_choice(largest: float) -> None:
+    """Raise UserError if the largest logit of a row is not finite: the row allows no token, or the model is broken."""
+    if isfinite(largest):
         return
-    if np.isneginf(largest).any():
+    if largest < 0:
         raise UserError("no token is left to choose; forbid fewer of them")
     raise UserError("the model's logits are not finite numbers; build the package again from sound weights")

@@ -80,3 +80,8 @@ def run(session: ort.InferenceSession, feeds: Mapping[str, Array]) -> tuple[Arra
     logits, *presents = session.run([LOGITS, *names], dict(feeds))
     pasts = [name for layer in range(shape.layers) for name in past_names(layer)]
     return logits, dict(zip(pasts, presents, strict=True))
+
+
+def make_value(array: Array) -> ort.OrtValue:
+    """Return a value of onnxruntime in the memory of a contiguous array, which it keeps alive."""
+    return ort.OrtValue.ortvalue_from_numpy(array)

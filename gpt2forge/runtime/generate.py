@@ -11,9 +11,10 @@ from typing import Protocol
 
 import numpy as np
 
-from gpt2forge.runtime.choice import Choose
-from gpt2forge.runtime.decoder import Array, Decoder, Step
+from gpt2forge.runtime.choice import Chooser
+from gpt2forge.runtime.decoder import Decoder
 from gpt2forge.runtime.growing_text import GrowingText
+from gpt2forge.runtime.step import Array, Step
 
 
 class Cancel(Protocol):
@@ -23,7 +24,7 @@ class Cancel(Protocol):
 
 
 def continue_texts(
-    decoder: Decoder, texts: Sequence[GrowingText], choose: Choose, cancel: Cancel | None = None
+    decoder: Decoder, texts: Sequence[GrowingText], choose: Chooser, cancel: Cancel | None = None
 ) -> Iterator[None]:
     """Add tokens to texts until each has ended; yield after each step."""
     going_on = list(texts)
@@ -31,29 +32,30 @@ def continue_texts(
     while going_on := [text for text in going_on if text.finish is None]:
         going_on = yield from fill_context(decoder, going_on, choose, cancel)
         for text in going_on:
-            if len(text.window) >= decoder.context:
+            if text.seen >= decoder.context:
                 text.slide(decoder.context // 2)
 
 
 def fill_context(
-    decoder: Decoder, texts: list[GrowingText], choose: Choose, cancel: Cancel | None
+    decoder: Decoder, texts: list[GrowingText], choose: Chooser, cancel: Cancel | None
 ) -> Generator[None, None, list[GrowingText]]:
     """Continue texts until each has ended, or one fills the context; return those that go on."""
     step, logits = read_windows(decoder, texts)
     while True:
-        for text, token in zip(texts, choose(logits, texts).tolist(), strict=True):
+        for text, token in zip(texts, choose(logits, texts), strict=True):
             text.add(token)
         yield
         end_cancelled(texts, cancel)
-        if any(text.finish for text in texts):
+        if any(text.finish or text.seen >= decoder.context for text in texts):
             rows = fill_holes([text.finish is None for text in texts])
             texts = [texts[row] for row in rows]
-            if texts:
-                step.select(rows)
-        if not texts or any(len(text.window) >= decoder.context for text in texts):
-            return texts
+            if not texts or any(text.seen >= decoder.context for text in texts):
+                return texts
+            step.select(rows)
         decoder.check_process()
-        logits = step(np.array([[text.tokens[-1]] for text in texts]))
+        logits = step(np.array([[text.last] for text in texts]))
+        for text in texts:
+            text.passes += 1
 
 
 def end_cancelled(texts: Sequence[GrowingText], cancel: Cancel | None) -> None:
@@ -68,9 +70,11 @@ def read_windows(decoder: Decoder, texts: Sequence[GrowingText]) -> tuple[Step, 
     windows = [tuple(text.window.tolist()) for text in texts]
     different = list(dict.fromkeys(windows))
     longest = max(len(window) for window in different)
-    most = max(min(text.room, decoder.context - len(text.window)) for text in texts)
+    most = max(min(text.room, decoder.context - text.seen) for text in texts)
     step = decoder.start(longest + most, batch=len(texts))
     logits = step.read_prompts(different)
+    for text in texts:
+        text.passes += 1
     rows = [different.index(window) for window in windows]
     if len(different) < len(texts):
         step.select(rows)

@@ -5,10 +5,13 @@ from dataclasses import dataclass, field, replace
 from math import inf, isfinite, isnan
 from numbers import Integral, Real
 from secrets import randbits
-from typing import Any, Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from gpt2forge.errors import UserError, check_argument
 from gpt2forge.runtime.sampling import Sampling
+
+if TYPE_CHECKING:
+    from gpt2forge.runtime.model import Model
 
 Overflow = Literal["error", "truncate", "slide"]
 Rule = tuple[Callable[[Any], bool], str]
@@ -43,6 +46,7 @@ RANGES: Mapping[str, Rule] = {
     "beams": (lambda value: value >= 1, "1 (none) or more"),
     "length_penalty": (isfinite, "a finite number"),
     "overflow": (lambda value: value in get_args(Overflow), "`error`, `truncate` or `slide`"),
+    "speculative": (lambda value: value == "prompt-lookup" or hasattr(value, "decoder"), "`prompt-lookup` or a model"),
 }
 """The values that each setting may have, as a test and in words."""
 
@@ -70,6 +74,7 @@ class Options(TypedDict, total=False):
     beams: int
     length_penalty: float
     forced: Sequence[str]
+    speculative: "Literal['prompt-lookup'] | Model | None"
 
 
 @dataclass(frozen=True)
@@ -92,6 +97,8 @@ class Generation:
     overflow: what happens when prompt and text exceed the context; see `prompt`.
     beams: above 1, the likeliest text that a search with this many beams finds; nothing is drawn. See `beam_search`.
     forced: words that a search with beams writes somewhere in the text; see `forced_words`.
+    speculative: guesses tokens and checks several in one pass; see `speculation`. `prompt-lookup` guesses from the text
+    before, and a smaller model with the same vocabulary what it finds likeliest.
     length_penalty: of the search; above 0, longer texts are worth more than by the sum of their log-probabilities.
     """
 
@@ -116,6 +123,7 @@ class Generation:
     beams: int = 1
     length_penalty: float = 1.0
     forced: Sequence[str] = ()
+    speculative: "Literal['prompt-lookup'] | Model | None" = None
 
     def __post_init__(self) -> None:
         """Raise TypeError or UserError, which name the setting, if a value is of a wrong type or out of range."""
@@ -128,6 +136,8 @@ class Generation:
             raise UserError(f"min-tokens is {self.min_tokens}, more than max-tokens, {self.max_tokens}; lower it")
         if self.beams > 1 and self.overflow == "slide":
             raise UserError("beams cannot go past the context; use `overflow` `truncate`, or one beam")
+        if self.beams > 1 and self.speculative:
+            raise UserError("a search with beams guesses no tokens; use `speculative` with one beam")
         if self.forced and self.beams == 1:
             raise UserError("forced words need a search; set `beams` to 4 or more")
         if "" in (*self.banned, *self.forced, *self.stop):

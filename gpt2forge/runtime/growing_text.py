@@ -17,7 +17,8 @@ class GrowingText:
     """The tokens of a prompt and those that follow it, with the text of the new ones.
 
     Each of the tokens `ends` ends the text and is no part of it; so does the token that reaches `limit` new ones, which
-    is a part. `finish` is None until then. `generator` is the text's own source of random numbers.
+    is a part. `finish` is None until then. `generator` is the text's own source of random numbers. `passes` counts the
+    runs of the model for this text.
     """
 
     def __init__(
@@ -41,6 +42,7 @@ class GrowingText:
         self.log_probabilities: list[float] = []
         self.pieces: list[str] = []
         self.given = 0
+        self.passes = 0
 
     @property
     def tokens(self) -> Array:
@@ -56,6 +58,16 @@ class GrowingText:
     def window(self) -> Array:
         """Return the tokens that the model sees; `slide` leaves out the first ones."""
         return self.memory[self.first_seen : self.length]
+
+    @property
+    def seen(self) -> int:
+        """Return the number of tokens that the model sees."""
+        return self.length - self.first_seen
+
+    @property
+    def last(self) -> int:
+        """Return the last token."""
+        return int(self.memory[self.length - 1])
 
     @property
     def room(self) -> int:

@@ -12,18 +12,20 @@ from tokenizers import Tokenizer
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.errors import UserError, check_argument
 from gpt2forge.runtime.chat import format_chat
-from gpt2forge.runtime.choice import make_chooser
+from gpt2forge.runtime.choice import Chooser
 from gpt2forge.runtime.completion import Completion
-from gpt2forge.runtime.decoder import Array, Decoder
-from gpt2forge.runtime.generate import Cancel, continue_texts
+from gpt2forge.runtime.decoder import Decoder
+from gpt2forge.runtime.generate import Cancel
 from gpt2forge.runtime.generation import Generation, Options, draw_seed
 from gpt2forge.runtime.growing_text import GrowingText
+from gpt2forge.runtime.guesser import choose_guesser
 from gpt2forge.runtime.likelihood import log_softmax
 from gpt2forge.runtime.long_text import encode_long
 from gpt2forge.runtime.prompt import name_prompt
-from gpt2forge.runtime.run_texts import Begun, check_samples, run_batches, run_searches
+from gpt2forge.runtime.run_texts import Begun, check_samples, continue_all, run_batches, run_searches
 from gpt2forge.runtime.score import Advance, Score, ignore, score_answer, score_tokens
 from gpt2forge.runtime.start_text import find_begin, make_edits, spell_forced, start_text
+from gpt2forge.runtime.step import Array
 from gpt2forge.runtime.text import check_rows, encode_beginning, encode_text, open_stream
 
 BATCH = 16  # texts beside each other; each needs memory for the keys and values of all its tokens
@@ -153,8 +155,8 @@ class Model:
                     texts.append((prompt, start_text(self, prompt, settings, sample, not is_formatted)))
         if settings.beams > 1:
             return self.search(texts, settings, samples, cancel)
-        choose = make_chooser(make_edits(self, settings), settings.sampling, log_probabilities)
-        return run_batches(self.decoder, texts, batch, choose, cancel, settings.seed)
+        choose = Chooser(make_edits(self, settings), settings.sampling, log_probabilities)
+        return run_batches(self.decoder, texts, batch, choose, choose_guesser(self, settings), cancel, settings.seed)
 
     def search(
         self, texts: Sequence[Begun], settings: Generation, samples: int = 1, cancel: Cancel | None = None
@@ -182,8 +184,9 @@ class Model:
         """Yield the pieces of a text that `start` returned, which then has its tokens and why it ended."""
         if settings.beams > 1:
             return (done.text for done in self.search([("", text)], settings, cancel=cancel))
-        choose = make_chooser(make_edits(self, settings), settings.sampling)
-        return (piece for _ in continue_texts(self.decoder, [text], choose, cancel) for piece in text.take_pieces())
+        choose = Chooser(make_edits(self, settings), settings.sampling)
+        steps = continue_all(self.decoder, [text], choose, choose_guesser(self, settings), cancel)
+        return (piece for _ in steps for piece in text.take_pieces())
 
     def start(self, prompt: str, settings: Generation, is_formatted: bool = False) -> GrowingText:
         """Return the text that a prompt begins, for `stream_text`. Raises UserError if the prompt does not fit."""

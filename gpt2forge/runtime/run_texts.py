@@ -2,20 +2,23 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from gpt2forge.errors import UserError
 from gpt2forge.runtime.beam_search import search_beams
-from gpt2forge.runtime.choice import Choose, Edits, edit_logits
+from gpt2forge.runtime.choice import Chooser, Edits, edit_logits
 from gpt2forge.runtime.completion import Completion, make_completion
 from gpt2forge.runtime.decoder import Decoder
 from gpt2forge.runtime.forced_words import Word
 from gpt2forge.runtime.generate import Cancel, continue_texts
 from gpt2forge.runtime.generation import Generation
 from gpt2forge.runtime.growing_text import GrowingText
+from gpt2forge.runtime.guesser import StartGuesser
 from gpt2forge.runtime.hypothesis import Hypothesis
+from gpt2forge.runtime.speculation import guess_and_check
 
 Array = np.ndarray[Any, Any]
 Begun = tuple[str, GrowingText]
@@ -23,14 +26,34 @@ Begun = tuple[str, GrowingText]
 
 
 def run_batches(
-    decoder: Decoder, texts: Sequence[Begun], batch: int, choose: Choose, cancel: Cancel | None, seed: int | None
+    decoder: Decoder,
+    texts: Sequence[Begun],
+    batch: int,
+    choose: Chooser,
+    start_guesser: StartGuesser | None,
+    cancel: Cancel | None,
+    seed: int | None,
 ) -> Iterator[Completion]:
-    """Continue texts in batches; yield each batch as soon as it is done."""
-    for start in range(0, len(texts), batch):
-        together = texts[start : start + batch]
-        for _ in continue_texts(decoder, [text for _, text in together], choose, cancel):
+    """Continue texts in batches, or one by one with guesses; yield each batch as soon as it is done."""
+    size = batch if start_guesser is None else 1
+    for start in range(0, len(texts), size):
+        together = texts[start : start + size]
+        for _ in continue_all(decoder, [text for _, text in together], choose, start_guesser, cancel):
             pass
         yield from (make_completion(prompt, text, seed) for prompt, text in together)
+
+
+def continue_all(
+    decoder: Decoder,
+    texts: Sequence[GrowingText],
+    choose: Chooser,
+    start_guesser: StartGuesser | None,
+    cancel: Cancel | None,
+) -> Iterator[None]:
+    """Add tokens to texts until each has ended; yield whenever some have come."""
+    if start_guesser is None:
+        return continue_texts(decoder, texts, choose, cancel)
+    return chain.from_iterable(guess_and_check(decoder, text, choose, start_guesser(), cancel) for text in texts)
 
 
 @dataclass(frozen=True)

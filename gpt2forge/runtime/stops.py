@@ -18,6 +18,8 @@ class StopFinder:
         """Return what is now sure to lie before any stop string. After one is found, nothing follows."""
         if self.is_found:
             return ""
+        if not self.stops:
+            return piece
         self.waiting += piece
         places = [place for stop in self.stops if (place := self.waiting.find(stop)) >= 0]
         if places:

@@ -107,10 +107,14 @@ class ByteStream:
         self.tokenizer = tokenizer
         self.added = {token: added.content for token, added in tokenizer.get_added_tokens_decoder().items()}
         self.decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self.known: dict[int, bytes] = {}
 
     def push(self, token: int) -> str:
         """Return the text that this token completes."""
-        return self.decoder.decode(self.find_bytes(token))
+        found = self.known.get(token)
+        if found is None:
+            found = self.known[token] = self.find_bytes(token)
+        return self.decoder.decode(found)
 
     def finish(self) -> str:
         """Return replacement characters for the bytes that still wait."""

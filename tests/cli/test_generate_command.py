@@ -102,6 +102,22 @@ def test_stop_strings_bans_biases_and_ends_are_heeded(workshop: Workshop) -> Non
     assert write("--beams", "3")["seed"] is None
 
 
+def test_guesses_change_no_likeliest_token_and_save_passes(workshop: Workshop) -> None:
+    workshop.build("nano-cpu-int8")
+    words = ("generate", "nano-cpu-int8", "-p", "    a = 1\n" * 8, "-n", "60", "--json", "--ignore-end")
+
+    def write(*more: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(workshop.run(*words, *more).stdout)
+        return found
+
+    plain = write(*GREEDY)
+    assert plain["passes"] == 60
+    for guesser in ("prompt-lookup", "nano-cpu-int8"):
+        assert write(*GREEDY, "--speculative", guesser)["text"] == plain["text"]
+        assert write("-t", "0.01", "--speculative", guesser)["passes"] < 60
+    assert "no `recipes/none.yaml`" in workshop.run(*words, "--speculative", "none", code=1).stderr
+
+
 def test_chat_writes_the_answer_to_what_the_template_makes(workshop: Workshop, tmp_path: Path) -> None:
     pytest.importorskip("jinja2")
     workshop.build("nano-cpu-int8")
@@ -128,6 +144,10 @@ def test_chat_writes_the_answer_to_what_the_template_makes(workshop: Workshop, t
         (
             ("-t", "0", "--ignore-end", "--min-tokens", "2"),
             "`--min-tokens` has no effect: `--ignore-end` lets no token end a text",
+        ),
+        (
+            ("-t", "0", "--speculative", "prompt-lookup", "--batch", "2"),
+            "`--batch` has no effect: `--speculative` writes one text at a time",
         ),
         (("-t", "0", "--system", "x"), "`--system` has no effect: there is no `--chat`"),
         (

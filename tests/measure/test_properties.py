@@ -5,8 +5,9 @@ import pytest
 
 from gpt2forge.errors import UserError
 from gpt2forge.measure.properties import PROPERTIES, collect, differ, try_properties
-from gpt2forge.runtime.decoder import Decoder, Step, open_decoder
+from gpt2forge.runtime.decoder import Decoder, open_decoder
 from gpt2forge.runtime.likelihood import Array
+from gpt2forge.runtime.step import Step
 from tests.workshop import Workshop
 
 PROMPTS = [list(range(40, 52)), list(range(300, 308))]

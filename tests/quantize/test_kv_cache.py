@@ -19,8 +19,9 @@ from gpt2forge.graph.passes import PASSES
 from gpt2forge.graph.passes.fusion import fuse
 from gpt2forge.quantize.kv_cache import HEADROOM, Magnitudes, quantize_cache
 from gpt2forge.quantize.prompt_attention import PROMPT
-from gpt2forge.runtime.decoder import GrowingStep, InPlaceStep
 from gpt2forge.runtime.feeds import make_feeds, read_cache_shape, run
+from gpt2forge.runtime.growing_step import GrowingStep
+from gpt2forge.runtime.in_place_step import InPlaceStep
 from gpt2forge.runtime.session import open_graph
 from tests.graph.models import Array, Tiny, distance, pad_left, torch_logits
 

@@ -35,3 +35,22 @@ def test_texts_beside_each_other_are_those_alone(tiny: Tiny, tmp_path: Path, pas
         for row, step in enumerate(alone):
             single = step(piece[row : row + 1])[0]
             assert np.abs(both[row] - single).max() / np.ptp(single) < 1e-5
+
+
+@pytest.mark.parametrize("passes", [tuple(PASSES), ()])
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_tokens_may_be_read_several_at_once_and_forgotten(
+    tiny: Tiny, tmp_path: Path, passes: tuple[str, ...], count: int
+) -> None:
+    pack(tiny, tmp_path / "out", FLOAT32, passes)
+    decoder, tokens = open_decoder(tmp_path / "out", threads=1), tiny.ids(20)
+    whole = decoder.read(tokens[None])[0]  # (S, V)
+    step = decoder.start(20 + count)
+    step(tokens[None, :4])
+    for place in range(4, 20):
+        wrong = np.array([[*tokens[place : place + 1], *tiny.ids(count, seed=place)]])
+        logits = step.read_each(wrong)[0, 0].copy()
+        step.forget(count)
+        assert step.length == place + 1
+        assert np.abs(logits - whole[place]).max() / np.ptp(whole) < 1e-5
+    assert np.abs(step(tokens[None, :1]) - decoder.read(np.array([[*tokens, tokens[0]]]))[0, -1]).max() < 1e-4

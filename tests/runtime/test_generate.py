@@ -7,7 +7,7 @@ import pytest
 
 from gpt2forge.graph.passes import PASSES
 from gpt2forge.plan.code import find_reach
-from gpt2forge.runtime.choice import Edits, make_chooser
+from gpt2forge.runtime.choice import Chooser, Edits
 from gpt2forge.runtime.decoder import Decoder, open_decoder
 from gpt2forge.runtime.generate import continue_texts, fill_holes
 from gpt2forge.runtime.sampling import GREEDY, Sampling
@@ -62,14 +62,14 @@ def test_prompts_that_are_read_one_by_one_give_the_same_texts(
     decoder: Decoder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at_once = run(decoder, [begin(prompt, 12) for prompt in RAGGED])
-    monkeypatch.setattr("gpt2forge.runtime.decoder.AT_ONCE", 10)
+    monkeypatch.setattr("gpt2forge.runtime.in_place_step.AT_ONCE", 10)
     assert run(decoder, [begin(prompt, 12) for prompt in RAGGED]) == at_once
 
 
 def test_texts_of_one_batch_do_not_see_those_of_another(decoder: Decoder) -> None:
     alone = run(decoder, [begin(PROMPT, 10)])
     first, second = begin([1, 2, 3], 10), begin(PROMPT, 10)
-    steps = [continue_texts(decoder, [text], make_chooser(Edits(), GREEDY)) for text in (first, second)]
+    steps = [continue_texts(decoder, [text], Chooser(Edits(), GREEDY)) for text in (first, second)]
     for _ in zip(*steps, strict=True):
         pass
     assert [second.added.tolist()] == alone
@@ -136,7 +136,7 @@ class Bell:
 @pytest.mark.parametrize("count", [0, 1, 5])
 def test_cancelled_texts_keep_what_they_have(decoder: Decoder, count: int) -> None:
     texts = [begin(prompt, 20) for prompt in RAGGED]
-    for _ in continue_texts(decoder, texts, make_chooser(Edits(), GREEDY), Bell(count)):
+    for _ in continue_texts(decoder, texts, Chooser(Edits(), GREEDY), Bell(count)):
         pass
     assert {text.finish for text in texts} == {"cancelled"}
     assert {len(text.added) for text in texts} == {count}

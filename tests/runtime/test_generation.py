@@ -31,6 +31,11 @@ def test_keyword_arguments_are_the_settings() -> None:
         ({"no_repeat_ngram": -2}, "no-repeat-ngram is -2; it must be 0 (off) or more"),
         ({"overflow": "cut"}, "overflow is cut; it must be `error`, `truncate` or `slide`"),
         ({"min_tokens": 5, "max_tokens": 4}, "min-tokens is 5, more than max-tokens, 4; lower it"),
+        ({"speculative": "draft"}, "speculative is draft; it must be `prompt-lookup` or a model"),
+        (
+            {"beams": 2, "speculative": "prompt-lookup"},
+            "a search with beams guesses no tokens; use `speculative` with one beam",
+        ),
         ({"forced": ["a"]}, "forced words need a search; set `beams` to 4 or more"),
         ({"beams": 2, "overflow": "slide"}, "beams cannot go past the context; use `overflow` `truncate`, or one beam"),
         ({"stop": [""]}, "a stop string or a banned or forced word is empty; leave it out"),

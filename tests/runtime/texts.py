@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gpt2forge.runtime.choice import Edits, make_chooser
+from gpt2forge.runtime.choice import Chooser, Edits
 from gpt2forge.runtime.decoder import Decoder
 from gpt2forge.runtime.generate import continue_texts
 from gpt2forge.runtime.growing_text import GrowingText
@@ -31,6 +31,6 @@ def begin(
 
 def run(decoder: Decoder, texts: Sequence[GrowingText], sampling: Sampling = GREEDY) -> list[list[int]]:
     """Continue texts until all have ended; return their new tokens."""
-    for _ in continue_texts(decoder, texts, make_chooser(Edits(), sampling)):
+    for _ in continue_texts(decoder, texts, Chooser(Edits(), sampling)):
         pass
     return [text.added.tolist() for text in texts]

@@ -1,0 +1,155 @@
+"""What text costs besides the session's own time, and what guesses give.
+
+`python -m bench.generation PACKAGE...` prints a line of JSON for each built directory. All numbers are ratios:
+
+loop                share of the session's time that everything else takes, for likeliest and for drawn tokens
+faster              time of a text without guesses divided by that with guesses, by the kind of text
+tokens_a_pass       new tokens divided by passes over the model
+identical           of how many likeliest tokens with guesses equal those without
+
+`repeating` prompts hold the same lines twice, `plain` ones are held-out text, `fresh` texts never repeat two tokens.
+"""
+
+import argparse
+import json
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import onnxruntime as ort
+
+from gpt2forge.runtime.generation import Options
+from gpt2forge.runtime.model import Model
+from gpt2forge.runtime.open_model import open_model
+
+TEXT = Path(__file__).resolve().parents[1] / "examples/nano/heldout.txt"
+PIECE = 240  # characters of a prompt
+NEW = 128  # tokens of a text, if the context has room
+GREEDY: Options = {"temperature": 0.0, "ignore_end": True}
+DRAWN: Options = {"ignore_end": True, "seed": 1}
+FRESH: Options = {**DRAWN, "no_repeat_ngram": 2}
+
+
+@dataclass
+class TimedSession:
+    """A session that adds up the seconds of its runs."""
+
+    session: ort.InferenceSession
+    seconds: float = 0.0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.session, name)
+
+    def run_with_iobinding(self, binding: ort.IOBinding) -> None:
+        began = time.perf_counter()
+        self.session.run_with_iobinding(binding)
+        self.seconds += time.perf_counter() - began
+
+
+@dataclass
+class Pair:
+    """Texts with and without guesses from the same prompts."""
+
+    plain_seconds: float = 0.0
+    guessed_seconds: float = 0.0
+    tokens: int = 0
+    passes: int = 0
+    identical: int = 0
+
+    def add(self, model: Model, prompt: str, new: int, options: Options) -> None:
+        """Write one text in both ways."""
+        began = time.perf_counter()
+        plain = model.generate(prompt, new, **options)
+        between = time.perf_counter()
+        guessing: Options = {**options, "speculative": "prompt-lookup"}
+        guessed = model.generate(prompt, new, **guessing)
+        self.guessed_seconds += time.perf_counter() - between
+        self.plain_seconds += between - began
+        self.tokens += plain.count
+        self.passes += guessed.passes
+        self.identical += count_equal(plain.tokens, guessed.tokens)
+
+    def to_json(self) -> dict[str, float]:
+        return {
+            "faster": round(self.plain_seconds / self.guessed_seconds, 2),
+            "tokens_a_pass": round(self.tokens / self.passes, 2),
+            "tokens": self.tokens,
+            "identical": self.identical,
+        }
+
+
+def count_equal(one: Sequence[int], other: Sequence[int]) -> int:
+    """Return how many tokens are equal before the first that differs."""
+    return next((place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
+
+
+def cut_prompts(count: int) -> Iterator[str]:
+    """Yield pieces of the held-out text, from line starts on."""
+    text = TEXT.read_text(encoding="utf-8")
+    for number in range(count):
+        start = text.index("\n", number * (len(text) - 2 * PIECE) // count) + 1
+        yield text[start : start + PIECE]
+
+
+def choose_new(model: Model, prompt: str) -> int:
+    """Return how many tokens to write behind a prompt."""
+    return min(NEW, model.context - len(model.encode(prompt)))
+
+
+def measure_loop(model: Model, prompts: Sequence[str], options: Options) -> float:
+    """Return the share of the session's time that everything else takes: the median of all prompts."""
+    timed = TimedSession(model.decoder.session)
+    watched = replace(model, decoder=replace(model.decoder, session=timed))
+    shares = []
+    for prompt in prompts:
+        timed.seconds, began = 0.0, time.perf_counter()
+        watched.generate(prompt, choose_new(model, prompt), **options)
+        shares.append((time.perf_counter() - began) / timed.seconds - 1)
+    return round(statistics.median(shares), 3)
+
+
+def measure_guesses(model: Model, prompts: Sequence[str], options: Options) -> dict[str, float]:
+    """Return what guesses give for these prompts."""
+    pair = Pair()
+    for prompt in prompts:
+        pair.add(model, prompt, choose_new(model, prompt), options)
+    return pair.to_json()
+
+
+def measure_package(folder: Path, texts: int, threads: int) -> dict[str, Any]:
+    """Measure one package."""
+    model, prompts = open_model(folder, threads), list(cut_prompts(texts))
+    repeating = [prompt[: PIECE // 2] * 2 for prompt in prompts]
+    return {
+        "package": folder.name,
+        "loop": {
+            "likeliest": measure_loop(model, prompts, {"temperature": 0.0}),
+            "drawn": measure_loop(model, prompts, {"seed": 1}),
+        },
+        "likeliest": {
+            "repeating": measure_guesses(model, repeating, GREEDY),
+            "plain": measure_guesses(model, prompts, GREEDY),
+        },
+        "drawn": {
+            "repeating": measure_guesses(model, repeating, DRAWN),
+            "plain": measure_guesses(model, prompts, DRAWN),
+            "fresh": measure_guesses(model, prompts, FRESH),
+        },
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.generation", description=__doc__)
+    parser.add_argument("packages", nargs="+", type=Path)
+    parser.add_argument("--texts", type=int, default=20, help="texts of each kind (default %(default)s)")
+    parser.add_argument("--threads", type=int, default=0, help="threads of the session (default: one per core)")
+    options = parser.parse_args()
+    for folder in options.packages:
+        print(json.dumps(measure_package(folder, options.texts, options.threads)))
+
+
+if __name__ == "__main__":
+    main()
