@@ -25,7 +25,7 @@ from gpt2forge.terminal_text import escape_line
 FINE, USER_ERROR, BUG, INTERRUPTED = 0, 1, 3, 130
 
 COMMANDS = (
-    *("build", "plan", "why", "diff", "check", "compare", "generate", "score", "copy"),
+    *("build", "plan", "why", "diff", "check", "compare", "review", "generate", "score", "copy"),
     *("claim", "ablate", "tune", "profile"),
     *("init", "list", "clean", "doctor"),
     *("inspect", "key", "recipe", "schema", "store", "completion"),

@@ -22,7 +22,20 @@ class Model:
     @property
     def is_inside(self) -> bool:
         """Return whether the checkpoint is in the project or comes from elsewhere by itself, so that CI finds it."""
-        return parse_address(self.checkpoint) is not None or not self.checkpoint.startswith(("/", ".."))
+        return self.is_fetched or not self.checkpoint.startswith(("/", ".."))
+
+    @property
+    def is_fetched(self) -> bool:
+        """Return whether a build fetches the checkpoint from an address."""
+        return parse_address(self.checkpoint) is not None
+
+    @property
+    def place_inside(self) -> str:
+        """The folder in the project where the checkpoint is, or where it would be if it were copied into it."""
+        if self.is_fetched or not self.is_inside:
+            return f"checkpoints/{self.name}"
+        path = Path(self.checkpoint)
+        return str(path.parent if path.is_file() else path)
 
 
 def inspect_model(checkpoint: str) -> Model:
