@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpt2forge.errors import UserError
-from gpt2forge.fetch.address import Address, HubAddress, parse_address, suggest_address
+from gpt2forge.fetch.address import Address, HubAddress, parse_address
 from gpt2forge.new_project.held_out_text import find_held_out
 from gpt2forge.new_project.starting_recipe import clean_name, describe_model, name_model
+from gpt2forge.plan.explain_missing import explain_missing
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def read_local(path: Path) -> Model:
     try:
         about = describe_model(describe_checkpoint(path))
     except UserError as error:
-        raise UserError(f"{error}{suggest_address(str(path))}") from error
+        raise UserError(explain_missing(error, str(path), Path())) from error
     return Model(shorten(path), name_model(path), about, find_held_out(path))
 
 

@@ -112,6 +112,9 @@ def test_address_is_taken_as_it_is(shop: Workshop, address: str, name: str, monk
         ("hf://gpt2", "did you mean `hf://openai-community/gpt2`?"),
         ("openai://125M", "OpenAI published"),
         (str(ROOT / "recipes"), "no checkpoint at"),
+        ("../nan", "no checkpoint at `../nan`; did you mean `../nano`?"),
+        ("~/nano", "no checkpoint at `~/nano`; `~` is not replaced here; write `/"),
+        ("C:\\nano", "no checkpoint at `C:\\nano`; WSL has that path as `/mnt/c/nano`"),
     ],
 )
 def test_what_is_no_checkpoint_writes_nothing(shop: Workshop, words: str, message: str) -> None:
