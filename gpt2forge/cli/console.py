@@ -30,6 +30,11 @@ def open_terminal(is_error: bool = False) -> Console:
     return terminal
 
 
+def is_watched(terminal: Console) -> bool:
+    """Return whether a person sees what is written. A log of CI is none, even where FORCE_COLOR asks for colours."""
+    return terminal.is_terminal and terminal.file.isatty()
+
+
 def inform(message: str, terminal: Console | None = None) -> None:
     """Write a message to stderr. While bars are shown there, `terminal` is theirs; any other would write into them."""
     print_line(terminal or open_terminal(is_error=True), Text(escape(message)))

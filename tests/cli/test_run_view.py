@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from tests.workshop import UNMEASURED, Workshop
+from tests.workshop import UNMEASURED, Workshop, copy_workshop
 
 pytestmark = pytest.mark.slow
 
@@ -86,7 +87,22 @@ def test_terminal_shows_a_row_for_each_step_that_runs_and_counts_all(tmp_path: o
     assert "━" not in last  # every row is gone in the end
 
 
-def test_interrupted_build_leaves_a_clean_screen(tmp_path: object, workshop: Workshop) -> None:
+@pytest.fixture
+def own(tmp_path: Path, built_once: Workshop) -> Workshop:
+    """Make a workshop whose results a test may spoil."""
+    return copy_workshop(built_once, tmp_path / "own")
+
+
+def test_log_has_a_line_for_each_step_even_where_colours_are_forced(own: Workshop) -> None:
+    environment = {**os.environ, "FORCE_COLOR": "1"}
+    command = [sys.executable, "-m", "gpt2forge", "build", "nano-cpu-int8", *UNMEASURED]
+    command += ["--store", str(own.store), "--rerun", "fuse"]
+    done = subprocess.run(command, cwd=own.folder, env=environment, capture_output=True, text=True, check=True)
+    assert set(re.findall(r"\x1b\[[^m]*?[A-Za-ln-z]|\r", done.stderr)) == set()
+    assert len(done.stderr.splitlines()) == 7
+
+
+def test_interrupted_build_leaves_a_clean_screen(own: Workshop, tmp_path: Path) -> None:
     """Two recipes share the step, both have a result of an earlier build, and both are warned of it."""
     interrupted: list[bytes] = []
 
@@ -95,9 +111,9 @@ def test_interrupted_build_leaves_a_clean_screen(tmp_path: object, workshop: Wor
             interrupted.append(said)
             build.send_signal(signal.SIGINT)
 
-    workshop.build("nano-cpu-int4")
+    own.build("nano-cpu-int4")
     words = ("build", "nano-cpu-int8", "nano-cpu-int4", *UNMEASURED, "--store", f"{tmp_path}/store")
-    said = run_in_terminal(workshop, *words, code=130, meanwhile=interrupt)
+    said = run_in_terminal(own, *words, code=130, meanwhile=interrupt)
     assert said.rindex("\x1b[?25h") > said.rindex("\x1b[?25l")  # the cursor is shown again
     lines = [line.rstrip() for line in read_screen(said) if line]
     assert [line for line in lines if "steps  " in line or "━" in line] == []
