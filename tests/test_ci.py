@@ -1,50 +1,29 @@
-"""The workflows that GitHub runs. The users' workflow runs here as in its file, in clones of their own.
-
-What a step `run`s is run, by the same bash; what it `uses` is played: the store is saved and restored as a copy of the
-paths that the step names, with other times and inodes, in another folder.
-"""
+"""The workflows that GitHub runs. The users' workflow runs here as in its file, in clones of their own."""
 
 import json
-import os
 import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import pytest
 
-from gpt2forge.recipe.yaml import parse, read_document
+from gpt2forge.recipe.yaml import parse
+from tests.comment_server import BOT, NUMBER, PERSON, TOKEN, CommentServer, serve_comments
+from tests.workflows import ACTIONS, REPOSITORY, WorkflowRun, list_steps, read_workflow
 from tests.workshop import ROOT
 
 WORKFLOWS = sorted((ROOT / ".github/workflows").glob("*.yml"))
 BUILD = ROOT / ".github/workflows/build.yml"
 PAGE = (ROOT / "docs/ci.md").read_text(encoding="utf-8")
-BASH = ("bash", "--noprofile", "--norc", "-eo", "pipefail", "-c")  # the command that GitHub runs for `shell: bash`
-RESTORE = "actions/cache/restore@v5"
-ACTIONS = {
-    RESTORE,
-    "actions/checkout@v6",
-    "actions/setup-python@v6",
-    "actions/cache/save@v5",
-    "actions/upload-artifact@v6",
-}
-INSTALL = "Install"  # the one step left out: it is done wherever these tests run
 MAKING = ("convert", "export", "fuse", "quantize")
-
-
-def read(path: Path) -> dict[str, Any]:
-    workflow: dict[str, Any] = read_document(path).plain()
-    return workflow
-
-
-def list_steps(workflow: Mapping[str, Any]) -> list[dict[str, Any]]:
-    return [step for job in workflow["jobs"].values() for step in job["steps"]]
+RIGHTS = {"build": {"actions": "read", "contents": "read"}, "comment": {"pull-requests": "write"}}
+"""What each job may do beyond reading the repository."""
 
 
 @dataclass(frozen=True)
@@ -53,50 +32,22 @@ class Clone:
 
     folder: Path
 
+    def start(self, event: str = "push", **variables: str) -> WorkflowRun:
+        """Return a run of the workflow, which skips measuring steps to save time."""
+        fixed = {"SKIP": "verify,benchmark", "PYTHONPATH": str(self.folder)}
+        return WorkflowRun(folder=self.folder, path=BUILD, event=event, variables={**fixed, **variables})
+
+    def play(self, restored: "Clone | None" = None, event: str = "push", **variables: str) -> list[str]:
+        """Run the workflow; return the names of the steps that failed."""
+        return self.start(event, **variables).play(restored.folder if restored else None)
+
     @property
     def outputs(self) -> str:
-        return (self.folder / "outputs").read_text()
+        return self.start().outputs
 
     @property
     def summary(self) -> str:
-        return (self.folder / "summary").read_text()
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """Return the environment of a step. Measuring steps are skipped to save time."""
-        return {
-            **os.environ,
-            **read(BUILD)["env"],
-            "SKIP": "verify,benchmark",
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(self.folder),
-            "GITHUB_OUTPUT": str(self.folder / "outputs"),
-            "GITHUB_STEP_SUMMARY": str(self.folder / "summary"),
-        }
-
-    def run(self, command: str, **changes: str) -> subprocess.CompletedProcess[str]:
-        environment, words = {**self.environment, **changes}, [*BASH, command]
-        return subprocess.run(words, cwd=self.folder, env=environment, capture_output=True, text=True, check=False)
-
-    def play(self, restored: "Clone | None" = None, **changes: str) -> list[str]:
-        """Run the workflow; return the names of the steps that failed."""
-        failed: list[str] = []
-        (self.folder / "outputs").touch()
-        for step in list_steps(read(BUILD)):
-            if failed and not step.get("if", "").startswith("always()"):
-                continue
-            if restored and step.get("uses") == RESTORE:
-                self.restore(step, restored.folder)
-            if "run" in step and step["name"] != INSTALL:
-                done = self.run(step["run"], **changes)
-                print(done.stdout, done.stderr)
-                failed += [step["name"]] if done.returncode else []
-        return failed
-
-    def restore(self, step: Mapping[str, Any], saved: Path) -> None:
-        for path in step["with"]["path"].split():
-            (self.folder / path).parent.mkdir(exist_ok=True)
-            subprocess.run(["cp", "-R", saved / path, self.folder / path], check=True)
+        return self.start().summary
 
     def outcomes(self, recipe: str) -> dict[str, str]:
         """Return the outcome of each making step, from the report."""
@@ -136,8 +87,9 @@ def test_first_run_builds_and_is_saved(first: Clone) -> None:
     assert first.outcomes("nano-cpu-int8") == dict.fromkeys(MAKING, "built")
     assert first.outcomes("nano-cpu-int4") == {**ALL_REUSED, "quantize": "built"}
     assert first.outputs == "anything=true\n"
-    assert re.findall(r"^will run +(\w+)", first.summary, re.MULTILINE) == [*MAKING, *MAKING]
-    assert first.summary.startswith("### nano-cpu-int8\n\n```\nwill run  convert ")
+    assert first.summary.splitlines()[1] == "### gpt2forge: 2 of 2 results change; quality was not measured"
+    assert first.summary.endswith("* there is no earlier result to compare with\n")
+    assert {path.name for path in (first.folder / "ship").iterdir()} == {"nano-cpu-int4", "nano-cpu-int8"}
 
 
 @pytest.mark.slow
@@ -146,7 +98,6 @@ def test_second_run_elsewhere_makes_nothing_and_saves_nothing(first: Clone, tmp_
     assert second.play(restored=first) == []
     assert second.outcomes("nano-cpu-int8") == second.outcomes("nano-cpu-int4") == ALL_REUSED
     assert second.outputs == ""
-    assert re.findall(r"^done +(\w+)$", second.summary, re.MULTILINE) == [*MAKING, *MAKING]
     for recipe in ("nano-cpu-int8", "nano-cpu-int4"):
         made = second.folder / "build" / recipe
         assert made.resolve().is_relative_to(second.folder)
@@ -155,16 +106,53 @@ def test_second_run_elsewhere_makes_nothing_and_saves_nothing(first: Clone, tmp_
         ).read_bytes()
 
 
+@pytest.fixture
+def comments() -> Iterator[CommentServer]:
+    with serve_comments(REPOSITORY) as server:
+        server.add("<!-- gpt2forge review --> is what I look for", PERSON)
+        yield server
+
+
 @pytest.mark.slow
-def test_changed_quantization_reruns_only_quantize(first: Clone, tmp_path: Path) -> None:
+def test_pull_request_reruns_only_what_it_changes_and_says_so_in_one_comment(
+    first: Clone, tmp_path: Path, comments: CommentServer
+) -> None:
     third = make_clone(tmp_path / "third")
     recipe = third.folder / "recipes/nano-cpu-int4.yaml"
     recipe.write_text(recipe.read_text().replace("granularity: 32", "granularity: 16"))
-    assert third.play(restored=first) == []
+    github = {"GITHUB_API_URL": comments.url, "TOKEN": TOKEN, "NUMBER": NUMBER}
+    run = third.start("pull_request", **github)
+    assert run.play(first.folder) == []
     assert third.outcomes("nano-cpu-int8") == ALL_REUSED
     assert third.outcomes("nano-cpu-int4") == {**ALL_REUSED, "quantize": "built"}
-    assert "`quantization.granularity` 32 -> 16" in third.summary
     assert third.outputs == "anything=true\n"
+    theirs, comment = comments.comments
+    assert theirs["user"]["login"] == PERSON and comment["user"]["login"] == BOT
+    assert comment["body"] == third.summary
+    lines = comment["body"].splitlines()
+    assert lines[1] == "### gpt2forge: 1 of 2 results changes; quality was not measured"
+    assert [line.split(" | ")[0] for line in lines[5:7]] == ["| nano-cpu-int4, before", "| nano-cpu-int4"]
+    assert lines[6].endswith("| granularity 16 |")
+    assert "`quantize` built (`quantization.granularity` 32 -> 16); 3 steps reused" in lines[8]
+    assert lines[9] == "* unchanged: `nano-cpu-int8`"
+    (third.folder / "comment.md").write_text("<!-- gpt2forge review -->\n### later")
+    (step,) = (step for step in list_steps(read_workflow(BUILD)) if step.get("name") == "Comment")
+    assert run.run(step["run"]).returncode == 0
+    assert [each["body"] for each in comments.comments] == [theirs["body"], "<!-- gpt2forge review -->\n### later"]
+
+
+def test_comment_that_github_refuses_fails_its_step(tmp_path: Path, comments: CommentServer) -> None:
+    (tmp_path / "comment.md").write_text("text")
+    github = {"GITHUB_API_URL": comments.url, "TOKEN": "another", "NUMBER": NUMBER}
+    (step,) = (step for step in list_steps(read_workflow(BUILD)) if step.get("name") == "Comment")
+    done = WorkflowRun(folder=tmp_path, path=BUILD, variables=github).run(step["run"])
+    assert done.returncode != 0 and "404" in done.stderr
+
+
+def test_only_a_pull_request_of_the_repository_is_commented() -> None:
+    job = read_workflow(BUILD)["jobs"]["comment"]
+    assert "github.event.pull_request.head.repo.full_name == github.repository" in job["if"]
+    assert [step["uses"] for step in job["steps"] if "uses" in step] == ["actions/download-artifact@v7"]
 
 
 @pytest.mark.slow
@@ -189,29 +177,32 @@ def test_run_that_differs_from_the_lock_fails(tmp_path: Path) -> None:
     (lock,) = re.findall(r"^    (gpt2forge build --write-lock .*)$", PAGE, re.MULTILINE)
     (locked,) = re.findall(r"`(gpt2forge build \$RECIPES --locked .*?)`", PAGE)
     clone = make_clone(tmp_path / "clone")
-    assert clone.run(f"{lock} --skip verify,benchmark").returncode == 0
-    assert clone.run(locked).returncode == 0
+    run = clone.start().run
+    assert run(f"{lock} --skip verify,benchmark").returncode == 0
+    assert run(locked).returncode == 0
     recipe = clone.folder / "recipes/nano-cpu-int4.yaml"
     recipe.write_text(recipe.read_text().replace("granularity: 32", "granularity: 16"))
-    done = clone.run(locked)
+    done = run(locked)
     assert done.returncode == 1
     assert "error: recipes/nano-cpu-int4.lock:4:1: `quantize` differs from the lock: " in done.stderr
 
 
 def test_what_is_saved_is_what_is_restored() -> None:
-    restore, save = (
-        step["with"] for step in list_steps(read(BUILD)) if step.get("uses", "").startswith("actions/cache/")
-    )
-    assert {name: restore[name] for name in save} == save
-    assert save["key"].startswith(restore["restore-keys"])
+    steps = [step for step in list_steps(read_workflow(BUILD)) if step.get("uses", "").startswith("actions/cache/")]
+    restored, saved = ([step["with"] for step in steps if word in step["uses"]] for word in ("restore", "save"))
+    assert [{name: each[name] for name in ("path", "key")} for each in restored] == saved
+    assert all(each["key"].startswith(each["restore-keys"]) for each in restored)
+    assert not restored[1]["key"].startswith(restored[0]["restore-keys"])
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.name)
-def test_workflow_may_only_read_ends_in_time_and_uses_known_actions(path: Path) -> None:
-    workflow = read(path)
+def test_workflow_has_few_rights_ends_in_time_and_uses_known_actions(path: Path) -> None:
+    workflow = read_workflow(path)
     assert workflow["permissions"] == {"contents": "read"}
     assert workflow["concurrency"]["cancel-in-progress"] is True
-    assert all(job["timeout-minutes"] <= 90 and "permissions" not in job for job in workflow["jobs"].values())
+    assert all(job["timeout-minutes"] <= 90 for job in workflow["jobs"].values())
+    rights = {name: job["permissions"] for name, job in workflow["jobs"].items() if "permissions" in job}
+    assert rights == (RIGHTS if path == BUILD else {})
     steps = list_steps(workflow)
     assert {step["uses"] for step in steps if "uses" in step} <= ACTIONS
     assert [
@@ -221,7 +212,9 @@ def test_workflow_may_only_read_ends_in_time_and_uses_known_actions(path: Path) 
 
 def test_both_workflows_are_there() -> None:
     assert [path.name for path in WORKFLOWS] == ["build.yml", "ci.yml"]
-    assert [step["run"] for step in list_steps(read(WORKFLOWS[1])) if step.get("name") == "Check"] == [".ci/run"]
+    assert [step["run"] for step in list_steps(read_workflow(WORKFLOWS[1])) if step.get("name") == "Check"] == [
+        ".ci/run"
+    ]
 
 
 def list_blocks() -> list[str]:
@@ -234,8 +227,8 @@ def test_page_has_the_whole_file() -> None:
 
 def test_gitlab_runs_what_github_runs() -> None:
     job = parse(list_blocks()[1], "page").plain()["build"]
-    workflow = read(BUILD)
-    assert job["variables"] == workflow["env"]
+    workflow = read_workflow(BUILD)
+    assert job["variables"].items() <= workflow["env"].items()
     steps = list_steps(workflow)
     own_lines = "\n".join(step["run"] for step in steps if "run" in step)
     assert [line for line in job["script"] if line.startswith("gpt2forge") and line not in own_lines] == []

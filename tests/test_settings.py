@@ -88,7 +88,7 @@ SHARE = "must be a percentage from `1%` to `100%`, or a size, as in `12GB`"
         ("build:\n  memory: 0", f"2:3: `build.memory: 0` {SHARE}"),
         ("build:\n  memory: 0.8", f"2:3: `build.memory: 0.8` {SHARE}"),
         ("build:\n  memory: [1]", f"2:3: `build.memory: [1]` {SHARE}"),
-        ("build:\n  jobs: 0", "2:3: `build.jobs: 0` should be greater than or equal to 1"),
+        ("build:\n  jobs: 0", "2:3: `build.jobs: 0` must be 1 or more"),
         ("build:\n  jobs: two", "2:3: `build.jobs: two` must be a whole number"),
         ("- store", "1:1: this file is a mapping: `store: ...`, `build: ...`"),
     ],

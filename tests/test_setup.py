@@ -60,6 +60,12 @@ def test_every_pin_is_one_exact_public_version() -> None:
     assert "torch==2.13.0" in lines
 
 
+def test_pages_name_the_pinned_pytorch() -> None:
+    pages = [*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")]
+    named = {each for page in pages for each in re.findall(r"torch==([\d.]+\d)", page.read_text(encoding="utf-8"))}
+    assert named == {str(read_pins()["torch"])}
+
+
 def test_pins_are_within_the_bounds_of_pyproject() -> None:
     pins = read_pins()
     outside = [str(needed) for needed in read_direct() if pins[canonicalize_name(needed.name)] not in needed.specifier]

@@ -2,8 +2,9 @@
 
 1. The first result is the baseline.
 2. A result is on the Pareto front if no other dominates it in the quantities of FRONT (see dominance.py). A quantity
-   counts only if all results have it and it can be compared (rule 3). A result that was not published is never on the
-   front and dominates no other.
+   counts only if all results have it and it can be compared (rule 3). With one quantity alone, such as the size where
+   nothing was measured, no result dominates another. A result that was not published is never on the front, and
+   dominates no other.
 3. Times of different hosts cannot be compared, nor accuracies on different texts; a remark says so. Accuracies of
    different hosts can be compared, but rounding depends on the processor; a remark says that too.
 """
@@ -63,11 +64,12 @@ class Comparison:
     @property
     def front_quantities(self) -> dict[str, ReadQuantity]:
         """The quantities that decide the Pareto front (rules 2 and 3)."""
-        return {
+        common = {
             name: read
             for name, read in self.comparable_quantities.items()
             if all(read(report) is not None for report in self.reports)
         }
+        return common if len(common) > 1 else {}
 
     @property
     def comparable_quantities(self) -> dict[str, ReadQuantity]:

@@ -55,7 +55,7 @@ class Limit:
     def describe_excess(self, limit: float, measured: Accuracy) -> str:
         """Describe by how much a number is beyond its limit."""
         excess = self.form(self.find_excess(limit, measured))
-        return f"{excess} {self.side} `{self.key}: {self.form(limit)}`"
+        return f"{excess} {self.side} `{self.key}: {self.form(limit).replace(' %', '%')}`"  # as a recipe writes it
 
     def describe_fault(self, limit: float | None, measured: Accuracy) -> str | None:
         """Return a message if the number is beyond the limit, else None."""

@@ -22,6 +22,10 @@ from gpt2forge.checkpoint.recognize import (
 from gpt2forge.errors import UserError
 
 
+class NoCheckpoint(UserError):
+    """Nothing that a format reads is at a path."""
+
+
 def find_checkpoint(path: Path, formats: Sequence[Format] = FORMATS, wanted: Wanted = DEFAULT) -> Checkpoint:
     """Find the checkpoint at a path, in any of the formats. See `locate` for the paths that lead to a checkpoint.
 
@@ -41,7 +45,7 @@ def find_checkpoint(path: Path, formats: Sequence[Format] = FORMATS, wanted: Wan
             refuse_listed(below, list_names(below), TRAINERS)
         suggest_above(folder, formats)
         expected = "; ".join(each.expected_files for each in formats)
-        raise UserError(f"no checkpoint at `{path}`: put one of these there: {expected}")
+        raise NoCheckpoint(f"no checkpoint at `{path}`: put one of these there: {expected}")
     if len(found) > 1:
         titles = ", ".join(each.title for each in found)
         raise UserError(f"{folder}: holds checkpoints of {len(found)} formats ({titles}); keep one in a folder")

@@ -159,9 +159,9 @@ def build_recipes(request: BuildRequest) -> None:
     loaded = load_recipes(request.selectors, request.changes, request.name)
     with make_view(request.as_json, [each.recipe.name for each in loaded], kind=request.view) as fetch_view:
         builds, refused = make_builds(loaded, request, SourceFetcher(fetch_view.show))
-    store = open_store(request.store, remotes=request.remotes, warn=console.warn)
     snapshots = {each.name: take_snapshot(each.loaded, each.job) for each in builds} if request.is_plain else {}
     with make_build_view(builds, request) as view:
+        store = open_store(request.store, remotes=request.remotes, warn=view.warn)
         pushed = run_builds(builds, store, emit=view.show, options=request.options, until=request.until)
     report_pushed(pushed)
     if request.until is None:

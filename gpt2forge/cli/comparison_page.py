@@ -1,16 +1,18 @@
 """Collects what the page of a comparison shows beyond the reports.
 
-The stored weights and the answers come from the packages in the store. A result whose package is elsewhere has neither.
+The stored weights, the times by operator and the answers come from the packages in the store. A result whose package is
+elsewhere has none of them.
 """
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
 from gpt2forge.builder.answers import Answer, answer_prompts, choose_prompts
 from gpt2forge.builder.comparison import Comparison
 from gpt2forge.builder.find_artifact import find_artifact
+from gpt2forge.builder.operator_times import PhaseTimes, time_operators
 from gpt2forge.cli import console
 from gpt2forge.cli.inspect_command import check_tensors
 from gpt2forge.cli.page.page import PageData, make_page
@@ -37,6 +39,7 @@ def make_comparison_page(comparison: Comparison, store: Path, prompts: Sequence[
         data = PageData(
             comparison=comparison,
             tensors={name: read_tensors(folder) for name, folder in packages.items() if folder},
+            times={name: time_package(name, folder) for name, folder in packages.items() if folder},
             prompts=asked,
             answers={name: answer(name, folder, asked) for name, folder in packages.items()} if asked else {},
         )
@@ -61,6 +64,14 @@ def find_prompts(comparison: Comparison, packages: Packages, store: Store) -> li
 def read_tensors(package: Path) -> list[dict[str, Any]]:
     """Return how a package stores its weights."""
     return check_tensors(read_provenance(package).get("tensors"), package / NAME)
+
+
+def time_package(name: str, package: Path) -> list[PhaseTimes]:
+    """Return the times of a package by operator; none if it cannot be opened, as its answers say."""
+    console.inform(f"{name}: times its operators")
+    with suppress(UserError):
+        return time_operators(package)
+    return []
 
 
 def answer(name: str, package: Path | None, prompts: Sequence[str]) -> list[Answer] | str:

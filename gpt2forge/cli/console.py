@@ -30,14 +30,19 @@ def open_terminal(is_error: bool = False) -> Console:
     return terminal
 
 
-def inform(message: str) -> None:
-    """Write a message to stderr."""
-    print_line(open_terminal(is_error=True), Text(escape(message)))
+def is_watched(terminal: Console) -> bool:
+    """Return whether a person sees what is written. A log of CI is none, even where FORCE_COLOR asks for colours."""
+    return terminal.is_terminal and terminal.file.isatty()
 
 
-def warn(message: str) -> None:
-    """Write a warning to stderr."""
-    print_line(open_terminal(is_error=True), Text("warning: ", "yellow") + Text(escape_line(message)))
+def inform(message: str, terminal: Console | None = None) -> None:
+    """Write a message to stderr. While bars are shown there, `terminal` is theirs; any other would write into them."""
+    print_line(terminal or open_terminal(is_error=True), Text(escape(message)))
+
+
+def warn(message: str, terminal: Console | None = None) -> None:
+    """Write a warning to stderr, as `inform` writes a message."""
+    print_line(terminal or open_terminal(is_error=True), Text("warning: ", "yellow") + Text(escape_line(message)))
 
 
 def report_error(message: str) -> None:

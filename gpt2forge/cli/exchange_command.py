@@ -1,6 +1,6 @@
 """`gpt2forge store push` and `store pull`: exchange what recipes need with remote levels."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,10 +25,12 @@ from gpt2forge.units import count, format_size
 @json_option
 def push_command(selectors: tuple[str, ...], store: Path, remotes: tuple[str, ...], as_json: bool) -> None:
     """Write the steps of built recipes to the remote levels that lack them."""
-    loaded, opened = load_recipes(selectors), open_remotes(store, remotes)
-    if not opened.can_push:
-        raise UserError(f"`{VARIABLE}`: is not set, so nothing can be signed; `gpt2forge key new FILE` makes a key")
+    loaded = load_recipes(selectors)
     with RunView() as view:
+        opened = open_remotes(store, remotes, view.warn)
+        if not opened.can_push:
+            fix = "`gpt2forge key new FILE` makes a key"
+            raise UserError(f"`{VARIABLE}`: is not set, so nothing can be signed; {fix}")
         pushed = push_recipes(loaded, opened, view.show)
     if as_json:
         console.write_json([describe_pushed(each) for each in pushed])
@@ -52,8 +54,9 @@ def describe_pushed(pushed: Pushed) -> dict[str, Any]:
 @json_option
 def pull_command(selectors: tuple[str, ...], store: Path, remotes: tuple[str, ...], as_json: bool) -> None:
     """Bring what a build of recipes needs from the remote levels, and run nothing."""
-    loaded, opened = load_recipes(selectors), open_remotes(store, remotes)
+    loaded = load_recipes(selectors)
     with RunView() as view:
+        opened = open_remotes(store, remotes, view.warn)
         found = list(pull_recipes(loaded, opened, view.show))
     rows: list[dict[str, Any]] = [
         {"recipe": name, "stage": step.stage.name, "verdict": step.verdict, "origin": origin}
@@ -69,9 +72,9 @@ def tabulate(row: dict[str, Any]) -> Sequence[str]:
     return row["verdict"], row["recipe"], row["stage"], row["origin"]
 
 
-def open_remotes(store: Path, remotes: Sequence[str]) -> Store:
+def open_remotes(store: Path, remotes: Sequence[str], warn: Callable[[str], None]) -> Store:
     """Open a store with its remote levels. Raises UserError if it has none."""
-    opened = open_store(store, remotes=remotes, warn=console.warn)
+    opened = open_store(store, remotes=remotes, warn=warn)
     if not opened.has_remote:
         raise UserError("there is no remote; name one with `--remote`, or in `store.remote` of gpt2forge.yaml")
     return opened

@@ -128,7 +128,7 @@ def stream(model: "Model", prompt: str, settings: "Generation", is_chat: bool) -
         console.write_generated(shown + piece)
         shown = ""
     console.write_generated(shown + "\n")
-    if console.open_terminal(is_error=True).is_terminal:
+    if console.is_watched(console.open_terminal(is_error=True)):
         console.inform(describe_speed(len(text.added), text.passes, time.monotonic() - started))
 
 

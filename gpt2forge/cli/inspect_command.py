@@ -6,12 +6,15 @@ from typing import Any
 import click
 
 from gpt2forge.builder.result import hold_result
+from gpt2forge.checkpoint.detect import NoCheckpoint
 from gpt2forge.cli import console
 from gpt2forge.cli.options import json_option
+from gpt2forge.cli.summary import NOTHING
 from gpt2forge.errors import UserError
 from gpt2forge.fetch.address import find_address
 from gpt2forge.new_project.starting_recipe import describe_model, name_model, name_recipe, write_recipe
 from gpt2forge.quantize.coverage import Kind, group_tensors
+from gpt2forge.recipe.suggest_path import suggest_path
 from gpt2forge.stages.forge_json import NAME, read_provenance
 from gpt2forge.units import format_size
 
@@ -106,6 +109,9 @@ def describe(checkpoint: Path) -> dict[str, Any]:
     try:
         return describe_checkpoint(checkpoint)
     except UserError as error:
+        fix = suggest_path(str(checkpoint), Path()) if isinstance(error, NoCheckpoint) else ""
+        if fix:
+            raise UserError(f"no checkpoint at `{checkpoint}`{fix}") from error
         address = find_address(str(checkpoint))
         if address is None:
             raise
@@ -121,6 +127,8 @@ def flatten(found: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:
 
 
 def format_property(value: Any) -> str:
-    if isinstance(value, list):
-        return ", ".join(str(item) for item in value) or "-"
-    return f"{value:,}".replace(",", " ") if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    if isinstance(value, list | tuple):
+        return ", ".join(str(item) for item in value) or NOTHING
+    if value is None:
+        return NOTHING
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

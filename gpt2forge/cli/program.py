@@ -18,6 +18,7 @@ import click
 
 from gpt2forge import __version__
 from gpt2forge.cli import console
+from gpt2forge.cli.usage_errors import describe_usage
 from gpt2forge.errors import format_fixable, is_fixable
 from gpt2forge.executor.stage_crash import StageCrash
 from gpt2forge.terminal_text import escape_line
@@ -25,7 +26,7 @@ from gpt2forge.terminal_text import escape_line
 FINE, USER_ERROR, BUG, INTERRUPTED = 0, 1, 3, 130
 
 COMMANDS = (
-    *("build", "plan", "why", "diff", "check", "compare", "generate", "score", "copy"),
+    *("build", "plan", "why", "diff", "check", "compare", "review", "generate", "score", "copy"),
     *("claim", "ablate", "tune", "profile"),
     *("init", "list", "clean", "doctor"),
     *("inspect", "key", "recipe", "schema", "store", "completion"),
@@ -81,7 +82,7 @@ def run(words: list[str]) -> int:
     try:
         return run_command(words)
     except click.ClickException as error:
-        report(escape_line(error.format_message()))
+        report(escape_line(describe_usage(error, words)))
     except (KeyboardInterrupt, click.Abort):
         report("interrupted; finished steps are kept")
         return INTERRUPTED

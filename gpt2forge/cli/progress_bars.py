@@ -5,6 +5,7 @@ from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Ta
 from rich.table import Column
 from rich.text import Text
 
+from gpt2forge.cli import console
 from gpt2forge.executor.events import StepAdvanced, StepStarted
 from gpt2forge.terminal_text import escape_line
 from gpt2forge.units import format_amount, format_size
@@ -47,7 +48,7 @@ def make_bars(terminal: Console) -> Progress:
         Remaining(Column(no_wrap=True, overflow="ellipsis")),
         console=terminal,
         transient=True,
-        disable=not terminal.is_terminal,
+        disable=not console.is_watched(terminal),
     )
 
 

@@ -70,7 +70,7 @@ class RunView(ProgressView):
             self.print(Text("reused  ", "cyan") + Text(f"{recipe:<{self.width}}  all steps"))
         for warning in warnings:
             if warning not in self.warnings:
-                console.warn(f"{recipe}: {warning}" if self.width else warning)
+                self.warn(f"{recipe}: {warning}" if self.width else warning)
             self.warnings.add(warning)
 
     def show_memory(self, event: StepSampled) -> None:
@@ -102,6 +102,14 @@ class RunView(ProgressView):
         address = escape_line(event.address)
         self.print(Text("fetched ", "green") + Text(f"{address}: {format_size(event.bytes)}{commit}"))
 
+    def inform(self, message: str) -> None:
+        """Print a message above the bars."""
+        console.inform(message, self.terminal)
+
+    def warn(self, message: str) -> None:
+        """Print a warning above the bars."""
+        console.warn(message, self.terminal)
+
     def print(self, line: Text) -> None:
         """Print one line, however long, above the bars; its text is escaped already."""
         console.print_line(self.terminal, line)
@@ -127,6 +135,9 @@ class JsonView(AbstractContextManager["JsonView"]):
 
     def show(self, event: BuildEvent) -> None:
         console.write_json(event.to_json())
+
+    def warn(self, message: str) -> None:
+        console.warn(message)
 
 
 def make_view(

@@ -87,7 +87,7 @@ def run(start: LoadedRecipe, name: str, objective: Objective, limits: TuningLimi
     with RunView() as view:
         emit = partial(show, view=view)
         SourceFetcher(emit).fetch(start)
-        return Tuner(start, name, objective, limits, store, emit, tell=console.inform).tune()
+        return Tuner(start, name, objective, limits, store, emit, tell=view.inform).tune()
 
 
 def format_command(selector: str, changes: Sequence[str], objective: str, limits: TuningLimits) -> str:

@@ -11,7 +11,7 @@ import click
 from gpt2forge.cli import console
 from gpt2forge.cli.options import json_option, recipe_options, skip_option, store_option
 from gpt2forge.cli.plan_command import VERDICTS, plan_job
-from gpt2forge.errors import UserError, quote
+from gpt2forge.errors import UserError, suggest
 from gpt2forge.plan.difference import Difference
 from gpt2forge.plan.from_recipe import make_job
 from gpt2forge.plan.nearest import Nearest, find_earlier
@@ -68,7 +68,7 @@ def choose_steps(steps: Sequence[PlannedStep], stage: str | None) -> list[Planne
     """Return the step of one stage, or all steps; raise UserError for an unknown stage."""
     known = [step.stage.name for step in steps]
     if stage is not None and stage not in known:
-        raise UserError(f"`{stage}`: this recipe has no such step; it has {quote(known)}")
+        raise UserError(f"`{stage}`: this recipe has no such step{suggest(stage, known)}")
     return [step for step in steps if stage in (None, step.stage.name)]
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from gpt2forge.errors import UserError, quote
+from gpt2forge.errors import UserError, suggest
 from gpt2forge.executor.events import Emit, Meter
 from gpt2forge.executor.job_run import Checks, JobRun, NoChecks
 from gpt2forge.executor.resources import Resources, find_memory
@@ -88,7 +88,7 @@ def check_names(job: Job, rerun: str | None, until: str | None) -> None:
         if name in skipped:
             raise UserError(f"`{option} {name}`: `{name}` is skipped; leave out one of the two options")
         if name is not None and name not in known:
-            raise UserError(f"`{option} {name}`: `{job.name}` has no such stage; it has {quote(known)}")
+            raise UserError(f"`{option} {name}`: `{job.name}` has no such stage{suggest(name, known)}")
     if rerun and until and known.index(rerun) > known.index(until):
         raise UserError(
             f"`--rerun {rerun}`: comes after `--until {until}`, where the run ends; leave out one of the two options"

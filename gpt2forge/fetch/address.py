@@ -12,7 +12,11 @@ OPENAI_SIZES = {"124M": "0.5 GB", "355M": "1.4 GB", "774M": "3.1 GB", "1558M": "
 WORD = r"[A-Za-z0-9][\w.-]{0,95}"
 HUB = re.compile(rf"hf://({WORD}/{WORD})(?:@([\w.][\w./-]{{0,199}}))?", re.ASCII)
 REPO = re.compile(rf"{WORD}/{WORD}", re.ASCII)
-PAGE = re.compile(rf"https?://?(?:huggingface\.co|hf\.co)/({WORD}/{WORD})(?:/tree/([\w./-]+))?/?", re.ASCII)
+PAGE = re.compile(rf"(?:https?://?)?(?:huggingface\.co|hf\.co)/({WORD}/{WORD})(?:/tree/([\w./-]+))?/?", re.ASCII)
+ALMOST = re.compile(rf"(?:hf:/?|huggingface:/{{0,2}})({WORD}/{WORD})", re.ASCII)
+FOLDERS = ("checkpoint", "checkpoints", "models", "runs", "outputs", "data", "downloads", "recipes", "build", "cache")
+"""Owners of no model: a path that begins so was meant as one."""
+
 COMMIT = re.compile(r"[0-9a-f]{40}")
 OLD_NAMES = {
     "distilgpt2": "distilbert/distilgpt2",
@@ -91,6 +95,8 @@ def find_address(text: str) -> str | None:
         return f"hf://{page[1]}" + (f"@{page[2]}" if page[2] else "")
     if text in OPENAI_SIZES:
         return f"openai://{text}"
-    repo = OLD_NAMES.get(text, text)
-    is_repo = REPO.fullmatch(repo) and not Path(repo).parent.exists()
+    almost = ALMOST.fullmatch(text)
+    repo = almost[1] if almost else OLD_NAMES.get(text, text)
+    owner = Path(repo).parent
+    is_repo = REPO.fullmatch(repo) and owner.name not in FOLDERS and not owner.exists()
     return f"hf://{repo}" if is_repo else None

@@ -65,9 +65,7 @@ class Timetable:
 
 def profile_package(folder: Path, table: Timetable, machine: Machine, space: Path) -> list[Phase]:
     """Profile the package in `folder`; return the phases `prompt` and `token`. The profile goes to `space`."""
-    runs = profile_runs(folder, table.threads, space, lambda decoder: run_rounds(decoder, table))
-    size = 1 + table.new_tokens
-    rounds = [runs[start : start + size] for start in range(WARM_UPS * size, len(runs), size)]
+    rounds = profile_rounds(folder, table, space)
     graph = read_graph(folder).graph
     prompt = RunShape(table.prompt_tokens, 0)
     token = RunShape(1, table.prompt_tokens + table.new_tokens // 2)
@@ -75,6 +73,13 @@ def profile_package(folder: Path, table: Timetable, machine: Machine, space: Pat
         describe_phase("prompt", [each[0] for each in rounds], count_work(graph, prompt), machine),
         describe_phase("token", [run for each in rounds for run in each[1:]], count_work(graph, token), machine),
     ]
+
+
+def profile_rounds(folder: Path, table: Timetable, space: Path) -> list[list[ProfiledRun]]:
+    """Return the runs of each round after the warm-ups: that of the prompt, then that of each token."""
+    runs = profile_runs(folder, table.threads, space, lambda decoder: run_rounds(decoder, table))
+    size = 1 + table.new_tokens
+    return [runs[start : start + size] for start in range(WARM_UPS * size, len(runs), size)]
 
 
 def run_rounds(decoder: Decoder, table: Timetable) -> None:

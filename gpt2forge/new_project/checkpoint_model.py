@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gpt2forge.errors import UserError
-from gpt2forge.fetch.address import Address, HubAddress, parse_address, suggest_address
+from gpt2forge.fetch.address import Address, HubAddress, parse_address
 from gpt2forge.new_project.held_out_text import find_held_out
 from gpt2forge.new_project.starting_recipe import clean_name, describe_model, name_model
+from gpt2forge.plan.explain_missing import explain_missing
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,20 @@ class Model:
     @property
     def is_inside(self) -> bool:
         """Return whether the checkpoint is in the project or comes from elsewhere by itself, so that CI finds it."""
-        return parse_address(self.checkpoint) is not None or not self.checkpoint.startswith(("/", ".."))
+        return self.is_fetched or not self.checkpoint.startswith(("/", ".."))
+
+    @property
+    def is_fetched(self) -> bool:
+        """Return whether a build fetches the checkpoint from an address."""
+        return parse_address(self.checkpoint) is not None
+
+    @property
+    def place_inside(self) -> str:
+        """The folder in the project where the checkpoint is, or where it would be if it were copied into it."""
+        if self.is_fetched or not self.is_inside:
+            return f"checkpoints/{self.name}"
+        path = Path(self.checkpoint)
+        return str(path.parent if path.is_file() else path)
 
 
 def inspect_model(checkpoint: str) -> Model:
@@ -44,7 +58,7 @@ def read_local(path: Path) -> Model:
     try:
         about = describe_model(describe_checkpoint(path))
     except UserError as error:
-        raise UserError(f"{error}{suggest_address(str(path))}") from error
+        raise UserError(explain_missing(error, str(path), Path())) from error
     return Model(shorten(path), name_model(path), about, find_held_out(path))
 
 

@@ -49,9 +49,18 @@ def list_files(model: Model, recipe: str) -> Iterator[NewFile]:
         yield NewFile("texts/README.md", fill("texts.md", text=TEXT, recipe=recipe))
     yield NewFile(".gitignore", fill("gitignore"))
     yield NewFile("Makefile", fill("Makefile", recipe=recipe))
-    place = quote_yaml(model.checkpoint)
-    workflow = fill("build.yml", recipe=recipe, version=__version__, torch=find_torch(), checkpoint=place)
-    yield NewFile(".github/workflows/build.yml", workflow)
+    yield NewFile(".github/workflows/build.yml", write_workflow(model))
+
+
+def write_workflow(model: Model) -> str:
+    """Return the workflow for CI. A checkpoint that is an artifact is put where the recipe looks for it."""
+    return fill(
+        "build.yml",
+        version=__version__,
+        torch=find_torch(),
+        checkpoint=quote_yaml(model.checkpoint),
+        place=quote_yaml(model.place_inside),
+    )
 
 
 def list_schemas(schemas: dict[str, dict[str, object]]) -> Iterator[NewFile]:

@@ -9,14 +9,16 @@ from gpt2forge.checkpoint.adapter.read_adapter import list_adapter_files
 from gpt2forge.checkpoint.detect import find_checkpoint
 from gpt2forge.checkpoint.format import Wanted
 from gpt2forge.checkpoint.other_tokenizer import find_tokenizer_place, list_tokenizer_files
-from gpt2forge.errors import Fault, RecipeError, UserError, quote
-from gpt2forge.fetch.address import parse_address, suggest_address
+from gpt2forge.errors import Fault, RecipeError, UserError, quote, suggest_close
+from gpt2forge.fetch.address import parse_address
 from gpt2forge.fetch.fetched import find_fetched
 from gpt2forge.plan.equivalents import check_assumed
+from gpt2forge.plan.explain_missing import explain_missing
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.source import Source
 from gpt2forge.recipe.load import LoadedRecipe
 from gpt2forge.recipe.sections.source_section import SourceSection
+from gpt2forge.recipe.suggest_path import suggest_path
 from gpt2forge.stages.all_stages import MEASURING, STAGES
 from gpt2forge.stages.read_texts import count_bytes, read_text
 from gpt2forge.stages.stage import PACKAGE, Stage
@@ -94,7 +96,7 @@ def drop_skipped(stages: Sequence[Stage], skip: Sequence[str]) -> list[Stage]:
     """
     for name in skip:
         if name not in MEASURING:
-            raise UserError(f"`--skip {name}`: only {quote(MEASURING)} can be skipped")
+            raise UserError(f"`--skip {name}`: only {quote(MEASURING)} can be skipped{suggest_close(name, MEASURING)}")
     kept: list[Stage] = []
     for stage in reversed(stages):
         readers = [later for later in stages if stage.writes in later.reads]
@@ -118,7 +120,7 @@ def find_source(loaded: LoadedRecipe) -> Source:
         if not path.is_dir() and list_files(found.folder) != found.files:
             raise UserError(f"{found.folder}: holds several saves; name the path `{path}.index`")
     except UserError as error:
-        fault = f"{error}{suggest_address(source.checkpoint)}"
+        fault = explain_missing(error, source.checkpoint, loaded.project)
         raise RecipeError([Fault(loaded.place("source", "checkpoint"), fault)]) from error
     return Source(found.folder, list_files, found.through, found.notes)
 
@@ -150,7 +152,8 @@ def find_text(loaded: LoadedRecipe, section: str, values: Any) -> Source:
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "there is no such file"
         start = f"the project, `{loaded.project.absolute()}`"
-        fault = f"`{section}.text: {text}`: {what}; name a file, by its path from {start}"
+        fix = suggest_path(text, loaded.project) or f"; name a file, by its path from {start}"
+        fault = f"`{section}.text: {text}`: {what}{fix}"
         raise RecipeError([Fault(place, fault)])
     try:
         read_text(path, tokens)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import ValidationError
 
@@ -11,7 +11,7 @@ from gpt2forge.errors import Fault, Place, quote
 from gpt2forge.recipe.meant import suggest_choice, suggest_value
 from gpt2forge.recipe.schema import Loc, Recipe, locate_section
 from gpt2forge.recipe.sections.section import Section
-from gpt2forge.recipe.yaml import Node, is_text
+from gpt2forge.recipe.yaml import Node, is_text, write_value
 
 LONGEST = 60  # characters of a value in a message
 EXPECTATIONS = {
@@ -56,13 +56,34 @@ def suggest_mapping(loc: Loc, value: Any) -> str:
     if value is False or value in ("off", "no", "none", "None"):
         return "; write `null` to leave it out"
     section = locate_section(loc) if loc and loc[0] in Recipe.model_fields else None
-    if not isinstance(value, str) or section is None:
+    if section is None:
         return ""
+    if isinstance(value, list):
+        return "; leave out the brackets or the `-` of a list"
+    if not isinstance(value, str):
+        return list_section(section)
     word, rest = re.match(r"(\w{0,40})[\s:=]*(.*)", value, re.DOTALL).groups()  # type: ignore[union-attr]
     if rest and word in section.model_fields:
         return f"; write `{word}: {show(rest)}`, with a `:` and a space"
     owner = next((name for name in section.model_fields if is_value_of(section, name, value)), None)
-    return f"; did you mean `{join_keys(loc)}: {{{owner}: {show(value)}}}`?" if owner else ""
+    if owner:
+        return f"; did you mean `{join_keys(loc)}: {{{owner}: {show(value)}}}`?"
+    return suggest_entry(loc, section, value) or list_section(section)
+
+
+def suggest_entry(loc: Loc, section: type[Section], value: str) -> str:
+    """Return the end of a message: the entry of a section that a word means, such as `gpu`, or that takes any text."""
+    for name, field in section.model_fields.items():
+        choices = [each for each in get_args(field.annotation) if isinstance(each, str)]
+        found = re.search("`(.*)`", suggest_choice(value, choices))
+        if found or (field.annotation is str and field.is_required()):
+            return f"; did you mean `{join_keys(loc)}: {{{name}: {found[1] if found else show(value)}}}`?"
+    return ""
+
+
+def list_section(section: type[Section]) -> str:
+    """Return the end of a message: the keys of a section."""
+    return f"; write its keys below it, with spaces in front of them: {quote(list(section.model_fields))}"
 
 
 def is_value_of(section: type[Section], name: str, value: str) -> bool:
@@ -92,6 +113,8 @@ def describe_expectation(detail: dict[str, Any], value: Any) -> str:
         choices = [part.strip("'") for part in detail["ctx"]["expected"].replace(" or ", ", ").split(", ")]
         which = "must be one of" if len(choices) > 1 else "must be"
         return f"{which} {quote(choices)}{suggest_choice(value, choices)}"
+    if detail["type"] == "greater_than_equal":
+        return f"must be {detail['ctx']['ge']:g} or more"
     expected = EXPECTATIONS.get(detail["type"], message[0].lower() + message[1:].replace("'", "`"))
     return f"{expected}{suggest_value(value, expected)}"
 
@@ -115,7 +138,8 @@ def show(value: Any) -> str:
     """Return a value as YAML writes it, on one line of limited length."""
     if isinstance(value, bool):
         return str(value).lower()
-    text = "{...}" if isinstance(value, dict) else " ".join(str(value).split())
+    text = "{...}" if isinstance(value, dict) else write_value(value) if isinstance(value, list) else str(value)
+    text = " ".join(text.split())
     if isinstance(value, str) and not is_text(text):
         text = f'"{text}"'  # the quotes are what is wrong with it
     return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."

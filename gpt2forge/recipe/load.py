@@ -8,13 +8,15 @@ from pathlib import Path
 from gpt2forge.errors import MOST_FAULTS, Fault, Place, RecipeError, UserError, quote
 from gpt2forge.recipe.faults import join_keys
 from gpt2forge.recipe.lookup import SelectedRecipe, find_owner, find_recipes, list_names, refuse_several
-from gpt2forge.recipe.merge import change_document, drop_nulls
+from gpt2forge.recipe.merge import change_document, drop_nulls, parse_change
 from gpt2forge.recipe.project import find_project
 from gpt2forge.recipe.rules import check_rules
 from gpt2forge.recipe.schema import NAME, Loc, Recipe
 from gpt2forge.recipe.unknown_keys import explain_unknown, list_unknown, remove
 from gpt2forge.recipe.validate_sections import check_deleted_patterns, check_empty, validate_sections
 from gpt2forge.recipe.yaml import Node
+
+LIKE = "a recipe is a mapping: `name: ...`, `extends: gpt2forge/cpu`, `source: {checkpoint: ...}`"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ def load_recipes(selectors: Sequence[str], changes: Sequence[str] = (), name: st
     Raises RecipeError with the faults of all at once, each with its place.
     """
     faults: list[Fault] = []
+    for change in changes:  # `--set key value` leaves a word that would be looked for among the recipes
+        parse_change(change)
     found = find_recipes(selectors, faults)
     if len(found) > 1 and (changes or name is not None):
         names = list_names([each.name for each in found])
@@ -98,11 +102,13 @@ def load_recipe(selector: str, changes: Sequence[str] = (), name: str | None = N
 def load(found: SelectedRecipe, changes: Sequence[str], name: str | None) -> LoadedRecipe:
     """Apply the changes to a recipe that was found, and check it. Raises RecipeError with all its faults."""
     written = change_document(found.whole, changes)
+    if not written.value:
+        raise RecipeError([Fault(Place(str(found.path), 1, 1), f"is empty; {LIKE}")])
     if name is not None:
         check_name(name, found, changes)
     document = rename(drop_nulls(written), found, name)
     unknown = dict.fromkeys(list_unknown(written))
-    sections, faults = validate_sections(remove(document, unknown), found.path)
+    sections, faults = validate_sections(remove(document, unknown), found.path, unknown)
     faults += list_unknown_faults(list(unknown), written)
     faults += check_deleted_patterns(written)
     faults += check_empty(written)

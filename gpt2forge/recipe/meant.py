@@ -14,9 +14,10 @@ MEANT = {
     **dict.fromkeys(("fp32", "f32", "float", "float32", "full", "32bit"), "none"),
     **dict.fromkeys(("8", "8bit", "q8", "q80", "w8", "i8", "uint8", "8bits"), "int8"),
     **dict.fromkeys(("4", "4bit", "q4", "q40", "w4", "i4", "uint4", "4bits", "nf4"), "int4"),
+    **dict.fromkeys(("q4km", "q4ks", "q4k", "q41"), "int4"),
     **dict.fromkeys(("perchannel", "channels", "row"), "channel"),
     **dict.fromkeys(("avx512vnni", "avxvnni"), "vnni"),
-    **dict.fromkeys(("all", "every", "generic"), "any"),
+    **dict.fromkeys(("all", "every", "generic", "avx", "avx2", "avx512", "sse", "neon", "native"), "any"),
     **dict.fromkeys(("rtn", "round", "default"), "nearest"),
 }
 """What other programs call a value, in small letters without `-`, `_` and spaces, and what it is called here."""
@@ -34,7 +35,7 @@ LONGEST = 60  # characters of a value that is compared
 
 def suggest_choice(value: Any, choices: Sequence[str]) -> str:
     """Return the end of a message: the choice that a value means; empty if none is near."""
-    word = simplify(str(value)[:LONGEST])
+    word = simplify(str(value)[:LONGEST].partition("#")[0])  # a comment needs a space before its `#`
     meant = MEANT.get(word, "")
     known = [choice for choice in choices if simplify(choice) == word]
     known += [each for each in (meant, FLOATS.get(meant, "")) if each in choices]
@@ -56,9 +57,21 @@ def suggest_value(value: Any, expected: str) -> str:
         return f"; did you mean `{meant}`?" if meant else ""
     if expected == "must be a list" and isinstance(value, str):
         return f"; write `[{text}]`"
+    if expected == "must be text":
+        return suggest_text(value)
+    if "whole" in expected and isinstance(value, float) and value.is_integer():
+        return f"; did you mean `{int(value)}`?"
     if "number" not in expected or not isinstance(value, str):
         return ""
     return suggest_number(text) if "whole" in expected else suggest_decimal(text)
+
+
+def suggest_text(value: Any) -> str:
+    """Return the end of a message about a value that should be text: it in quotes, or the only entry of a list."""
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], str):
+        return f"; write `{value[0][:LONGEST]}`, without the brackets or the `-` of a list"
+    word = str(value).lower() if isinstance(value, bool) else str(value)
+    return f'; write `"{word[:LONGEST]}"`, with the quotes' if isinstance(value, bool | int | float) else ""
 
 
 def suggest_percentage(text: str) -> str:

@@ -155,10 +155,12 @@ def parse_change(change: str) -> Node:
     place = Place(f"--set {words if len(words) <= LONGEST else words[:LONGEST] + '...'}")
     is_deletion = change.startswith("~")
     path, equals, text = change.removeprefix("~").partition("=")
-    keys = path.split(".")
+    keys = [key.strip() for key in path.split(".")]
     if bool(equals) == is_deletion or not all(keys):
         form = "~section.key" if is_deletion else "section.key=value"
         raise UserError(f"{place}: write it as `--set {form}`")
+    if equals and not text.strip():
+        raise UserError(f"{place}: has no value; write one, or `--set ~{path.strip()}` to delete what a file sets")
     if len(keys) > DEEPEST:
         raise UserError(f"{place}: has {len(keys)} keys in a row; a recipe has at most {DEEPEST}")
     if keys[0] in DECIDED:

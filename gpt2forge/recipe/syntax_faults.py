@@ -14,6 +14,7 @@ LONGEST = 30  # characters of a file's text in a message
 CONFLICT = re.compile(r"<{7} |<{7}$|={7}$|>{7} |>{7}$")
 ODD_SPACES = re.compile("[\u00a0\u2000-\u200b\u202f\u205f\u3000\ufeff]")
 FENCE = "```"
+DIFF = re.compile(r"\+\s*[\w.]+:(\s|$)|@@ -\d|diff --git ")
 KEY_WITHOUT_SPACE = re.compile(r"\s*[\w.@-]+:[^\s/]")
 PERCENTAGE = re.compile(r"% ?(\d{1,9}(?:\.\d{1,9})?)(?![\w.])", re.ASCII)
 WORD = re.compile(r"[^\s:,\]}#]*")
@@ -59,10 +60,12 @@ def explain_syntax(problem: Problem) -> Explanation:
 
 
 def find_pasted(problem: Problem) -> Explanation | None:
-    """Explain lines that another program's file has: those of an unfinished merge, and fences of Markdown."""
+    """Explain lines that another program's file has: those of an unfinished merge or a diff, and Markdown's fences."""
     for number, line in enumerate(problem.lines):
         if CONFLICT.match(line):
             return (number, 0), "git left this line for a conflict of a merge; choose one side, and remove such lines"
+        if DIFF.match(line):
+            return (number, 0), "this is the line of a diff; remove the `+`, `-` and space that begin its lines"
         if line.lstrip().startswith(FENCE):
             return (number, line.index(FENCE)), "three backticks are Markdown; remove the line"
     return None

@@ -1,12 +1,12 @@
 """The sections of a recipe, each validated by itself."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from gpt2forge.errors import Fault
+from gpt2forge.errors import MOST_FAULTS, Fault, suggest_close
 from gpt2forge.recipe.faults import explain, join_keys
 from gpt2forge.recipe.schema import Loc, Recipe, find_section
 from gpt2forge.recipe.sections.quantization_section import check_pattern
@@ -15,8 +15,11 @@ from gpt2forge.recipe.yaml import Node
 OVERRIDES = ("quantization", "overrides")
 
 
-def validate_sections(document: Node, path: Path) -> tuple[dict[str, Any], list[Fault]]:
-    """Return the valid sections by name, and the faults of the others."""
+def validate_sections(document: Node, path: Path, unknown: Collection[Loc]) -> tuple[dict[str, Any], list[Fault]]:
+    """Return the valid sections by name, and the faults of the others.
+
+    `unknown` are the keys that were taken out of the document: one that is missing may be one of these, misspelt.
+    """
     plain = document.plain()
     try:
         return dict(Recipe.model_validate(plain)), []
@@ -24,7 +27,19 @@ def validate_sections(document: Node, path: Path) -> tuple[dict[str, Any], list[
         details = error.errors(include_url=False)
     wrong = {detail["loc"][0] for detail in details}
     sections = {name: validate_section(name, plain) for name in Recipe.model_fields if name not in wrong}
-    return sections, [explain(dict(detail), document, path) for detail in details]
+    told = [detail for detail in details if detail["type"] != "missing" or not is_misspelt(detail["loc"], unknown)]
+    return sections, [explain(dict(detail), document, path) for detail in told]
+
+
+def is_misspelt(missing: Loc, unknown: Collection[Loc]) -> bool:
+    """Return whether an unknown key is a missing one, misspelt, or the `extends` that would bring it."""
+    beside = [str(loc[-1]) for loc in unknown if loc[:-1] == missing[:-1]]
+    above = [str(loc[0]) for loc in unknown if len(loc) == 1]
+    return is_near(str(missing[-1]), beside) or is_near("extends", above)
+
+
+def is_near(key: str, words: Collection[str]) -> bool:
+    return any(suggest_close(word, [key]) for word in list(words)[:MOST_FAULTS])
 
 
 def validate_section(name: str, plain: dict[str, Any]) -> Any:

@@ -94,6 +94,9 @@ class StrictComposer(Composer, Resolver):
     def compose_node(self, parent: Any, index: Any) -> Any:
         event: Any = self.peek_event()  # type: ignore[attr-defined]
         anchor, mark = getattr(event, "anchor", None), event.start_mark
+        if getattr(index, "value", None) == "<<":
+            message = "merging with `<<` is not allowed; use `extends`"
+            raise yaml.MarkedYAMLError(problem=message, problem_mark=index.start_mark)
         if isinstance(event, yaml.AliasEvent):
             fix = f'what begins with `*` needs quotes, as in `"*{anchor}"`'
             raise yaml.MarkedYAMLError(problem=f"aliases are not allowed; {fix}", problem_mark=mark)
@@ -101,7 +104,8 @@ class StrictComposer(Composer, Resolver):
             message = "anchors and aliases are not allowed; use `extends`"
             raise yaml.MarkedYAMLError(problem=message, problem_mark=mark)
         if getattr(event, "tag", None):
-            raise yaml.MarkedYAMLError(problem=f"the tag `{event.tag}` is not allowed", problem_mark=mark)
+            tag = event.tag.replace("tag:yaml.org,2002:", "!!")
+            raise yaml.MarkedYAMLError(problem=f"the tag `{tag}` is not allowed; remove it", problem_mark=mark)
         return super().compose_node(parent, index)
 
 

@@ -101,10 +101,17 @@ def test_noise_of_a_measurement_is_a_remark() -> None:
 
 
 def test_quantity_that_one_result_lacks_does_not_count() -> None:
+    untimed = make_result("int8", 10, 2.0, 0.0).leave_out(["benchmark"])
+    comparison = Comparison([FINE, untimed])
+    assert list(comparison.front_quantities) == ["size", "KL divergence"]
+    assert comparison.front == [False, True]
+
+
+def test_size_alone_is_no_reason_to_prefer_a_result() -> None:
     bare = make_result("int8", 10, 2.0, 0.01).leave_out(["verify", "benchmark"])
     comparison = Comparison([FINE, bare])
-    assert list(comparison.front_quantities) == ["size"]
-    assert comparison.front == [False, True]
+    assert list(comparison.front_quantities) == []
+    assert comparison.front == [True, True]
 
 
 def test_result_that_was_not_published_has_a_remark_and_beats_no_other() -> None:

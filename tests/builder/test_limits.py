@@ -55,7 +55,7 @@ def verify(measured: Workshop) -> dict[str, Any]:
     ("change", "name", "says"),
     [
         ("verify.max_kl=1e-9", "kl_mean", " above `max_kl: 1e-09`"),
-        ("verify.min_top1_agreement=100%", "top1_agreement", " % below `min_top1_agreement: 100 %`"),
+        ("verify.min_top1_agreement=100%", "top1_agreement", " % below `min_top1_agreement: 100%`"),
     ],
 )
 def test_number_beyond_its_limit_is_one_line_with_both_and_the_place(
@@ -132,8 +132,8 @@ def test_every_number_beyond_its_limit_is_a_line_at_the_place_of_the_limit(tmp_p
         "x.yaml:6:16: `steps_equal_pass` is 0.002 of the logits' spread, above its tolerance 0.001; not published; the "
         "shortest prompt that shows it has the tokens 15 333",
         f"x.yaml:7:3: `kl_mean` is 0.0154, 0.0054 above `max_kl: 0.01`; {REFUSED}",
-        f"x.yaml:8:3: `top1_agreement` is 90.5 %, 4.5 % below `min_top1_agreement: 95 %`; {REFUSED}",
-        f"x.yaml:9:3: `perplexity_increase` is 1.1 %, 0.1 % above `max_perplexity_increase: 1 %`; {REFUSED}",
+        f"x.yaml:8:3: `top1_agreement` is 90.5 %, 4.5 % below `min_top1_agreement: 95%`; {REFUSED}",
+        f"x.yaml:9:3: `perplexity_increase` is 1.1 %, 0.1 % above `max_perplexity_increase: 1%`; {REFUSED}",
     ]
 
 

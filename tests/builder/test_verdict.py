@@ -23,8 +23,8 @@ def test_result_beyond_its_limits_says_which_and_by_how_much() -> None:
     found = judge(values__verify={"max_perplexity_increase": 0.01, "max_kl": 0.02, "min_top1_agreement": 0.95})
     assert found == (
         "beyond its limits",
-        "perplexity increase 0.1 % above `max_perplexity_increase: 1 %`, "
-        "same token 4.5 % below `min_top1_agreement: 95 %`",
+        "perplexity increase 0.1 % above `max_perplexity_increase: 1%`, "
+        "same token 4.5 % below `min_top1_agreement: 95%`",
     )
 
 

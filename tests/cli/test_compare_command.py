@@ -81,6 +81,10 @@ def test_page_has_the_numbers_errors_and_answers_of_the_results(proven: Workshop
     assert {error for error in errors if error} <= shown
     assert page.find_texts("h3") == ["Prompt 1", "Prompt 2", "Prompt 3"]
     assert page.find_texts("h4").count("nano-cpu-int8-proven ") == 3
+    whole = [caption for caption in page.find_texts("caption") if caption.startswith("Time of ")]
+    assert whole == ["Time of a prompt of 64 tokens by operator", "Time of a new token by operator"]
+    times = [float(each["data-value"] or 0) for each in page.find("td") if each.get("class") == "time"]
+    assert times and min(times) >= 0
     own = proven.run("compare", *PROVEN, "--html", "page.html", "--prompt", "import o")
     assert "nano-cpu-int8-proven: answers 1 prompt\n" in own.stderr
     answer = proven.run("generate", "nano-cpu-fp32-proven", "-p", "import o", "-n", "40", "-t", "0").stdout

@@ -1,10 +1,8 @@
 """`gpt2forge init` in a foreign folder: what it writes builds, and nothing is overwritten."""
 
 import json
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import jsonschema
@@ -14,10 +12,11 @@ from gpt2forge.cli.init_command import UNMEASURED
 from gpt2forge.recipe.load import load_recipe
 from gpt2forge.recipe.yaml import read_document
 from gpt2forge.settings import Settings, load_settings
-from tests.test_ci import ACTIONS, BASH, INSTALL, list_steps, read
+from tests.workflows import ACTIONS, INSTALL, WorkflowRun, list_steps, read_workflow
 from tests.workshop import ROOT, Workshop
 
 NANO = "examples/nano"
+WORKFLOW = ".github/workflows/build.yml"
 FILES = {
     *("recipes/nano-cpu-int8.yaml", "gpt2forge.yaml", ".gitignore", "Makefile", ".github/workflows/build.yml"),
     *("texts/held-out.txt", "recipe.schema.json", "settings.schema.json"),
@@ -113,6 +112,9 @@ def test_address_is_taken_as_it_is(shop: Workshop, address: str, name: str, monk
         ("hf://gpt2", "did you mean `hf://openai-community/gpt2`?"),
         ("openai://125M", "OpenAI published"),
         (str(ROOT / "recipes"), "no checkpoint at"),
+        ("../nan", "no checkpoint at `../nan`; did you mean `../nano`?"),
+        ("~/nano", "no checkpoint at `~/nano`; `~` is not replaced here; write `/"),
+        ("C:\\nano", "no checkpoint at `C:\\nano`; WSL has that path as `/mnt/c/nano`"),
     ],
 )
 def test_what_is_no_checkpoint_writes_nothing(shop: Workshop, words: str, message: str) -> None:
@@ -147,29 +149,50 @@ def test_goals_of_the_makefile_name_recipes(shop: Workshop) -> None:
 
 def test_workflow_uses_what_ours_uses(shop: Workshop) -> None:
     shop.run("init", "../nano")
-    workflow = read(shop.folder / ".github/workflows/build.yml")
+    workflow = read_workflow(shop.folder / WORKFLOW)
     assert workflow["permissions"] == {"contents": "read"}
-    assert workflow["env"]["RECIPES"] == "nano-cpu-int8"
+    assert workflow["env"]["RECIPES"] == "*"
     steps = list_steps(workflow)
     assert {step["uses"] for step in steps if "uses" in step} <= ACTIONS
     assert [step["run"] for step in steps if "${{" in step.get("run", "")] == []
     assert "torch==2.13.0" in next(step["run"] for step in steps if step.get("name") == INSTALL)
 
 
+def test_workflow_does_what_that_of_this_repository_does(shop: Workshop) -> None:
+    shop.run("init", "../nano")
+    ours, theirs = (read_workflow(path) for path in (ROOT / WORKFLOW, shop.folder / WORKFLOW))
+    for workflow in (ours, theirs):
+        del workflow["env"]
+        for step in list_steps(workflow):
+            if step.get("name") == INSTALL:
+                del step["run"]
+            for name in ("cache-dependency-path", "path"):
+                if step.get("uses", "").startswith(("actions/setup-python", "actions/download")):
+                    step["with"].pop(name, None)
+    assert ours == theirs
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "place"),
+    [("../nano", "checkpoints/nano"), ("models/nano", "models/nano"), ("hf://owner/mine", "checkpoints/mine")],
+)
+def test_checkpoint_that_is_an_artifact_goes_where_the_recipe_looks(
+    shop: Workshop, checkpoint: str, place: str
+) -> None:
+    shutil.copytree(shop.folder.parent / "nano", shop.folder / "models/nano")
+    shop.run("init", checkpoint)
+    steps = list_steps(read_workflow(shop.folder / WORKFLOW))
+    (download,) = (step["with"] for step in steps if "run-id" in step.get("with", {}))
+    assert download["path"] == place
+
+
 @pytest.mark.slow
 def test_workflow_runs_with_the_installed_package(shop: Workshop) -> None:
     shop.run("init", "../nano")
-    environment = {
-        **os.environ,
-        **read(shop.folder / ".github/workflows/build.yml")["env"],
-        "SKIP": UNMEASURED.partition(" ")[2],
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "GITHUB_OUTPUT": str(shop.folder / "outputs"),
-        "GITHUB_STEP_SUMMARY": str(shop.folder / "summary"),
-    }
-    for step in list_steps(read(shop.folder / ".github/workflows/build.yml")):
-        if "run" in step and step["name"] != INSTALL:
-            subprocess.run([*BASH, step["run"]], cwd=shop.folder, env=environment, check=True)
+    skip = {"SKIP": UNMEASURED.partition(" ")[2]}
+    run = WorkflowRun(folder=shop.folder, path=shop.folder / WORKFLOW, variables=skip)
+    assert run.play() == []
     assert (shop.folder / "ship/nano-cpu-int8/model.onnx").is_file()
-    assert (shop.folder / "outputs").read_text() == "anything=true\n"
-    assert (shop.folder / "summary").read_text().count("```\n") == 2
+    assert run.outputs == "anything=true\n"
+    assert "| nano-cpu-int8 | 1.8 MB" in run.summary
+    assert (shop.folder / "before/nano-cpu-int8.json").is_file()

@@ -19,6 +19,8 @@ def test_tf1_checkpoint_is_described(workshop: Workshop) -> None:
     assert found["config"]["n_layer"] == 4
     lines = workshop.run("inspect", "examples/nano").stdout.splitlines()
     assert lines[0].split() == ["layout", "tf1"]
+    rows = dict(line.split(maxsplit=1) for line in lines)
+    assert (rows["step"], rows["config.ends"], rows["parameters"]) == ("-", "4095", "1,350,400")
 
 
 def test_hugging_face_directory_is_described(workshop: Workshop) -> None:
@@ -32,6 +34,11 @@ def test_folder_that_is_no_checkpoint_is_one_line(workshop: Workshop) -> None:
     lines = workshop.run("inspect", "recipes", code=1).stderr.splitlines()
     assert len(lines) == 1
     assert lines[0].startswith("error: no checkpoint at `recipes`")
+
+
+def test_path_with_a_slip_is_told_the_one_that_is_meant(workshop: Workshop) -> None:
+    done = workshop.run("inspect", "examples/nanno", code=1)
+    assert done.stderr == "error: no checkpoint at `examples/nanno`; did you mean `examples/nano`?\n"
 
 
 def test_result_is_told_by_kind_of_tensor(workshop: Workshop) -> None:

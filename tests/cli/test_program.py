@@ -31,7 +31,27 @@ def test_every_command_has_help(workshop: Workshop, command: str) -> None:
     ("words", "message"),
     [
         (["biuld", "x"], "error: No such command 'biuld'. Did you mean 'build'?"),
-        (["build"], "error: Missing argument 'RECIPE...'."),
+        (["build"], "error: Missing argument 'RECIPE...'; `gpt2forge build --help` shows what it takes"),
+        (["help"], "error: No such command 'help'; `gpt2forge --help` lists the commands"),
+        (["nano-cpu-int8"], "error: No such command 'nano-cpu-int8'; did you mean `gpt2forge build nano-cpu-int8`?"),
+        (["plan", "nano-cpu-int8", "-skip", "verify"], "error: No such option '-s'; did you mean `--skip`?"),
+        (
+            ["build", "nano-cpu-int8", "--jobs", "two"],
+            "error: Invalid value for '--jobs': 'two' is not a whole number.",
+        ),
+        (["build", "nano-cpu-int8", "--jobs", "0"], "error: Invalid value for '--jobs': 0 is not in the range from 1."),
+        (
+            ["plan", "nano-cpu-int8", "--set", "scheme=int4"],
+            "error: --set scheme=int4: unknown key `scheme`; did you mean `quantization.scheme`?",
+        ),
+        (
+            ["plan", "nano-cpu-int8", "--skip", "benchmrk"],
+            "error: `--skip benchmrk`: only `reference`, `verify`, `benchmark` can be skipped; did you mean `benchmark`?",
+        ),
+        (
+            ["why", "nano-cpu-int8", "quantise"],
+            "error: `quantise`: this recipe has no such step; did you mean `quantize`?",
+        ),
         (
             ["build", "nano-cpu-int8", "--jason"],
             "error: No such option '--jason'. (Did you mean one of: '--jobs', '--json'?)",

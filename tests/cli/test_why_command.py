@@ -113,7 +113,7 @@ def test_override_is_told_with_its_place(shop: Workshop) -> None:
 def test_unknown_step_is_one_line(shop: Workshop) -> None:
     done = shop.run("why", "mine-int8.yaml", "verify", code=1)
     steps = "`convert`, `export`, `fuse`, `quantize`"
-    assert done.stderr == f"error: `verify`: this recipe has no such step; it has {steps}\n"
+    assert done.stderr == f"error: `verify`: this recipe has no such step; there are {steps}\n"
 
 
 def test_modules_of_ours_are_named_and_the_rest_is_counted(tmp_path: Path) -> None:

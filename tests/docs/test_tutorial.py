@@ -38,5 +38,6 @@ def test_recipe_of_the_page_is_what_init_writes(tmp_path: Path) -> None:
     shop = Workshop(tmp_path / "mine")
     shop.run("init", "../gpt2forge/examples/nano")
     written = (shop.folder / "recipes/nano-cpu-int8.yaml").read_text(encoding="utf-8").splitlines()
-    shown = PAGE.partition("```yaml\n")[2].partition("```")[0].splitlines()
+    shown = [line for block in re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL) for line in block.splitlines()]
+    assert len(shown) == 9
     assert [line for line in shown if line not in written] == []

@@ -81,7 +81,7 @@ def test_until_stops_behind_that_stage(store: Store, source: Path) -> None:
 def test_unknown_stage_is_one_line(store: Store, source: Path) -> None:
     with pytest.raises(UserError) as error:
         run(make_job(source), store, rerun="fuze")
-    assert str(error.value) == "`--rerun fuze`: `toy` has no such stage; it has `gather`, `repeat`, `pack`"
+    assert str(error.value) == "`--rerun fuze`: `toy` has no such stage; there are `gather`, `repeat`, `pack`"
 
 
 @pytest.mark.parametrize(

@@ -58,5 +58,7 @@ def test_path_that_looks_like_an_address_suggests_it(tmp_path: Path, monkeypatch
     assert suggest_address("355M") == "; to fetch it, write `openai://355M`"
     page = "https://huggingface.co/distilbert/distilgpt2/tree/main"
     assert suggest_address(page) == "; to fetch it, write `hf://distilbert/distilgpt2@main`"
-    for path in ("checkpoints/mine", "checkpoints/mien", "mine", "a/b/c", "../x/y"):
+    for text in ("hf:openai-community/gpt2", "hf:/openai-community/gpt2", "huggingface.co/openai-community/gpt2"):
+        assert suggest_address(text) == "; to fetch it, write `hf://openai-community/gpt2`"
+    for path in ("models/124M", "hf://me/tiny", "checkpoints/mine", "checkpoints/mien", "mine", "a/b/c", "../x/y"):
         assert suggest_address(path) == "", path

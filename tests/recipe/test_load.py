@@ -83,7 +83,6 @@ quantization:
   granularty: 128
 """
     assert faults(text) == [
-        "recipes/mine.yaml:1:1: the key `source` is missing",
         "recipes/mine.yaml:2:1: unknown key `sorce`; did you mean `source`?",
         "recipes/mine.yaml:6:3: `target.cpu: vnn` must be one of `any`, `vnni`; did you mean `vnni`?",
         "recipes/mine.yaml:8:3: `fusion.gelu: yes` must be `true` or `false`; did you mean `true`?",
@@ -146,12 +145,40 @@ def test_unknown_recipe_is_one_line_with_a_suggestion(folder: Path) -> None:
     assert str(error.value) == "x/y.yaml: there is no such recipe"
 
 
-@pytest.mark.parametrize("text", ["", "# nothing\n", "target:\n  device: cpu\n", "name: null\n"])
+@pytest.mark.parametrize("text", ["target:\n  device: cpu\n", "name: null\n"])
 def test_recipe_without_a_name_is_told_what_is_missing(folder: Path, text: str) -> None:
     (folder / "recipes/bare.yaml").write_text(text)
     with pytest.raises(RecipeError) as error:
         load_recipe("bare")
     assert str(error.value).splitlines()[0] == "recipes/bare.yaml:1:1: the key `name` is missing"
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "{}\n"])
+def test_empty_recipe_is_one_line(folder: Path, text: str) -> None:
+    (folder / "recipes/bare.yaml").write_text(text)
+    with pytest.raises(RecipeError) as error:
+        load_recipe("bare")
+    (line,) = str(error.value).splitlines()
+    assert line.startswith("recipes/bare.yaml:1:1: is empty; a recipe is a mapping: `name: ...`")
+
+
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        (GOOD.replace("source:", "sources:"), "2:1: unknown key `sources`; did you mean `source`?"),
+        (GOOD.replace("checkpoint", "chekpoint"), "3:3: unknown key `source.chekpoint`; did you mean `checkpoint`?"),
+        ("name: mine\nextend: gpt2forge/cpu\n", "2:1: unknown key `extend`; did you mean `extends`?"),
+    ],
+)
+def test_misspelt_key_is_not_missing_too(folder: Path, text: str, fault: str) -> None:
+    assert faults(text) == [f"recipes/mine.yaml:{fault}"]
+
+
+def test_word_behind_set_without_a_sign_is_not_taken_for_a_recipe(folder: Path) -> None:
+    write(GOOD)
+    with pytest.raises(UserError) as error:
+        load_recipes(["mine", "int4"], ["quantization.scheme"])
+    assert str(error.value) == "--set quantization.scheme: write it as `--set section.key=value`"
 
 
 def test_name_of_another_recipe_is_not_taken(folder: Path) -> None:

@@ -33,6 +33,9 @@ SCHEMES = ("none", "int8", "int4", "float16")
         ("avx512_vnni", ("any", "vnni"), "vnni"),
         ("per-channel", ("16", "channel"), "channel"),
         ("GPTQ", ("nearest", "gptq"), "gptq"),
+        ("Q4_K_M", SCHEMES, "int4"),
+        ("avx2", ("any", "vnni"), "any"),
+        ("int8#small", SCHEMES, "int8"),
     ],
 )
 def test_word_of_another_program_means_a_choice(value: object, choices: tuple[str, ...], meant: str) -> None:
@@ -57,6 +60,21 @@ def test_word_that_means_nothing_has_no_suggestion() -> None:
         ("quantization: {scheme: int8, skip: h.0.*}", "must be a list; write `[h.0.*]`"),
         ("fusion: {gelu: yes}", "must be `true` or `false`; did you mean `true`?"),
         ("fusion: {gelu: False}", "did you mean `false`?"),
+        ("verify: {text: x, tokens: 8192.0}", "did you mean `8192`?"),
+        ("verify: {text: x, tokens: -5}", "must be 2 or more"),
+        ("verify: {text: x, max_kl: -1}", "must be 0 or more"),
+        ("verify: {text: 7}", 'must be text; write `"7"`, with the quotes'),
+        ("verify: {text: [x]}", "must be text; write `x`, without the brackets or the `-` of a list"),
+        ("verify: held.txt", "did you mean `verify: {text: held.txt}`?"),
+        ("verify: [text: held.txt]", "must be a mapping; leave out the brackets or the `-` of a list"),
+        ("verify: true", "`max_perplexity_increase`, `max_kl`, `min_top1_agreement`, `tolerances`"),
+        ("calibration: train.txt", "did you mean `calibration: {text: train.txt}`?"),
+        ("quantization: {scheme: int8, bits: 8}", "unknown key `quantization.bits`; did you mean `scheme`?"),
+        ("quantization: {scheme: int8, group_size: 32}", "did you mean `granularity`?"),
+        (
+            "quantization: {scheme: int8, \u00a0method: gptq}",
+            "its U+00A0 looks like a space and is none, so type spaces instead",
+        ),
         ("quantization: {scheme: INT8}", "did you mean `int8`?"),
         ("quantization: {scheme: fp16}", "did you mean `float16`?"),
     ],
@@ -67,6 +85,8 @@ def test_value_that_means_another_is_told_it(folder: Path, text: str, end: str) 
 
 
 def test_gpu_is_cuda(folder: Path) -> None:
+    (short,) = faults(BARE.replace("target:\n  device: cpu", "target: gpu"))
+    assert short.endswith("`target: gpu` must be a mapping; did you mean `target: {device: cuda}`?")
     (fault,) = faults(BARE.replace("cpu", "gpu"))
     assert fault == ("recipes/mine.yaml:5:3: `target.device: gpu` must be one of `cpu`, `cuda`; did you mean `cuda`?")
 

@@ -175,11 +175,17 @@ def test_mapping_can_be_set_whole(tmp_path: Path) -> None:
 
 def test_deleting_what_is_not_there_is_an_error(tmp_path: Path) -> None:
     path = write(tmp_path, "a.yaml", "a: {b: 1}\nd: null\n")
-    for change in ("a.c=", "b=null", "b.c=", "d=", "a.b.c="):
+    for change in ("a.c=null", "b=null", "b.c=null", "d=null", "a.b.c=null"):
         assert refuse(path, change) == f"--set {change}: there is nothing to delete; give a value"
     assert refuse(path, "~a.bb") == "--set ~a.bb: there is nothing to delete; did you mean `b`?"
     assert refuse(path, "~scheme") == "--set ~scheme: there is nothing to delete; there is `a`"
-    assert refuse(path, "a.b=", "~a.b") == "--set ~a.b: there is nothing to delete"
+    assert refuse(path, "a.b=null", "~a.b") == "--set ~a.b: there is nothing to delete"
+
+
+@pytest.mark.parametrize("change", ["a.b=", "a.b= "])
+def test_change_without_a_value_is_an_error(tmp_path: Path, change: str) -> None:
+    path = write(tmp_path, "a.yaml", "a: {b: 1}\n")
+    assert refuse(path, change) == ("--set a.b=: has no value; write one, or `--set ~a.b` to delete what a file sets")
 
 
 def test_what_a_recipe_extends_and_its_variants_cannot_be_set(tmp_path: Path) -> None:

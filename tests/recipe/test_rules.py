@@ -81,12 +81,12 @@ CALIBRATE = "needs `calibration:` with a `text` like what the model is for"
         ),
         (
             f"{GOOD}  overrides: {{h.0.*: {{bits: 4}}}}\n  skip: [h.*.attn.c_proj]\n",
-            "9:3: `quantization.skip: ['h.*.attn.c_proj']` is ambiguous: two patterns match `h.0.attn.c_proj`, `h.0.*` "
+            "9:3: `quantization.skip: [h.*.attn.c_proj]` is ambiguous: two patterns match `h.0.attn.c_proj`, `h.0.*` "
             "and `h.*.attn.c_proj`; let one decide",
         ),
         (
             f"{BARE}quantization:\n  scheme: none\n  skip: [h.0.*]\n",
-            "8:3: `quantization.skip: ['h.0.*']` means nothing where `scheme` is `none`; remove it",
+            "8:3: `quantization.skip: [h.0.*]` means nothing where `scheme` is `none`; remove it",
         ),
         (
             f"{GOOD}  overrides: {{h.0.*: {{bits: 4, granularity: channel}}}}\ntarget2: 3\n",

@@ -11,7 +11,11 @@ from tests.recipe.recipe_text import GOOD, faults
     ("old", "new", "fault"),
     [
         ("  checkpoint: here", "  {}", "2:1: the key `source.checkpoint` is missing"),
-        ("  checkpoint: here", "  checkpoint: 3", "3:3: `source.checkpoint: 3` must be text"),
+        (
+            "  checkpoint: here",
+            "  checkpoint: 3",
+            '3:3: `source.checkpoint: 3` must be text; write `"3"`, with the quotes',
+        ),
         (
             "target:\n  device: cpu",
             "target: cpu",
@@ -26,7 +30,7 @@ from tests.recipe.recipe_text import GOOD, faults
         (
             "scheme: int8",
             "scheme: [int8]",
-            "7:3: `quantization.scheme: ['int8']` must be one of `none`, `int8`, `int4`, `float16`; did you mean `int8`?",
+            "7:3: `quantization.scheme: [int8]` must be one of `none`, `int8`, `int4`, `float16`; did you mean `int8`?",
         ),
         (
             "scheme: int8",
@@ -62,7 +66,8 @@ from tests.recipe.recipe_text import GOOD, faults
         (
             "scheme: int8",
             "scheme: int8\n  overrides: {h.0.*: 4}",
-            "8:15: `quantization.overrides.h.0.*: 4` must be a mapping",
+            "8:15: `quantization.overrides.h.0.*: 4` must be a mapping; write its keys below it, with spaces in front of "
+            "them: `bits`, `granularity`",
         ),
         ("scheme: int8", "scheme: int8\n  overrides: int4", "8:3: `quantization.overrides: int4` must be a mapping"),
         (

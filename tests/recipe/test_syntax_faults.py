@@ -53,6 +53,7 @@ def test_indentation(text: str, message: str) -> None:
         ("source: y\nname:x\n", "f:2:1: a space is missing behind the `:` of `name:x`"),
         ("name: x\n```yaml\na: b\n", "f:2:1: three backticks are Markdown; remove the line"),
         ("<<<<<<< HEAD\na: x\n=======\na: y\n>>>>>>> b\n", "f:1:1: git left this line for a conflict of a merge"),
+        ("+name: x\n+source: y\n+\n", "f:1:1: this is the line of a diff; remove the `+`, `-` and space"),
         ("name: x\n>>> y\n", "f:2:1: what begins with `>` needs quotes"),
         ("name: x\ny\u00a0z\na: b\n", "f:2:2: U+00A0 looks like a space and is none; type a space instead"),
         (
@@ -74,6 +75,7 @@ def test_missing_colons_and_pasted_text(text: str, message: str) -> None:
     [
         ("a: {*.c_attn: 1}\n", f'f:1:5: {STAR} `"*.c_attn"`'),
         ("skip: [*.mlp.c_proj]\n", f'f:1:8: {STAR} `"*.mlp.c_proj"`'),
+        ("a:\n  <<: *base\n", "f:2:3: merging with `<<` is not allowed; use `extends`"),
         ("skip:\n  - *\n", f'f:2:5: {STAR} `"*"`'),
         ("skip:\n  - *foo\n", f'f:2:5: aliases are not allowed; {STAR} `"*foo"`'),
         ("a:\n  *.c: {bits: 8}\n", f'f:2:3: {STAR} `"*.c"`'),

@@ -100,7 +100,7 @@ def test_skipped_measurements_are_said_and_the_rest_is_published(measured: Works
         ),
         (
             "verify --rerun nosuch --skip benchmark",
-            "`--rerun nosuch`: `nano-cpu-int8` has no such stage; it has `convert`, `export`, `fuse`, `quantize`",
+            "`--rerun nosuch`: `nano-cpu-int8` has no such stage; there are `convert`, `export`, `fuse`, `quantize`",
         ),
         ("reference", "`--skip reference`: `verify` needs it; skip `verify`, which skips both"),
     ],

@@ -7,12 +7,14 @@ from typing import Any
 
 from gpt2forge.builder.comparison import Comparison
 from gpt2forge.builder.measurements import Host
+from gpt2forge.builder.operator_times import PhaseTimes
 from gpt2forge.cli.page.answers import Answers, show_answers
 from gpt2forge.cli.page.charts import draw_charts
 from gpt2forge.cli.page.heat_map import draw_heat_maps
 from gpt2forge.cli.page.markup import cell, element, make_table, text
 from gpt2forge.cli.page.overview import show_overview
 from gpt2forge.cli.page.style import STYLE
+from gpt2forge.cli.page.time_tables import show_times
 from gpt2forge.cli.summary import NOTHING
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -21,10 +23,11 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-a
 
 @dataclass(frozen=True)
 class PageData:
-    """The data of a page: the reports, the stored weights of each package by its name, and answers to prompts."""
+    """The data of a page: the reports; by result, its stored weights and times by operator; and answers to prompts."""
 
     comparison: Comparison
     tensors: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
+    times: Mapping[str, Sequence[PhaseTimes]] = field(default_factory=dict)
     prompts: Sequence[str] = ()
     answers: Answers = field(default_factory=dict)
 
@@ -53,12 +56,14 @@ def list_sections(data: PageData) -> Iterator[str]:
     yield make_section("Results", show_overview(comparison), id="results")
     yield make_section("Size against speed and divergence", draw_charts(comparison))
     yield make_section("Error by layer and tensor", draw_heat_maps(data.tensors), note=ERROR_NOTE)
+    yield make_section("Time by operator", show_times(data.times), note=TIME_NOTE)
     yield make_section("Answers", show_answers(data.prompts, data.answers), note=ANSWER_NOTE)
     yield make_section("Differences of the recipes", show_differences(comparison))
     yield make_section("Machines", show_machines(comparison))
 
 
 ERROR_NOTE = "The length of the difference between a stored matrix and the float32 one, as a share of its length."
+TIME_NOTE = "Medians on the machine that wrote this page. Timing each operator makes a run somewhat slower."
 ANSWER_NOTE = "Always the likeliest token. Marked tokens are not in the baseline's answer at that place."
 
 

@@ -48,7 +48,8 @@ svg .point.dominated circle { fill: var(--paper); }
 svg .point text { fill: var(--paper); text-anchor: middle; font-weight: 600; }
 svg .point.dominated text { fill: var(--ink); }
 svg .point:focus-visible { outline: 3px solid var(--ink); }
-td.heat { text-align: right; }
+td.heat, td.time { text-align: right; }
+td.time { white-space: nowrap; }
 mark { background: var(--mark); color: inherit; text-decoration: underline; }
 pre { white-space: pre-wrap; overflow-wrap: anywhere; margin: 0; font: 14px/1.45 ui-monospace, monospace; }
 blockquote { margin: .5rem 0; padding: 0 0 0 .8rem; border-left: 3px solid var(--line); }

@@ -6,6 +6,7 @@ from typing import Any
 
 from gpt2forge.builder.answers import Answer
 from gpt2forge.builder.comparison import Comparison
+from gpt2forge.builder.operator_times import PhaseTimes
 from gpt2forge.builder.report import Report
 from gpt2forge.cli.page.markup import VOID
 from gpt2forge.cli.page.page import PageData
@@ -38,12 +39,18 @@ def list_tensors(error: float) -> list[dict[str, Any]]:
     return [{"name": name, "error": error * place} for place, name in enumerate(["wte.weight", *names], 1)]
 
 
+def list_times(ms: float) -> list[PhaseTimes]:
+    operators = {"MatMulNBits": ms * 0.75, "GroupQueryAttention": ms * 0.125}
+    return [PhaseTimes("a prompt of 64 tokens", ms * 10, operators), PhaseTimes("a new token", ms, operators)]
+
+
 def make_data(results: Sequence[Report] = RESULTS, **changes: Any) -> PageData:
     names = Comparison(results).names
     answers = [Answer((1, 2, 3), ("def", " f", "\n(x)")), Answer((1, 5, 3), ("def", " g", "\n(x)"))]
     data: dict[str, Any] = {
         "comparison": Comparison(results),
         "tensors": {name: list_tensors(0.001 * place) for place, name in enumerate(names)},
+        "times": {name: list_times(1.0 + place) for place, name in enumerate(names)},
         "prompts": ["import os\n\n"],
         "answers": {name: [answers[min(place, 1)]] for place, name in enumerate(names)},
     }

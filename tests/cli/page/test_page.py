@@ -7,6 +7,7 @@ import pytest
 
 from gpt2forge.builder.answers import Answer
 from gpt2forge.builder.comparison import Comparison
+from gpt2forge.builder.operator_times import PhaseTimes
 from gpt2forge.builder.report import Report
 from gpt2forge.cli.page.page import PageData, make_page
 from tests.cli.page.pages import RESULTS, PageReader, list_tensors, make_data, make_result
@@ -63,6 +64,7 @@ def test_every_text_is_escaped() -> None:
     data = PageData(
         Comparison([evil, noisy]),
         tensors={EVIL: [*list_tensors(0.1), {"name": f"h.1.{EVIL}.weight", "error": 0.1}]},
+        times={EVIL: [PhaseTimes(EVIL, 1.0, {EVIL: 0.5})]},
         prompts=[EVIL],
         answers={EVIL: [Answer((1,), (EVIL,))], "noisy": EVIL},
     )
@@ -122,6 +124,18 @@ def test_heat_map_has_the_errors_of_matrices_by_layer() -> None:
     assert "ln_1" not in "".join(page.find_texts("th"))
     rows = page.find_texts("th")
     assert rows.index("layer 9") < rows.index("layer 10")
+
+
+def test_times_are_by_operator_and_add_up_to_the_whole() -> None:
+    page = PageReader(PAGE)
+    cells = [each for each in page.find("td") if each.get("class") == "time"]
+    assert len(cells) == 2 * 4 * len(RESULTS)
+    token = [float(each["data-value"] or 0) for each in cells[len(cells) // 2 :]]
+    assert token[:4] == [0.75, 1.5, 2.25, 3.0]
+    assert [sum(token[place:12:4]) for place in range(4)] == token[12:]
+    assert cells[-1]["style"] == "background: rgb(90 170 120 / 0.550)"
+    titles = [each for each in page.find_texts("th") if each in ("MatMulNBits", "GroupQueryAttention", "all")]
+    assert titles == ["MatMulNBits", "GroupQueryAttention", "all"] * 2
 
 
 def test_answers_mark_what_differs_from_the_baseline() -> None:
