@@ -2,8 +2,8 @@
 
 `python -m bench.generation PACKAGE...` prints a line of JSON for each built directory. All numbers are ratios:
 
-loop                share of the session's time that everything else takes, for likeliest and for drawn tokens
-faster              time of a text without guesses divided by that with guesses, by the kind of text
+loop                what happens between runs of the session, as a share of their time: medians of all tokens
+faster              time of a text without guesses divided by that with guesses: the median of all texts
 tokens_a_pass       new tokens divided by passes over the model
 identical           of how many likeliest tokens with guesses equal those without
 
@@ -15,7 +15,8 @@ import json
 import statistics
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from itertools import pairwise, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +36,10 @@ FRESH: Options = {**DRAWN, "no_repeat_ngram": 2}
 
 @dataclass
 class TimedSession:
-    """A session that adds up the seconds of its runs."""
+    """A session that remembers when its runs began and ended, in seconds."""
 
     session: ort.InferenceSession
-    seconds: float = 0.0
+    runs: list[tuple[float, float]] = field(default_factory=list)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.session, name)
@@ -46,35 +47,33 @@ class TimedSession:
     def run_with_iobinding(self, binding: ort.IOBinding) -> None:
         began = time.perf_counter()
         self.session.run_with_iobinding(binding)
-        self.seconds += time.perf_counter() - began
+        self.runs.append((began, time.perf_counter()))
 
 
 @dataclass
-class Pair:
+class Pairs:
     """Texts with and without guesses from the same prompts."""
 
-    plain_seconds: float = 0.0
-    guessed_seconds: float = 0.0
+    ratios: list[float] = field(default_factory=list)
     tokens: int = 0
     passes: int = 0
     identical: int = 0
 
     def add(self, model: Model, prompt: str, new: int, options: Options) -> None:
         """Write one text in both ways."""
+        guessing: Options = {**options, "speculative": "prompt-lookup"}
         began = time.perf_counter()
         plain = model.generate(prompt, new, **options)
         between = time.perf_counter()
-        guessing: Options = {**options, "speculative": "prompt-lookup"}
         guessed = model.generate(prompt, new, **guessing)
-        self.guessed_seconds += time.perf_counter() - between
-        self.plain_seconds += between - began
+        self.ratios.append((between - began) / (time.perf_counter() - between))
         self.tokens += plain.count
         self.passes += guessed.passes
         self.identical += count_equal(plain.tokens, guessed.tokens)
 
     def to_json(self) -> dict[str, float]:
         return {
-            "faster": round(self.plain_seconds / self.guessed_seconds, 2),
+            "faster": round(statistics.median(self.ratios), 2),
             "tokens_a_pass": round(self.tokens / self.passes, 2),
             "tokens": self.tokens,
             "identical": self.identical,
@@ -83,7 +82,7 @@ class Pair:
 
 def count_equal(one: Sequence[int], other: Sequence[int]) -> int:
     """Return how many tokens are equal before the first that differs."""
-    return next((place for place, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), len(one))
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def cut_prompts(count: int) -> Iterator[str]:
@@ -100,23 +99,24 @@ def choose_new(model: Model, prompt: str) -> int:
 
 
 def measure_loop(model: Model, prompts: Sequence[str], options: Options) -> float:
-    """Return the share of the session's time that everything else takes: the median of all prompts."""
+    """Return what happens between two runs as a share of a run's time; prompts do not count."""
     timed = TimedSession(model.decoder.session)
     watched = replace(model, decoder=replace(model.decoder, session=timed))
-    shares = []
+    between, within = list[float](), list[float]()
     for prompt in prompts:
-        timed.seconds, began = 0.0, time.perf_counter()
+        timed.runs.clear()
         watched.generate(prompt, choose_new(model, prompt), **options)
-        shares.append((time.perf_counter() - began) / timed.seconds - 1)
-    return round(statistics.median(shares), 3)
+        between += [began - ended for (_, ended), (began, _) in pairwise(timed.runs)]
+        within += [ended - began for began, ended in timed.runs[1:]]
+    return round(statistics.median(between) / statistics.median(within), 3)
 
 
 def measure_guesses(model: Model, prompts: Sequence[str], options: Options) -> dict[str, float]:
     """Return what guesses give for these prompts."""
-    pair = Pair()
+    pairs = Pairs()
     for prompt in prompts:
-        pair.add(model, prompt, choose_new(model, prompt), options)
-    return pair.to_json()
+        pairs.add(model, prompt, choose_new(model, prompt), options)
+    return pairs.to_json()
 
 
 def measure_package(folder: Path, texts: int, threads: int) -> dict[str, Any]:

@@ -11,6 +11,7 @@ in all for three tokens and 1.1 for seven; for the example it is less, but the p
 FREE = 0.6  # steps that may be lost in any text, or as many as one guess costs
 SHARE = 0.015  # of the steps
 MOST = 8  # tokens in a guess
+MISSES, PAUSE = 16, 3  # after so many steps for which there was no guess, one is looked for at every third token
 
 
 class GuessLength:
@@ -20,18 +21,30 @@ class GuessLength:
         self.cost = COST + cost
         self.account = max(FREE, PASS + 2 * self.cost)
         self.next = 2
+        self.misses = self.pause = 0
 
     @property
     def allowed(self) -> int:
         """Return how many tokens may be guessed now."""
+        if self.pause:
+            return 0
         return max(min(self.next, int((self.account - PASS) / self.cost)), 0)
 
-    def count_tokens(self, count: int) -> None:
-        """Count new tokens of the text, each of which would have been a step."""
-        self.account += SHARE * count
+    def count_token(self) -> None:
+        """Count a new token of the text, which would have been a step."""
+        self.account += SHARE
+        if self.pause:
+            self.pause -= 1
+
+    def count_miss(self) -> None:
+        """Count a step for which there was no guess."""
+        self.misses += 1
+        if self.misses >= MISSES:
+            self.pause = PAUSE
 
     def count_guess(self, guessed: int, right: int) -> None:
         """Count a pass that checked `guessed` tokens, of which the first ones were right."""
+        self.misses = 0
         self.account += right - PASS - self.cost * guessed
         self.next = min(2 * guessed, MOST) if right == guessed else max(right, 1)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import onnxruntime as ort
@@ -58,6 +59,7 @@ class InPlaceStep:
         self.binding = session.io_binding()
         self.length = 0
         self.vocabulary = vocabulary
+        self.is_padded = False
         self.mask = np.ones((batch, capacity), np.int64)
         self.positions = np.tile(np.arange(capacity), (batch, 1))
         size = (batch, shape.heads, capacity, shape.width)
@@ -69,7 +71,7 @@ class InPlaceStep:
 
     def bind_rows(self, first: int, end: int) -> None:
         """Bind the cache of these rows, which the next run computes."""
-        self.rows = slice(first, end)
+        self.rows, self.has_one_row = slice(first, end), end - first == 1
         self.slots: dict[tuple[int, int], Slots] = {}
         self.bound: Slots | None = None
         for (past, present), array in zip(self.names, self.cache, strict=True):
@@ -112,14 +114,21 @@ class InPlaceStep:
         slots = self.bind_slots(count, kept)
         slots.tokens[:] = tokens
         slots.positions[:] = self.positions[self.rows, start : start + count]
-        self.binding.bind_cpu_input(ATTENTION_MASK, np.ascontiguousarray(self.mask[self.rows, : start + count]))
+        self.binding.bind_ortvalue_input(ATTENTION_MASK, self.make_mask(start + count))
         self.session.run_with_iobinding(self.binding)
         return slots.logits
+
+    def make_mask(self, total: int) -> ort.OrtValue:
+        """Return the mask (B, T) of the bound rows; that of one row without padding is made once for all steps."""
+        if self.has_one_row and not self.is_padded:
+            return make_full_mask(total)
+        return make_value(np.ascontiguousarray(self.mask[self.rows, :total]))
 
     def read_prompts(self, prompts: Sequence[Sequence[int]]) -> Array:
         """Read the texts at once if they are few and short; else one by one, without the padding."""
         tokens, padding = pad_prompts(prompts)
         count, self.length = tokens.shape
+        self.is_padded = bool(padding.any())
         self.mask[:count] = np.arange(self.mask.shape[1]) >= padding[:, None]
         self.positions[:count] = np.maximum(np.arange(self.mask.shape[1]) - padding[:, None], 0)
         if tokens.size <= AT_ONCE:
@@ -151,3 +160,14 @@ class InPlaceStep:
     def forget(self, count: int) -> None:
         """Let the next tokens overwrite the last ones."""
         self.length -= count
+
+
+@lru_cache(maxsize=1 << 14)
+def make_full_mask(total: int) -> ort.OrtValue:
+    """Return a mask (1, T) of ones. Masks share their memory, up to the next power of two."""
+    return make_value(make_ones(1 << (total - 1).bit_length())[:, :total])
+
+
+@lru_cache
+def make_ones(total: int) -> Array:
+    return np.ones((1, total), np.int64)

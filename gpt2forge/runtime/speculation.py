@@ -61,12 +61,12 @@ class Speculation:
             place, end = 0, len(guessed)
             for place in range(end + 1):
                 logits = self.logits[place : place + 1]
-                if self.is_close(logits):
+                if self.bound and not self.is_sure and self.is_close(logits):
                     step.forget(end - place)
                     logits, end = self.read_again(), place
                 (token,) = self.choose(logits, [text])
                 text.add(token)
-                self.length.count_tokens(1)
+                self.length.count_token()
                 yield
                 if text.finish:
                     return
@@ -84,8 +84,13 @@ class Speculation:
 
     def guess(self) -> list[int]:
         """Return the tokens to check in the next pass."""
-        most = min(self.length.allowed, self.text.room - 1, self.decoder.context - self.text.seen - 1)
-        return self.guesser.guess(self.text.tokens, most) if most > 0 else []
+        if not (allowed := self.length.allowed):
+            return []
+        most = min(allowed, self.text.room - 1, self.decoder.context - self.text.seen - 1)
+        guessed = self.guesser.guess(self.text.tokens, most) if most > 0 else []
+        if not guessed:
+            self.length.count_miss()
+        return guessed
 
     def read(self, guessed: list[int]) -> None:
         """Read the last token and the guessed ones; keep the logits (1 + G, V) after each."""
@@ -108,8 +113,6 @@ class Speculation:
 
     def is_close(self, logits: Array) -> bool:
         """Return whether rounding may have decided which of the logits (1, V) is the largest."""
-        if self.bound == 0 or self.is_sure:
-            return False
         return self.choose.measure_lead(logits, self.text) <= self.bound * float(np.ptp(logits))
 
     def read_again(self) -> Array:
