@@ -6,6 +6,7 @@ inodes, from the folder of an earlier run. An artifact of the same run is there 
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -38,11 +39,15 @@ def list_steps(workflow: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 @dataclass(frozen=True, kw_only=True)
 class WorkflowRun:
-    """One run of a workflow in a folder. `variables` are set instead of those in the file."""
+    """One run of a workflow in a folder. `variables` are set instead of those in the file.
+
+    `artifact` is the folder that another run has uploaded.
+    """
 
     folder: Path
     path: Path
     event: str = "push"
+    artifact: Path | None = None
     variables: Mapping[str, str] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
     ran: list[str] = field(default_factory=list)
@@ -74,6 +79,8 @@ class WorkflowRun:
         for step in self.list_wanted():
             if restored and step.get("uses") == RESTORE:
                 copy_paths(step["with"]["path"].split(), restored, self.folder)
+            if self.artifact and "run-id" in step.get("with", {}):
+                shutil.copytree(self.artifact, self.folder / step["with"]["path"])
             if "run" in step and step["name"] != INSTALL:
                 self.ran.append(step["name"])
                 done = self.run(step["run"])

@@ -53,7 +53,7 @@ def measure(output: Path) -> int:
 
 
 def confirm(sizes: dict[str, int], yes: bool) -> None:
-    """Ask before results are removed. Raises UserError if nobody can answer, click's Abort for a no."""
+    """Ask before results are removed. Raises UserError if nobody can answer, and for a no."""
     if not sizes or yes:
         return
     if sys.stdin is None or not sys.stdin.isatty():
@@ -61,7 +61,8 @@ def confirm(sizes: dict[str, int], yes: bool) -> None:
         raise UserError(f"{names}: published results are removed only with `--yes`; `--dry-run` shows what goes")
     for path, size in sizes.items():
         console.inform(f"{path}  {format_size(size)}, with its report")
-    click.confirm(f"remove {count(len(sizes), 'result')}?", abort=True, err=True)
+    if not click.confirm(f"remove {count(len(sizes), 'result')}?", err=True):
+        raise UserError("nothing was removed")
 
 
 def look(store: Path, outputs: Sequence[Path]) -> Garbage:

@@ -23,7 +23,7 @@ class VerboseView(RunView):
         super().show(event)
         if isinstance(event, StepStarted):
             self.print(Text(f"started {self.name(event.recipe, event.stage)}".rstrip(), "dim"))
-        elif isinstance(event, StepFinished):
+        elif isinstance(event, StepFinished) and event.outcome.key:  # a skipped step has none
             self.print(Text(f"        {describe_outcome(event.outcome)}", "dim"))
 
 

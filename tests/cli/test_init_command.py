@@ -187,10 +187,13 @@ def test_checkpoint_that_is_an_artifact_goes_where_the_recipe_looks(
 
 
 @pytest.mark.slow
-def test_workflow_runs_with_the_installed_package(shop: Workshop) -> None:
-    shop.run("init", "../nano")
-    skip = {"SKIP": UNMEASURED.partition(" ")[2]}
-    run = WorkflowRun(folder=shop.folder, path=shop.folder / WORKFLOW, variables=skip)
+def test_workflow_runs_with_the_installed_package_and_a_checkpoint_that_is_an_artifact(shop: Workshop) -> None:
+    artifact = shop.folder.parent / "nano"
+    shutil.copytree(artifact, shop.folder / "models/nano")
+    shop.run("init", "models/nano")
+    shutil.rmtree(shop.folder / "models")
+    variables = {"SKIP": UNMEASURED.partition(" ")[2], "CHECKPOINT_RUN": "12345"}
+    run = WorkflowRun(folder=shop.folder, path=shop.folder / WORKFLOW, artifact=artifact, variables=variables)
     assert run.play() == []
     assert (shop.folder / "ship/nano-cpu-int8/model.onnx").is_file()
     assert run.outputs == "anything=true\n"
