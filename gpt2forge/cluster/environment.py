@@ -71,7 +71,7 @@ def list_differences(other: Environment, ours: Environment) -> list[str]:
     """Describe how the code and the tools of another environment differ from ours."""
     names = {name: (other.tools.get(name), version) for name, version in ours.tools.items()}
     tools = [
-        f"{name} {there or 'not'} in place of {here or 'none'}"
+        f"{f'{name} {there}' if there else f'no {name}'} in place of {here or 'none'}"
         for name, (there, here) in names.items()
         if there != here
     ]

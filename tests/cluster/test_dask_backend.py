@@ -65,6 +65,20 @@ def test_steps_run_once_and_make_what_a_local_build_makes(backend: DaskBackend, 
     ]
 
 
+@pytest.mark.usefixtures("with_clusters")
+def test_what_a_level_has_is_pulled_and_no_worker_makes_it(backend: DaskBackend, source: Path, tmp_path: Path) -> None:
+    team = pytest.importorskip("tests.remote.team")
+    (tmp_path / "level").mkdir()
+    job, outcomes = make_job(source), []
+    for name in ("first", "second"):
+        store = team.Machine(tmp_path / name, [str(tmp_path / "level")]).open()
+        ((job_run,), _) = run_all([job], store, backend)
+        assert job_run.error is None
+        store.push((each.stage, str(each.key)) for each in job_run.outcomes)
+        outcomes.append([(each.outcome, each.reason.partition(" from ")[0]) for each in job_run.outcomes])
+    assert outcomes == [[("built", "not built before")] * 3, [("reused", "pulled")] * 3]
+
+
 @pytest.mark.parametrize(
     ("end", "kind", "message"),
     [
