@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -15,8 +16,14 @@ pytest.importorskip("distributed")
 
 from distributed import Client
 
+from gpt2forge.cluster.open_cluster import open_cluster
+from gpt2forge.errors import UserError
+from gpt2forge.executor.resources import Resources
+from gpt2forge.executor.run import Options, run_jobs
+from gpt2forge.store.store import Store
 from tests.cluster.clusters import Cluster, start_cluster, wait_until
 from tests.cluster.matrix import EACH_ONCE, Matrix, count_steps, finish, make_matrix
+from tests.toy.job import begin, make_job
 from tests.workshop import ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("with_clusters")]
@@ -90,6 +97,31 @@ def test_two_builds_at_once_make_each_step_once(cluster: Cluster, matrix: Matrix
     built = [count_steps(finish(process), "step_finished") for process in processes]
     assert len(list((matrix.folder / "both/records").glob("*/*.json"))) == EACH_ONCE.total()
     assert max(counts.total() for counts in built) <= EACH_ONCE.total()
+
+
+def test_interrupted_build_does_not_end_another_that_waits_for_its_steps(cluster: Cluster, matrix: Matrix) -> None:
+    first, second = (matrix.start("--cluster", cluster.address, store="shared") for _ in range(2))
+    wait_until(lambda: any((matrix.folder / "shared/making").glob("*")))
+    first.send_signal(signal.SIGINT)
+    first.communicate(timeout=60)
+    finish(second)
+    assert matrix.list_files("shared") == matrix.list_files("local")
+
+
+def test_step_that_kills_every_worker_is_one_line(store: Store, source: Path, tmp_path: Path) -> None:
+    with (
+        start_cluster(tmp_path / "cluster", ["only"]) as cluster,
+        store.hold(),
+        open_cluster(cluster.address, lambda line: None) as backend,
+    ):
+        job_run = begin(make_job(source, end="orphan"), store)
+        options = Options(resources=Resources(1, 1), cluster=backend)
+        run_jobs([job_run], store, emit=lambda event: None, options=options)
+    assert isinstance(job_run.error, UserError)
+    assert re.fullmatch(
+        r"`repeat`: 4 workers died with it, tcp://127\.0\.0\.1:\d+ the last of them; give them more memory",
+        str(job_run.error),
+    )
 
 
 def fake_version(folder: Path, tool: str) -> dict[str, str]:
