@@ -78,8 +78,8 @@ test-interop: $(VENV)/installed-dev ## open packages in other programs, in envir
 test-pythons: $(VENV)/installed ## run the fast tests on Python 3.11 to 3.14 and with the lowest versions of packages [PYTHONS="python3.13 lowest"] [ARGS=--without-torch]
 	@$(BIN)/python -m tests.pythons $(PYTHONS) $(ARGS)
 
-test-remote: $(VENV)/installed-dev ## try remote levels on folders, HTTP servers and an S3 server
-	@$(BIN)/python -m pytest tests/remote tests/cli/test_exchange_command.py $(ARGS)
+test-remote: $(VENV)/installed-dev ## try remote levels on folders, HTTP servers and an S3 server, and clusters of processes [ARGS="--rounds 20"]
+	@$(BIN)/python -m pytest tests/remote tests/cluster tests/bench/test_cluster.py tests/cli/test_exchange_command.py --clusters $(ARGS)
 
 bench: $(VENV)/installed-dev ## measure 774M and nano beside other systems and write docs/benchmarks.md: 25 minutes, the first time 40 [ARGS=--help]
 	@$(BIN)/python -m bench --write-docs $(ARGS)

@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from bench.builds import COLD, measure_builds, measure_fidelity, measure_fitting, measure_variants, run_build
+from bench.cluster import measure_cluster
 from bench.document import compose_readme, print_results, read_results, write_document
 from bench.formats import measure_formats
 from bench.goals import add_goals
@@ -32,7 +33,15 @@ from gpt2forge.measure.bandwidth import Bandwidth
 from interop.environments import EnvironmentFault
 from interop.tensorflow_process import TensorFlowFault
 
-APART = ("kernels", "rewrites", "fitting", "formats", "scale", "remote")  # parts that `make bench` has no time for
+APART = (
+    "kernels",
+    "rewrites",
+    "fitting",
+    "formats",
+    "scale",
+    "remote",
+    "cluster",
+)  # parts that `make bench` has no time for
 PARTS = ("builds", "peers", "fidelity", "variants", "idle", *APART)
 USUAL = [SHIPPED, EXAMPLE]
 WIDTH = 150  # columns of output that goes to no terminal
@@ -71,6 +80,7 @@ def measure(
         "rewrites": ("what each rewrite gives", lambda: measure_rewrites(plans[SHIPPED], bandwidth_rows)),
         "scale": ("many recipes and artifacts", lambda: measure_scale(plans[SHIPPED].work / "scale")),
         "remote": ("builds with a remote level", lambda: measure_remote(plans)),
+        "cluster": ("builds on a cluster", lambda: measure_cluster(plans[EXAMPLE].work / "cluster")),
         "formats": ("conversions from each format", lambda: measure_formats(plans)),
         "fitting": ("a build that fits weights to a text", lambda: measure_fitting(plans[SHIPPED])),
     }
@@ -161,6 +171,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     models = options.model or choose_models(options.only)
     plans = plan_models(models, work, options.rounds, options.builds, tuple(options.system))
     parts = options.only or choose_parts(set(models))
+    parts += ["cluster"] if "remote" in parts else []
     command = {"command": name_command(sys.argv[1:])}
 
     def keep(results: dict[str, Any]) -> None:

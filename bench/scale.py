@@ -119,15 +119,24 @@ def list_records(store: Store) -> Iterator[Record]:
 
 
 def write_step(store: Store, record: Record, number: int) -> None:
-    """Write an artifact and a record like another one. No write waits for the disk, as the store's own do."""
+    """Write an artifact and a record like another one, with another value in its section."""
+    pre_image = {**record.pre_image, "section": {**record.pre_image["section"], "number": number}}
+    write_stand_in(store, replace(record, key=digest_value(pre_image), pre_image=pre_image), number)
+
+
+def write_stand_in(store: Store, record: Record, number: int) -> Record:
+    """Write a record and an artifact of one small file, which its number decides; return the record with its digest.
+
+    No write waits for the disk, as the store's own do.
+    """
     data = f"{number}\n".encode()
     manifest = Manifest({"forge.json": File(digest_bytes(data), len(data))})
     folder = store.artifacts.folder(manifest.digest)
     folder.mkdir(parents=True)
     (folder / "forge.json").write_bytes(data)
     folder.with_suffix(".json").write_bytes(canonical_json(manifest.to_json()))
-    pre_image = {**record.pre_image, "section": {**record.pre_image["section"], "number": number}}
-    made = replace(record, key=digest_value(pre_image), pre_image=pre_image, digest=manifest.digest)
+    made = replace(record, digest=manifest.digest)
     path = store.root / "records" / record.stage / f"{made.key}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(made.to_bytes())
+    return made

@@ -42,6 +42,10 @@ def tabulate(results: Results) -> Parts:
         yield "scale", [tabulate_scale(what, found["systems"]) for what, found in results["scale"].items()]
     if "remote" in results:
         yield "remote", [tabulate_remote(model, found) for model, found in results["remote"].items()]
+    if "cluster" in results:
+        slowest = max(spread["median"] for spread in results["cluster"].values())
+        title = "Ten variants of nano from an empty store, on workers of a cluster on this machine"
+        yield "cluster", [tabulate_times(title, ("", "s"), results["cluster"], slowest, ".2f")]
     yield "goals", [tabulate_goals(results["goals"])]
 
 

@@ -51,7 +51,15 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
         "--without-torch", action="store_true", help="skip tests that need PyTorch, which is not installed"
     )
+    parser.addoption("--clusters", action="store_true", help="run tests that start clusters of worker processes")
     parser.addoption("--seed", type=int, help="random seed of the fault tests")
+
+
+@pytest.fixture(scope="session")
+def with_clusters(request: pytest.FixtureRequest) -> None:
+    """Skip a test unless clusters of processes may be started, which takes long."""
+    if not request.config.getoption("--clusters"):
+        pytest.skip("starts a cluster of processes: `make test-remote`")
 
 
 @pytest.fixture(scope="session")

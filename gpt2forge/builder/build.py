@@ -167,7 +167,7 @@ def run_builds(
         check_names(build.job, options.rerun, until)
     try:
         with store.hold():
-            begin(builds, store, emit=emit, rerun=options.rerun, until=until)
+            begin(builds, store, emit=emit, options=options, until=until)
             run_jobs([build.job_run for build in builds if build.job_run], store, emit=emit, options=options)
             return push_builds(builds, store)
     except BaseException as error:
@@ -183,9 +183,10 @@ def run_builds(
         clear_asides(BUILD)
 
 
-def begin(builds: Sequence[Build], store: Store, *, emit: Emit, rerun: str | None, until: str | None) -> None:
+def begin(builds: Sequence[Build], store: Store, *, emit: Emit, options: Options, until: str | None) -> None:
     """Plan every recipe. Raises UserError if the disk has too little space for the steps that will run."""
-    plans = make_plans([build.job for build in builds], store, emit=emit, within=Range(until, rerun))
+    jobs, within = [build.job for build in builds], Range(until, options.rerun)
+    plans = make_plans(jobs, store, emit=emit, within=within, machine=options.backend.machine)
     for build, plan in zip(builds, plans, strict=True):
         build.job_run = JobRun(plan, BuildChecks(build, store, emit), until)
     job_runs = [build.job_run for build in builds if build.job_run]

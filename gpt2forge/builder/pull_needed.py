@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from gpt2forge.executor.events import Emit, Meter, StepStarted, StepWaiting
 from gpt2forge.plan.job import Job
+from gpt2forge.plan.machine import Machine
 from gpt2forge.plan.plan import Plan, PlannedStep, make_plan
 from gpt2forge.plan.readings import Readings
 from gpt2forge.stages.stage import PACKAGE
@@ -26,10 +27,12 @@ class Range:
     rerun: str | None = None
 
 
-def make_plans(jobs: Sequence[Job], store: Store, *, emit: Emit, within: Range) -> list[Plan]:
-    """Plan jobs together, after pulling what they need."""
+def make_plans(
+    jobs: Sequence[Job], store: Store, *, emit: Emit, within: Range, machine: Machine | None = None
+) -> list[Plan]:
+    """Plan jobs together, after pulling what they need; `machine` is the one that runs their steps if not this one."""
     while True:
-        readings = Readings(store)
+        readings = Readings(store, machine)
         plans = [
             make_plan(job, readings, Meter("checkpoint", emit, job.name).advance, rerun=within.rerun) for job in jobs
         ]

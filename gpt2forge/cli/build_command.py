@@ -1,6 +1,7 @@
 """`gpt2forge build`: builds recipes in one run, and publishes each when it is ready."""
 
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,6 +29,7 @@ from gpt2forge.cli.store_command import list_outputs, shrink
 from gpt2forge.cli.summary import describe_result, make_row, tabulate_reports
 from gpt2forge.cli.verbose_view import VerboseView
 from gpt2forge.errors import UserError, format_fixable, is_fixable, quote
+from gpt2forge.executor.backend import Backend
 from gpt2forge.executor.run import Options
 from gpt2forge.plan.blocked import StepsBlocked, format_blocked
 from gpt2forge.recipe.load import LoadedRecipe, load_recipes
@@ -52,6 +54,7 @@ class BuildRequest:
     assumed: Sequence[str]
     jobs: int | None
     keep_going: bool
+    cluster: str | None
     write_lock: bool
     locked: bool
     as_json: bool
@@ -60,11 +63,21 @@ class BuildRequest:
     @property
     def is_plain(self) -> bool:
         """Return whether `gpt2forge build NAME`, without options, asks for the same results."""
-        return self.store == STORE and not (self.changes or self.name or self.skip or self.assumed)
+        changed = self.changes or self.name or self.skip or self.assumed
+        return self.store == STORE and not (changed or self.cluster)
 
-    @property
-    def options(self) -> Options:
-        return Options(resources=choose_resources(self.jobs), rerun=self.rerun, keep_going=self.keep_going)
+    def open_cluster(self) -> AbstractContextManager[Backend | None]:
+        """Connect to the cluster, if one is named."""
+        if self.cluster is None:
+            return nullcontext()
+        from gpt2forge.cluster.open_cluster import open_cluster
+
+        return open_cluster(self.cluster, console.warn)
+
+    def make_options(self, cluster: Backend | None) -> Options:
+        return Options(
+            resources=choose_resources(self.jobs), rerun=self.rerun, keep_going=self.keep_going, cluster=cluster
+        )
 
     def check(self) -> None:
         """Raise UserError for options that contradict each other."""
@@ -72,6 +85,8 @@ class BuildRequest:
             raise UserError("`--set` makes another recipe; name its result with `--name`")
         if self.name is not None and len(self.selectors) > 1:
             raise UserError("`--name` names one result; give one recipe")
+        if self.cluster is not None and self.jobs is not None:
+            raise UserError("`--jobs` is for steps on this machine; leave it out, the workers of `--cluster` decide")
         if self.locked and self.assumed:
             raise UserError("`--locked` refuses the keys of steps that `--assume-equivalent` keeps; leave out one")
         if self.write_lock and (self.locked or self.until or self.name or self.assumed):
@@ -94,6 +109,11 @@ class BuildRequest:
     type=click.IntRange(1),
     help="How many steps may run at once. Default: `build.jobs` of the settings, or one for each processor.",
 )
+@click.option(
+    "--cluster",
+    metavar="ADDRESS",
+    help="Run the steps on the workers of a Dask cluster, whose scheduler is at ADDRESS, as in `tcp://host:8786`.",
+)
 @assume_option
 @click.option(
     "--write-lock", is_flag=True, help="Write the key and digest of each step to `recipes/NAME.lock`, to commit."
@@ -115,6 +135,7 @@ def build(
     skip: Sequence[str],
     keep_going: bool,
     jobs: int | None,
+    cluster: str | None,
     assumed: tuple[str, ...],
     write_lock: bool,
     locked: bool,
@@ -138,6 +159,7 @@ def build(
             assumed=assumed,
             jobs=jobs,
             keep_going=keep_going,
+            cluster=cluster,
             write_lock=write_lock,
             locked=locked,
             as_json=as_json,
@@ -157,12 +179,18 @@ def build_recipes(request: BuildRequest) -> None:
     """Build all recipes in one run: a step that several share runs once, and each recipe is published when ready."""
     request.check()
     loaded = load_recipes(request.selectors, request.changes, request.name)
+    with request.open_cluster() as cluster:
+        build_loaded(loaded, request, cluster)
+
+
+def build_loaded(loaded: Sequence[LoadedRecipe], request: BuildRequest, cluster: Backend | None) -> None:
+    """Build recipes on a cluster, or on this machine, and print their results."""
     with make_view(request.as_json, [each.recipe.name for each in loaded], kind=request.view) as fetch_view:
         builds, refused = make_builds(loaded, request, SourceFetcher(fetch_view.show))
     snapshots = {each.name: take_snapshot(each.loaded, each.job) for each in builds} if request.is_plain else {}
     with make_build_view(builds, request) as view:
         store = open_store(request.store, remotes=request.remotes, warn=view.warn)
-        pushed = run_builds(builds, store, emit=view.show, options=request.options, until=request.until)
+        pushed = run_builds(builds, store, emit=view.show, options=request.make_options(cluster), until=request.until)
     report_pushed(pushed)
     if request.until is None:
         is_well = not refused and all(each.ended_well for each in builds)

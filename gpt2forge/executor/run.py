@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from gpt2forge.errors import UserError, suggest
+from gpt2forge.executor.backend import Backend, LocalBackend
 from gpt2forge.executor.events import Emit, Meter
 from gpt2forge.executor.job_run import Checks, JobRun, NoChecks
 from gpt2forge.executor.resources import Resources, find_memory
@@ -17,11 +18,19 @@ from gpt2forge.store.store import Store
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Options of a run. `rerun` names a stage that runs again even if its artifact exists."""
+    """Options of a run. `rerun` names a stage that runs again even if its artifact exists.
+
+    `cluster` runs the steps elsewhere; without one, they run in processes of this machine, within `resources`.
+    """
 
     resources: Resources
     rerun: str | None = None
     keep_going: bool = False
+    cluster: Backend | None = None
+
+    @property
+    def backend(self) -> Backend:
+        return self.cluster or LocalBackend(self.resources)
 
 
 def run_jobs(job_runs: Sequence[JobRun], store: Store, *, emit: Emit, options: Options) -> None:
@@ -29,11 +38,12 @@ def run_jobs(job_runs: Sequence[JobRun], store: Store, *, emit: Emit, options: O
 
     Raises KeyboardInterrupt if the run is interrupted; it is then the error of every job that was still open.
     """
+    backend = options.backend
     scheduler = Scheduler(
         job_runs,
         store=store,
         emit=emit,
-        resources=options.resources,
+        backend=backend,
         rerun=options.rerun,
         keep_going=options.keep_going,
     )
@@ -41,7 +51,7 @@ def run_jobs(job_runs: Sequence[JobRun], store: Store, *, emit: Emit, options: O
         scheduler.advance()
         if scheduler.tasks:
             count = sum(len(job_run.stages) for job_run in job_runs)
-            start_lanes(scheduler.work, min(options.resources.jobs, count))
+            start_lanes(scheduler.work, min(backend.lanes, count))
     except BaseException as error:
         scheduler.cancel(error)
         raise

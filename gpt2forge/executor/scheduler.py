@@ -3,9 +3,8 @@
 1. A step is claimed as soon as its inputs are made. A step whose artifact exists is reused at once, in every job.
 2. Several lanes run the other steps, each step once, even if several jobs share it: its outcome is `built` in the first
    job and `reused` in the others.
-3. Steps that run at once stay within the available memory, as estimated; one step may always run. A step that uses
-   all processors runs alone: two such steps at once take longer than one after the other, because their threads spin
-   while they wait. Such steps start when no other step can; those that need the whole machine come last.
+3. The backend says which steps may run at once. Steps that use all processors start when no other step can; those that
+   need the whole machine come last.
 4. A failure ends the jobs that share the step. No other step starts after it, except with `keep_going`; running steps
    finish, and their artifacts stay.
 5. A step that cannot run, because a tool is not installed, is left out with every step that needs its artifact. Its job
@@ -17,11 +16,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from gpt2forge.executor.backend import Backend
 from gpt2forge.executor.events import Emit, Event, StepFinished
 from gpt2forge.executor.job_run import JobRun
 from gpt2forge.executor.outcome import Outcome
-from gpt2forge.executor.resources import Resources
-from gpt2forge.executor.step import Task, make_outcome, run_task
+from gpt2forge.executor.step import make_outcome
+from gpt2forge.executor.task import Task, make_task
 from gpt2forge.plan.blocked import StepsBlocked
 from gpt2forge.plan.plan import PlannedStep
 from gpt2forge.stages.stage import Stage
@@ -61,11 +61,11 @@ class Scheduler:
         *,
         store: Store,
         emit: Emit,
-        resources: Resources,
+        backend: Backend,
         rerun: str | None,
         keep_going: bool,
     ) -> None:
-        self.job_runs, self.store, self.resources = job_runs, store, resources
+        self.job_runs, self.store, self.backend = job_runs, store, backend
         self.listener, self.rerun, self.keep_going = emit, rerun, keep_going
         self.tasks: dict[str, ScheduledTask] = {}
         self.made: set[str] = set()
@@ -109,12 +109,8 @@ class Scheduler:
 
     def fits(self, scheduled: ScheduledTask) -> bool:
         """Return whether a task may run beside the running ones, by rule 3."""
-        running = [each for each in self.tasks.values() if each.is_running]
-        if not running:
-            return True
-        if any(each.stage.uses_all_processors for each in (scheduled, *running)):
-            return False
-        return sum(each.task.memory for each in (scheduled, *running)) <= self.resources.memory
+        running = [each.task for each in self.tasks.values() if each.is_running]
+        return self.backend.fits(scheduled.task, running)
 
     def run_scheduled(self, scheduled: ScheduledTask) -> None:
         """Run a task, record its outcome, and claim the next steps. An error ends the task's jobs, not the lane."""
@@ -133,7 +129,7 @@ class Scheduler:
         """Run a task; return its outcome and the error that ended it."""
         began = time.monotonic()
         try:
-            return run_task(task, self.emit, self.stop), None
+            return self.backend.run(task, self.emit, self.stop), None
         except BaseException as error:
             reason = "interrupted" if isinstance(error, KeyboardInterrupt) else task.reason
             seconds = round(time.monotonic() - began, 3)
@@ -220,7 +216,7 @@ class Scheduler:
         elif scheduled:
             scheduled.job_runs.append(job_run)
         else:
-            task = Task(step, job_run.plan, self.store, is_rerun=is_forced)
+            task = make_task(step, job_run.plan, self.store, is_rerun=is_forced)
             self.tasks[key] = ScheduledTask(task, [job_run])
 
     def find_record(self, step: PlannedStep) -> Record | None:

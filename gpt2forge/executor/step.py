@@ -1,7 +1,7 @@
 """Runs one step: the stage in a worker process, then its artifact into the store, then the record."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import astuple, dataclass
 from pathlib import Path
@@ -12,64 +12,16 @@ from gpt2forge.errors import UserError
 from gpt2forge.executor.events import Emit, Gauge, Meter, StepStarted, StepWaiting
 from gpt2forge.executor.machine_lock import hold_machine_lock
 from gpt2forge.executor.outcome import Outcome
+from gpt2forge.executor.task import Task
 from gpt2forge.executor.worker_process import WorkerResult, describe_change, run_worker
 from gpt2forge.plan.code import find_reach, name_module
 from gpt2forge.plan.equivalents import Equivalent
-from gpt2forge.plan.job import Job
-from gpt2forge.plan.key import find_modules, make_basis
-from gpt2forge.plan.plan import Plan, PlannedStep, measure_input
+from gpt2forge.plan.key import find_modules, list_changes
 from gpt2forge.plan.readings import Readings
 from gpt2forge.plan.source import Source
 from gpt2forge.stages.forge_json import add_provenance
-from gpt2forge.stages.stage import Stage
 from gpt2forge.store.atomic import copy_tree, remove_tree
 from gpt2forge.store.records import Record
-from gpt2forge.store.store import Store
-
-
-@dataclass(frozen=True)
-class Task:
-    """A step of a plan that must run, and the store for its artifact.
-
-    `is_rerun`: it runs even if its artifact exists.
-    """
-
-    step: PlannedStep
-    plan: Plan
-    store: Store
-    is_rerun: bool = False
-
-    @property
-    def stage(self) -> Stage:
-        return self.step.stage
-
-    @property
-    def job(self) -> Job:
-        return self.plan.job
-
-    @property
-    def key(self) -> str:
-        assert self.step.key is not None, f"{self.stage.name} runs before its inputs are made"
-        return self.step.key
-
-    @property
-    def inputs(self) -> Mapping[str, str]:
-        """The digests of the inputs by kind."""
-        return {kind: str(digest) for kind, digest in self.step.inputs.items()}
-
-    @property
-    def reason(self) -> str:
-        return "asked for by `--rerun`" if self.is_rerun else self.step.reason
-
-    @property
-    def expected_seconds(self) -> float | None:
-        """The seconds that the step is expected to take; None if it never ran."""
-        return self.step.estimate.seconds if self.step.estimate else None
-
-    @property
-    def memory(self) -> int:
-        """The bytes of anonymous memory that the step is expected to use."""
-        return self.step.estimate.memory if self.step.estimate else 0
 
 
 def run_task(task: Task, emit: Emit, stop: Event) -> Outcome:
@@ -79,23 +31,35 @@ def run_task(task: Task, emit: Emit, stop: Event) -> Outcome:
     """
     check_inputs(task)
     name = task.stage.name
-    waiting = Waiting(lambda: emit(StepWaiting(name, "another build that is making it", task.job.name)), stop)
-    with task.store.lock(task.key, waiting) as lock:
-        record = None if task.is_rerun else task.store.find(name, task.key)
-        if record:
-            return make_outcome(record, "reused", "")
-        record = pull(task, emit, stop)
-        if record:
-            return make_outcome(record, "reused", task.store.describe_origin(task.key))
+    with lock_task(task, emit, stop) as lock:
+        if made := take_made(task, emit, stop):
+            return made
         with take_machine(task, emit, stop) as machine:
-            emit(StepStarted(name, task.reason, task.job.name, task.expected_seconds))
+            emit(StepStarted(name, task.reason, task.recipe, task.expected_seconds))
             task.store.clear_damaged(name, task.key)
             return make_outcome(make_artifact(task, (lock, *machine), emit=emit, stop=stop), "built", task.reason)
 
 
+@contextmanager
+def lock_task(task: Task, emit: Emit, stop: Event) -> Iterator[int]:
+    """Hold the key of a task and yield the descriptor of its lock. Raises KeyboardInterrupt if `stop` is set."""
+    event = StepWaiting(task.stage.name, "another build that is making it", task.recipe)
+    with task.store.lock(task.key, Waiting(lambda: emit(event), stop)) as lock:
+        yield lock
+
+
+def take_made(task: Task, emit: Emit, stop: Event) -> Outcome | None:
+    """Return the outcome of a task whose artifact is in the store or on a remote level, else None."""
+    if record := None if task.is_rerun else task.store.find(task.stage.name, task.key):
+        return make_outcome(record, "reused", "")
+    if record := pull(task, emit, stop):
+        return make_outcome(record, "reused", task.store.describe_origin(task.key))
+    return None
+
+
 def pull(task: Task, emit: Emit, stop: Event) -> Record | None:
     """Bring the artifact of a step from a remote level, and return its record; None if none has it."""
-    name, meter = task.stage.name, Meter(task.stage.name, emit, task.job.name)
+    name, meter = task.stage.name, Meter(task.stage.name, emit, task.recipe)
     if task.is_rerun or not task.store.can_restore(name, task.key):
         return None
 
@@ -104,7 +68,7 @@ def pull(task: Task, emit: Emit, stop: Event) -> Record | None:
             raise KeyboardInterrupt
         meter.advance(done, total, unit)
 
-    emit(StepStarted(name, "a remote may have it", task.job.name))
+    emit(StepStarted(name, "a remote may have it", task.recipe))
     return task.store.restore(name, task.key, advance)
 
 
@@ -112,7 +76,7 @@ def check_inputs(task: Task) -> None:
     """Raise UserError if an artifact that the step reads was removed after the plan was made."""
     for kind, digest in task.inputs.items():
         folder = task.store.artifacts.folder(digest)
-        if kind not in task.job.sources and not folder.is_dir():
+        if kind not in task.sources and not folder.is_dir():
             raise UserError(f"{folder}: is gone, and `{task.stage.name}` reads it; build again")
 
 
@@ -138,7 +102,7 @@ def take_machine(task: Task, emit: Emit, stop: Event) -> Iterator[tuple[int, ...
     if not task.stage.alone:
         yield ()
         return
-    event = StepWaiting(task.stage.name, "another measurement on this machine", task.job.name)
+    event = StepWaiting(task.stage.name, "another measurement on this machine", task.recipe)
     with hold_machine_lock(Waiting(lambda: emit(event), stop)) as descriptor:
         yield (descriptor,)
 
@@ -159,12 +123,12 @@ def make_outcome(record: Record, outcome: Literal["built", "reused"], reason: st
 
 def make_artifact(task: Task, locks: tuple[int, ...], *, emit: Emit, stop: Event) -> Record:
     """Run the stage in its own process, move its folder into the store, and write the record last."""
-    store, step, started = task.store, task.step, time.monotonic()
+    store, started = task.store, time.monotonic()
     names = task.key, f"{task.key}.sources"
     try:  # an interrupt between the two folders leaves neither
         out, view = map(store.make_workspace, names)
-        if step.equivalent:
-            result = copy_equivalent(task, step.equivalent, out)
+        if task.equivalent:
+            result = copy_equivalent(task, task.equivalent, out)
         else:
             result = run_stage(task, locks, out=out, view=view, emit=emit, stop=stop)
         check_sources(task)
@@ -177,7 +141,7 @@ def make_artifact(task: Task, locks: tuple[int, ...], *, emit: Emit, stop: Event
     record = Record(
         key=task.key,
         stage=task.stage.name,
-        pre_image=step.pre_image,
+        pre_image=task.pre_image,
         digest=digest,
         metrics=result.metrics,
         seconds=round(time.monotonic() - started, 3),
@@ -192,7 +156,8 @@ def make_artifact(task: Task, locks: tuple[int, ...], *, emit: Emit, stop: Event
 
 def measure_inputs(task: Task) -> int:
     """Return the bytes of all inputs of a step."""
-    return sum(measure_input(task.job, task.store, kind=kind, digest=digest) for kind, digest in task.inputs.items())
+    sources, measure = task.sources, task.store.artifacts.measure
+    return sum(sources[kind].size if kind in sources else measure(digest) for kind, digest in task.inputs.items())
 
 
 def run_stage(task: Task, locks: tuple[int, ...], *, out: Path, view: Path, emit: Emit, stop: Event) -> WorkerResult:
@@ -203,8 +168,8 @@ def run_stage(task: Task, locks: tuple[int, ...], *, out: Path, view: Path, emit
         code=find_sources(task),
         log=task.store.make_log(task.stage.name, task.key),
         locks=locks,
-        advance=Meter(task.stage.name, emit, task.job.name).advance,
-        observe=Gauge(task.stage.name, emit, task.job.name).observe,
+        advance=Meter(task.stage.name, emit, task.recipe).advance,
+        observe=Gauge(task.stage.name, emit, task.recipe).observe,
         stop=stop,
     )
 
@@ -215,7 +180,7 @@ def copy_equivalent(task: Task, equivalent: Equivalent, out: Path) -> WorkerResu
         copy_tree(entry, out / entry.name)
     for path in (out, *out.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
-    add_provenance(out, {"assumed": task.step.pre_image["assumed"]})
+    add_provenance(out, {"assumed": task.pre_image["assumed"]})
     return WorkerResult(dict(equivalent.record.metrics), equivalent.record.seconds, equivalent.record.peak_memory_bytes)
 
 
@@ -224,8 +189,8 @@ def make_request(task: Task, out: Path, view: Path) -> dict[str, Any]:
     return {
         "name": task.stage.name,
         "module": task.stage.module,
-        "section": task.job.section_values(task.stage),
-        "target": task.job.target.model_dump(mode="json"),
+        "section": task.section,
+        "target": task.target,
         "inputs": {kind: describe_input(task, kind, digest) for kind, digest in task.inputs.items()},
         "out": str(out),
         "view": str(view),
@@ -234,10 +199,10 @@ def make_request(task: Task, out: Path, view: Path) -> dict[str, Any]:
 
 def describe_input(task: Task, kind: str, digest: str) -> dict[str, Any]:
     """Describe an input for the worker: a source with the identities of its files, or an artifact."""
-    source = task.job.sources.get(kind)
+    source = task.sources.get(kind)
     if source is None:
         return {"path": str(task.store.artifacts.folder(digest)), "digest": digest, "made": True}
-    files = {name_in(source, path): list(astuple(stat)) for path, stat in task.plan.stats[kind].items()}
+    files = {name_in(source, path): list(astuple(stat)) for path, stat in task.stats[kind].items()}
     return {"path": str(source.path), "digest": digest, "made": False, "files": files}
 
 
@@ -248,18 +213,14 @@ def name_in(source: Source, path: Path) -> str:
 
 def check_sources(task: Task) -> None:
     """Raise UserError if a source changed after its digest was made, even if it has changed back."""
-    for kind in task.inputs:
-        source = task.job.sources.get(kind)
-        if source and source.read_stats() != task.plan.stats[kind]:
+    for kind, source in task.sources.items():
+        if source.read_stats() != task.stats[kind]:
             raise UserError(f"{source.path}: changed while it was being read; build again when nothing writes to it")
 
 
 def check_code(task: Task) -> None:
     """Raise UserError if gpt2forge's code or a tool changed after the plan was made, because the key is outdated."""
-    if (
-        task.step.equivalent is None
-        and make_basis(task.job, task.stage, Readings(task.store)) != task.plan.bases[task.stage.name]
-    ):
+    if task.equivalent is None and list_changes(task.stage, task.pre_image, Readings(task.store)):
         raise UserError(describe_change(task.stage.name))
 
 
@@ -269,7 +230,7 @@ def find_sources(task: Task) -> dict[str, str]:
     Raises UserError if the code has changed since the key was made.
     """
     modules = find_reach(find_modules(task.stage), task.store.stat_cache)
-    if {name: module.tokens for name, module in modules.items()} != task.step.pre_image["code"]:
+    if {name: module.tokens for name, module in modules.items()} != task.pre_image["code"]:
         raise UserError(describe_change(task.stage.name))
     own = {task.stage.module: modules[name_module(find_modules(task.stage)[0])].source}
     return {**{name: module.source for name, module in modules.items()}, **own}

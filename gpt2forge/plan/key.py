@@ -10,7 +10,7 @@ of its tools is not installed or one of its inputs is not made.
 """
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,19 @@ def describe_machine(job: Job, stage: Stage, readings: Readings) -> dict[str, An
         return {}
     threads = {"threads": readings.describe_threads()} if stage.threaded else {}
     return {"processor": readings.describe_processor(), **threads}
+
+
+def list_changes(stage: Stage, pre_image: Mapping[str, Any], readings: Readings) -> list[str]:
+    """List the parts of a pre-image that differ here: the stage's version, code, tools, facts of the machine."""
+    here: Mapping[str, Callable[[], Any]] = {
+        "version": lambda: stage.version,
+        "code": lambda: readings.digest_code(find_modules(stage)),
+        "tools": lambda: readings.find_versions(stage),
+        "host": readings.describe_host,
+        "processor": readings.describe_processor,
+        "threads": readings.describe_threads,
+    }
+    return [part for part, read in here.items() if part in pre_image and pre_image[part] != read()]
 
 
 def add_inputs(basis: Basis, inputs: Mapping[str, str | None]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from gpt2forge.measure.host import describe_host, describe_processor, describe_threads
 from gpt2forge.plan.code import digest_code
+from gpt2forge.plan.machine import Machine
 from gpt2forge.plan.nearest import MOST, Nearest, find_earlier
 from gpt2forge.plan.source import Reading, Source
 from gpt2forge.plan.tools import find_version
@@ -21,16 +22,19 @@ Made = TypeVar("Made")
 
 
 class Readings:
-    """Reads code, tools, the machine, sources and the artifacts of a store, each once."""
+    """Reads code, tools, the machine, sources and the artifacts of a store, each once.
 
-    def __init__(self, store: Store) -> None:
-        self.store = store
+    `machine` are the facts of another machine, on which the steps will run.
+    """
+
+    def __init__(self, store: Store, machine: Machine | None = None) -> None:
+        self.store, self.machine = store, machine
         self.sources: dict[Source, Reading] = {}
         self.made: dict[Hashable, Any] = {}
         self.digest_code = cache(partial(digest_code, stat_cache=store.stat_cache, known={}))
-        self.describe_host = cache(describe_host)
-        self.describe_processor = cache(describe_processor)
-        self.describe_threads = cache(describe_threads)
+        self.describe_host = cache(lambda: dict(machine.host) if machine else describe_host())
+        self.describe_processor = cache(lambda: machine.processor if machine else describe_processor())
+        self.describe_threads = cache(lambda: machine.threads if machine else describe_threads())
         self.find_version = cache(find_version)
         self.find = cache(store.find)
         self.find_evicted = cache(store.find_evicted)

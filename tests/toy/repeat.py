@@ -18,6 +18,9 @@ def run(inputs: Inputs, section: Any, target: Target, out: Path) -> Metrics:
         raise ValueError("a bug")
     if section.end == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+    if section.end == "orphan":
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)
     if section.end == "full":
         raise OSError(28, "No space left on device", str(out / "text"))
     if section.end == "sleep":

@@ -7,7 +7,7 @@ from gpt2forge.recipe.sections.section import Section
 
 class Repetition(Section):
     times: int = 1
-    end: Literal["fine", "fault", "crash", "kill", "full", "sleep"] = "fine"
+    end: Literal["fine", "fault", "crash", "kill", "full", "sleep", "orphan"] = "fine"
 
 
 class Packing(Section):

@@ -1,0 +1,1 @@
+"""Runs the steps of builds on a Dask cluster. distributed is imported only here."""

@@ -1,0 +1,203 @@
+"""The workers of a Dask cluster as a backend: each step is one task of Dask, whose scheduler does the rest.
+
+1. A step is submitted once its inputs are made, under a name with its stage, key and store. So steps of equal keys run
+   once, also those of several builds with one store.
+2. It asks for the resources of `environment.py`. Dask gives it to a worker that has them free, if possible to one that
+   made its inputs, and to another one if its worker dies.
+3. The worker runs it as a local build does. The record in the store is the truth, and a reply of Dask only says that it
+   is time to look there.
+4. An interrupted build stops its running steps. A build whose process is gone does not: they finish, and their records
+   stay.
+"""
+
+import time
+from collections.abc import Sequence
+from concurrent.futures import CancelledError
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from threading import Event
+from typing import Any
+from uuid import uuid4
+
+from distributed import Client, Future, KilledWorker
+
+from gpt2forge.cluster.environment import MEMORY, WorkerOffer, list_labels
+from gpt2forge.cluster.explain_unfit import explain_unfit
+from gpt2forge.cluster.task_json import parse_event, write_task
+from gpt2forge.cluster.worker_step import Reply, StepStopped, run_step, stop_steps
+from gpt2forge.digest import digest_value
+from gpt2forge.errors import UserError
+from gpt2forge.executor.events import Emit, StepWaiting
+from gpt2forge.executor.outcome import Outcome
+from gpt2forge.executor.stage_crash import StageCrash
+from gpt2forge.executor.step import Waiting, lock_task, make_outcome, run_task, take_made
+from gpt2forge.executor.task import Task
+from gpt2forge.plan.machine import Machine
+from gpt2forge.store.records import Record
+
+POLL = 0.2  # seconds between two looks at whether the build is interrupted
+GRACE = 15.0  # seconds in which a nanny restarts a worker
+SETTLING = 5.0  # seconds in which a shared file system shows a new file
+RETRIES = 2
+LEAST_LANES = 64
+
+Queue = SimpleQueue[Any]
+
+
+class ReplyOutdated(UserError):
+    """The artifact that a reply names is not in the store: it was removed since, or the worker has another store."""
+
+
+@dataclass
+class DaskBackend:
+    """A client of a Dask cluster. `label` names the environment that workers must have, `machine` their facts.
+
+    `queues` take the events of the steps under way, by key; None ends one. `replies` are the futures of what this build
+    has made, by digest.
+    """
+
+    client: Client
+    address: str
+    label: str
+    machine: Machine | None
+    topic: str = field(default_factory=lambda: f"gpt2forge-{uuid4().hex}")
+    queues: dict[str, Queue] = field(default_factory=dict)
+    replies: dict[str, Future[Reply]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.client.subscribe_topic(self.topic, self.receive)
+
+    @property
+    def lanes(self) -> int:
+        return max(LEAST_LANES, 2 * len(self.list_workers()))
+
+    def fits(self, task: Task, running: Sequence[Task]) -> bool:
+        return True  # Dask knows what its workers have free
+
+    def receive(self, message: tuple[float, Any]) -> None:
+        """Take an event that a worker has sent; that of a step which has ended meanwhile is dropped."""
+        _, content = message
+        if queue := self.queues.get(content["key"]):
+            queue.put(content["event"])
+
+    def list_workers(self) -> list[WorkerOffer]:
+        return list_workers(self.client)
+
+    def run(self, task: Task, emit: Emit, stop: Event) -> Outcome:
+        if task.equivalent:  # a copy inside the store, which no worker is needed for
+            return run_task(task, emit, stop)
+        if task.store.has_remote:
+            with lock_task(task, emit, stop):
+                if made := take_made(task, emit, stop):
+                    return made
+        name = name_task(task)
+        alone = f"{name}-{uuid4().hex}"
+        try:
+            return self.run_as(task, alone if task.is_rerun else name, emit, stop)
+        except (StepStopped, ReplyOutdated):  # of another build that asked for the same step
+            return self.run_as(task, f"{alone}-again", emit, stop)
+
+    def run_as(self, task: Task, name: str, emit: Emit, stop: Event) -> Outcome:
+        """Run a task under a name of Dask's. Raises ReplyOutdated if its artifact is not in the store."""
+        reply = self.submit(task, name, emit, stop)
+        record = find_record(task, reply)
+        if record is None:
+            folder = task.store.artifacts.folder(str(reply["digest"]))
+            raise ReplyOutdated(f"{folder}: a worker of {self.address} made it, and it is not here; share the folder")
+        return make_outcome(record, reply["outcome"], task.reason if reply["outcome"] == "built" else "")
+
+    def submit(self, task: Task, name: str, emit: Emit, stop: Event) -> Reply:
+        """Submit a task, emit its events, and return its reply. Raises the error that ended it."""
+        resources = self.find_resources(task, emit, stop)
+        queue = self.queues[task.key] = SimpleQueue()
+        future = self.client.submit(
+            run_step,
+            write_task(task, self.topic),
+            *(self.replies[digest] for digest in task.inputs.values() if digest in self.replies),
+            key=name,
+            resources=resources,
+            retries=RETRIES,
+        )
+        future.add_done_callback(lambda done: queue.put(None))
+        try:
+            follow(queue, emit, stop)
+            reply = self.read_reply(task, future)
+        except KeyboardInterrupt:
+            future.cancel()
+            self.client.run(stop_steps, self.topic, on_error="ignore")
+            raise
+        finally:
+            del self.queues[task.key]
+        self.replies[str(reply["digest"])] = future
+        return reply
+
+    def find_resources(self, task: Task, emit: Emit, stop: Event) -> dict[str, float]:
+        """Return the resources that a task asks for, once a worker offers them.
+
+        A task that would need more memory than any of these workers has takes all of one. Raises UserError if there are
+        workers, and none of them is fit.
+        """
+        labels, began = list_labels(task, self.label), time.monotonic()
+        event = StepWaiting(task.stage.name, f"a worker of {self.address}", task.recipe)
+        waiting = Waiting(lambda: emit(event), stop)
+        while True:
+            workers = self.list_workers()
+            fit = [worker.resources[MEMORY] for worker in workers if worker.offers(labels)]
+            if fit:
+                return {**dict.fromkeys(labels, 1.0), MEMORY: min(float(task.memory), max(fit))}
+            if workers and time.monotonic() - began > GRACE:
+                raise UserError(explain_unfit(task, labels, workers, self.address))
+            waiting()
+            time.sleep(POLL)
+
+    def read_reply(self, task: Task, future: Future[Reply]) -> Reply:
+        """Return the reply of a task that has ended. Raises the error that ended it."""
+        name = task.stage.name
+        try:
+            reply: Reply = future.result()
+        except CancelledError as error:
+            raise UserError(f"{self.address}: the scheduler went away; build again, finished steps are kept") from error
+        except KilledWorker as error:
+            died = f"died with it, {error.last_worker.address} the last of them"
+            raise UserError(f"`{name}`: {error.allowed_failures + 1} workers {died}; give them more memory") from error
+        if "fault" in reply:
+            raise UserError(*reply["fault"])
+        if "crash" in reply:
+            raise StageCrash(name, task.store.log(name, task.key), reply["crash"])
+        return reply
+
+
+def name_task(task: Task) -> str:
+    """Return the name under which Dask knows a task; its dashboard shows what is before the digits."""
+    return f"{task.stage.name}-{task.key}-{digest_value(str(task.store.root.absolute()))[:16]}"
+
+
+def follow(queue: Queue, emit: Emit, stop: Event) -> None:
+    """Emit the events of a step until it has ended. Raises KeyboardInterrupt if `stop` is set."""
+    while not stop.is_set():
+        try:
+            message = queue.get(timeout=POLL)
+        except Empty:
+            continue
+        if message is None:
+            return
+        emit(parse_event(message))
+    raise KeyboardInterrupt
+
+
+def find_record(task: Task, reply: Reply) -> Record | None:
+    """Return the record that a reply announces; a file system may show it, and its artifact, some time later."""
+    began = time.monotonic()
+    while True:
+        record = task.store.records.find(task.stage.name, task.key)
+        if record and record.digest == reply["digest"] and task.store.artifacts.folder(record.digest).is_dir():
+            return record
+        if time.monotonic() - began > SETTLING:
+            return None
+        time.sleep(POLL)
+
+
+def list_workers(client: Client) -> list[WorkerOffer]:
+    """List the workers that a cluster has now."""
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    return [WorkerOffer(address, str(each["name"]), each["resources"]) for address, each in workers.items()]

@@ -1,0 +1,83 @@
+"""Clusters of real processes on loopback: a scheduler, and workers that nannies start again."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+
+from tests.workshop import ROOT
+
+PATIENCE = 60.0  # seconds
+NONE: Mapping[str, str] = MappingProxyType({})
+
+
+@dataclass
+class Cluster:
+    """A scheduler at an address, and the processes of its workers by name, which keep their files in `folder`."""
+
+    address: str
+    folder: Path
+    processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def add_worker(self, name: str, *words: str, environment: Mapping[str, str] = NONE, preload: bool = True) -> None:
+        """Start a worker with one thread, and a nanny that starts it again."""
+        loaded = ("--preload", "gpt2forge.cluster.preload") if preload else ()
+        options = ("--nthreads", "1", "--memory-limit", "2GB", "--no-dashboard", "--death-timeout", "30")
+        command = (self.address, "--name", name, *options, *loaded, "--local-directory", str(self.folder / name))
+        self.processes[name] = start("dask_worker", *command, *words, environment=environment)
+
+    def wait_for_workers(self, count: int) -> None:
+        """Wait until so many workers have joined."""
+        from distributed import Client
+
+        with Client(self.address, set_as_default=False) as client:
+            client.wait_for_workers(count, timeout=PATIENCE)
+
+    def end(self) -> None:
+        for process in self.processes.values():
+            process.terminate()
+        for process in self.processes.values():
+            process.wait(PATIENCE)
+
+
+def start(module: str, *words: str, environment: Mapping[str, str] = NONE) -> subprocess.Popen[bytes]:
+    """Start a program of Dask's, which finds gpt2forge and its tests in this repository."""
+    paths = [path for path in (environment.get("PYTHONPATH"), str(ROOT)) if path]
+    variables = {**os.environ, **environment, "PYTHONPATH": os.pathsep.join(paths)}
+    command = [sys.executable, "-m", f"distributed.cli.{module}", *words]
+    return subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+@contextmanager
+def start_cluster(folder: Path, workers: Sequence[str] = (), *words: str) -> Iterator[Cluster]:
+    """Start a scheduler, and workers of these names with these options; end them at the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    file = folder / "scheduler.json"
+    options = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show", "--scheduler-file", str(file))
+    scheduler = start("dask_scheduler", *options)
+    cluster = Cluster("", folder)
+    try:
+        wait_until(lambda: file.is_file() and file.read_text().strip() != "")
+        cluster.address = json.loads(file.read_text())["address"]
+        for name in workers:
+            cluster.add_worker(name, *words)
+        if workers:
+            cluster.wait_for_workers(len(workers))
+        yield cluster
+    finally:
+        cluster.end()
+        scheduler.terminate()
+        scheduler.wait(PATIENCE)
+
+
+def wait_until(is_true: Callable[[], bool]) -> None:
+    began = time.monotonic()
+    while not is_true():
+        assert time.monotonic() - began < PATIENCE
+        time.sleep(0.05)
