@@ -17,7 +17,7 @@ NORMALIZER, CHARSMAP = 3, 2
 
 def is_cut_off(charsmap: bytes) -> bool:
     """Return whether a table is shorter than it says."""
-    return int.from_bytes(charsmap[:COUNT], "little") > len(charsmap) - COUNT if charsmap else False
+    return int.from_bytes(charsmap[:COUNT], "little") > max(0, len(charsmap) - COUNT)
 
 
 def find_in_model(model: bytes) -> Iterator[bytes]:
