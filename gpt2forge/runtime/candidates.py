@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gpt2forge.runtime.filters import add_equal, count_min_p, count_top_p, keep_typical
+from gpt2forge.runtime.filters import count_min_p, count_top_p, keep_typical
 from gpt2forge.runtime.sampling import Sampling
 
 Array = np.ndarray[Any, Any]
@@ -41,10 +41,6 @@ class Candidates:
         place = int(self.reached.searchsorted(fraction * float(self.reached[last]), side="right"))
         return int(self.tokens[self.order[min(place, last)]])
 
-    def cut(self, count: int) -> None:
-        """Keep the first tokens."""
-        self.weights, self.count = self.weights[:count], count
-
 
 def find_candidates(logits: Array, largest: float, sampling: Sampling) -> Candidates:
     """Return the tokens that all filters keep of a row of logits (V,) with this maximum, in the order of transformers.
@@ -52,15 +48,22 @@ def find_candidates(logits: Array, largest: float, sampling: Sampling) -> Candid
     Each filter sees only what the one before it keeps.
     """
     weights = weigh(logits, largest, sampling.temperature)
-    found, total = rank_likeliest(weights, sampling)
+    total = float(np.add.reduce(weights))
+    tokens = find_top_k(weights, sampling.top_k) if sampling.top_k else find_likely(weights, sampling, total)
+    found = weights[tokens]
+    order = found.argsort()[::-1]
+    found = found[order]
+    reached = add_up(found)
+    count = len(found)
     if sampling.top_p < 1:
-        found.cut(count_top_p(found.weights, found.reached[: found.count], sampling.top_p * total))
+        count = count_top_p(found, reached, sampling.top_p * (float(reached[-1]) if sampling.top_k else total))
     if sampling.min_p > 0:
-        found.cut(count_min_p(found.weights, sampling.min_p))
+        count = min(count, count_min_p(found, sampling.min_p))
     if sampling.typical_p < 1:
-        is_kept = keep_typical(found.weights, sampling.typical_p)
-        return gather(found.tokens, found.order[: found.count][is_kept], found.weights[is_kept])
-    return found
+        is_kept = keep_typical(found[:count], sampling.typical_p)
+        order, found = order[:count][is_kept], found[:count][is_kept]
+        reached, count = add_up(found), len(found)
+    return Candidates(tokens, order, found, reached, count)
 
 
 def weigh(logits: Array, largest: float, temperature: float) -> Array:
@@ -70,28 +73,22 @@ def weigh(logits: Array, largest: float, temperature: float) -> Array:
     return np.exp(weights, out=weights)
 
 
-def rank_likeliest(weights: Array, sampling: Sampling) -> tuple[Candidates, float]:
-    """Return the tokens that `top_k` keeps, without some that other filters leave out, and the total of the former."""
-    size = len(weights)
-    if 0 < sampling.top_k < size:
-        found = rank_above(weights, float(np.partition(weights, size - sampling.top_k)[size - sampling.top_k]))
-        found.cut(add_equal(found.weights, sampling.top_k))
-        return found, float(found.reached[found.count - 1])
-    total = float(np.add.reduce(weights))
-    least = (1 - sampling.top_p) * total / size  # those below are together no more than what `top_p` leaves out
-    return rank_above(weights, max(least, sampling.min_p)), total
+def find_top_k(weights: Array, count: int) -> Array:
+    """Return the `count` likeliest tokens, and those as likely as the last of them.
+
+    Hierarchical Neural Story Generation, https://arxiv.org/abs/1805.04833, section 5.4.
+    """
+    place = max(len(weights) - count, 0)
+    return np.asarray((weights >= np.partition(weights, place)[place]).nonzero()[0])
 
 
-def rank_above(weights: Array, least: float) -> Candidates:
-    """Return the tokens whose weights (V,) are at least `least`."""
-    tokens = (weights >= least).nonzero()[0]
-    found = weights[tokens]
-    order = found.argsort()[::-1]
-    return gather(tokens, order, found[order])
+def find_likely(weights: Array, sampling: Sampling, total: float) -> Array:
+    """Return the tokens (C,) that are left when filters leave out all that they may."""
+    # Weights below this are together no more than what `top_p` leaves out.
+    least = (1 - sampling.top_p) * total / len(weights)
+    return np.asarray((weights >= max(least, sampling.min_p)).nonzero()[0])
 
 
-def gather(tokens: Array, order: Array, weights: Array) -> Candidates:
-    """Return candidates with their running sums."""
-    count = len(weights)
-    reached = weights.cumsum() if count <= FEW else weights.cumsum(dtype=np.float64)
-    return Candidates(tokens, order, weights, reached, count)
+def add_up(weights: Array) -> Array:
+    """Return the running sums of weights (C,)."""
+    return weights.cumsum() if len(weights) <= FEW else weights.cumsum(dtype=np.float64)

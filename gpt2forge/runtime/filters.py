@@ -2,9 +2,7 @@
 
 Each function takes weights (C,), largest first, in proportion to the probabilities of tokens, and returns how many of
 the first stay; `keep_typical` returns which. At least one token stays. Tokens with equal weights stay or go together,
-so that the order of the vocabulary decides nothing: `add_equal`. To keep the likeliest few is no more than that.
-
-Hierarchical Neural Story Generation, https://arxiv.org/abs/1805.04833, section 5.4.
+so that the order of the vocabulary decides nothing.
 """
 
 from typing import Any
