@@ -131,9 +131,10 @@ def suggest(word: str, known: Sequence[str]) -> str:
 
 
 def suggest_close(word: str, known: Sequence[str]) -> str:
-    """Return the end of a message: the known name that is nearest to `word`; empty if none is near."""
-    close = difflib.get_close_matches(word, known, n=1)
-    return f"; did you mean `{close[0]}`?" if close else ""
+    """Return the end of a message: the known name that is nearest to `word`, in any case; empty if none is near."""
+    small = {name.lower(): name for name in known}
+    close = difflib.get_close_matches(word.lower(), small, n=1)
+    return f"; did you mean `{small[close[0]]}`?" if close else ""
 
 
 def quote(words: Sequence[str]) -> str:

@@ -115,7 +115,8 @@ def describe(checkpoint: Path) -> dict[str, Any]:
         address = find_address(str(checkpoint))
         if address is None:
             raise
-        raise UserError(f"{error}; to fetch it, a recipe names `{address}` in `source.checkpoint`") from error
+        start = f"no checkpoint at `{checkpoint}`" if isinstance(error, NoCheckpoint) else str(error)
+        raise UserError(f"{start}; to fetch it, a recipe names `{address}` in `source.checkpoint`") from error
 
 
 def flatten(found: dict[str, Any], prefix: str = "") -> list[tuple[str, Any]]:

@@ -35,7 +35,7 @@ def find_fix(error: click.UsageError, words: Sequence[str]) -> str:
             return f"did you mean `-{long}`?"
     if isinstance(error, click.BadParameter) and not isinstance(error, click.MissingParameter):
         return ""
-    path = error.ctx.command_path if error.ctx else "gpt2forge"
+    path = error.ctx.command_path if error.ctx else " ".join(("gpt2forge", *words[:1]))
     return f"`{path} --help` shows what it takes"
 
 

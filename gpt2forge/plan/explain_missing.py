@@ -9,9 +9,11 @@ from gpt2forge.recipe.suggest_path import suggest_path
 
 
 def explain_missing(error: UserError, text: str, folder: Path) -> str:
-    """Return the message of an error about the checkpoint `text`: with the path that is meant, or the address.
+    """Return the message of an error about the checkpoint `text`: with the path or the address that is meant.
 
-    A relative path starts at `folder`. What may be put there is left out if the path has a slip of the pen.
+    A relative path starts at `folder`. What may be put there is left out if something else is meant.
     """
-    fix = suggest_path(text, folder) if isinstance(error, NoCheckpoint) else ""
-    return f"no checkpoint at `{text}`{fix}" if fix else f"{error}{suggest_address(text)}"
+    if not isinstance(error, NoCheckpoint):
+        return f"{error}{suggest_address(text)}"
+    fix = suggest_path(text, folder) or suggest_address(text)
+    return f"no checkpoint at `{text}`{fix}" if fix else str(error)

@@ -17,6 +17,7 @@ from gpt2forge.errors import Fault, RecipeError, UserError, quote, suggest, sugg
 from gpt2forge.recipe.merge import compose_document, merge
 from gpt2forge.recipe.variants import Variant, list_variants
 from gpt2forge.recipe.yaml import Node
+from gpt2forge.stages.all_stages import MEASURING
 from gpt2forge.stamp import is_path
 
 RECIPES = Path("recipes")
@@ -93,6 +94,8 @@ def expand(selector: str, faults: list[Fault]) -> list[SelectedRecipe]:
         raise UserError(f"`{selector}`: there is no folder `{RECIPES}/` with recipes here; {fix}")
     if os.path.lexists(place):
         raise UserError(f"`{selector}`: `{place}` is no file, or a link that leads to none; remove it")
+    if selector in MEASURING:
+        raise UserError(f"`{selector}` is a step, and no recipe; several steps are one word, `--skip verify,benchmark`")
     raise UserError(f"`{selector}`: there is no `{place}`{suggest(stem or selector, known)}")
 
 

@@ -3,13 +3,13 @@
 import os
 import re
 from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
-
-from gpt2forge.errors import suggest_close
 
 VARIABLE = re.compile(r"\$\{?\w")
 DRIVE = re.compile(r"([A-Za-z]):[\\/](.*)", re.DOTALL)
 MOST = 1000  # names of a folder that are compared
+NEAR = 0.7  # of difflib's likeness: `mien` is near `mine`, and `mine` is not near `mine.yaml`
 
 
 def suggest_path(text: str, folder: Path) -> str:
@@ -46,5 +46,5 @@ def suggest_sibling(text: str, folder: Path) -> str:
     parent, names = Path(text).parent, []
     with suppress(OSError, ValueError), os.scandir(folder / parent) as found:
         names = [entry.name for _, entry in zip(range(MOST), found, strict=False)]
-    close = suggest_close(Path(text).name, names)
-    return close.replace("`", f"`{parent}/", 1) if close and str(parent) != "." else close
+    close = get_close_matches(Path(text).name, names, n=1, cutoff=NEAR)
+    return f"; did you mean `{parent / close[0]}`?" if close else ""

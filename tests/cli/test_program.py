@@ -32,6 +32,18 @@ def test_every_command_has_help(workshop: Workshop, command: str) -> None:
     [
         (["biuld", "x"], "error: No such command 'biuld'. Did you mean 'build'?"),
         (["build"], "error: Missing argument 'RECIPE...'; `gpt2forge build --help` shows what it takes"),
+        (
+            ["plan", "NANO-CPU-INT8"],
+            "error: `NANO-CPU-INT8`: there is no `recipes/NANO-CPU-INT8.yaml`; did you mean `nano-cpu-int8`?",
+        ),
+        (
+            ["plan", "nano-cpu-int8", "--skip", "verify", "benchmark"],
+            "error: `benchmark` is a step, and no recipe; several steps are one word, `--skip verify,benchmark`",
+        ),
+        (
+            ["plan", "nano-cpu-int8", "--set"],
+            "error: Option '--set' requires an argument; `gpt2forge plan --help` shows what it takes",
+        ),
         (["help"], "error: No such command 'help'; `gpt2forge --help` lists the commands"),
         (["nano-cpu-int8"], "error: No such command 'nano-cpu-int8'; did you mean `gpt2forge build nano-cpu-int8`?"),
         (["plan", "nano-cpu-int8", "-skip", "verify"], "error: No such option '-s'; did you mean `--skip`?"),

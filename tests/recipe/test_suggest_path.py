@@ -21,12 +21,14 @@ from gpt2forge.recipe.suggest_path import suggest_path
         ("models/nothing-like-it", ""),
         ("models/mine", ""),
         ("gone/mine", ""),
+        ("note", ""),
         ("models\0/mine", ""),
     ],
 )
 def test_path_that_is_meant(tmp_path: Path, text: str, end: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/me")
     (tmp_path / "models/mine").mkdir(parents=True)
+    (tmp_path / "note.yaml").touch()
     assert suggest_path(text, tmp_path) == end
 
 
