@@ -81,7 +81,14 @@ class DaskBackend:
             queue.put(content["event"])
 
     def list_workers(self) -> list[WorkerOffer]:
-        return list_workers(self.client)
+        """List the workers. Raises UserError if the scheduler is gone."""
+        try:
+            return list_workers(self.client)
+        except (OSError, RuntimeError) as error:
+            raise self.describe_loss() from error
+
+    def describe_loss(self) -> UserError:
+        return UserError(f"{self.address}: the scheduler went away; build again, finished steps are kept")
 
     def run(self, task: Task, emit: Emit, stop: Event) -> Outcome:
         if task.equivalent:  # a copy inside the store, which no worker is needed for
@@ -156,7 +163,7 @@ class DaskBackend:
         try:
             reply: Reply = future.result()
         except CancelledError as error:
-            raise UserError(f"{self.address}: the scheduler went away; build again, finished steps are kept") from error
+            raise self.describe_loss() from error
         except KilledWorker as error:
             died = f"died with it, {error.last_worker.address} the last of them"
             raise UserError(f"`{name}`: {error.allowed_failures + 1} workers {died}; give them more memory") from error

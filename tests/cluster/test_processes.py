@@ -151,6 +151,18 @@ def test_worker_with_other_versions_is_refused_by_name(matrix: Matrix, tmp_path:
         assert "worker `bare`" in errors and "was started without `--preload gpt2forge.cluster.preload`" in errors
 
 
+def test_build_waits_for_the_first_worker(matrix: Matrix, tmp_path: Path) -> None:
+    with start_cluster(tmp_path / "cluster") as cluster:
+        process = matrix.start("--cluster", cluster.address, "--until", "convert", store="waits")
+        assert process.stderr is not None
+        first = process.stderr.readline()
+        assert (
+            f"{cluster.address} has no workers yet; waiting for one: `dask worker {cluster.address} --preload" in first
+        )
+        cluster.add_worker("late")
+        assert count_steps(finish(process), "step_finished") == {"convert": 1}
+
+
 def test_lost_scheduler_ends_the_build_in_one_line(matrix: Matrix, tmp_path: Path) -> None:
     with start_cluster(tmp_path / "cluster", ["only"]) as cluster:
         process = matrix.start("--cluster", cluster.address, store="lost")
