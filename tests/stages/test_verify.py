@@ -124,10 +124,10 @@ def test_text_of_one_token_is_one_line_and_of_a_few_is_warned_of(measured: Works
 
 
 def test_missing_text_is_named_with_its_place(measured: Workshop) -> None:
-    words = ("--set", "verify.text=nowhere.txt", "--name", "bad")
+    words = ("--set", "verify.text=texts/gone", "--name", "bad")
     done = measured.run("build", "nano-cpu-int8", *words, code=1, measured=True)
     assert done.stderr == (
-        "error: --set verify.text=nowhere.txt: `verify.text: nowhere.txt`: there is no such file; name a file, by "
+        "error: --set verify.text=texts/gone: `verify.text: texts/gone`: there is no such file; name a file, by "
         f"its path from the project, `{measured.folder}`\n"
     )
 
