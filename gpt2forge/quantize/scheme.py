@@ -119,6 +119,7 @@ def list_possible() -> tuple[str, ...]:
     return tuple(list_linears(range(MOST)))
 
 
+@cache
 def can_match(pattern: str) -> bool:
     """Return whether this pattern matches a linear layer of any model, in 1 ms."""
     return bool(filter_names(list_possible(), pattern))
