@@ -1,4 +1,4 @@
-"""Lets Ctrl-C wait while modules are imported.
+"""Lets Ctrl-C wait while modules are imported, or while bars are drawn.
 
 Inside an import, a KeyboardInterrupt may be lost in a callback, or come out of a compiled module as an ImportError.
 """

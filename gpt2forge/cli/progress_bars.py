@@ -1,5 +1,8 @@
 """The bars of a run on a terminal: one for all steps, and one for each that runs. They fit 80 columns."""
 
+from contextlib import AbstractContextManager
+from typing import Any
+
 from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, SpinnerColumn, Task, TaskID, TextColumn
 from rich.table import Column
@@ -35,6 +38,16 @@ def format_duration(seconds: float) -> str:
     minutes, rest = divmod(int(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def hold_bars(bars: Progress) -> AbstractContextManager[Any]:
+    """Return the lock under which rich draws bars, also in a thread of its own.
+
+    A line that is printed above them draws them again. If both happened at once, each would wipe as many rows as the
+    other has drawn, and a bar would stay on the screen.
+    """
+    lock: AbstractContextManager[Any] = bars.live._lock  # rich has no other name for it
+    return lock
 
 
 def make_bars(terminal: Console) -> Progress:

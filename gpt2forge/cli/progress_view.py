@@ -9,10 +9,14 @@ from rich.progress import TaskID
 from gpt2forge.cli import console
 from gpt2forge.cli.progress_bars import add_bar, advance_bar, make_bars, name_bar
 from gpt2forge.executor.events import Event, StepAdvanced
+from gpt2forge.held_interrupts import hold_interrupts
 
 
 class ProgressView(AbstractContextManager["ProgressView"]):
-    """Progress bars, one for each step or source, by its name. `width` is that of the column of recipes, 0 for none."""
+    """Progress bars, one for each step or source, by its name. `width` is that of the column of recipes, 0 for none.
+
+    Ctrl-C waits while bars are drawn: in the middle, it is not known how many rows there are to wipe.
+    """
 
     def __init__(self, width: int = 0) -> None:
         self.terminal = console.open_terminal(is_error=True)
@@ -21,15 +25,18 @@ class ProgressView(AbstractContextManager["ProgressView"]):
         self.sources: set[str] = set()
         self.width = width
 
+    @hold_interrupts()
     def __enter__(self) -> Self:
         self.bars.start()
         return self
 
+    @hold_interrupts()
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.bars.stop()
 
+    @hold_interrupts()
     def show(self, event: Event) -> None:
         """Move the bar of an event."""
         if isinstance(event, StepAdvanced):

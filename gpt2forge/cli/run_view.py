@@ -9,10 +9,11 @@ from rich.text import Text
 
 from gpt2forge.builder.build_events import BuildEvent, RunFinished, RunPlanned, SourceFetched
 from gpt2forge.cli import console
-from gpt2forge.cli.progress_bars import add_bar, show_memory, start_bar
+from gpt2forge.cli.progress_bars import add_bar, hold_bars, show_memory, start_bar
 from gpt2forge.cli.progress_view import ProgressView
 from gpt2forge.cli.time_left import TimeLeft
 from gpt2forge.executor.events import StepFinished, StepSampled, StepStarted, StepWaiting
+from gpt2forge.held_interrupts import hold_interrupts
 from gpt2forge.terminal_text import escape_line
 from gpt2forge.units import format_size
 
@@ -34,6 +35,7 @@ class RunView(ProgressView):
         self.ended = 0
         self.left = TimeLeft()
 
+    @hold_interrupts()
     def __enter__(self) -> Self:
         super().__enter__()
         if self.steps:
@@ -41,6 +43,7 @@ class RunView(ProgressView):
             self.show_count()
         return self
 
+    @hold_interrupts()
     def show(self, event: BuildEvent) -> None:
         """Show one event."""
         if isinstance(event, RunPlanned):
@@ -104,15 +107,18 @@ class RunView(ProgressView):
 
     def inform(self, message: str) -> None:
         """Print a message above the bars."""
-        console.inform(message, self.terminal)
+        with hold_bars(self.bars):
+            console.inform(message, self.terminal)
 
     def warn(self, message: str) -> None:
         """Print a warning above the bars."""
-        console.warn(message, self.terminal)
+        with hold_bars(self.bars):
+            console.warn(message, self.terminal)
 
     def print(self, line: Text) -> None:
         """Print one line, however long, above the bars; its text is escaped already."""
-        console.print_line(self.terminal, line)
+        with hold_bars(self.bars):
+            console.print_line(self.terminal, line)
 
     def write(self, event: StepFinished, line: Text) -> None:
         """Write the line of a step, or hold it while all steps of its recipe may become one line."""
