@@ -25,9 +25,12 @@ class ProgressView(AbstractContextManager["ProgressView"]):
         self.sources: set[str] = set()
         self.width = width
 
-    @hold_interrupts()
     def __enter__(self) -> Self:
-        self.bars.start()
+        try:
+            self.begin()
+        except BaseException:  # `with` calls no `__exit__` then
+            self.bars.stop()
+            raise
         return self
 
     @hold_interrupts()
@@ -35,6 +38,11 @@ class ProgressView(AbstractContextManager["ProgressView"]):
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.bars.stop()
+
+    @hold_interrupts()
+    def begin(self) -> None:
+        """Draw what is there from the start."""
+        self.bars.start()
 
     @hold_interrupts()
     def show(self, event: Event) -> None:

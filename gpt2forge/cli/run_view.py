@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Self
 
 from rich.text import Text
 
@@ -36,12 +35,12 @@ class RunView(ProgressView):
         self.left = TimeLeft()
 
     @hold_interrupts()
-    def __enter__(self) -> Self:
-        super().__enter__()
+    def begin(self) -> None:
+        """Draw the bar of all steps."""
+        super().begin()
         if self.steps:
             self.count = add_bar(self.bars, "steps", self.steps)
             self.show_count()
-        return self
 
     @hold_interrupts()
     def show(self, event: BuildEvent) -> None:
