@@ -13,7 +13,7 @@ Array = np.ndarray[Any, Any]
 
 
 class Opened(Protocol):
-    """An open package: see Model."""
+    """An open package, as `gpt2forge.load` returns it: see Model."""
 
     @property
     def decoder(self) -> Decoder: ...

@@ -11,7 +11,7 @@ from gpt2forge.errors import UserError, check_argument
 from gpt2forge.runtime.sampling import Sampling
 
 if TYPE_CHECKING:
-    from gpt2forge.runtime.model import Model
+    from gpt2forge.runtime.draft import Opened
 
 Overflow = Literal["error", "truncate", "slide"]
 Rule = tuple[Callable[[Any], bool], str]
@@ -74,7 +74,7 @@ class Options(TypedDict, total=False):
     beams: int
     length_penalty: float
     forced: Sequence[str]
-    speculative: "Literal['prompt-lookup'] | Model | None"
+    speculative: "Literal['prompt-lookup'] | Opened | None"
 
 
 @dataclass(frozen=True)
@@ -123,7 +123,7 @@ class Generation:
     beams: int = 1
     length_penalty: float = 1.0
     forced: Sequence[str] = ()
-    speculative: "Literal['prompt-lookup'] | Model | None" = None
+    speculative: "Literal['prompt-lookup'] | Opened | None" = None
 
     def __post_init__(self) -> None:
         """Raise TypeError or UserError, which name the setting, if a value is of a wrong type or out of range."""
