@@ -28,7 +28,7 @@ class ProgressView(AbstractContextManager["ProgressView"]):
     def __enter__(self) -> Self:
         try:
             self.begin()
-        except BaseException:  # `with` calls no `__exit__` then
+        except KeyboardInterrupt:  # `with` calls no `__exit__` then
             self.bars.stop()
             raise
         return self
