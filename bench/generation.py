@@ -1,4 +1,4 @@
-"""What text costs besides the session's own time, and what guesses give.
+"""Measures what text costs besides the session's own time, and what guesses give.
 
 `python -m bench.generation PACKAGE...` prints a line of JSON for each built directory. All numbers are ratios:
 

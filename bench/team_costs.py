@@ -1,4 +1,4 @@
-"""What a simulated team's recipes cost in storage, requests, transfer and planning.
+"""Measures what a simulated team's recipes cost in storage, requests, transfer and planning.
 
 Times are those of the processor: a plan has one thread, and other programs on the machine hardly change them.
 

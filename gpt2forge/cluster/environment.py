@@ -1,4 +1,4 @@
-"""What decides which steps a worker may run, and the resources by which Dask matches the two.
+"""Describes what decides which steps a worker may run, and the resources by which Dask matches the two.
 
 A worker that was started with `--preload gpt2forge.cluster.preload` offers these resources, and a step asks for them:
 

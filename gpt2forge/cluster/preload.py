@@ -1,4 +1,4 @@
-"""What each worker of a cluster loads: `dask worker ADDRESS --preload gpt2forge.cluster.preload`.
+"""Prepares each worker of a cluster: `dask worker ADDRESS --preload gpt2forge.cluster.preload`.
 
 It lets the worker offer the resources of `environment.py` before it joins, so that they are there again after its nanny
 has restarted it.

@@ -1,4 +1,4 @@
-"""Where the steps of a run are worked on: in processes of this machine, or on the workers of a cluster."""
+"""Chooses where the steps of a run are worked on: in processes of this machine, or on the workers of a cluster."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

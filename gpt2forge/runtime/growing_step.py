@@ -7,10 +7,10 @@ import onnxruntime as ort
 
 from gpt2forge.graph.interface import ATTENTION_MASK, INPUT_IDS, LOGITS, LOGITS_TO_KEEP, POSITION_IDS, present_names
 from gpt2forge.runtime.feeds import CacheShape, make_value
-from gpt2forge.runtime.step import Array, pad_prompts
+from gpt2forge.runtime.step import Array, Step, pad_prompts
 
 
-class GrowingStep:
+class GrowingStep(Step):
     """A step that feeds the keys and values of one run to the next."""
 
     def __init__(self, session: ort.InferenceSession, shape: CacheShape, batch: int = 1) -> None:
@@ -25,15 +25,7 @@ class GrowingStep:
         self.length = 0
         self.padding = padding
 
-    def __call__(self, tokens: Array) -> Array:
-        last: Array = self.read(tokens, kept=1)[:, 0]
-        return last
-
-    def read_each(self, tokens: Array) -> Array:
-        return self.read(tokens, kept=tokens.shape[1])
-
     def read(self, tokens: Array, kept: int) -> Array:
-        """Return the logits (B, K, V) after the last K = `kept` of the tokens (B, S)."""
         start, self.length = self.length, self.length + tokens.shape[1]
         places = np.arange(self.length) - self.padding[:, None]  # (B, T)
         feeds = {

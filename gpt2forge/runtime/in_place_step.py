@@ -17,7 +17,7 @@ from gpt2forge.graph.interface import (
     present_names,
 )
 from gpt2forge.runtime.feeds import CacheShape, make_value
-from gpt2forge.runtime.step import Array, pad_prompts
+from gpt2forge.runtime.step import Array, Step, pad_prompts
 
 AT_ONCE = 2048  # tokens of prompts, with padding; attention holds a score for each of them, head and earlier token
 FEW = 16  # tokens of a run that is no prompt
@@ -45,7 +45,7 @@ class Slots:
         binding.bind_ortvalue_output(LOGITS, self.output)
 
 
-class InPlaceStep:
+class InPlaceStep(Step):
     """A step that keeps keys and values in arrays of a fixed capacity, each bound both as past and as present.
 
     So nothing is copied. What a step of one token needs stays bound, but for the mask, which grows. `rows` are those of
@@ -96,15 +96,7 @@ class InPlaceStep:
             self.slots[count, kept] = slots
         return slots
 
-    def __call__(self, tokens: Array) -> Array:
-        last: Array = self.read(tokens, kept=1)[:, 0]
-        return last
-
-    def read_each(self, tokens: Array) -> Array:
-        return self.read(tokens, kept=tokens.shape[1])
-
     def read(self, tokens: Array, kept: int) -> Array:
-        """Return the logits (B, K, V) after the last K = `kept` of the tokens (B, S)."""
         start, self.length = self.length, self.length + tokens.shape[1]
         return self.run(tokens, start, kept)
 

@@ -31,7 +31,7 @@ PROBE = (2, 5, 12)
 
 @dataclass(frozen=True)
 class Rounding:
-    """How far the lead of the likeliest token may be wrong, as a share of the spread of the logits.
+    """Says how far the lead of the likeliest token may be wrong, as a share of the spread of the logits.
 
     `patience`: after so many steps of one token, a cache that was filled by longer runs is not worth keeping, because
     the next lead within `bound` has all of them repeated; None if such leads are too rare.

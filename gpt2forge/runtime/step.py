@@ -18,10 +18,15 @@ class Step(Protocol):
 
     def __call__(self, tokens: Array) -> Array:
         """Return the logits (B, V) after the last of the tokens (B, S)."""
-        ...
+        last: Array = self.read(tokens, kept=1)[:, 0]
+        return last
 
     def read_each(self, tokens: Array) -> Array:
         """Return the logits (B, S, V) after each of the tokens (B, S)."""
+        return self.read(tokens, kept=tokens.shape[1])
+
+    def read(self, tokens: Array, kept: int) -> Array:
+        """Return the logits (B, K, V) after the last K = `kept` of the tokens (B, S)."""
         ...
 
     def read_prompts(self, prompts: Sequence[Sequence[int]]) -> Array:

@@ -10,16 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bench.cluster import BLOCKS, HEAD
 from tests.workshop import ROOT
 
-RECIPE = """\
-name: matrix
-extends: gpt2forge/cpu
-source: {checkpoint: examples/nano}
-benchmark: null
-matrix:
-"""
-BLOCKS = (16, 32, 64, 128, 256)
 VARIANTS = {
     **{
         f"{scheme}-{block}": f"{{scheme: {scheme}, granularity: {block}}}"
@@ -65,7 +58,7 @@ def make_matrix(folder: Path) -> Matrix:
     (folder / "recipes").mkdir(parents=True)
     shutil.copytree(ROOT / "examples/nano", folder / "examples/nano")
     lines = "".join(f"  {name}: {{quantization: {value}}}\n" for name, value in VARIANTS.items())
-    (folder / "recipes/matrix.yaml").write_text(RECIPE + lines, encoding="utf-8")
+    (folder / "recipes/matrix.yaml").write_text(HEAD + lines, encoding="utf-8")
     return Matrix(folder)
 
 

@@ -1,4 +1,4 @@
-"""What a build says when it has no cluster."""
+"""Tests what a build says when it has no cluster."""
 
 import sys
 
