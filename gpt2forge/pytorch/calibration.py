@@ -19,11 +19,14 @@ from typing import Any
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from transformers import GPT2Config
-from transformers.models.gpt2.modeling_gpt2 import GPT2Block
-from transformers.pytorch_utils import Conv1D
 
+from gpt2forge.checkpoint.hidden_library import hidden
 from gpt2forge.checkpoint.model_folder import WEIGHTS
+
+with hidden("scipy", "transformers"):  # for models that detect objects: 0.9 s of a processor
+    from transformers import GPT2Config
+    from transformers.models.gpt2.modeling_gpt2 import GPT2Block
+    from transformers.pytorch_utils import Conv1D
 
 STRIP = 512  # rows of x xᵀ per product: enough for full speed, and few products outside the triangle
 

@@ -6,8 +6,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from transformers import DynamicCache, GPT2LMHeadModel
-from transformers.utils.logging import disable_progress_bar, set_verbosity_error
+
+from gpt2forge.checkpoint.hidden_library import hidden
+
+with hidden("scipy", "transformers"):  # for models that detect objects: 0.9 s of a processor
+    from transformers import DynamicCache, GPT2LMHeadModel
+    from transformers.utils.logging import disable_progress_bar, set_verbosity_error
 
 Array = np.ndarray[Any, Any]
 

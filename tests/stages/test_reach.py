@@ -25,7 +25,7 @@ SOURCES = {"checkpoint": NANO, "text": NANO / "heldout.txt", "calibration_text":
 ELSEWHERE = {"benchmark": ("gpt2forge.measure.bandwidth", "gpt2forge.pytorch.oracle")}
 """What a stage imports in processes of its own, beside their programs."""
 
-# Runs the worker as the executor does, and says afterwards which modules of ours it has imported.
+# Runs the worker as the executor does, and says afterwards which modules of ours it has imported, and of scipy: none.
 PROGRAM = f"""
 import importlib, json, os, sys
 os.dup2(os.open(os.devnull, os.O_WRONLY), {EVENTS})
@@ -33,7 +33,7 @@ from gpt2forge.stages import worker
 worker.main()
 for name in sys.argv[1:]:
     importlib.import_module(name)
-print(json.dumps(sorted(name for name in sys.modules if name.partition(".")[0] == "gpt2forge")))
+print(json.dumps(sorted(name for name in sys.modules if name.partition(".")[0] in ("gpt2forge", "scipy"))))
 """
 
 

@@ -1,13 +1,13 @@
 """Loads the tokenizer of a directory in transformers, which need not be installed."""
 
 import os
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from gpt2forge.checkpoint.hidden_library import hidden
 from gpt2forge.checkpoint.huggingface.tokenizer_class import is_own_class
 from gpt2forge.checkpoint.locate import list_names
 
@@ -43,16 +43,12 @@ def torch_hidden() -> Iterator[None]:
     transformers imports all of PyTorch where it finds it, and its tokenizers use none of it: 2.9 s instead of 1.4 s of
     a processor, and 180 MB more. A process that needs the models of transformers too must import PyTorch first.
     """
-    if not {"torch", "transformers"}.isdisjoint(sys.modules):
-        yield
-        return
     quiet = {"TRANSFORMERS_VERBOSITY": "error", **os.environ}  # it would warn that there are no models
     added = quiet.keys() - os.environ.keys()
     os.environ.update(quiet)
-    sys.modules["torch"] = None  # type: ignore[assignment]  # an import of it fails, see the documentation of `import`
     try:
-        yield
+        with hidden("torch", "transformers"):
+            yield
     finally:
-        del sys.modules["torch"]
         for name in added:
             del os.environ[name]
