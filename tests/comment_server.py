@@ -72,7 +72,7 @@ class Answerer(BaseHTTPRequestHandler):
 @contextmanager
 def serve_comments(repository: str) -> Iterator[CommentServer]:
     with CommentServer(repository) as server:
-        Thread(target=server.serve_forever, daemon=True).start()
+        Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         try:
             yield server
         finally:

@@ -28,9 +28,10 @@ ALL_BUILT = [(stage, "built", False) for stage in ("gather", "repeat", "pack")]
 
 @pytest.fixture(autouse=True)
 def direct(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Reach the servers on this machine without a proxy."""
+    """Reach the servers on this machine without a proxy, and try again after a tenth of the usual pauses."""
     for name in ("NO_PROXY", "no_proxy"):
         monkeypatch.setenv(name, "127.0.0.1")
+    monkeypatch.setattr(http_level, "PAUSES", tuple(pause / 10 for pause in limits.PAUSES))
 
 
 @pytest.fixture(params=["plain", "bazel"])

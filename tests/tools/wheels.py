@@ -58,7 +58,7 @@ def serve(folder: Path) -> Iterator[Index]:
     index = Index(folder)
     with ThreadingHTTPServer(("127.0.0.1", 0), partial(Handler, index=index)) as server:
         index.url = f"http://127.0.0.1:{server.server_port}/"
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         try:
             yield index
