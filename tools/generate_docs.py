@@ -97,10 +97,14 @@ def list_choices(field: Schema, definitions: Schema) -> list[Schema]:
 
 
 def format_choice(choice: Schema) -> str:
+    if "const" in choice:
+        return format_value(choice["const"])
     if "enum" in choice:
         return ", ".join(map(format_value, choice["enum"]))
     if choice.get("format") == "version":
         return "a version"
+    if choice.get("format") == "recipe":
+        return "`prompt-lookup` or a recipe"
     if "pattern" in choice:
         return "a percentage" if "%" in choice["pattern"] else "a name"
     least = f", {choice['minimum']} or more" if "minimum" in choice else ""
