@@ -19,7 +19,7 @@ benchmark: null
 generation:
   temperature: 0.5
   max_tokens: 12
-  speculative: {draft: helper}
+  speculative: {draft: helper, tokens: 4}
 """
 HELPER = "name: helper\nextends: nano-cpu-int8.yaml\nquantization: {scheme: int4, granularity: 32}\n"
 
@@ -59,7 +59,8 @@ def test_draft_is_not_published_and_its_package_is_in_the_other(shop: Workshop) 
     assert forge["sections"]["generation"]["guesser"] == "draft"
     assert set(forge["inputs"]["configure"]) == {"package", "draft"}
     report = json.loads((shop.folder / "build/talk.json").read_text())
-    assert report["bytes"]["package"] == sum(path.stat().st_size for path in talk.rglob("*") if path.is_file())
+    size = sum(path.stat().st_size for path in talk.rglob("*") if path.is_file())
+    assert size - 1000 < report["bytes"]["package"] < size  # forge.json gets its provenance last
 
 
 def test_changed_settings_run_only_what_reads_them(shop: Workshop) -> None:
@@ -67,8 +68,9 @@ def test_changed_settings_run_only_what_reads_them(shop: Workshop) -> None:
     assert changed == dict.fromkeys(("convert", "export", "fuse", "quantize"), "reused") | {"configure": "built"}
     without = outcomes(shop, "talk", "--set", "~generation", "--name", "plain")
     assert without == dict.fromkeys(("convert", "export", "fuse", "quantize"), "reused")
-    plain = json.loads((shop.folder / "build/plain.json").read_text())
-    assert plain["steps"][-1]["key"] == shop.report("nano-cpu-int8")["steps"][-1]["key"]
+    steps = shop.report("nano-cpu-int8")["steps"]
+    made = {step["stage"]: step["key"] for step in json.loads((shop.folder / "build/plain.json").read_text())["steps"]}
+    assert made == {step["stage"]: step["key"] for step in steps if step["outcome"] != "skipped"}
     why = shop.run("why", "talk", "configure", "--set", "generation.temperature=0.7", "--name", "hot").stdout
     assert "generation.temperature" in why and "--set generation.temperature=0.7" in why
 
@@ -97,11 +99,11 @@ def test_build_is_up_to_date_until_the_recipe_of_the_draft_changes(shop: Worksho
         return shop.run("build", "talk", measured=True).stderr  # without `--skip`, which would not use a stamp
 
     run()
-    assert run() == ""
+    assert run() == "current talk: nothing changed since it was built\n"
     recipe = shop.folder / "recipes/helper.yaml"
     recipe.write_text(HELPER.replace("granularity: 32", "granularity: 64"))
     try:
-        assert "built" in run() and "draft changed" in shop.run("why", "talk", "configure").stdout
+        assert run().splitlines()[-1].endswith("draft changed")
     finally:
         recipe.write_text(HELPER)
 
