@@ -9,6 +9,8 @@ from gpt2forge.recipe.draft_recipe import load_draft
 from gpt2forge.recipe.load import load_recipe
 from tests.recipe.recipe_text import BARE, GOOD, faults, write
 
+pytestmark = pytest.mark.usefixtures("folder")
+
 NUMBERS = "temperature: 0.7\n  top_k: 40\n  top_p: 0.9\n  min_p: 0.05\n  repetition_penalty: 1.1\n  max_tokens: 64\n"
 
 
