@@ -25,6 +25,8 @@ TYPES = {
     **{"boolean": "`true`, `false`", "integer": "a whole number", "number": "a number"},
     **{"string": "a path", "array": "a list", "object": "a mapping"},  # every text without a pattern is a path
 }
+LIMITS = {"minimum": "{} or more", "exclusiveMinimum": "above {}", "maximum": "{} or less"}
+"""The words for the limits of a number."""
 Schema = Mapping[str, Any]
 
 
@@ -61,7 +63,9 @@ def format_option(option: click.Option, context: click.Context) -> str:
     names = ", ".join(f"`{name}`" for name in option.opts)
     usage = names if option.is_flag else f"{names[:-1]} {option.make_metavar(context)}`"
     default = option.get_help_extra(context).get("default")
-    marks = {"Required.": option.required, "Repeatable.": option.multiple, f"Default: `{default}`.": bool(default)}
+    # click puts what is no value of the option in parentheses
+    shown = default[1:-1] if default and default.startswith("(") else f"`{default}`"
+    marks = {"Required.": option.required, "Repeatable.": option.multiple, f"Default: {shown}.": bool(default)}
     return " ".join([f"* {usage}:", str(option.help), *(mark for mark, applies in marks.items() if applies)])
 
 
@@ -97,14 +101,19 @@ def list_choices(field: Schema, definitions: Schema) -> list[Schema]:
 
 
 def format_choice(choice: Schema) -> str:
+    if "const" in choice:
+        return format_value(choice["const"])
     if "enum" in choice:
         return ", ".join(map(format_value, choice["enum"]))
     if choice.get("format") == "version":
         return "a version"
+    if choice.get("format") == "recipe":
+        return "`prompt-lookup` or a recipe"
     if "pattern" in choice:
         return "a percentage" if "%" in choice["pattern"] else "a name"
-    least = f", {choice['minimum']} or more" if "minimum" in choice else ""
-    return TYPES[choice["type"]] + least
+    return TYPES[choice["type"]] + "".join(
+        f", {text.format(choice[key])}" for key, text in LIMITS.items() if key in choice
+    )
 
 
 def format_value(value: object) -> str:

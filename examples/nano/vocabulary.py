@@ -20,6 +20,15 @@ def train_tokenizer(texts: list[str], size: int) -> Tokenizer:
     return tokenizer
 
 
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """Read the tokens of another model from its encoder.json and vocab.bpe."""
+    model = models.BPE.from_file(str(folder / "encoder.json"), str(folder / "vocab.bpe"))
+    tokenizer = Tokenizer(model)
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.add_special_tokens([END])
+    return tokenizer
+
+
 def encode(tokenizer: Tokenizer, texts: list[str]) -> np.ndarray:
     """All texts as one row of tokens, the end marked after each."""
     end = tokenizer.token_to_id(END)

@@ -1,7 +1,7 @@
 """The answers of several results to the same prompts: the likeliest token each time, so that equal models agree."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,7 +26,7 @@ def answer_prompts(package: Path, prompts: Sequence[str]) -> list[Answer]:
     """Return the answers of a package. Raises UserError if it cannot be opened, or if a prompt does not fit."""
     from gpt2forge.runtime.open_model import open_model
 
-    model = open_model(package)
+    model = replace(open_model(package), usual={}, guesses=None)  # what the package was told to write does not matter
     return [answer_prompt(model, prompt) for prompt in prompts]
 
 

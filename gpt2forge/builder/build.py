@@ -19,7 +19,7 @@ from gpt2forge.builder.report import Report, SourceReport, make_report, read_acc
 from gpt2forge.builder.space import check_space
 from gpt2forge.builder.warnings import list_warnings
 from gpt2forge.errors import UserError
-from gpt2forge.executor.job_run import JobRun
+from gpt2forge.executor.job_run import JobRun, begin_run
 from gpt2forge.executor.outcome import Outcome
 from gpt2forge.executor.resources import Resources, find_memory
 from gpt2forge.executor.run import Options, check_names, run_jobs
@@ -30,7 +30,6 @@ from gpt2forge.plan.plan import PlannedStep
 from gpt2forge.processors import count_threads
 from gpt2forge.recipe.load import LoadedRecipe
 from gpt2forge.settings import load_settings
-from gpt2forge.stages.stage import PACKAGE
 from gpt2forge.store.roots import register
 from gpt2forge.store.store import Pushed, Store
 from gpt2forge.store.temporary import clear_asides
@@ -168,7 +167,7 @@ def run_builds(
     try:
         with store.hold():
             begin(builds, store, emit=emit, options=options, until=until)
-            run_jobs([build.job_run for build in builds if build.job_run], store, emit=emit, options=options)
+            run_jobs(list_runs(builds), store, emit=emit, options=options)
             return push_builds(builds, store)
     except BaseException as error:
         for build in builds:
@@ -188,18 +187,24 @@ def begin(builds: Sequence[Build], store: Store, *, emit: Emit, options: Options
     jobs, within = [build.job for build in builds], Range(until, options.rerun)
     plans = make_plans(jobs, store, emit=emit, within=within, machine=options.backend.machine)
     for build, plan in zip(builds, plans, strict=True):
-        build.job_run = JobRun(plan, BuildChecks(build, store, emit), until)
-    job_runs = [build.job_run for build in builds if build.job_run]
+        build.job_run = begin_run(plan, BuildChecks(build, store, emit), until)
+    job_runs = list_runs(builds)
     check_space(store, job_runs)
     expected = expect_seconds(job_runs)
     if expected:
         emit(RunPlanned(expected))
 
 
+def list_runs(builds: Sequence[Build]) -> list[JobRun]:
+    """Return the runs of the builds that have begun, each behind that of its draft."""
+    return [job_run for build in builds if build.job_run for job_run in build.job_run.flatten()]
+
+
 def push_builds(builds: Sequence[Build], store: Store) -> Sequence[Pushed]:
     """Write the steps of the recipes that were published to the remote levels, unless `verify` was skipped."""
     verified = [build for build in builds if build.is_published and not build.skips_verify]
-    steps = {(each.stage, str(each.key)): None for build in verified for each in build.outcomes if each.digest}
+    outcomes = [outcome for each in list_runs(verified) for outcome in each.outcomes]
+    steps = {(each.stage, str(each.key)): None for each in outcomes if each.digest}
     return store.push(steps)
 
 
@@ -224,8 +229,8 @@ def report_success(build: Build, job_run: JobRun, store: Store) -> Report:
     warnings = list_warnings(build.loaded, job_run.stages, outcomes, list_notes(build))
     if job_run.until is not None:
         return make_report(build.values, None, outcomes=outcomes, warnings=warnings, error=None, source=source)
-    package = find_package(build.job, outcomes)
-    warnings += keep(store, output, outcomes, package)
+    package = str(job_run.package)
+    warnings += keep(store, output, job_run, package)
     report = make_report(build.values, output, outcomes=outcomes, warnings=warnings, error=None, source=source)
 
     def publish_package() -> None:
@@ -266,20 +271,16 @@ def describe_end(error: BaseException | None) -> str:
     return "interrupted" if isinstance(error, KeyboardInterrupt) else str(error) or type(error).__name__
 
 
-def keep(store: Store, output: Path, outcomes: Sequence[Outcome], package: str) -> list[str]:
-    """Record in the store which artifacts an output uses; return a warning if that fails."""
+def keep(store: Store, output: Path, job_run: JobRun, package: str) -> list[str]:
+    """Record in the store which artifacts an output uses, those of its draft too; return a warning if that fails."""
     try:
-        steps = {each.stage: each.digest for each in outcomes if each.digest}
+        steps = {each.stage: each.digest for each in job_run.outcomes if each.digest}
+        drafted = job_run.draft.outcomes if job_run.draft else ()
+        steps |= {f"draft {each.stage}": each.digest for each in drafted if each.digest}
         register(store, output, recipe=output.name, steps=steps, package=package)
     except OSError as error:
         return [f"{store.root}: {error.strerror}: `gpt2forge store gc` will not know that {output} needs its artifacts"]
     return []
-
-
-def find_package(job: Job, outcomes: Sequence[Outcome]) -> str:
-    """Return the digest of the package."""
-    stage = next(stage.name for stage in job.stages if stage.writes == PACKAGE)
-    return str(next(outcome.digest for outcome in outcomes if outcome.stage == stage))
 
 
 def save(report: Report, publish: Callable[[], None] | None = None) -> None:

@@ -23,8 +23,8 @@ def push_recipes(loaded: Sequence[LoadedRecipe], store: Store, emit: Emit) -> Se
     with store.hold():
         plans = make_plans(make_jobs(loaded), store, emit=emit, within=Range())
         for each, plan in zip(loaded, plans, strict=True):
-            check_built(each, plan.steps, store)
-        done = [step for plan in plans for step in plan.steps if step.verdict == "done"]
+            check_built(each, [step for part in plan.flatten() for step in part.steps], store)
+        done = [step for plan in plans for part in plan.flatten() for step in part.steps if step.verdict == "done"]
         return store.push(dict.fromkeys((step.stage.name, str(step.key)) for step in done))
 
 
@@ -47,6 +47,6 @@ def pull_recipes(loaded: Sequence[LoadedRecipe], store: Store, emit: Emit) -> It
     """
     with store.hold():
         plans = make_plans(make_jobs(loaded), store, emit=emit, within=Range())
-        for plan in plans:
+        for plan in (part for each in plans for part in each.flatten()):
             for step in plan.steps:
                 yield plan.job.name, step, store.describe_origin(str(step.key))

@@ -11,6 +11,7 @@ from gpt2forge.fetch.address import Address, parse_address
 from gpt2forge.fetch.fetched import Fetched, find_earlier
 from gpt2forge.fetch.resolve import resolve
 from gpt2forge.fetch.resolved import Resolved, take_earlier
+from gpt2forge.recipe.draft_recipe import load_draft
 from gpt2forge.recipe.load import LoadedRecipe
 
 
@@ -27,11 +28,13 @@ class SourceFetcher:
     fetched: dict[tuple[Address, Wanted], Fetched] = field(default_factory=dict)
 
     def fetch(self, loaded: LoadedRecipe, lock: Lock | None = None) -> Fetched | None:
-        """Fetch the checkpoint of a recipe; return None if it names a path.
+        """Fetch the checkpoint of a recipe, and that of its draft; return None if the recipe names a path.
 
         Raises RecipeError, with the place of the address or the line of the lock, before anything is transferred if
         the address leads to another commit than the locked one.
         """
+        if draft := load_draft(loaded):
+            self.fetch(draft)
         place = loaded.place("source", "checkpoint")
         try:
             address = parse_address(loaded.recipe.source.checkpoint)

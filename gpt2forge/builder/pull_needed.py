@@ -1,8 +1,8 @@
 """Plans builds, after pulling the artifacts that their steps need and a remote level has.
 
-1. A package is needed, the last step if there is an `until`, and every input of a step that runs. What is behind an
-   artifact that is here, or that was pulled, is not needed: an output that another machine has built takes its package,
-   not the gigabytes behind it.
+1. The published package is needed, the last step if there is an `until`, and every input of a step that runs. What is
+   behind an artifact that is here, or that was pulled, is not needed: an output that another machine has built takes
+   its package, not the gigabytes behind it.
 2. After a pull the plan is made again. An artifact that no level has is made here, and then its inputs are needed.
 3. A store without remote levels is planned once.
 """
@@ -15,7 +15,7 @@ from gpt2forge.plan.job import Job
 from gpt2forge.plan.machine import Machine
 from gpt2forge.plan.plan import Plan, PlannedStep, make_plan
 from gpt2forge.plan.readings import Readings
-from gpt2forge.stages.stage import PACKAGE
+from gpt2forge.stages.stage import DRAFT
 from gpt2forge.store.store import Store
 
 
@@ -36,17 +36,18 @@ def make_plans(
         plans = [
             make_plan(job, readings, Meter("checkpoint", emit, job.name).advance, rerun=within.rerun) for job in jobs
         ]
-        wanted = {str(step.key): (plan.job, step) for plan in plans for step in list_wanted(plan, store, within)}
+        wanted = {str(step.key): (job, step) for plan in plans for job, step in list_wanted(plan, store, within)}
         if not wanted:
             return plans
         for job, step in wanted.values():
             pull_step(job, step, store, emit)
 
 
-def list_wanted(plan: Plan, store: Store, within: Range) -> Iterator[PlannedStep]:
-    """Yield the steps whose artifacts are needed (rule 1), and may be pulled."""
+def list_wanted(plan: Plan, store: Store, within: Range) -> Iterator[tuple[Job, PlannedStep]]:
+    """Yield the steps whose artifacts are needed (rule 1), and may be pulled, each with its job."""
     stages = plan.job.list_until(within.until)
-    needed = {stage.name for stage in stages if stage.writes == PACKAGE or stage.name == within.until}
+    packer = plan.job.packer
+    needed = {stage.name for stage in stages if stage is packer or stage.name == within.until}
     for step in reversed([step for step in plan.steps if step.stage in stages]):
         name, key = step.stage.name, step.key
         is_rerun = name == within.rerun
@@ -54,8 +55,10 @@ def list_wanted(plan: Plan, store: Store, within: Range) -> Iterator[PlannedStep
             continue
         if key and not is_rerun and store.can_restore(name, key):
             if name in needed or not store.find_evicted(name, key):
-                yield step
+                yield plan.job, step
             continue
+        if DRAFT in step.stage.reads and plan.draft:
+            yield from list_wanted(plan.draft, store, Range())
         needed |= {maker.name for kind in step.stage.reads if (maker := plan.job.find_maker(step.stage, kind))}
 
 

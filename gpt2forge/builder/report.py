@@ -173,8 +173,15 @@ def make_report(
             "source": source,
             "steps": [outcome.to_json() for outcome in outcomes],
             **{part: metrics.get(part) for part in MEASURED},
+            "bytes": find_size(metrics),
         }
     )
+
+
+def find_size(metrics: Mapping[str, Any]) -> dict[str, int] | None:
+    """Return the size of the package as the last step left it; None if no step made it."""
+    size: dict[str, int] | None = metrics.get("bytes")
+    return size and {**size, "package": metrics.get("package_bytes", size["package"])}
 
 
 def read_accuracy(outcome: Outcome) -> Accuracy | None:

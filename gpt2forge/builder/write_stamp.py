@@ -23,6 +23,7 @@ from gpt2forge.builder.report import StepReport
 from gpt2forge.errors import Fault, UserError
 from gpt2forge.fetch.address import parse_address
 from gpt2forge.plan.job import Job
+from gpt2forge.recipe.draft_recipe import load_draft
 from gpt2forge.recipe.load import LoadedRecipe, load_recipe
 from gpt2forge.recipe.lookup import SelectedRecipe, find_deciding, find_recipes, locate
 from gpt2forge.recipe.merge import read_chain
@@ -47,18 +48,40 @@ class Snapshot:
 
 def take_snapshot(loaded: LoadedRecipe, job: Job) -> Snapshot:
     """Note the stats of everything that a build will read, before it is planned (rules 1 to 4)."""
-    address = parse_address(loaded.recipe.source.checkpoint)
-    if loaded.recipe.name != loaded.own_name or (address is not None and not address.is_fixed):
+    if loaded.recipe.name != loaded.own_name:
         return Snapshot()
     began = time.time_ns()
     try:
-        paths = tuple(list_read(loaded, job))
+        if not has_fixed_source(loaded):
+            return Snapshot()
+        draft = load_draft(loaded)
+        paths = tuple(dict.fromkeys([*list_read(loaded, job), *(list_read_of_draft(draft, job) if draft else ())]))
         stats = tuple(stamp.format_stat(path) for path in paths)
         again = load_recipe(name_again(loaded))
-        is_same = (again.recipe, again.path) == (loaded.recipe, loaded.path)
+        is_same = (again.recipe, again.path) == (loaded.recipe, loaded.path) and makes_same(load_draft(again), job)
         return Snapshot(paths, stats, is_same and is_settled(paths, began))
     except (OSError, ValueError, UserError):  # a file is gone, or its name has several lines
         return Snapshot()
+
+
+def has_fixed_source(loaded: LoadedRecipe) -> bool:
+    """Return whether the checkpoint of a recipe, and that of its draft, is a folder or never changes (rule 3)."""
+    address, draft = parse_address(loaded.recipe.source.checkpoint), load_draft(loaded)
+    return (address is None or address.is_fixed) and (draft is None or has_fixed_source(draft))
+
+
+def makes_same(draft: LoadedRecipe | None, job: Job) -> bool:
+    """Return whether a recipe's draft is the one that a job was made of."""
+    if draft is None or job.draft is None:
+        return draft is None and job.draft is None
+    sections = {name: getattr(draft.recipe, name) for name in job.draft.sections}
+    return (sections, draft.recipe.target) == (job.draft.sections, job.draft.target)
+
+
+def list_read_of_draft(draft: LoadedRecipe, job: Job) -> Iterator[str]:
+    """List what a build reads to make the draft of a job."""
+    if job.draft is not None:
+        yield from list_read(draft, job.draft)
 
 
 def name_again(loaded: LoadedRecipe) -> str:

@@ -229,8 +229,10 @@ def make_builds(
 
 
 def make_build_view(builds: Sequence[Build], request: BuildRequest) -> RunView | JsonView:
-    steps = sum(len(each.job.all_stages) for each in builds)
-    return make_view(request.as_json, [each.name for each in builds], steps, request.view)
+    drafts = [each.job.draft for each in builds if each.job.draft and each.job.reads_draft(request.until)]
+    jobs = [*(each.job for each in builds), *drafts]
+    names = dict.fromkeys(job.name for job in jobs)
+    return make_view(request.as_json, list(names), sum(len(job.all_stages) for job in jobs), request.view)
 
 
 def finish(

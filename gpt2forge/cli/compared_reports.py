@@ -22,7 +22,6 @@ from gpt2forge.executor.events import StepFinished
 from gpt2forge.executor.run import Options
 from gpt2forge.plan.blocked import StepsBlocked, format_blocked, format_needs, list_blocks
 from gpt2forge.recipe.load import load_recipes
-from gpt2forge.stages.stage import PACKAGE
 from gpt2forge.store.roots import find_target
 from gpt2forge.store.store import Store
 
@@ -102,9 +101,9 @@ def find_done(build: Build, store: Store) -> Report | None:
     saved = find_saved(build)
     if saved is None:
         return None
-    steps = plan_job(build.job, store).steps
+    steps, packer = plan_job(build.job, store).steps, build.job.packer
     keys = {step.stage.name: step.key for step in steps if step.verdict == "done"}
-    packages = {step.digest for step in steps if step.stage.writes == PACKAGE}
+    packages = {step.digest for step in steps if step.stage is packer}
     is_done = len(keys) == len(steps) and keys.items() <= list_keys(saved).items()
     if not is_done or find_target(store, BUILD / build.name) != packages:
         return None

@@ -10,7 +10,7 @@ import click
 from gpt2forge.builder.outputs import find_output
 from gpt2forge.builder.result import open_result
 from gpt2forge.cli import console
-from gpt2forge.cli.generation_options import generation_options, list_idle, read_bias
+from gpt2forge.cli.generation_options import generation_options, list_given, list_idle, read_bias
 from gpt2forge.cli.older_result import force_option, warn_of_older
 from gpt2forge.cli.options import json_option, threads_option
 from gpt2forge.cli.prompts import read_prompt, read_prompts, warn_of_spaces
@@ -66,13 +66,16 @@ def generate(
     with hold_interrupts():
         from gpt2forge.runtime.chat import format_chat
         from gpt2forge.runtime.generation import Generation, draw_seed
+        from gpt2forge.runtime.package_settings import read_settings
         from gpt2forge.runtime.prompt import check_prompts
 
-    settings = draw_seed(Generation(**values))
-    for line in (*list_idle(context), *([] if is_chat else warn_of_spaces(texts))):
-        console.warn(line)
+    given = {name: value for name, value in values.items() if name in list_given(context)}
+    Generation(**given)  # a wrong value is reported before anything is read
     started = time.monotonic()
     with open_result(selector) as result:
+        settings = draw_seed(Generation(**{**read_settings(result.folder), **given}))
+        for line in (*list_idle(context, settings.temperature), *([] if is_chat else warn_of_spaces(texts))):
+            console.warn(line)
         if is_chat:
             texts = [format_chat(result.folder, make_messages(text, system)) for text in texts]
         check_prompts(result.folder, texts, settings, add_special_tokens=not is_chat)
@@ -82,7 +85,9 @@ def generate(
         model = open_model(result.folder, threads)
     ends = [model.find_token(text) for text in end_texts]
     settings = replace(settings, bias=read_bias(bias_texts, model.find_token), ends=ends)
-    if guesser is not None:
+    if guesser is None:
+        settings = model.add_guesses(settings, len(texts) * samples)
+    else:
         settings = replace(settings, speculative=open_guesser(guesser, threads))
     if settings.seed is not None and values["seed"] is None and not as_json:
         console.inform(f"seed {settings.seed}")
@@ -93,10 +98,12 @@ def generate(
     write_all(completions, is_chat, as_json, started)
 
 
-def open_guesser(name: str, threads: int) -> "Literal['prompt-lookup'] | Model":
-    """Return the model of a built recipe, or the word for guesses without one."""
+def open_guesser(name: str, threads: int) -> "Literal['prompt-lookup'] | Model | None":
+    """Return the model of a built recipe, or the word for guesses without one; None for none."""
     if name == "prompt-lookup":
         return "prompt-lookup"
+    if name == "none":
+        return None
     from gpt2forge.runtime.open_model import open_model
 
     with open_result(name) as result:

@@ -11,6 +11,7 @@ from gpt2forge.errors import UserError
 
 SHARE = click.FloatRange(0, 1, min_open=True)
 ENDED = "besides those of the package"
+USUAL = "the package's, or {}"
 
 OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
@@ -18,7 +19,7 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "--max-tokens",
         metavar="N",
         type=click.IntRange(1),
-        help="Generate at most N tokens. Default: 128, or as many as the context has room for.",
+        help="Generate at most N tokens. Default: what the package says or 128, or what the context has room for.",
     ),
     click.option(
         "--min-tokens",
@@ -33,16 +34,23 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         metavar="T",
         type=click.FloatRange(0),
         default=0.8,
+        show_default=USUAL.format("0.8"),
         help="0 always takes the likeliest token; larger values give less likely tokens a better chance.",
     ),
     click.option(
-        "--top-k", metavar="K", type=click.IntRange(0), default=0, help="Draw from the K likeliest tokens; 0: from all."
+        "--top-k",
+        metavar="K",
+        type=click.IntRange(0),
+        default=0,
+        show_default=USUAL.format("0"),
+        help="Draw from the K likeliest tokens; 0: from all.",
     ),
     click.option(
         "--top-p",
         metavar="P",
         type=SHARE,
         default=0.95,
+        show_default=USUAL.format("0.95"),
         help="Draw from the fewest tokens whose probabilities add up to P; 1: from all.",
     ),
     click.option(
@@ -50,6 +58,7 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         metavar="P",
         type=click.FloatRange(0, 1),
         default=0.0,
+        show_default=USUAL.format("0.0"),
         help="Draw from the tokens that are at least P times as likely as the likeliest; 0: from all.",
     ),
     click.option(
@@ -70,6 +79,7 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         metavar="X",
         type=click.FloatRange(0, min_open=True),
         default=1.0,
+        show_default=USUAL.format("1.0"),
         help="Above 1, makes tokens of the prompt and the new text less likely.",
     ),
     click.option(
@@ -118,9 +128,15 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
     click.option(
         "--speculative",
         "guesser",
-        metavar="prompt-lookup|RECIPE",
+        metavar="prompt-lookup|RECIPE|none",
         help="Guess tokens, and check several in one pass over the model: those that followed the last tokens before, "
-        "or those that a smaller model finds likeliest.",
+        "or those that a smaller model finds likeliest. Default: for a single text, what the package says.",
+    ),
+    click.option(
+        "--speculative-tokens",
+        metavar="N",
+        type=click.IntRange(1),
+        help="Guess N tokens at once. Default: what the package says, or as many as pay.",
     ),
     click.option(
         "--beams",
@@ -150,17 +166,26 @@ def generation_options(command: Command) -> Command:
     return command
 
 
-def list_idle(context: click.Context) -> list[str]:
-    """Return a line for each reason why options on the command line do nothing."""
-    values = context.params
-    given = [name for name in values if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+def list_given(context: click.Context) -> list[str]:
+    """Return the names of the parameters that the command line gives."""
+    return [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
+
+
+def list_idle(context: click.Context, temperature: float) -> list[str]:
+    """Return a line for each reason why options on the command line do nothing.
+
+    `temperature` is the command line's, or else the package's.
+    """
+    values, given = context.params, list_given(context)
+    greedy = "`--temperature 0`" if "temperature" in given else "the package's temperature of 0"
     causes = [
         (values["beams"] > 1, ("temperature", *GREEDY_IDLE), "`--beams` draws nothing"),
         (values["beams"] == 1, ("length_penalty",), "there are no `--beams`"),
-        (values["temperature"] == 0 and values["beams"] == 1, GREEDY_IDLE, "`--temperature 0` draws nothing"),
+        (temperature == 0 and values["beams"] == 1, GREEDY_IDLE, f"{greedy} draws nothing"),
         (values["ignore_end"], ENDLESS_IDLE, "`--ignore-end` lets no token end a text"),
         (not values["is_chat"], ("system",), "there is no `--chat`"),
-        (values["guesser"] is not None, ("batch",), "`--speculative` writes one text at a time"),
+        (values["guesser"] not in (None, "none"), ("batch",), "`--speculative` writes one text at a time"),
+        (values["guesser"] == "none", ("speculative_tokens",), "`--speculative none` guesses nothing"),
     ]
     found = (([name for name in given if name in idle], reason) for applies, idle, reason in causes if applies)
     return [format_idle(context, names, reason) for names, reason in found if names]

@@ -47,7 +47,8 @@ def plan(
     loaded = load_recipes(selectors, changes, name)
     jobs = [mark_new(*each) for each in zip(make_jobs(loaded, skip, assumed), loaded, strict=True)]
     opened = Store(store, is_read_only=True)
-    plans = list(zip(jobs, unite([each.steps for each in plan_jobs(jobs, opened)]), strict=True))
+    made = list(list_plans(plan_jobs(jobs, opened)))
+    plans = list(zip([each.job for each in made], unite([each.steps for each in made]), strict=True))
     owners = find_owners(plans)
     if as_json:
         for job, steps in plans:
@@ -68,6 +69,16 @@ def plan_jobs(jobs: Sequence[Job], store: Store) -> list[Plan]:
     readings = Readings(store)
     with ProgressView() as view:
         return [make_plan(job, readings, Meter("checkpoint", view.show).advance) for job in jobs]
+
+
+def list_plans(plans: Sequence[Plan]) -> Iterator[Plan]:
+    """Yield each plan, behind that of its draft unless other plans have all steps of that."""
+    known = {step.identity for plan in plans for step in plan.steps}
+    for plan in plans:
+        for each in plan.flatten():
+            if each is plan or not known.issuperset(step.identity for step in each.steps):
+                yield each
+            known.update(step.identity for step in each.steps)
 
 
 def find_owners(plans: Sequence[Planned]) -> dict[str, str]:

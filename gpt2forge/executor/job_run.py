@@ -8,7 +8,7 @@ from gpt2forge.executor.outcome import Outcome
 from gpt2forge.plan.blocked import Block
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.plan import Plan, PlannedStep
-from gpt2forge.stages.stage import Stage
+from gpt2forge.stages.stage import DRAFT, Stage
 
 
 class Checks(Protocol):
@@ -39,7 +39,8 @@ class JobRun:
     """A job in a run. `until` names the last stage to run.
 
     `outcomes_by_stage` and `blocked`, by name of stage, fill during the run; `claimed` names the stages that the
-    scheduler has claimed. Blocked stages end the job with an error once all other stages have outcomes.
+    scheduler has claimed. Blocked stages end the job with an error once all other stages have outcomes. `draft` is the
+    run of the job's draft, if a stage of this one reads its package; an error that ends it ends this one.
     """
 
     plan: Plan
@@ -48,7 +49,12 @@ class JobRun:
     outcomes_by_stage: dict[str, Outcome] = field(default_factory=dict)
     blocked: dict[str, Block] = field(default_factory=dict)
     claimed: set[str] = field(default_factory=set)
+    draft: "JobRun | None" = None
     error: BaseException | None = None
+
+    def flatten(self) -> tuple["JobRun", ...]:
+        """Return the run of the draft, if there is one, and this run."""
+        return (*(self.draft.flatten() if self.draft else ()), self)
 
     @property
     def job(self) -> Job:
@@ -84,10 +90,21 @@ class JobRun:
         """List the unclaimed stages whose inputs are made, or cannot be made."""
         for stage in self.stages if self.error is None else ():
             makers = self.list_makers(stage)
-            is_ready = all(maker.name in self.outcomes_by_stage for maker in makers)
+            is_ready = all(maker.name in self.outcomes_by_stage for maker in makers) and self.has_draft(stage)
             is_behind_block = any(maker.name in self.blocked for maker in makers)
             if stage.name not in self.claimed and (is_ready or is_behind_block):
                 yield stage
+
+    def has_draft(self, stage: Stage) -> bool:
+        """Return whether the draft's package is made, or not read by a stage."""
+        return DRAFT not in stage.reads or (self.draft is not None and self.draft.package is not None)
+
+    @property
+    def package(self) -> str | None:
+        """Return the digest of the package once it is made."""
+        packer = self.job.packer
+        outcome = self.outcomes_by_stage.get(packer.name) if packer else None
+        return outcome.digest if outcome else None
 
     def list_makers(self, stage: Stage) -> list[Stage]:
         """List the stages that make the inputs of a stage."""
@@ -98,8 +115,16 @@ class JobRun:
         inputs: dict[str, str] = {}
         for kind in stage.reads:
             maker = self.job.find_maker(stage, kind)
-            if maker is None:
+            if kind == DRAFT and self.draft is not None:
+                inputs[kind] = str(self.draft.package)
+            elif maker is None:
                 inputs[kind] = self.plan.sources[kind]
             elif maker.name in self.outcomes_by_stage:
                 inputs[kind] = str(self.outcomes_by_stage[maker.name].digest)
         return inputs
+
+
+def begin_run(plan: Plan, checks: Checks | None = None, until: str | None = None) -> JobRun:
+    """Return the run of a plan, and in it the run of its draft if a stage up to `until` reads the draft's package."""
+    draft = JobRun(plan.draft) if plan.draft and plan.job.reads_draft(until) else None
+    return JobRun(plan, checks or NoChecks(), until, draft=draft)

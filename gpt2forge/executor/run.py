@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gpt2forge.errors import UserError, suggest
 from gpt2forge.executor.backend import Backend, LocalBackend
 from gpt2forge.executor.events import Emit, Meter
-from gpt2forge.executor.job_run import Checks, JobRun, NoChecks
+from gpt2forge.executor.job_run import Checks, JobRun, begin_run
 from gpt2forge.executor.resources import Resources, find_memory
 from gpt2forge.executor.scheduler import Scheduler
 from gpt2forge.plan.job import Job
@@ -84,9 +84,9 @@ def run_job(
     """Plan and run a single job with the whole machine. `error` of the result is the error that ended it."""
     check_names(job, rerun, until)
     plan = make_plan(job, Readings(store), Meter("checkpoint", emit, job.name).advance, rerun=rerun)
-    job_run = JobRun(plan, checks or NoChecks(), until)
+    job_run = begin_run(plan, checks, until)
     options = Options(resources=Resources(count_threads(), find_memory()), rerun=rerun)
-    run_jobs([job_run], store, emit=emit, options=options)
+    run_jobs(job_run.flatten(), store, emit=emit, options=options)
     return job_run
 
 

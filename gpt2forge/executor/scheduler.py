@@ -5,8 +5,8 @@
    job and `reused` in the others.
 3. The backend says which steps may run at once. Steps that use all processors start when no other step can; those that
    need the whole machine come last.
-4. A failure ends the jobs that share the step. No other step starts after it, except with `keep_going`; running steps
-   finish, and their artifacts stay.
+4. A failure ends the jobs that share the step, and those whose draft is such a job. No other step starts after it,
+   except with `keep_going`; running steps finish, and their artifacts stay.
 5. A step that cannot run, because a tool is not installed, is left out with every step that needs its artifact. Its job
    ends with an error once all its other steps have outcomes; other jobs go on.
 """
@@ -161,6 +161,7 @@ class Scheduler:
         if blocks:
             can_skip = job_run.until is None and self.rerun not in job_run.blocked
             job_run.error = StepsBlocked(job_run.job, blocks, can_skip)
+            self.end_readers(job_run)
         else:
             job_run.checks.finish(job_run)
 
@@ -173,8 +174,15 @@ class Scheduler:
     def fail(self, job_run: JobRun, error: BaseException) -> None:
         """End a job with an error, by rule 4."""
         job_run.error = job_run.error or error
+        self.end_readers(job_run)
         self.is_ending = self.is_ending or not self.keep_going or not isinstance(error, Exception)
         self.tasks = {key: each for key, each in self.tasks.items() if each.is_wanted}
+
+    def end_readers(self, draft: JobRun) -> None:
+        """End the jobs whose packages hold that of a draft which has ended with an error."""
+        for job_run in self.job_runs:
+            if job_run.draft is draft:
+                job_run.error = job_run.error or draft.error
 
     def advance(self) -> None:
         """Claim every step that can start, by rules 1 and 2, and again after steps that are reused at once."""

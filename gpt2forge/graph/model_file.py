@@ -6,13 +6,15 @@ import onnx
 import onnx_ir as ir
 
 GRAPH_FILE = "model.onnx"
+DRAFT_FILE = "model.onnx_graph"
+"""The graph of a draft, inside the package of another model. Hosts look for `*.onnx` in all folders."""
 PASSES_APPLIED = "gpt2forge.passes"
 """The metadata key of the names of the passes that were applied, separated by commas."""
 
 
-def read_graph(folder: Path) -> ir.Model:
-    """Read `folder/model.onnx` without its weights."""
-    return ir.from_proto(onnx.load(folder / GRAPH_FILE, load_external_data=False))
+def read_graph(folder: Path, file: str = GRAPH_FILE) -> ir.Model:
+    """Read `folder/model.onnx`, or another file there, without its weights."""
+    return ir.from_proto(onnx.load(folder / file, load_external_data=False))
 
 
 def write_graph(model: ir.Model, folder: Path) -> None:

@@ -12,10 +12,12 @@ from gpt2forge.checkpoint.other_tokenizer import find_tokenizer_place, list_toke
 from gpt2forge.errors import Fault, RecipeError, UserError, quote, suggest_close
 from gpt2forge.fetch.address import parse_address
 from gpt2forge.fetch.fetched import find_fetched
+from gpt2forge.plan.draft_vocabulary import check_draft
 from gpt2forge.plan.equivalents import check_assumed
 from gpt2forge.plan.explain_missing import explain_missing
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.source import Source
+from gpt2forge.recipe.draft_recipe import load_draft
 from gpt2forge.recipe.load import LoadedRecipe
 from gpt2forge.recipe.sections.source_section import SourceSection
 from gpt2forge.recipe.suggest_path import suggest_path
@@ -42,7 +44,8 @@ def make_job(
 ) -> Job:
     """Make the job of the stages whose section the recipe has, without those in `skip`; `found` is added to.
 
-    Raises RecipeError, with the place in the recipe, if a file is missing; UserError if a stage cannot be skipped.
+    Raises RecipeError, with the place in the recipe, if a file is missing or a draft cannot guess the model's tokens;
+    UserError if a stage cannot be skipped.
     """
     recipe = loaded.recipe
     sections = {stage.section: getattr(recipe, stage.section) for stage in STAGES if stage.section}
@@ -50,6 +53,7 @@ def make_job(
     kept = drop_skipped(asked, skip)
     check_assumed(kept, assumed)
     found = {} if found is None else found
+    draft = load_draft(loaded)
     named = loaded.project, recipe.source
     if named not in found:
         found[named] = find_source(loaded)
@@ -61,7 +65,7 @@ def make_job(
     for kind, section in TEXTS.items():
         if any(kind in stage.reads for stage in kept):
             sources[kind] = find_text(loaded, section, sections[section])
-    return Job(
+    job = Job(
         name=recipe.name,
         stages=tuple(kept),
         sections=sections,
@@ -69,7 +73,11 @@ def make_job(
         sources=sources,
         skipped=tuple(stage for stage in asked if stage not in kept),
         assumed=tuple(assumed),
+        draft=make_job(draft, found=found) if draft else None,
     )
+    if draft and job.draft:
+        check_draft(loaded, job.sources, draft, job.draft.sources)
+    return job
 
 
 def select_stages(sections: Mapping[str, Any]) -> Iterator[Stage]:

@@ -7,7 +7,7 @@ from typing import Any
 from gpt2forge.plan.source import Source
 from gpt2forge.recipe.sections.section import Section
 from gpt2forge.recipe.sections.target_section import TargetSection
-from gpt2forge.stages.stage import Stage
+from gpt2forge.stages.stage import DRAFT, PACKAGE, Stage
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -15,7 +15,8 @@ class Job:
     """The stages in order, the sections and target they read, and the sources by kind.
 
     `skipped` are the stages that `--skip` left out, `assumed` the tools whose versions `--assume-equivalent` lets
-    differ. `is_new`: the recipe was never built here, so that any earlier run is another recipe's.
+    differ. `is_new`: the recipe was never built here, so that any earlier run is another recipe's. `draft` is the job
+    that makes the package of the model that guesses tokens, if a stage reads one.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Job:
     skipped: tuple[Stage, ...] = ()
     assumed: tuple[str, ...] = ()
     is_new: bool = False
+    draft: "Job | None" = None
 
     @property
     def all_stages(self) -> tuple[Stage, ...]:
@@ -36,8 +38,17 @@ class Job:
         names = [stage.name for stage in self.stages]
         return self.stages if until is None else self.stages[: names.index(until) + 1]
 
+    @property
+    def packer(self) -> Stage | None:
+        """The last stage that makes a package, which is the published one; None if none does."""
+        return next((stage for stage in reversed(self.stages) if stage.writes == PACKAGE), None)
+
+    def reads_draft(self, until: str | None) -> bool:
+        """Return whether a stage up to `until` reads the package of the draft."""
+        return self.draft is not None and any(DRAFT in stage.reads for stage in self.list_until(until))
+
     def find_maker(self, stage: Stage, kind: str) -> Stage | None:
-        """Return the last stage before `stage` that makes a kind; None if that kind is a source."""
+        """Return the last stage before `stage` that makes a kind; None if that kind is a source or the draft."""
         earlier = self.stages[: self.stages.index(stage)]
         return next((maker for maker in reversed(earlier) if maker.writes == kind), None)
 
@@ -46,12 +57,19 @@ class Job:
         found: list[str] = []
         for stage in self.stages:
             makers = (self.find_maker(stage, kind) for kind in stage.reads)
-            depends = stage.by_processor(self.find_section(stage)) or any(
-                maker and maker.name in found for maker in makers
+            depends = (
+                stage.by_processor(self.find_section(stage))
+                or any(maker and maker.name in found for maker in makers)
+                or (self.draft is not None and DRAFT in stage.reads and self.draft.depends_on_processor)
             )
             if depends and not stage.optional:
                 found.append(stage.name)
         return tuple(found)
+
+    @property
+    def depends_on_processor(self) -> bool:
+        """Return whether the package depends on the processor."""
+        return self.packer is not None and self.packer.name in self.list_by_processor()
 
     def find_section(self, stage: Stage) -> Section | None:
         return self.sections[stage.section] if stage.section else None

@@ -3,7 +3,7 @@
 A plan is made once. A run carries its steps through: when the inputs of a step are made, `Plan.resolve` completes it.
 """
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,7 @@ from gpt2forge.plan.key import Basis, add_inputs, make_basis, make_key
 from gpt2forge.plan.nearest import Nearest
 from gpt2forge.plan.readings import Readings
 from gpt2forge.plan.reason import EVICTED, explain, explain_new
-from gpt2forge.stages.stage import PACKAGE, Advance, Stage
+from gpt2forge.stages.stage import DRAFT, Advance, Stage
 from gpt2forge.store.stat_cache import StatEntry
 from gpt2forge.store.store import Store
 
@@ -81,7 +81,8 @@ class Input:
 class Plan:
     """The steps of a job in order, the digests of its sources by kind, and the basis of each pre-image by stage.
 
-    `stats` holds the stats of each source's files while they had the digested bytes.
+    `stats` holds the stats of each source's files while they had the digested bytes. `draft` is the plan of the job's
+    draft, if it has one.
     """
 
     job: Job
@@ -89,6 +90,11 @@ class Plan:
     sources: Mapping[str, str]
     stats: Mapping[str, Mapping[Path, StatEntry]]
     bases: Mapping[str, Basis]
+    draft: "Plan | None" = None
+
+    def flatten(self) -> tuple["Plan", ...]:
+        """Return the plan of the draft, if there is one, and this plan."""
+        return (*(self.draft.flatten() if self.draft else ()), self)
 
     def find(self, stage: Stage) -> PlannedStep:
         """Return the step of a stage."""
@@ -126,14 +132,19 @@ def is_still_true(step: PlannedStep, store: Store) -> bool:
     return step.verdict != "done" or step.is_evicted or store.find(step.stage.name, str(step.key)) is not None
 
 
-def make_plan(job: Job, readings: Readings, advance: Advance, *, rerun: str | None = None) -> Plan:
+def make_plan(
+    job: Job, readings: Readings, advance: Advance, *, rerun: str | None = None, is_draft: bool = False
+) -> Plan:
     """Look up every step. `advance` is called with the bytes of the sources that must be hashed.
 
     `readings` are shared by plans that are made together, and equal steps of these are looked up once. `rerun` names
-    a stage that will run again.
+    a stage that will run again. The package of an `is_draft` is needed only if a step reads it.
     """
+    draft = make_plan(job.draft, readings, advance, is_draft=True) if job.draft else None
     sources = {kind: readings.read_source(source, advance) for kind, source in job.sources.items()}
     inputs = {kind: Input(source.digest, source.digest, source.size) for kind, source in sources.items()}
+    if draft:
+        inputs[DRAFT] = describe_package(draft, readings)
     bases: dict[str, Basis] = {}
     steps: list[PlannedStep] = []
     for stage in job.stages:
@@ -143,16 +154,37 @@ def make_plan(job: Job, readings: Readings, advance: Advance, *, rerun: str | No
         blocked = tuple(step.stage.name for step in steps if step.block)
         plan = partial(plan_step, job, stage, basis=basis, inputs=read, readings=readings, blocked=blocked)
         step = readings.recall((subject, tuple(read.items()), blocked, describe_surroundings(job)), plan)
-        size = step.estimate.written if step.estimate else readings.measure(str(step.digest))
-        inputs[stage.writes] = Input(step.digest, step.digest or step.identity, size)
+        inputs[stage.writes] = describe_made(step, readings)
         steps.append(step)
+    needed = {job.packer.name} if job.packer and not is_draft else set()
+    restored, runs_draft = restore_needed(job, steps, needed, rerun)
     return Plan(
         job=job,
-        steps=restore_needed(job, steps, rerun),
+        steps=restored,
         sources={kind: source.digest for kind, source in sources.items()},
         stats={kind: source.stats for kind, source in sources.items()},
         bases=bases,
+        draft=draft and (restore_package(draft) if runs_draft else draft),
     )
+
+
+def describe_made(step: PlannedStep, readings: Readings) -> Input:
+    """Return the artifact of a step as an input of a later one."""
+    size = step.estimate.written if step.estimate else readings.measure(str(step.digest))
+    return Input(step.digest, step.digest or step.identity, size)
+
+
+def describe_package(plan: Plan, readings: Readings) -> Input:
+    """Return the package of a plan as an input of a step of another plan."""
+    assert plan.job.packer is not None, f"{plan.job.name} makes no package"
+    return describe_made(plan.find(plan.job.packer), readings)
+
+
+def restore_package(plan: Plan) -> Plan:
+    """Let the evicted package of a draft be made again, because a step reads it."""
+    assert plan.job.packer is not None, f"{plan.job.name} makes no package"
+    steps, _ = restore_needed(plan.job, plan.steps, {plan.job.packer.name}, None)
+    return replace(plan, steps=steps)
 
 
 def describe_subject(job: Job, stage: Stage) -> Hashable:
@@ -176,9 +208,14 @@ def is_there(store: Store, digest: str) -> bool:
     return store.artifacts.is_whole(digest) or store.artifacts.is_evicted(digest)
 
 
-def restore_needed(job: Job, steps: Sequence[PlannedStep], rerun: str | None) -> tuple[PlannedStep, ...]:
-    """Let an evicted step run if it makes the package, or if a step that runs reads its artifact."""
-    needed = {stage.name for stage in job.stages if stage.writes == PACKAGE}
+def restore_needed(
+    job: Job, steps: Sequence[PlannedStep], wanted: Collection[str], rerun: str | None
+) -> tuple[tuple[PlannedStep, ...], bool]:
+    """Let an evicted step run if it is one of the `wanted` stages, or if a step that runs reads its artifact.
+
+    Return the steps, and whether one that runs reads the draft.
+    """
+    needed, runs_draft = set(wanted), False
     restored: list[PlannedStep] = []
     for step in reversed(steps):
         if step.is_evicted and step.stage.name in needed:
@@ -186,8 +223,9 @@ def restore_needed(job: Job, steps: Sequence[PlannedStep], rerun: str | None) ->
         if step.block is None and (step.verdict != "done" or step.stage.name == rerun):
             makers = (job.find_maker(step.stage, kind) for kind in step.stage.reads)
             needed |= {maker.name for maker in makers if maker}
+            runs_draft = runs_draft or DRAFT in step.stage.reads
         restored.insert(0, step)
-    return tuple(restored)
+    return tuple(restored), runs_draft
 
 
 def unite(plans: Sequence[Sequence[PlannedStep]]) -> list[tuple[PlannedStep, ...]]:

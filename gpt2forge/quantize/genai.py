@@ -19,6 +19,9 @@ SAMPLING: Mapping[str, Callable[[Any], bool]] = {
 }
 """The settings of generation_config.json that mean the same to onnxruntime-genai, with the values that it takes."""
 
+LIKELIEST: Mapping[str, Any] = {"do_sample": False, "repetition_penalty": 1.0, "temperature": 1.0, "top_p": 1.0}
+"""The settings of a search for the likeliest token each time."""
+
 ENDLESS = (
     "onnxruntime-genai needs a token that ends a text, and the model names none: it will run to its limit, "
     "and it will never write the token {pad}, {why}"
@@ -62,6 +65,17 @@ def list_notes(config: Tokens) -> list[str]:
     return [ENDLESS.format(pad=pad, why="which pads a text" if is_named else "the last of the vocabulary")]
 
 
+def take_sampling(generation: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a generation_config.json that onnxruntime-genai takes."""
+    return {key: generation[key] for key, is_valid in SAMPLING.items() if is_valid(generation.get(key))}
+
+
+def change_search(search: Mapping[str, Any], generation: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the `search` of a genai_config.json that chooses tokens as another generation_config.json says."""
+    kept = {key: value for key, value in search.items() if key not in SAMPLING}
+    return {**kept, **LIKELIEST, **take_sampling(generation)}
+
+
 def make_genai_config(config: Tokens, generation: Mapping[str, Any], in_place: bool, device: str) -> dict[str, Any]:
     """Return the content of `genai_config.json`, for texts up to the length of the context.
 
@@ -70,7 +84,6 @@ def make_genai_config(config: Tokens, generation: Mapping[str, Any], in_place: b
     onnxruntime-genai is 50. A `min_length` of the whole context forbids the only end where the model has none.
     `in_place`: the graph can extend its cache in its own memory. `device`: `cpu` or `cuda`.
     """
-    sampling = {key: generation[key] for key, is_valid in SAMPLING.items() if is_valid(generation.get(key))}
     providers: list[dict[str, Any]] = [] if device == "cpu" else [{device: {}}]
     return {
         "model": {
@@ -101,15 +114,12 @@ def make_genai_config(config: Tokens, generation: Mapping[str, Any], in_place: b
             },
         },
         "search": {
-            "do_sample": False,
             "max_length": config.n_positions,
             "min_length": 0 if config.ends else config.n_positions,
             "num_beams": 1,
             "num_return_sequences": 1,
             "past_present_share_buffer": in_place,
-            "repetition_penalty": 1.0,
-            "temperature": 1.0,
-            "top_p": 1.0,
-            **sampling,
+            **LIKELIEST,
+            **take_sampling(generation),
         },
     }

@@ -1,7 +1,7 @@
 """The way from selectors to valid recipes. The faults of all recipes are reported at once."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -41,6 +41,10 @@ class LoadedRecipe:
     def own_name(self) -> str:
         """The name that it is published as without `--name`: `STEM` or `STEM@VARIANT`."""
         return self.selected.name
+
+    def leave_out(self, *sections: str) -> "LoadedRecipe":
+        """Return the recipe without these sections, none of which it must have."""
+        return replace(self, recipe=self.recipe.model_copy(update=dict.fromkeys(sections)))
 
     def place(self, *keys: str) -> Place:
         """Return the place of a value, or of the nearest section above it that the file has."""

@@ -8,7 +8,7 @@ import inspect
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from gpt2forge.recipe import quantization_rules, runtime_rules, target_rules
+from gpt2forge.recipe import generation_rules, quantization_rules, runtime_rules, target_rules
 from gpt2forge.recipe.faults import Finding, refuse
 
 Rule = Callable[..., Iterator[Finding]]
@@ -36,6 +36,8 @@ RULES: tuple[Rule, ...] = (
     target_rules.check_cpu,
     target_rules.check_benchmark,
     runtime_rules.check_runtime,
+    generation_rules.check_greedy,
+    generation_rules.check_draft,
 )
 
 

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 from gpt2forge.recipe.sections.benchmark_section import Benchmark
 from gpt2forge.recipe.sections.calibration_section import Calibration
 from gpt2forge.recipe.sections.fusion_section import Fusion
+from gpt2forge.recipe.sections.generation_section import GenerationSection
 from gpt2forge.recipe.sections.quantization_section import Quantization
 from gpt2forge.recipe.sections.section import Section
 from gpt2forge.recipe.sections.source_section import SourceSection
@@ -37,6 +38,9 @@ class Recipe(Section):
         default=None, description="the text that the result is measured on, and how far it may differ from PyTorch"
     )
     benchmark: Benchmark | None = Field(default=None, description="how speed and memory are measured")
+    generation: GenerationSection | None = Field(
+        default=None, description="how the package writes text unless it is asked otherwise"
+    )
 
     def normalize(self) -> "Recipe":
         """Return the recipe with all defaults filled in, those too that depend on other values."""

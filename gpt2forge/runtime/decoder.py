@@ -9,7 +9,7 @@ import onnxruntime as ort
 
 from gpt2forge.errors import UserError
 from gpt2forge.graph.interface import LOGITS, extends_in_place
-from gpt2forge.graph.model_file import read_graph
+from gpt2forge.graph.model_file import GRAPH_FILE, read_graph
 from gpt2forge.runtime.feeds import make_feeds, read_cache_shape, run
 from gpt2forge.runtime.growing_step import GrowingStep
 from gpt2forge.runtime.in_place_step import InPlaceStep
@@ -68,14 +68,14 @@ class Decoder:
             )
 
 
-def open_decoder(folder: Path, threads: int = 0) -> Decoder:
-    """Open the package in `folder`; 0 threads means one per core."""
-    return describe_decoder(folder, open_package(folder, threads))
+def open_decoder(folder: Path, threads: int = 0, file: str = GRAPH_FILE) -> Decoder:
+    """Open the package in `folder`, whose graph is in `file`; 0 threads means one per core."""
+    return describe_decoder(folder, open_package(folder, threads, file), file)
 
 
-def describe_decoder(folder: Path, session: ort.InferenceSession) -> Decoder:
+def describe_decoder(folder: Path, session: ort.InferenceSession, file: str = GRAPH_FILE) -> Decoder:
     """Return the decoder of a session that has opened the package in `folder`."""
-    graph = read_graph(folder).graph
+    graph = read_graph(folder, file).graph
     positions = graph.initializers["wpe.weight"].shape
     logits = next(output.shape for output in graph.outputs if output.name == LOGITS)
     assert positions is not None and logits is not None and isinstance(logits[-1], int)

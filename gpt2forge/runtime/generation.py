@@ -8,6 +8,7 @@ from secrets import randbits
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
 
 from gpt2forge.errors import UserError, check_argument
+from gpt2forge.runtime.package_settings import TEMPERATURE, TOP_P
 from gpt2forge.runtime.sampling import Sampling
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 Overflow = Literal["error", "truncate", "slide"]
 Rule = tuple[Callable[[Any], bool], str]
 
-WHOLE = ("max_tokens", "min_tokens", "top_k", "seed", "no_repeat_ngram", "beams")
+WHOLE = ("max_tokens", "usual_tokens", "min_tokens", "top_k", "seed", "no_repeat_ngram", "beams", "speculative_tokens")
 REAL = (
     "temperature",
     "top_p",
@@ -32,6 +33,7 @@ LISTS: Mapping[str, type] = {"banned": str, "forced": str, "stop": str, "ends": 
 
 RANGES: Mapping[str, Rule] = {
     "max_tokens": (lambda value: value >= 1, "1 or more"),
+    "usual_tokens": (lambda value: value >= 1, "1 or more"),
     "min_tokens": (lambda value: value >= 0, "0 or more"),
     "temperature": (lambda value: 0 <= value < inf, "0 or more"),
     "top_k": (lambda value: value >= 0, "0 (all tokens) or more"),
@@ -47,6 +49,7 @@ RANGES: Mapping[str, Rule] = {
     "length_penalty": (isfinite, "a finite number"),
     "overflow": (lambda value: value in get_args(Overflow), "`error`, `truncate` or `slide`"),
     "speculative": (lambda value: value == "prompt-lookup" or hasattr(value, "decoder"), "`prompt-lookup` or a model"),
+    "speculative_tokens": (lambda value: value >= 1, "1 or more"),
 }
 """The values that each setting may have, as a test and in words."""
 
@@ -54,6 +57,7 @@ RANGES: Mapping[str, Rule] = {
 class Options(TypedDict, total=False):
     """The settings of Generation but `max_tokens`, as keyword arguments with the defaults that they have there."""
 
+    usual_tokens: int
     min_tokens: int
     temperature: float
     top_k: int
@@ -75,13 +79,14 @@ class Options(TypedDict, total=False):
     length_penalty: float
     forced: Sequence[str]
     speculative: "Literal['prompt-lookup'] | Opened | None"
+    speculative_tokens: int | None
 
 
 @dataclass(frozen=True)
 class Generation:
     """The settings of one call of `generate`.
 
-    max_tokens: the most tokens to add; None means 128, or what the context has room for.
+    max_tokens: the most tokens to add; None means `usual_tokens`, or what the context has room for.
     min_tokens: no token ends the text before it has this many new ones.
     temperature: 0 always takes the likeliest token; larger values give less likely tokens a better chance.
     top_k, top_p, min_p, typical_p: filters of the tokens to draw from; see `filters`.
@@ -99,14 +104,16 @@ class Generation:
     forced: words that a search with beams writes somewhere in the text; see `forced_words`.
     speculative: guesses tokens and checks several in one pass; see `speculation`. `prompt-lookup` guesses from the text
     before, and a smaller model with the same vocabulary what it finds likeliest.
+    speculative_tokens: how many tokens are guessed at once; None lets it follow how good the guesses are.
     length_penalty: of the search; above 0, longer texts are worth more than by the sum of their log-probabilities.
     """
 
     max_tokens: int | None = None
+    usual_tokens: int = 128
     min_tokens: int = 0
-    temperature: float = 0.8
+    temperature: float = TEMPERATURE
     top_k: int = 0
-    top_p: float = 0.95
+    top_p: float = TOP_P
     min_p: float = 0.0
     typical_p: float = 1.0
     seed: int | None = None
@@ -124,6 +131,7 @@ class Generation:
     length_penalty: float = 1.0
     forced: Sequence[str] = ()
     speculative: "Literal['prompt-lookup'] | Opened | None" = None
+    speculative_tokens: int | None = None
 
     def __post_init__(self) -> None:
         """Raise TypeError or UserError, which name the setting, if a value is of a wrong type or out of range."""

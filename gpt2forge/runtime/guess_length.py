@@ -15,10 +15,13 @@ MISSES, PAUSE = 16, 3  # after so many steps for which there was no guess, one i
 
 
 class GuessLength:
-    """The length of the next guess, by how the earlier ones did; to guess a token takes `cost` more steps."""
+    """The length of the next guess, by how the earlier ones did; to guess a token takes `cost` more steps.
 
-    def __init__(self, cost: float = 0.0) -> None:
-        self.cost = COST + cost
+    A length that is `fixed` follows nothing.
+    """
+
+    def __init__(self, cost: float = 0.0, fixed: int | None = None) -> None:
+        self.cost, self.fixed = COST + cost, fixed
         self.account = max(FREE, PASS + 2 * self.cost)
         self.next = 2
         self.misses = self.pause = 0
@@ -26,6 +29,8 @@ class GuessLength:
     @property
     def allowed(self) -> int:
         """Return how many tokens may be guessed now."""
+        if self.fixed is not None:
+            return self.fixed
         if self.pause:
             return 0
         return max(min(self.next, int((self.account - PASS) / self.cost)), 0)

@@ -1,10 +1,11 @@
 """An open package with text on both sides, as `gpt2forge generate` and `gpt2forge.load` use it."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from numbers import Integral
 from pathlib import Path
-from typing import Unpack, overload
+from typing import Literal, Unpack, overload
 
 import numpy as np
 from tokenizers import Tokenizer
@@ -21,6 +22,7 @@ from gpt2forge.runtime.growing_text import GrowingText
 from gpt2forge.runtime.guesser import choose_guesser
 from gpt2forge.runtime.likelihood import log_softmax
 from gpt2forge.runtime.long_text import encode_long
+from gpt2forge.runtime.package_settings import LOOKUP, Guesses
 from gpt2forge.runtime.prompt import name_prompt
 from gpt2forge.runtime.run_texts import Begun, check_samples, continue_all, run_batches, run_searches
 from gpt2forge.runtime.score import Advance, Score, ignore, score_answer, score_tokens
@@ -37,6 +39,9 @@ class Model:
 
     Each of the tokens `ends`, and of the strings `stops`, ends a text and is no part of it. `begin` starts a text
     without a prompt; None if the model has no such token. `folder` is the package.
+
+    `usual` are the settings that the package names, `guesses` what guesses its tokens and how many at once (None: as
+    many as pay). `open_draft` opens the model in it that guesses.
     """
 
     decoder: Decoder = field(repr=False)
@@ -45,6 +50,32 @@ class Model:
     begin: int | None
     stops: tuple[str, ...] = ()
     folder: Path = Path()
+    usual: Options = field(default_factory=lambda: Options())
+    guesses: Guesses | None = None
+    open_draft: Callable[[], "Model"] | None = field(default=None, repr=False)
+
+    @cached_property
+    def draft(self) -> "Model | None":
+        """Return the model in the package that guesses tokens, which is opened when it is first used."""
+        return self.open_draft and self.open_draft()
+
+    def choose_settings(self, max_tokens: int | None, options: Options, texts: int = 1) -> Generation:
+        """Return the settings of a call for so many texts: the options, then the package's, then ours."""
+        chosen: Options = {**self.usual, **options}
+        settings = draw_seed(Generation(max_tokens, **chosen))
+        return settings if "speculative" in options else self.add_guesses(settings, texts)
+
+    def add_guesses(self, settings: Generation, texts: int = 1) -> Generation:
+        """Return the settings with the package's guesses.
+
+        A search takes none. Nor do several texts, which are computed beside each other: that gives more.
+        """
+        if self.guesses is None or texts > 1 or settings.beams > 1:
+            return settings
+        kind, tokens = self.guesses
+        tokens = settings.speculative_tokens or tokens
+        speculative: Literal["prompt-lookup"] | Model | None = "prompt-lookup" if kind == LOOKUP else self.draft
+        return replace(settings, speculative=speculative, speculative_tokens=tokens)
 
     @property
     def context(self) -> int:
@@ -111,13 +142,13 @@ class Model:
 
         A list gives `samples` completions of each prompt, one prompt after the other. Up to `batch` texts are computed
         at once, which is faster than one by one; no text depends on the others. `max_tokens` and the `options` are the
-        settings of `Generation`. `log_probabilities` records that of each new token. `cancel` is a threading.Event, or
-        anything with `is_set()`, that ends all texts after the next token.
+        settings of `Generation`, which the package may give other defaults. `log_probabilities` records that of each
+        new token. `cancel` is a threading.Event, or anything with `is_set()`, that ends all texts after the next token.
         Raises UserError, before anything runs, if a setting is out of range or a prompt does not fit.
         """
-        settings = draw_seed(Generation(max_tokens=max_tokens, **options))
         if not isinstance(prompt, str | list | tuple):
             raise TypeError(f"`prompt` must be text (str) or a list of texts, not {type(prompt).__name__}")
+        settings = self.choose_settings(max_tokens, options, 1 if isinstance(prompt, str) else len(prompt) * samples)
         if isinstance(prompt, str) and samples != 1:
             raise UserError("`samples` are of a list of prompts; give a list with this one")
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
@@ -156,7 +187,7 @@ class Model:
         if settings.beams > 1:
             return self.search(texts, settings, samples, cancel)
         choose = Chooser(make_edits(self, settings), settings.sampling, log_probabilities)
-        return run_batches(self.decoder, texts, batch, choose, choose_guesser(self, settings), cancel, settings.seed)
+        return run_batches(self.decoder, texts, batch, choose, choose_guesser(self, settings), cancel, settings)
 
     def search(
         self, texts: Sequence[Begun], settings: Generation, samples: int = 1, cancel: Cancel | None = None
@@ -177,7 +208,7 @@ class Model:
 
         Raises UserError, before anything runs, if a setting is out of range or the prompt does not fit.
         """
-        settings = draw_seed(Generation(max_tokens=max_tokens, **options))
+        settings = self.choose_settings(max_tokens, options)
         return self.stream_text(self.start(prompt, settings), settings, cancel)
 
     def stream_text(self, text: GrowingText, settings: Generation, cancel: Cancel | None = None) -> Iterator[str]:
@@ -185,7 +216,7 @@ class Model:
         if settings.beams > 1:
             return (done.text for done in self.search([("", text)], settings, cancel=cancel))
         choose = Chooser(make_edits(self, settings), settings.sampling)
-        steps = continue_all(self.decoder, [text], choose, choose_guesser(self, settings), cancel)
+        steps = continue_all(self.decoder, [text], choose, choose_guesser(self, settings), cancel, settings)
         return (piece for _ in steps for piece in text.take_pieces())
 
     def start(self, prompt: str, settings: Generation, is_formatted: bool = False) -> GrowingText:
@@ -199,7 +230,7 @@ class Model:
 
         Raises UserError as `generate` does, or if the package has no chat template or jinja2 is not installed.
         """
-        settings = draw_seed(Generation(max_tokens=max_tokens, **options))
+        settings = self.choose_settings(max_tokens, options)
         return next(self.complete([self.format_chat(messages)], settings, is_formatted=True))
 
     def format_chat(self, messages: Sequence[Mapping[str, str]]) -> str:

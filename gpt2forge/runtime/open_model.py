@@ -1,38 +1,54 @@
 """Opens a package as a Model: its session, tokenizer, and the tokens and strings that begin and end texts."""
 
 import os
+from collections.abc import Mapping
+from functools import partial
 from numbers import Integral
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
 from gpt2forge.checkpoint.token_ids import BEGIN, END, choose_ids, read_named, take_first
-from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_object
+from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.errors import UserError, check_argument, is_undecodable
+from gpt2forge.graph.model_file import DRAFT_FILE, GRAPH_FILE
 from gpt2forge.runtime.decoder import open_decoder
 from gpt2forge.runtime.model import Model
+from gpt2forge.runtime.package_settings import DRAFT, read_generation, take_guesses, take_settings
 from gpt2forge.runtime.text import read_tokenizer
+
+if TYPE_CHECKING:
+    from gpt2forge.runtime.generation import Options
 
 MOST_THREADS = 4  # per core; more never help
 VARIABLE = "GPT2FORGE_THREADS"
 """Names the number of threads where none is asked for. No build reads it, so no measurement depends on it."""
 
 
-def open_model(folder: Path, threads: int = 0) -> Model:
-    """Open the package in `folder`; 0 threads means those of GPT2FORGE_THREADS, else one for each core.
+def open_model(folder: Path, threads: int = 0, file: str = GRAPH_FILE) -> Model:
+    """Open the package in `folder`, whose graph is in `file`.
+
+    0 threads means those of GPT2FORGE_THREADS, else one for each core.
 
     Raises UserError if the package is not complete, or for more threads than this machine has use for.
     """
     check_threads(threads)
     threads = threads or read_variable()
     try:
-        tokenizer, decoder = read_tokenizer(folder), open_decoder(folder, threads)
+        tokenizer, decoder = read_tokenizer(folder), open_decoder(folder, threads, file)
         ends, begin = read_ends_and_begin(folder, decoder.vocabulary)
-        stops = read_stops(folder)
+        generation = read_generation(folder)
     except Exception as error:  # each library raises its own kinds of errors for a cut or edited file
         if isinstance(error, UserError) or is_undecodable(error):
             raise
         reason = " ".join(str(error).split())[:200]
         raise UserError(f"{folder}: cannot be opened: {reason}; is it complete? build or copy it again") from error
-    return Model(decoder, tokenizer, ends, begin, stops, folder)
+    usual = cast("Options", take_settings(generation))
+    guesses = take_guesses(generation)
+    draft = folder / DRAFT
+    open_draft = partial(open_model, draft, threads, DRAFT_FILE) if (draft / DRAFT_FILE).is_file() else None
+    if guesses and guesses[0] == DRAFT and open_draft is None:
+        guesses = None
+    return Model(decoder, tokenizer, ends, begin, take_stops(generation), folder, usual, guesses, open_draft)
 
 
 def read_ends_and_begin(folder: Path, vocabulary: int) -> tuple[tuple[int, ...], int | None]:
@@ -41,10 +57,9 @@ def read_ends_and_begin(folder: Path, vocabulary: int) -> tuple[tuple[int, ...],
     return ends, take_first(begin or ends)
 
 
-def read_stops(folder: Path) -> tuple[str, ...]:
+def take_stops(generation: Mapping[str, Any]) -> tuple[str, ...]:
     """Return the strings that end a text, which generation_config.json names as `stop_strings`."""
-    path = folder / "generation_config.json"
-    found = read_object(path).get("stop_strings") if path.is_file() else None
+    found = generation.get("stop_strings")
     listed = [found] if isinstance(found, str) else found if isinstance(found, list) else []
     return tuple(text for text in listed if isinstance(text, str) and text)
 

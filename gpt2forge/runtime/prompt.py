@@ -18,8 +18,6 @@ from gpt2forge.errors import UserError
 from gpt2forge.runtime.generation import Generation
 from gpt2forge.runtime.text import FIRST_TRY, MARGIN, check_text, encode_beginning, encode_text, read_tokenizer
 
-DEFAULT_NEW_TOKENS = 128  # if the context has room for them
-
 
 def encode_prompt(
     tokenizer: Tokenizer, text: str, settings: Generation, context: int, add_special_tokens: bool = True
@@ -106,7 +104,7 @@ def choose_limit(settings: Generation, free: int) -> int:
     """Return the most new tokens that the settings ask for, by default those for which there is room."""
     if settings.max_tokens is not None:
         return int(settings.max_tokens)
-    return max(min(DEFAULT_NEW_TOKENS, free), settings.min_tokens)
+    return max(min(settings.usual_tokens, free), settings.min_tokens)
 
 
 def check_fit(count: int, limit: int, context: int) -> None:

@@ -32,15 +32,15 @@ def run_batches(
     choose: Chooser,
     start_guesser: StartGuesser | None,
     cancel: Cancel | None,
-    seed: int | None,
+    settings: Generation,
 ) -> Iterator[Completion]:
     """Continue texts in batches, or one by one with guesses; yield each batch as soon as it is done."""
     size = batch if start_guesser is None else 1
     for start in range(0, len(texts), size):
         together = texts[start : start + size]
-        for _ in continue_all(decoder, [text for _, text in together], choose, start_guesser, cancel):
+        for _ in continue_all(decoder, [text for _, text in together], choose, start_guesser, cancel, settings):
             pass
-        yield from (make_completion(prompt, text, seed) for prompt, text in together)
+        yield from (make_completion(prompt, text, settings.seed) for prompt, text in together)
 
 
 def continue_all(
@@ -49,11 +49,15 @@ def continue_all(
     choose: Chooser,
     start_guesser: StartGuesser | None,
     cancel: Cancel | None,
+    settings: Generation,
 ) -> Iterator[None]:
     """Add tokens to texts until each has ended; yield whenever some have come."""
     if start_guesser is None:
         return continue_texts(decoder, texts, choose, cancel)
-    return chain.from_iterable(guess_and_check(decoder, text, choose, start_guesser(), cancel) for text in texts)
+    tokens = settings.speculative_tokens
+    return chain.from_iterable(
+        guess_and_check(decoder, text, choose, start_guesser(), cancel, tokens) for text in texts
+    )
 
 
 @dataclass(frozen=True)

@@ -39,10 +39,10 @@ def open_graph(graph: Path, weights: Path, threads: int = 0) -> ort.InferenceSes
     return ort.InferenceSession((graph / GRAPH_FILE).read_bytes(), options, providers=["CPUExecutionProvider"])
 
 
-def open_package(folder: Path, threads: int = 0) -> ort.InferenceSession:
-    """Open a package: `model.onnx` with its weights beside it; 0 threads means one per core."""
+def open_package(folder: Path, threads: int = 0, file: str = GRAPH_FILE) -> ort.InferenceSession:
+    """Open a package: `model.onnx`, or another file, with its weights beside it; 0 threads means one per core."""
     options = make_options(threads, folder)
-    return ort.InferenceSession(folder / GRAPH_FILE, options, providers=["CPUExecutionProvider"])
+    return ort.InferenceSession(folder / file, options, providers=["CPUExecutionProvider"])
 
 
 def open_profiled(folder: Path, prefix: Path, threads: int = 0) -> ort.InferenceSession:

@@ -24,11 +24,19 @@ from gpt2forge.runtime.step import Array
 
 
 def guess_and_check(
-    decoder: Decoder, text: GrowingText, choose: Chooser, guesser: Guesser, cancel: Cancel | None = None
+    decoder: Decoder,
+    text: GrowingText,
+    choose: Chooser,
+    guesser: Guesser,
+    cancel: Cancel | None = None,
+    tokens: int | None = None,
 ) -> Iterator[None]:
-    """Add tokens to a text until it has ended; yield after each token."""
+    """Add tokens to a text until it has ended; yield after each token.
+
+    `tokens` are guessed at once; None lets their number follow how good the guesses are.
+    """
     end_cancelled([text], cancel)
-    length = GuessLength(guesser.cost)
+    length = GuessLength(guesser.cost, tokens)
     while text.finish is None:
         for _ in Speculation(decoder, text, choose, guesser, length).fill_context():
             yield

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gpt2forge.checkpoint.untrusted_text import read_object
-from gpt2forge.stages.stage import PACKAGE, Stage
+from gpt2forge.stages.stage import DRAFT, PACKAGE, Stage
 
 NAME = "forge.json"
 
@@ -27,12 +27,12 @@ def write_provenance(
     """Write the provenance of the artifact in `out`.
 
     `inputs` are {kind: {"path", "digest", "made"}}: a source, which no step made, has no provenance, even if it holds a
-    forge.json. `section` and `target` hold the values that the stage read. Only a package lists tools: so an upgrade
-    that changes no weights and no graphs changes none of their artifacts.
+    forge.json; that of a draft is in its own folder. `section` and `target` hold the values that the stage read. Only a
+    package lists tools: so an upgrade that changes no weights and no graphs changes none of their artifacts.
     """
     provenance: dict[str, Any] = {"sections": {}, "inputs": {}}
-    for source in inputs.values():
-        earlier = read_provenance(Path(source["path"])) if source["made"] else {}
+    for kind, source in inputs.items():
+        earlier = read_provenance(Path(source["path"])) if source["made"] and kind != DRAFT else {}
         provenance["sections"] |= earlier.get("sections", {})
         provenance["inputs"] |= earlier.get("inputs", {})
     if stage.section:

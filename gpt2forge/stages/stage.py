@@ -13,6 +13,9 @@ Metrics = Mapping[str, Any]
 PACKAGE = "package"
 """The kind of the artifact that is published."""
 
+DRAFT = "draft"
+"""The kind of the package of another recipe, whose model guesses tokens."""
+
 Advance = Callable[[int, int, str], None]
 """A callback for progress, called with (done, total, unit); the unit of bytes is `B`."""
 

@@ -52,7 +52,7 @@ def split_text(loaded: LoadedRecipe, folder: Path) -> SplitText:
 
 def measure_on_rest(loaded: LoadedRecipe, split: SplitText, stages: tuple[str, ...], tokens: int) -> Job:
     """Return the job of these stages of a recipe, fitted to one part and measured on so much of the other."""
-    job, text = make_job(loaded), Verify(text=str(split.rest), tokens=tokens)
+    job, text = make_job(loaded.leave_out("generation")), Verify(text=str(split.rest), tokens=tokens)
     assert loaded.recipe.calibration is not None
     fitted = Source(split.fitted, most=count_bytes(loaded.recipe.calibration.tokens))
     measured = Source(split.rest, most=count_bytes(tokens))

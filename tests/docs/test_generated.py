@@ -33,11 +33,11 @@ def test_every_command_has_its_options_on_the_page() -> None:
 
 def test_edited_default_changes_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     command = load_command("generate")
-    (count,) = (each for each in command.params if each.name == "top_k")
+    (count,) = (each for each in command.params if each.name == "no_repeat_ngram")
     page = "<!-- generated: options of generate -->\n<!-- end -->"
-    assert "* `--top-k K`: Draw from the K likeliest tokens; 0: from all. Default: `0`.\n" in fill(page)
+    assert "* `--no-repeat-ngram N`: Let no sequence of N tokens occur twice; 0: any may. Default: `0`.\n" in fill(page)
     monkeypatch.setattr(count, "default", 7)
-    assert "* `--top-k K`: Draw from the K likeliest tokens; 0: from all. Default: `7`.\n" in fill(page)
+    assert "* `--no-repeat-ngram N`: Let no sequence of N tokens occur twice; 0: any may. Default: `7`.\n" in fill(page)
 
 
 def test_filling_twice_changes_nothing() -> None:

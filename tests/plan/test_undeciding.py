@@ -84,7 +84,7 @@ def test_edit_that_changes_no_result_changes_no_key(
     assert package.read_edited(*edit) == before
 
 
-EVERY = {"convert", "export", "fuse", "calibrate", "quantize", "reference", "verify", "benchmark"}
+EVERY = {"convert", "export", "fuse", "calibrate", "quantize", "reference", "verify", "benchmark", "configure"}
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,9 @@ EVENTS = 9
 NANO = ROOT / "examples/nano"
 SOURCES = {"checkpoint": NANO, "text": NANO / "heldout.txt", "calibration_text": NANO / "calibration.txt"}
 
+DRAFTED = "generation={speculative: {draft: nano-cpu-int8}}"
+"""A section that lets its stage do all that it can."""
+
 ELSEWHERE = {"benchmark": ("gpt2forge.measure.bandwidth", "gpt2forge.pytorch.oracle")}
 """What a stage imports in processes of its own, beside their programs."""
 
@@ -41,14 +44,16 @@ print(json.dumps(sorted(name for name in sys.modules if name.partition(".")[0] i
 def test_everything_a_stage_imports_is_in_its_key_and_nothing_else(
     stage: Stage, fitted_once: Workshop, tmp_path: Path
 ) -> None:
-    loaded = load_recipe(str(ROOT / f"recipes/{FITTED[0]}.yaml"), [FITTED[-1], *LITTLE[1::2]], "reach")
+    changes = [FITTED[-1], *LITTLE[1::2], DRAFTED]
+    loaded = load_recipe(str(ROOT / f"recipes/{FITTED[0]}.yaml"), changes, "reach")
     recipe = loaded.recipe
     report = json.loads((fitted_once.folder / f"build/{FITTED[0]}-proven.json").read_text(encoding="utf-8"))
     folders = dict(SOURCES)
-    for made, step in zip(STAGES, report["steps"], strict=True):
+    for made, step in zip(STAGES, report["steps"], strict=False):  # the last stage, configure, was not asked for
         if made is stage:
             break
         folders[made.writes] = fitted_once.store / "artifacts" / step["digest"]
+    folders["draft"] = folders.get("package", NANO)
     (tmp_path / "out").mkdir()
     section = getattr(recipe, stage.section) if stage.section else None
     order = {
