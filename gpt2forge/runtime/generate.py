@@ -9,8 +9,6 @@
 from collections.abc import Generator, Iterator, Sequence
 from typing import Protocol
 
-import numpy as np
-
 from gpt2forge.runtime.choice import Chooser
 from gpt2forge.runtime.decoder import Decoder
 from gpt2forge.runtime.growing_text import GrowingText
@@ -41,19 +39,20 @@ def fill_context(
 ) -> Generator[None, None, list[GrowingText]]:
     """Continue texts until each has ended, or one fills the context; return those that go on."""
     step, logits = read_windows(decoder, texts)
+    context = decoder.context
     while True:
         for text, token in zip(texts, choose(logits, texts), strict=True):
             text.add(token)
         yield
         end_cancelled(texts, cancel)
-        if any(text.finish or text.seen >= decoder.context for text in texts):
+        if [text for text in texts if text.finish or text.seen >= context]:
             rows = fill_holes([text.finish is None for text in texts])
             texts = [texts[row] for row in rows]
-            if not texts or any(text.seen >= decoder.context for text in texts):
+            if not texts or any(text.seen >= context for text in texts):
                 return texts
             step.select(rows)
         decoder.check_process()
-        logits = step(np.array([[text.last] for text in texts]))
+        logits = step.add([text.last for text in texts])
         for text in texts:
             text.passes += 1
 

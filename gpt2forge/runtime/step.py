@@ -21,6 +21,10 @@ class Step(Protocol):
         last: Array = self.read(tokens, kept=1)[:, 0]
         return last
 
+    def add(self, tokens: Sequence[int]) -> Array:
+        """Return the logits (B, V) after one more token of each text."""
+        return self(np.array(tokens)[:, None])
+
     def read_each(self, tokens: Array) -> Array:
         """Return the logits (B, S, V) after each of the tokens (B, S)."""
         return self.read(tokens, kept=tokens.shape[1])
