@@ -161,6 +161,7 @@ def list_idle(context: click.Context) -> list[str]:
         (values["ignore_end"], ENDLESS_IDLE, "`--ignore-end` lets no token end a text"),
         (not values["is_chat"], ("system",), "there is no `--chat`"),
         (values["guesser"] is not None, ("batch",), "`--speculative` writes one text at a time"),
+        (values["cache_path"] is not None, ("batch",), "`--prompt-cache` writes one text at a time"),
     ]
     found = (([name for name in given if name in idle], reason) for applies, idle, reason in causes if applies)
     return [format_idle(context, names, reason) for names, reason in found if names]

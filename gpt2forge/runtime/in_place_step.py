@@ -168,6 +168,15 @@ class InPlaceStep(Step):
                 array[places, :, : self.length] = array[sources, :, : self.length]
         self.bind_rows(0, len(rows))
 
+    def save(self) -> list[Array]:
+        return [array[:1, :, : self.length].copy() for array in self.cache]
+
+    def load(self, past: Sequence[Array]) -> None:
+        self.length = past[0].shape[2]
+        for array, kept in zip(self.cache, past, strict=True):
+            array[:1, :, : self.length] = kept
+        self.bind_rows(0, 1)
+
     def forget(self, count: int) -> None:
         """Let the next tokens overwrite the last ones."""
         self.length -= count

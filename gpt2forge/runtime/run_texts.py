@@ -18,6 +18,7 @@ from gpt2forge.runtime.generation import Generation
 from gpt2forge.runtime.growing_text import GrowingText
 from gpt2forge.runtime.guesser import StartGuesser
 from gpt2forge.runtime.hypothesis import Hypothesis
+from gpt2forge.runtime.prompt_cache import PromptCache
 from gpt2forge.runtime.speculation import guess_and_check
 
 Array = np.ndarray[Any, Any]
@@ -33,12 +34,13 @@ def run_batches(
     start_guesser: StartGuesser | None,
     cancel: Cancel | None,
     seed: int | None,
+    cache: PromptCache | None = None,
 ) -> Iterator[Completion]:
-    """Continue texts in batches, or one by one with guesses; yield each batch as soon as it is done."""
-    size = batch if start_guesser is None else 1
+    """Continue texts in batches, or one by one with guesses or a cache; yield each batch as soon as it is done."""
+    size = batch if start_guesser is None and cache is None else 1
     for start in range(0, len(texts), size):
         together = texts[start : start + size]
-        for _ in continue_all(decoder, [text for _, text in together], choose, start_guesser, cancel):
+        for _ in continue_all(decoder, [text for _, text in together], choose, start_guesser, cancel, cache):
             pass
         yield from (make_completion(prompt, text, seed) for prompt, text in together)
 
@@ -49,10 +51,11 @@ def continue_all(
     choose: Chooser,
     start_guesser: StartGuesser | None,
     cancel: Cancel | None,
+    cache: PromptCache | None = None,
 ) -> Iterator[None]:
     """Add tokens to texts until each has ended; yield whenever some have come."""
     if start_guesser is None:
-        return continue_texts(decoder, texts, choose, cancel)
+        return continue_texts(decoder, texts, choose, cancel, cache)
     return chain.from_iterable(guess_and_check(decoder, text, choose, start_guesser(), cancel) for text in texts)
 
 

@@ -41,6 +41,14 @@ class Step(Protocol):
         """Continue with the texts of these rows, in this order. A row may be named several times."""
         ...
 
+    def save(self) -> list[Array]:
+        """Return copies of the keys and values (1, H, L, D) of each layer in turn, of the only text."""
+        ...
+
+    def load(self, past: Sequence[Array]) -> None:
+        """Remember one text with these keys and values (1, H, L, D) of each layer in turn, and nothing else."""
+        ...
+
     def forget(self, count: int) -> None:
         """Forget the last `count` tokens of each text."""
         ...
