@@ -1,14 +1,16 @@
 """Opens a package as a Model: its session, tokenizer, and the tokens and strings that begin and end texts."""
 
 import os
+from dataclasses import dataclass
 from numbers import Integral
 from pathlib import Path
 
 from gpt2forge.checkpoint.token_ids import BEGIN, END, choose_ids, read_named, take_first
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted, read_object
 from gpt2forge.errors import UserError, check_argument, is_undecodable
-from gpt2forge.runtime.decoder import open_decoder
+from gpt2forge.runtime.decoder import describe_decoder, open_decoder
 from gpt2forge.runtime.model import Model
+from gpt2forge.runtime.packed_weights import open_packed
 from gpt2forge.runtime.text import read_tokenizer
 
 MOST_THREADS = 4  # per core; more never help
@@ -16,7 +18,15 @@ VARIABLE = "GPT2FORGE_THREADS"
 """Names the number of threads where none is asked for. No build reads it, so no measurement depends on it."""
 
 
-def open_model(folder: Path, threads: int = 0) -> Model:
+@dataclass(frozen=True)
+class Packed:
+    """A folder that keeps the weights as the kernels of a processor read them: see `packed_weights`."""
+
+    folder: Path
+    processor: str
+
+
+def open_model(folder: Path, threads: int = 0, packed: Packed | None = None) -> Model:
     """Open the package in `folder`; 0 threads means those of GPT2FORGE_THREADS, else one for each core.
 
     Raises UserError if the package is not complete, or for more threads than this machine has use for.
@@ -24,7 +34,12 @@ def open_model(folder: Path, threads: int = 0) -> Model:
     check_threads(threads)
     threads = threads or read_variable()
     try:
-        tokenizer, decoder = read_tokenizer(folder), open_decoder(folder, threads)
+        tokenizer = read_tokenizer(folder)
+        if packed is None:
+            decoder = open_decoder(folder, threads)
+        else:
+            session = open_packed(folder, packed.folder, packed.processor, threads)
+            decoder = describe_decoder(folder, session)
         ends, begin = read_ends_and_begin(folder, decoder.vocabulary)
         stops = read_stops(folder)
     except Exception as error:  # each library raises its own kinds of errors for a cut or edited file
