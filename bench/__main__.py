@@ -28,6 +28,7 @@ from bench.quiet import report
 from bench.remote import measure_remote
 from bench.scale import measure_scale
 from bench.shapes import SHAPES
+from bench.texts import measure_texts
 from gpt2forge.measure.bandwidth import ROWS as BANDWIDTH_ROWS
 from gpt2forge.measure.bandwidth import Bandwidth
 from interop.environments import EnvironmentFault
@@ -41,6 +42,7 @@ APART = (
     "scale",
     "remote",
     "cluster",
+    "texts",
 )  # parts that `make bench` has no time for
 PARTS = ("builds", "peers", "fidelity", "variants", "idle", *APART)
 USUAL = [SHIPPED, EXAMPLE]
@@ -66,9 +68,10 @@ def measure(
     parts but the peers need plans of the shipped model and of the example.
     """
     results: dict[str, Any] = {"host": describe_host(), "date": time.strftime("%Y-%m-%d"), **earlier}
+    need_checkpoint = {"builds", "peers", "rewrites", "fitting", "formats", "remote", "texts"}
     for plan in plans.values():
         link_folders(plan.work, EXAMPLES)
-        if not plan.is_trained and {"builds", "peers", "rewrites", "fitting", "formats", "remote"} & set(parts):
+        if not plan.is_trained and need_checkpoint & set(parts):
             report(f"the checkpoint of {plan.model}")
             prepare_checkpoint(plan)
     steps: dict[str, tuple[str, Callable[[], Any]]] = {
@@ -82,6 +85,7 @@ def measure(
         "remote": ("builds with a remote level", lambda: measure_remote(plans)),
         "cluster": ("builds on a cluster", lambda: measure_cluster(plans[EXAMPLE].work / "cluster")),
         "formats": ("conversions from each format", lambda: measure_formats(plans)),
+        "texts": ("whole texts beside other systems", lambda: measure_texts(plans)),
         "fitting": ("a build that fits weights to a text", lambda: measure_fitting(plans[SHIPPED])),
     }
     for part, (what, act) in steps.items():
@@ -131,7 +135,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__, epilog=NOTE)
     parser.add_argument("--only", action="append", choices=PARTS, help="measure this part (may be repeated)")
     parser.add_argument(
-        "--model", action="append", choices=SHAPES, help=f"peers, formats, remote of these ({USUAL} or all)"
+        "--model", action="append", choices=SHAPES, help=f"peers, formats, remote, texts of these ({USUAL} or all)"
     )
     parser.add_argument("--system", action="append", default=[], help="and these systems alone (may be repeated)")
     parser.add_argument("--rounds", type=int, default=ROUNDS, help="rounds of every run at most (default %(default)s)")

@@ -11,6 +11,7 @@ from bench.goals import add_goals
 from bench.page import describe_origin
 from bench.plots import draw_plots, name_plots
 from bench.tables import Parts, tabulate, tabulate_graph, tabulate_readme
+from bench.text_tables import tabulate_texts
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
 PAGE, RESULTS, PLOTS = "benchmarks.md", "benchmarks/results.json", "benchmarks"
@@ -49,6 +50,15 @@ them than a cache holds; milliseconds are of one group. `10^9 products/s` are pr
 `One scale for all rows` is what Optimum's dynamic quantization has.
 """
 
+TEXTS = """\
+`python -m bench --only texts --write-docs` measures this: text goes in and text comes out, with each system's own
+tokenizer and loop, and the likeliest token every time. Prompts have 64 characters, and 32 tokens follow each. Each
+system is opened in two processes, and the numbers are those of the second one: the first has read the files, and what
+both map counts for neither. Importing libraries is not counted. llama.cpp's library computes a token of all texts in
+one call, as llama.cpp's server does, but without HTTP. A drawn token may differ from the one without guesses, as its
+random numbers are other ones; the distribution is the same.
+"""
+
 
 def write_document(results: Mapping[str, Any], docs: Path = DOCS) -> None:
     """Write results.json, the plots and the page. Needs matplotlib."""
@@ -67,6 +77,7 @@ def compose_page(results: Mapping[str, Any]) -> str:
     """Return the page: machine, command, plots, then the tables."""
     seconds = {part: taken for part, taken in results["seconds"].items() if not describe_origin(results, part)}
     took = ", ".join(f"{part} {value / 60:.1f}" for part, value in seconds.items())
+    texts = list(write_parts(results, tabulate_texts(results)))
     graph = list(write_parts(results, tabulate_graph(results)))
     parts = [
         HEAD,
@@ -77,6 +88,7 @@ def compose_page(results: Mapping[str, Any]) -> str:
         *(f"![{caption}]({PLOTS}/{name}.svg)\n\n{caption}.\n" for name, caption in name_plots(results).items()),
         "## The numbers\n",
         *write_parts(results, tabulate(results)),
+        *(["## Whole texts\n", TEXTS, *texts] if texts else []),
         *(["## What the graph is made of\n", GRAPH, *graph] if graph else []),
     ]
     return "\n".join(parts)
@@ -109,7 +121,7 @@ def print_results(console: Console, results: Mapping[str, Any]) -> None:
     """Print the machine, and the parts that were measured."""
     for line in describe_machine(results["host"]):
         console.print(line, highlight=False)
-    for _, sheets in (*tabulate(results), *tabulate_graph(results)):
+    for _, sheets in (*tabulate(results), *tabulate_texts(results), *tabulate_graph(results)):
         for sheet in sheets:
             console.print(sheet.to_rich())
 

@@ -98,14 +98,14 @@ def choose_new(model: Model, prompt: str) -> int:
     return min(NEW, model.context - len(model.encode(prompt)))
 
 
-def measure_loop(model: Model, prompts: Sequence[str], options: Options) -> float:
+def measure_loop(model: Model, prompts: Sequence[str], options: Options, new: int = NEW) -> float:
     """Return what happens between two runs as a share of a run's time; prompts do not count."""
     timed = TimedSession(model.decoder.session)
     watched = replace(model, decoder=replace(model.decoder, session=timed))
     between, within = list[float](), list[float]()
     for prompt in prompts:
         timed.runs.clear()
-        watched.generate(prompt, choose_new(model, prompt), **options)
+        watched.generate(prompt, min(new, choose_new(model, prompt)), **options)
         between += [began - ended for (_, ended), (began, _) in pairwise(timed.runs)]
         within += [ended - began for began, ended in timed.runs[1:]]
     return round(statistics.median(between) / statistics.median(within), 3)

@@ -14,7 +14,7 @@ import psutil
 from bench.peers.fidelity import cut_text
 from bench.peers.prepare import prepare
 from bench.peers.process import Peer, PeerFault, start
-from bench.peers.systems import OURS, REFERENCE, SYSTEMS, choose_systems
+from bench.peers.systems import OURS, REFERENCE, SYSTEMS, System, choose_systems
 from bench.plan import SHORT, Plan, Run
 from bench.quiet import Gate, report
 from gpt2forge.measure.bandwidth import Bandwidth
@@ -77,7 +77,7 @@ def measure_peers(plan: Plan, weights: Path, bandwidth: Bandwidth) -> dict[str, 
     `weights` is a folder of transformers, which the others convert. As many systems are open at once as memory holds;
     these take turns.
     """
-    found = prepare_all(plan, weights)
+    found = prepare_all(plan, weights, choose_systems(plan))
     samples: dict[str, Samples] = {}
     gate = Gate(plan.patience)
     yardstick = cut_text(plan, weights) if plan.is_trained else None
@@ -98,10 +98,10 @@ def measure_peers(plan: Plan, weights: Path, bandwidth: Bandwidth) -> dict[str, 
     }
 
 
-def prepare_all(plan: Plan, weights: Path) -> dict[str, dict[str, Any]]:
+def prepare_all(plan: Plan, weights: Path, systems: Mapping[str, System]) -> dict[str, dict[str, Any]]:
     """Prepare every system, and return what is known of each so far."""
     found: dict[str, dict[str, Any]] = {}
-    for name, system in choose_systems(plan).items():
+    for name, system in systems.items():
         report(f"{plan.model}: preparing {name}")
         before = found.get(system.after or "", {})
         try:

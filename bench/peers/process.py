@@ -65,23 +65,27 @@ def describe_end(code: int) -> str:
 
 @functools.cache
 def find_python(kind: str) -> Path | EnvironmentFault:
-    """Return the interpreter of a peer's environment, or why it cannot be made, which takes minutes to find out."""
+    """Return the interpreter of a peer's environment, or why it cannot be made, which takes minutes to find out.
+
+    A system that is no peer has the environment that `interop/` makes for it.
+    """
     try:
-        return make_python(kind, HERE)
+        return make_python(kind, HERE if (HERE / kind).is_dir() else None)
     except EnvironmentFault as fault:
         return fault
 
 
 @contextmanager
-def start(system: System, work: Path) -> Iterator[Peer]:
-    """Start a peer's process; its standard error goes to a log in `work`.
+def start(system: System, work: Path, writer: str | None = None) -> Iterator[Peer]:
+    """Start a peer's process, or that of a writer in the same environment; its standard error goes to a log in `work`.
 
     Its temporary files are in `work` too, and are removed with it: a peer that crashes leaves a copy of all weights.
     """
     python = find_python(system.kind) if system.is_foreign else sys.executable
     if isinstance(python, EnvironmentFault):
         raise PeerFault(str(python))
-    command = [str(python), "-P", "-m", "bench.peers.serve", system.kind]
+    words = ("bench.writers.serve", writer) if writer else ("bench.peers.serve", system.kind)
+    command = [str(python), "-P", "-m", *words]
     with TemporaryDirectory(dir=work) as temporary, (work / "log").open("a") as log:
         environment = os.environ | {"TMPDIR": temporary, "PYTHONPATH": str(ROOT)}
         with Child(command, cwd=work, env=environment, stderr=log) as child:

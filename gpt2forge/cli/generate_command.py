@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gpt2forge.runtime.completion import Completion
     from gpt2forge.runtime.generation import Generation
     from gpt2forge.runtime.model import Model
+    from gpt2forge.runtime.prompt_cache import PromptCache
 
 
 @click.command("generate")
@@ -35,6 +36,12 @@ if TYPE_CHECKING:
 @click.option("--system", metavar="TEXT", help="With `--chat`: a message before it that says how to answer.")
 @click.option(
     "--batch", metavar="N", type=click.IntRange(1), default=16, help="Compute up to N texts beside each other."
+)
+@click.option(
+    "--prompt-cache",
+    "cache_path",
+    metavar="FILE",
+    help="Do not read again what the prompt begins with like the last one, which FILE keeps; then keep this one.",
 )
 @threads_option
 @force_option
@@ -54,6 +61,7 @@ def generate(
     is_chat: bool,
     system: str | None,
     batch: int,
+    cache_path: str | None,
     threads: int,
     force: bool,
     as_json: bool,
@@ -85,17 +93,22 @@ def generate(
         model = open_model(result.folder, threads)
     ends = [model.find_token(text) for text in end_texts]
     settings = replace(settings, bias=read_bias(bias_texts, model.find_token), ends=ends)
-    if guesser is None:
+    if guesser is None and cache_path is None:
         settings = model.add_guesses(settings, len(texts) * samples)
-    else:
+    elif guesser is not None:
         settings = replace(settings, speculative=open_guesser(guesser, threads))
+    cache = None if cache_path is None else model.open_prompt_cache(cache_path)
     if settings.seed is not None and values["seed"] is None and not as_json:
         console.inform(f"seed {settings.seed}")
     if len(texts) == 1 and samples == 1 and not as_json:
-        stream(model, texts[0], settings, is_chat)
-        return
-    completions = model.complete(texts, settings, samples=samples, batch=batch, is_formatted=is_chat)
-    write_all(completions, is_chat, as_json, started)
+        stream(model, texts[0], settings, is_chat, cache)
+    else:
+        completions = model.complete(
+            texts, settings, samples=samples, batch=batch, is_formatted=is_chat, prompt_cache=cache
+        )
+        write_all(completions, is_chat, as_json, started)
+    if cache is not None and cache_path is not None:
+        cache.save(cache_path)
 
 
 def open_guesser(name: str, threads: int) -> "Literal['prompt-lookup'] | Model | None":
@@ -126,11 +139,11 @@ def make_messages(text: str, system: str | None) -> list[dict[str, str]]:
     return [*first, {"role": "user", "content": text}]
 
 
-def stream(model: "Model", prompt: str, settings: "Generation", is_chat: bool) -> None:
+def stream(model: "Model", prompt: str, settings: "Generation", is_chat: bool, cache: "PromptCache | None") -> None:
     """Write a text as it is generated, behind its prompt unless that is a chat's; then, on a terminal, its speed."""
     shown = "" if is_chat else prompt
     started, text = time.monotonic(), model.start(prompt, settings, is_formatted=is_chat)
-    for piece in model.stream_text(text, settings):
+    for piece in model.stream_text(text, settings, prompt_cache=cache):
         # The prompt comes with the first piece: only one that fits the context has any.
         console.write_generated(shown + piece)
         shown = ""

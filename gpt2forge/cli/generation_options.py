@@ -186,6 +186,7 @@ def list_idle(context: click.Context, temperature: float) -> list[str]:
         (not values["is_chat"], ("system",), "there is no `--chat`"),
         (values["guesser"] not in (None, "none"), ("batch",), "`--speculative` writes one text at a time"),
         (values["guesser"] == "none", ("speculative_tokens",), "`--speculative none` guesses nothing"),
+        (values["cache_path"] is not None, ("batch",), "`--prompt-cache` writes one text at a time"),
     ]
     found = (([name for name in given if name in idle], reason) for applies, idle, reason in causes if applies)
     return [format_idle(context, names, reason) for names, reason in found if names]

@@ -17,6 +17,7 @@ Array = np.ndarray[Any, Any]
 COLDEST = 1e-30
 """The lowest temperature that divides; a lower one has no other effect, and float32 would round it to 0."""
 FEW = 1024  # weights that are added up in float32
+LIKELY = 16  # times the weight below which no token stays
 
 
 @dataclass
@@ -41,6 +42,12 @@ class Candidates:
         place = int(self.reached.searchsorted(fraction * float(self.reached[last]), side="right"))
         return int(self.tokens[self.order[min(place, last)]])
 
+    def cut_to_typical(self, share: float) -> "Candidates":
+        """Return those of the first `count` that are typical."""
+        is_kept = keep_typical(self.weights[: self.count], share)
+        order, found = self.order[: self.count][is_kept], self.weights[: self.count][is_kept]
+        return Candidates(self.tokens, order, found, add_up(found), len(found))
+
 
 def find_candidates(logits: Array, largest: float, sampling: Sampling) -> Candidates:
     """Return the tokens that all filters keep of a row of logits (V,) with this maximum, in the order of transformers.
@@ -48,22 +55,38 @@ def find_candidates(logits: Array, largest: float, sampling: Sampling) -> Candid
     Each filter sees only what the one before it keeps.
     """
     weights = weigh(logits, largest, sampling.temperature)
-    total = float(np.add.reduce(weights))
-    tokens = find_top_k(weights, sampling.top_k) if sampling.top_k else find_likely(weights, sampling, total)
+    if sampling.top_k:
+        ranked = rank(weights, find_top_k(weights, sampling.top_k))
+        goal = sampling.top_p * float(ranked.reached[-1])
+    else:
+        goal = sampling.top_p * float(np.add.reduce(weights))
+        ranked = rank_likely(weights, sampling, goal)
+    if sampling.top_p < 1:
+        ranked.count = count_top_p(ranked.weights, ranked.reached, goal)
+    if sampling.min_p > 0:
+        ranked.count = min(ranked.count, count_min_p(ranked.weights, sampling.min_p))
+    return ranked if sampling.typical_p == 1 else ranked.cut_to_typical(sampling.typical_p)
+
+
+def rank_likely(weights: Array, sampling: Sampling, goal: float) -> Candidates:
+    """Rank the tokens that are left when filters leave out all that they may.
+
+    Most rows reach `goal`, the sum of weights that `top_p` keeps, with far fewer.
+    """
+    least = (1 / sampling.top_p - 1) * goal / len(weights)  # the weights below are no more than `top_p` leaves out
+    if least > 0:
+        likely = rank(weights, (weights >= max(min(LIKELY * least, 1.0), sampling.min_p)).nonzero()[0])
+        if likely.reached[-1] >= goal:
+            return likely
+    return rank(weights, (weights >= max(least, sampling.min_p)).nonzero()[0])
+
+
+def rank(weights: Array, tokens: Array) -> Candidates:
+    """Rank some tokens (C,) by weights (V,) of all; each token stays."""
     found = weights[tokens]
     order = found.argsort()[::-1]
     found = found[order]
-    reached = add_up(found)
-    count = len(found)
-    if sampling.top_p < 1:
-        count = count_top_p(found, reached, sampling.top_p * (float(reached[-1]) if sampling.top_k else total))
-    if sampling.min_p > 0:
-        count = min(count, count_min_p(found, sampling.min_p))
-    if sampling.typical_p < 1:
-        is_kept = keep_typical(found[:count], sampling.typical_p)
-        order, found = order[:count][is_kept], found[:count][is_kept]
-        reached, count = add_up(found), len(found)
-    return Candidates(tokens, order, found, reached, count)
+    return Candidates(tokens, order, found, add_up(found), len(found))
 
 
 def weigh(logits: Array, largest: float, temperature: float) -> Array:
@@ -80,13 +103,6 @@ def find_top_k(weights: Array, count: int) -> Array:
     """
     place = max(len(weights) - count, 0)
     return np.asarray((weights >= np.partition(weights, place)[place]).nonzero()[0])
-
-
-def find_likely(weights: Array, sampling: Sampling, total: float) -> Array:
-    """Return the tokens (C,) that are left when filters leave out all that they may."""
-    # Weights below this are together no more than what `top_p` leaves out.
-    least = (1 - sampling.top_p) * total / len(weights)
-    return np.asarray((weights >= max(least, sampling.min_p)).nonzero()[0])
 
 
 def add_up(weights: Array) -> Array:

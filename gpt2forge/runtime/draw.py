@@ -20,16 +20,17 @@ def choose_tokens(logits: Array, sampling: Sampling, generators: Sequence[np.ran
 
     A row's token does not depend on the other rows. Raises UserError if a row allows no token.
     """
-    return [choose_token(row, sampling, each) for row, each in zip(logits, generators, strict=True)]
-
-
-def choose_token(logits: Array, sampling: Sampling, generator: np.random.Generator) -> int:
-    """Choose a token by its logits (V,). Raises UserError as `choose_tokens` does."""
-    likeliest = int(logits.argmax())
-    largest = float(logits[likeliest])
-    check_choice(largest)
+    likeliest: list[int] = logits.argmax(axis=1).tolist()
+    for row, token in enumerate(likeliest):
+        check_choice(float(logits[row, token]))
     if sampling.temperature == 0:
         return likeliest
+    rows = zip(logits, likeliest, generators, strict=True)
+    return [draw_token(row, float(row[token]), sampling, each) for row, token, each in rows]
+
+
+def draw_token(logits: Array, largest: float, sampling: Sampling, generator: np.random.Generator) -> int:
+    """Draw a token by its logits (V,) with this maximum."""
     fraction = generator.random()
     if sampling.are_filtered:
         return find_candidates(logits, largest, sampling).find_quantile(fraction)

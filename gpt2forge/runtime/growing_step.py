@@ -51,6 +51,14 @@ class GrowingStep(Step):
         self.padding = self.padding[rows]
         self.cache = {name: make_value(value.numpy()[rows]) for name, value in self.cache.items()}
 
+    def save(self) -> list[Array]:
+        return [value.numpy() for value in self.cache.values()]
+
+    def load(self, past: Sequence[Array]) -> None:
+        self.start(np.zeros(1, np.int64))
+        self.length = past[0].shape[2]
+        self.cache = dict(zip(self.cache, (make_value(np.ascontiguousarray(kept)) for kept in past), strict=True))
+
     def forget(self, count: int) -> None:
         """Copy what stays."""
         if count:

@@ -18,7 +18,9 @@ class GrowingText:
 
     Each of the tokens `ends` ends the text and is no part of it; so does the token that reaches `limit` new ones, which
     is a part. `finish` is None until then. `generator` is the text's own source of random numbers. `passes` counts the
-    runs of the model for this text.
+    runs of the model for this text. `last` is the last token.
+
+    Tokens are spelled when somebody reads the text, or at its end; where there are stop strings, as they come.
     """
 
     def __init__(
@@ -32,7 +34,8 @@ class GrowingText:
         generator: np.random.Generator,
     ) -> None:
         self.memory = np.array(prompt, np.int64)
-        self.prompt = self.length = len(prompt)
+        self.prompt = self.length = self.spelled = len(prompt)
+        self.last = int(prompt[-1])
         self.first_seen = 0
         self.limit = limit
         self.ends = ends
@@ -65,11 +68,6 @@ class GrowingText:
         return self.length - self.first_seen
 
     @property
-    def last(self) -> int:
-        """Return the last token."""
-        return int(self.memory[self.length - 1])
-
-    @property
     def room(self) -> int:
         """Return how many more tokens the text may get."""
         return self.limit - (self.length - self.prompt)
@@ -85,11 +83,18 @@ class GrowingText:
             return
         if self.length == len(self.memory):
             self.memory = np.concatenate([self.memory, np.zeros(max(self.length, 64), np.int64)])
-        self.memory[self.length] = token
+        self.memory[self.length] = self.last = token
         self.length += 1
-        self.write(self.spelling.push(token))
-        if not self.finish and self.room == 0:
+        if self.stops.stops:
+            self.spell()
+        if self.length - self.prompt == self.limit:
             self.end("length")
+
+    def spell(self) -> None:
+        """Write the tokens that are not spelled yet."""
+        for token in self.memory[self.spelled : self.length].tolist():
+            self.write(self.spelling.push(token))
+        self.spelled = self.length
 
     def write(self, text: str) -> None:
         """Pass text on up to a stop string, which ends the text."""
@@ -101,11 +106,13 @@ class GrowingText:
         """End the text, unless something has ended it; what waited for more characters comes now."""
         if self.finish:
             return
+        self.spell()
         self.finish = reason
         self.write(self.spelling.finish())
         self.pieces.append(self.stops.finish())
 
     def take_pieces(self) -> Iterator[str]:
         """Yield the pieces of the text since the last call; none is empty."""
+        self.spell()
         pieces, self.given = self.pieces[self.given :], len(self.pieces)
         return (piece for piece in pieces if piece)

@@ -1,5 +1,6 @@
 """An open package with text on both sides, as `gpt2forge generate` and `gpt2forge.load` use it."""
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -16,6 +17,7 @@ from gpt2forge.runtime.chat import format_chat
 from gpt2forge.runtime.choice import Chooser
 from gpt2forge.runtime.completion import Completion
 from gpt2forge.runtime.decoder import Decoder
+from gpt2forge.runtime.feeds import read_cache_shape
 from gpt2forge.runtime.generate import Cancel
 from gpt2forge.runtime.generation import Generation, Options, draw_seed
 from gpt2forge.runtime.growing_text import GrowingText
@@ -24,6 +26,8 @@ from gpt2forge.runtime.likelihood import log_softmax
 from gpt2forge.runtime.long_text import encode_long
 from gpt2forge.runtime.package_settings import LOOKUP, Guesses
 from gpt2forge.runtime.prompt import name_prompt
+from gpt2forge.runtime.prompt_cache import PromptCache
+from gpt2forge.runtime.prompt_cache_file import digest_package, read_prompt_cache
 from gpt2forge.runtime.run_texts import Begun, check_samples, continue_all, run_batches, run_searches
 from gpt2forge.runtime.score import Advance, Score, ignore, score_answer, score_tokens
 from gpt2forge.runtime.start_text import find_begin, make_edits, spell_forced, start_text
@@ -59,11 +63,16 @@ class Model:
         """Return the model in the package that guesses tokens, which is opened when it is first used."""
         return self.open_draft and self.open_draft()
 
-    def choose_settings(self, max_tokens: int | None, options: Options, texts: int = 1) -> Generation:
-        """Return the settings of a call for so many texts: the options, then the package's, then ours."""
+    def choose_settings(
+        self, max_tokens: int | None, options: Options, texts: int = 1, cache: PromptCache | None = None
+    ) -> Generation:
+        """Return the settings of a call for so many texts: the options, then the package's, then ours.
+
+        A prompt cache works without guesses, so the package's are left out with one.
+        """
         chosen: Options = {**self.usual, **options}
         settings = draw_seed(Generation(max_tokens, **chosen))
-        return settings if "speculative" in options else self.add_guesses(settings, texts)
+        return settings if "speculative" in options or cache is not None else self.add_guesses(settings, texts)
 
     def add_guesses(self, settings: Generation, texts: int = 1) -> Generation:
         """Return the settings with the package's guesses.
@@ -113,6 +122,7 @@ class Model:
         *,
         log_probabilities: bool = False,
         cancel: Cancel | None = None,
+        prompt_cache: PromptCache | None = None,
         **options: Unpack[Options],
     ) -> Completion: ...
     @overload
@@ -125,6 +135,7 @@ class Model:
         batch: int = BATCH,
         log_probabilities: bool = False,
         cancel: Cancel | None = None,
+        prompt_cache: PromptCache | None = None,
         **options: Unpack[Options],
     ) -> list[Completion]: ...
     def generate(
@@ -136,6 +147,7 @@ class Model:
         batch: int = BATCH,
         log_probabilities: bool = False,
         cancel: Cancel | None = None,
+        prompt_cache: PromptCache | None = None,
         **options: Unpack[Options],
     ) -> Completion | list[Completion]:
         """Return what the model adds to a prompt, or to each of a list of prompts.
@@ -144,17 +156,25 @@ class Model:
         at once, which is faster than one by one; no text depends on the others. `max_tokens` and the `options` are the
         settings of `Generation`, which the package may give other defaults. `log_probabilities` records that of each
         new token. `cancel` is a threading.Event, or anything with `is_set()`, that ends all texts after the next token.
+        What a prompt and that of `prompt_cache` begin with alike is not read again; texts are then computed one by one.
         Raises UserError, before anything runs, if a setting is out of range or a prompt does not fit.
         """
         if not isinstance(prompt, str | list | tuple):
             raise TypeError(f"`prompt` must be text (str) or a list of texts, not {type(prompt).__name__}")
-        settings = self.choose_settings(max_tokens, options, 1 if isinstance(prompt, str) else len(prompt) * samples)
+        texts = 1 if isinstance(prompt, str) else len(prompt) * samples
+        settings = self.choose_settings(max_tokens, options, texts, prompt_cache)
         if isinstance(prompt, str) and samples != 1:
             raise UserError("`samples` are of a list of prompts; give a list with this one")
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
         found = list(
             self.complete(
-                prompts, settings, samples=samples, batch=batch, log_probabilities=log_probabilities, cancel=cancel
+                prompts,
+                settings,
+                samples=samples,
+                batch=batch,
+                log_probabilities=log_probabilities,
+                cancel=cancel,
+                prompt_cache=prompt_cache,
             )
         )
         return found[0] if isinstance(prompt, str) else found
@@ -169,6 +189,7 @@ class Model:
         log_probabilities: bool = False,
         cancel: Cancel | None = None,
         is_formatted: bool = False,
+        prompt_cache: PromptCache | None = None,
     ) -> Iterator[Completion]:
         """Yield what `generate` returns in a list, each batch as soon as it is done.
 
@@ -179,6 +200,7 @@ class Model:
             if value < 1:
                 raise UserError(f"{name} is {value}; it must be 1 or more")
         check_samples(samples, settings)
+        check_cache(prompt_cache, settings, self)
         texts: list[Begun] = []
         for number, prompt in enumerate(prompts):
             with name_prompt(number, len(prompts)):
@@ -187,7 +209,8 @@ class Model:
         if settings.beams > 1:
             return self.search(texts, settings, samples, cancel)
         choose = Chooser(make_edits(self, settings), settings.sampling, log_probabilities)
-        return run_batches(self.decoder, texts, batch, choose, choose_guesser(self, settings), cancel, settings)
+        guesser = choose_guesser(self, settings)
+        return run_batches(self.decoder, texts, batch, choose, guesser, cancel, settings, prompt_cache)
 
     def search(
         self, texts: Sequence[Begun], settings: Generation, samples: int = 1, cancel: Cancel | None = None
@@ -202,36 +225,69 @@ class Model:
         max_tokens: int | None = None,
         *,
         cancel: Cancel | None = None,
+        prompt_cache: PromptCache | None = None,
         **options: Unpack[Options],
     ) -> Iterator[str]:
         """Yield the text that `generate` would return, in pieces of whole characters, as it is generated.
 
         Raises UserError, before anything runs, if a setting is out of range or the prompt does not fit.
         """
-        settings = self.choose_settings(max_tokens, options)
-        return self.stream_text(self.start(prompt, settings), settings, cancel)
+        settings = self.choose_settings(max_tokens, options, cache=prompt_cache)
+        return self.stream_text(self.start(prompt, settings), settings, cancel, prompt_cache)
 
-    def stream_text(self, text: GrowingText, settings: Generation, cancel: Cancel | None = None) -> Iterator[str]:
+    def stream_text(
+        self,
+        text: GrowingText,
+        settings: Generation,
+        cancel: Cancel | None = None,
+        prompt_cache: PromptCache | None = None,
+    ) -> Iterator[str]:
         """Yield the pieces of a text that `start` returned, which then has its tokens and why it ended."""
+        check_cache(prompt_cache, settings, self)
         if settings.beams > 1:
             return (done.text for done in self.search([("", text)], settings, cancel=cancel))
         choose = Chooser(make_edits(self, settings), settings.sampling)
-        steps = continue_all(self.decoder, [text], choose, choose_guesser(self, settings), cancel, settings)
+        guesser = choose_guesser(self, settings)
+        steps = continue_all(self.decoder, [text], choose, guesser, cancel, settings, prompt_cache)
         return (piece for _ in steps for piece in text.take_pieces())
 
     def start(self, prompt: str, settings: Generation, is_formatted: bool = False) -> GrowingText:
         """Return the text that a prompt begins, for `stream_text`. Raises UserError if the prompt does not fit."""
         return start_text(self, prompt, settings, add_special_tokens=not is_formatted)
 
+    def open_prompt_cache(self, path: str | os.PathLike[str] | None = None) -> PromptCache:
+        """Return the prompt cache in a file that `PromptCache.save` wrote, or an empty one if there is no file.
+
+        Raises UserError if the file is damaged or belongs to another model.
+        """
+        if path is None or not Path(path).exists():
+            return PromptCache(self.digest)
+        shape = read_cache_shape(self.decoder.session)
+        return PromptCache(
+            self.digest, *read_prompt_cache(Path(path), self.digest, shape, self.context, self.decoder.vocabulary)
+        )
+
+    @cached_property
+    def digest(self) -> str:
+        """Return the digest of the package, which a prompt cache belongs to."""
+        return digest_package(self.folder)
+
     def chat(
-        self, messages: Sequence[Mapping[str, str]], max_tokens: int | None = None, **options: Unpack[Options]
+        self,
+        messages: Sequence[Mapping[str, str]],
+        max_tokens: int | None = None,
+        *,
+        prompt_cache: PromptCache | None = None,
+        **options: Unpack[Options],
     ) -> Completion:
         """Return the next answer in a chat; each message has a `role` and its `content`, which are text.
 
+        With a `prompt_cache` of this chat, the messages before are not read again.
         Raises UserError as `generate` does, or if the package has no chat template or jinja2 is not installed.
         """
-        settings = self.choose_settings(max_tokens, options)
-        return next(self.complete([self.format_chat(messages)], settings, is_formatted=True))
+        settings = self.choose_settings(max_tokens, options, cache=prompt_cache)
+        prompts = [self.format_chat(messages)]
+        return next(self.complete(prompts, settings, is_formatted=True, prompt_cache=prompt_cache))
 
     def format_chat(self, messages: Sequence[Mapping[str, str]]) -> str:
         """Return the prompt that the package's chat template makes of messages. Raises UserError as `chat` does."""
@@ -284,3 +340,13 @@ class Model:
         Raises UserError as `logits` does.
         """
         return log_softmax(self.logits(text))
+
+
+def check_cache(cache: PromptCache | None, settings: Generation, model: Model) -> None:
+    """Raise UserError if a prompt cache is of another model, or if the settings leave it no use."""
+    if cache is None:
+        return
+    if cache.package != model.digest:
+        raise UserError("the prompt cache belongs to another model; make one with this model's `open_prompt_cache`")
+    if settings.beams > 1 or settings.speculative is not None:
+        raise UserError("a prompt cache works without beams and guesses; leave out `beams` and `speculative`, or it")

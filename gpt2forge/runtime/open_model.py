@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import partial
 from numbers import Integral
 from pathlib import Path
@@ -11,9 +12,10 @@ from gpt2forge.checkpoint.token_ids import BEGIN, END, choose_ids, read_named, t
 from gpt2forge.checkpoint.untrusted_text import quote_untrusted
 from gpt2forge.errors import UserError, check_argument, is_undecodable
 from gpt2forge.graph.model_file import DRAFT_FILE, GRAPH_FILE
-from gpt2forge.runtime.decoder import open_decoder
+from gpt2forge.runtime.decoder import describe_decoder, open_decoder
 from gpt2forge.runtime.model import Model
 from gpt2forge.runtime.package_settings import DRAFT, read_generation, take_guesses, take_settings
+from gpt2forge.runtime.packed_weights import open_packed
 from gpt2forge.runtime.text import read_tokenizer
 
 if TYPE_CHECKING:
@@ -24,7 +26,15 @@ VARIABLE = "GPT2FORGE_THREADS"
 """Names the number of threads where none is asked for. No build reads it, so no measurement depends on it."""
 
 
-def open_model(folder: Path, threads: int = 0, file: str = GRAPH_FILE) -> Model:
+@dataclass(frozen=True)
+class Packed:
+    """A folder that keeps the weights as the kernels of a processor read them: see `packed_weights`."""
+
+    folder: Path
+    processor: str
+
+
+def open_model(folder: Path, threads: int = 0, packed: Packed | None = None, *, file: str = GRAPH_FILE) -> Model:
     """Open the package in `folder`, whose graph is in `file`.
 
     0 threads means those of GPT2FORGE_THREADS, else one for each core.
@@ -34,7 +44,12 @@ def open_model(folder: Path, threads: int = 0, file: str = GRAPH_FILE) -> Model:
     check_threads(threads)
     threads = threads or read_variable()
     try:
-        tokenizer, decoder = read_tokenizer(folder), open_decoder(folder, threads, file)
+        tokenizer = read_tokenizer(folder)
+        if packed is None:
+            decoder = open_decoder(folder, threads, file)
+        else:
+            session = open_packed(folder, packed.folder, packed.processor, threads)
+            decoder = describe_decoder(folder, session)
         ends, begin = read_ends_and_begin(folder, decoder.vocabulary)
         generation = read_generation(folder)
     except Exception as error:  # each library raises its own kinds of errors for a cut or edited file
@@ -45,7 +60,7 @@ def open_model(folder: Path, threads: int = 0, file: str = GRAPH_FILE) -> Model:
     usual = cast("Options", take_settings(generation))
     guesses = take_guesses(generation)
     draft = folder / DRAFT
-    open_draft = partial(open_model, draft, threads, DRAFT_FILE) if (draft / DRAFT_FILE).is_file() else None
+    open_draft = partial(open_model, draft, threads, file=DRAFT_FILE) if (draft / DRAFT_FILE).is_file() else None
     if guesses and guesses[0] == DRAFT and open_draft is None:
         guesses = None
     return Model(decoder, tokenizer, ends, begin, take_stops(generation), folder, usual, guesses, open_draft)

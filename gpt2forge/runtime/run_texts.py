@@ -18,6 +18,7 @@ from gpt2forge.runtime.generation import Generation
 from gpt2forge.runtime.growing_text import GrowingText
 from gpt2forge.runtime.guesser import StartGuesser
 from gpt2forge.runtime.hypothesis import Hypothesis
+from gpt2forge.runtime.prompt_cache import PromptCache
 from gpt2forge.runtime.speculation import guess_and_check
 
 Array = np.ndarray[Any, Any]
@@ -33,12 +34,14 @@ def run_batches(
     start_guesser: StartGuesser | None,
     cancel: Cancel | None,
     settings: Generation,
+    cache: PromptCache | None = None,
 ) -> Iterator[Completion]:
-    """Continue texts in batches, or one by one with guesses; yield each batch as soon as it is done."""
-    size = batch if start_guesser is None else 1
+    """Continue texts in batches, or one by one with guesses or a cache; yield each batch as soon as it is done."""
+    size = batch if start_guesser is None and cache is None else 1
     for start in range(0, len(texts), size):
         together = texts[start : start + size]
-        for _ in continue_all(decoder, [text for _, text in together], choose, start_guesser, cancel, settings):
+        growing = [text for _, text in together]
+        for _ in continue_all(decoder, growing, choose, start_guesser, cancel, settings, cache):
             pass
         yield from (make_completion(prompt, text, settings.seed) for prompt, text in together)
 
@@ -50,10 +53,11 @@ def continue_all(
     start_guesser: StartGuesser | None,
     cancel: Cancel | None,
     settings: Generation,
+    cache: PromptCache | None = None,
 ) -> Iterator[None]:
     """Add tokens to texts until each has ended; yield whenever some have come."""
     if start_guesser is None:
-        return continue_texts(decoder, texts, choose, cancel)
+        return continue_texts(decoder, texts, choose, cancel, cache)
     tokens = settings.speculative_tokens
     return chain.from_iterable(
         guess_and_check(decoder, text, choose, start_guesser(), cancel, tokens) for text in texts

@@ -21,6 +21,10 @@ class Step(Protocol):
         last: Array = self.read(tokens, kept=1)[:, 0]
         return last
 
+    def add(self, tokens: Sequence[int]) -> Array:
+        """Return the logits (B, V) after one more token of each text."""
+        return self(np.array(tokens)[:, None])
+
     def read_each(self, tokens: Array) -> Array:
         """Return the logits (B, S, V) after each of the tokens (B, S)."""
         return self.read(tokens, kept=tokens.shape[1])
@@ -35,6 +39,14 @@ class Step(Protocol):
 
     def select(self, rows: Sequence[int]) -> None:
         """Continue with the texts of these rows, in this order. A row may be named several times."""
+        ...
+
+    def save(self) -> list[Array]:
+        """Return copies of the keys and values (1, H, L, D) of each layer in turn, of the only text."""
+        ...
+
+    def load(self, past: Sequence[Array]) -> None:
+        """Remember one text with these keys and values (1, H, L, D) of each layer in turn, and nothing else."""
         ...
 
     def forget(self, count: int) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from gpt2forge.checkpoint.safetensors import read_header
 from gpt2forge.cli.prompts import read_prompt
 from gpt2forge.errors import UserError
 from gpt2forge.runtime.generation import Generation
@@ -356,3 +357,24 @@ def test_speed_is_shown_on_a_terminal(workshop: Workshop) -> None:
     assert done.stdout.startswith(b"def")
     assert re.fullmatch(r"4 tokens, \d+ tokens/s\s*", os.read(ours, 1000).decode())
     os.close(ours)
+
+
+def test_prompt_cache_changes_no_text_and_belongs_to_its_model(workshop: Workshop, tmp_path: Path) -> None:
+    workshop.build("nano-cpu-int8")
+    path, prompt = tmp_path / "kept", "import os\nimport sys\n" * 12
+    words = ("generate", "nano-cpu-int8", "-n", "12", *GREEDY)
+    first, second = (f"{prompt}{end}" for end in ("import re\n", "def main("))
+    kept = [workshop.run(*words, "-p", each, "--prompt-cache", str(path)).stdout for each in (first, second)]
+    assert kept == [workshop.run(*words, "-p", each).stdout for each in (first, second)]
+    assert read_header(path)["tokens"].shape[0] > 64
+    path.write_bytes(path.read_bytes().replace(read_package(path), bytes(32)))
+    refused = workshop.run(*words, "-p", first, "--prompt-cache", str(path), code=1).stderr
+    assert refused == f"error: {path}: was written with another model; name another file, or remove it\n"
+    none = workshop.run(*words, "-p", first, "--prompt-cache", str(tmp_path / "new"), "--beams", "2", code=1).stderr
+    assert "a prompt cache works without beams and guesses" in none
+
+
+def read_package(path: Path) -> bytes:
+    """Return the digest that a prompt cache names."""
+    place = read_header(path)["package"]
+    return path.read_bytes()[place.offset : place.offset + place.nbytes]

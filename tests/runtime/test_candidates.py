@@ -1,6 +1,7 @@
 """The tokens to draw from are those of transformers, and are right for ties and for logits of any size."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -96,6 +97,24 @@ def test_top_p_keeps_the_fewest_that_reach_it(seed: int, size: int, share: float
     assert shares[kept].sum() >= share - 1e-5
     assert shares[kept].sum() - shares[kept].min() < share + 1e-5
     assert kept[logits[0].argmax()]
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize("sampling", [Sampling(top_p=0.95), Sampling(top_p=0.6), Sampling(1.0, 0, 0.97, 0.01, 0.9)])
+def test_tokens_that_are_left_out_early_change_no_draw(
+    sampling: Sampling, temperature: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some rows reach `top_p` without them and others do not; both are ranked once more with all tokens that may stay."""
+    sampling, places = replace(sampling, temperature=temperature), np.linspace(0, 1, 50, endpoint=False)
+    logits = np.concatenate([spread * draw_logits(7) for spread in (0.1, 0.3, 1, 3)])
+    found = [find_candidates(row, float(row.max()), sampling) for row in logits]
+    monkeypatch.setattr("gpt2forge.runtime.candidates.LIKELY", 1)
+    for row, few in zip(logits, found, strict=True):
+        all_of_them = find_candidates(row, float(row.max()), sampling)
+        assert few.count == all_of_them.count <= len(few.tokens) <= len(all_of_them.tokens)
+        assert [few.find_quantile(place) for place in places] == [all_of_them.find_quantile(place) for place in places]
+    ranked = [len(few.tokens) for few in found]
+    assert min(ranked) < max(ranked)
 
 
 FILTERS = [Sampling(top_k=1), Sampling(top_p=0.01), Sampling(min_p=1.0), Sampling(typical_p=0.01)]

@@ -54,3 +54,21 @@ def test_tokens_may_be_read_several_at_once_and_forgotten(
         assert step.length == place + 1
         assert np.abs(logits - whole[place]).max() / np.ptp(whole) < 1e-5
     assert np.abs(step(tokens[None, :1]) - decoder.read(np.array([[*tokens, tokens[0]]]))[0, -1]).max() < 1e-4
+
+
+@pytest.mark.parametrize("passes", [tuple(PASSES), ()], ids=["in place", "growing"])
+def test_added_tokens_are_read_as_others(tiny: Tiny, tmp_path: Path, passes: tuple[str, ...]) -> None:
+    """One text and several, with padding, and again after a run of several tokens."""
+    pack(tiny, tmp_path / "out", FLOAT32, passes)
+    decoder = open_decoder(tmp_path / "out", threads=1)
+    for prompts in ([[5, 17, 80]], [[5, 17, 80], [9]]):
+        added, called = decoder.start(20, len(prompts)), decoder.start(20, len(prompts))
+        for step in (added, called):
+            step.read_prompts(prompts)
+        for tokens in ([7, 8], [3, 1]):
+            tokens = tokens[: len(prompts)]
+            assert (added.add(tokens) == called(np.array(tokens)[:, None])).all()
+        if len(prompts) == 1:
+            assert (added(np.array([[4, 6]])) == called(np.array([[4, 6]]))).all()
+            assert (added.add([2]) == called(np.array([[2]]))).all()
+        assert added.length == called.length

@@ -85,3 +85,19 @@ def test_rows_do_not_depend_on_each_other() -> None:
     together = choose_tokens(logits, sampling, [np.random.default_rng(seed) for seed in range(5)])
     alone = [choose_tokens(logits[row : row + 1], sampling, [np.random.default_rng(row)])[0] for row in range(5)]
     assert together == alone
+
+
+@pytest.mark.parametrize(
+    ("sampling", "tokens"),
+    [
+        (Sampling(0.8, top_p=0.95), [1806, 4459, 477, 2077, 3860, 2622, 1130, 1758, 592, 1799, 613, 2115]),
+        (Sampling(0.8, top_k=40, top_p=0.9), [1247, 1933, 477, 2077, 4821, 3265, 2424, 1758, 592, 1036, 3310, 2115]),
+        (Sampling(1.3, 0, 0.99, 0.001), [3961, 2019, 685, 2077, 775, 4338, 4480, 518, 1607, 2858, 4874, 2840]),
+        (Sampling(1.0, 0, 0.9, 0.0, 0.8), [4751, 2586, 477, 2077, 2879, 1954, 265, 1758, 3435, 1799, 1683, 2115]),
+        (Sampling(), [3333, 2354, 477, 1070, 4412, 4049, 3035, 1758, 770, 4582, 4635, 1264]),
+    ],
+    ids=str,
+)
+def test_a_seed_chooses_in_every_version_what_it_chose_in_the_first(sampling: Sampling, tokens: list[int]) -> None:
+    logits = np.random.default_rng(0).normal(0, 3, (12, 5000)).astype(np.float32)
+    assert choose_tokens(logits, sampling, [np.random.default_rng(row) for row in range(12)]) == tokens

@@ -1,0 +1,77 @@
+"""Keeps a package's weights as this processor's kernels read them, in files that processes map and share.
+
+When ONNX Runtime opens a package, it packs the weights into memory of its own, once in each process.
+
+1. It can write what it packs beside the graph, and then maps the files. They hold the weights twice: as they were,
+   which nobody reads then, and packed.
+2. Kernels and their layouts depend on the processor and on ONNX Runtime. So the folder names both, and the package. One
+   that names others is written anew.
+3. The graph is written as ONNX Runtime has rewritten it, and is not rewritten again when it is opened.
+"""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import onnxruntime as ort
+
+from gpt2forge.checkpoint.untrusted_text import read_object
+from gpt2forge.errors import UserError
+from gpt2forge.graph.model_file import GRAPH_FILE
+from gpt2forge.runtime.prompt_cache_file import digest_package
+from gpt2forge.runtime.session import make_options
+
+NOTE = "packed.json"
+DATA = "model.onnx_data"
+SMALLEST = 1024  # bytes of a weight that is not written into the graph
+SAVE = {
+    "session.save_external_prepacked_constant_initializers": "1",
+    "session.optimized_model_external_initializers_file_name": DATA,
+    "session.optimized_model_external_initializers_min_size_in_bytes": str(SMALLEST),
+}
+
+
+def open_packed(folder: Path, packed: Path, processor: str, threads: int = 0) -> ort.InferenceSession:
+    """Open the package in `folder` with the weights that the folder `packed` keeps for a processor.
+
+    They are written first unless they are there. Raises UserError if `packed` holds something else, or is damaged.
+    """
+    made_for = {"package": digest_package(folder), "onnxruntime": ort.__version__, "processor": processor}
+    if read_note(packed) != made_for:
+        write_packed(folder, packed, made_for)
+    options = make_options(threads, folder)
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    try:
+        return ort.InferenceSession(packed / GRAPH_FILE, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # the library raises many kinds
+        reason = " ".join(str(error).split())[:200]
+        raise UserError(f"{packed}: cannot be opened: {reason}; remove the folder, to have it written anew") from error
+
+
+def read_note(packed: Path) -> dict[str, object] | None:
+    """Return what a folder says that its weights were packed for; None if there is no folder, or an empty one."""
+    if not packed.exists() or (packed.is_dir() and not any(packed.iterdir())):
+        return None
+    if not (packed / NOTE).is_file():
+        raise UserError(f"{packed}: is no folder of packed weights; name a new folder")
+    return dict(read_object(packed / NOTE))
+
+
+def write_packed(folder: Path, packed: Path, made_for: dict[str, str]) -> None:
+    """Write the folder, in place of an earlier one of its kind; it appears whole."""
+    aside = packed.with_name(f".{packed.name}.{os.getpid()}")
+    shutil.rmtree(aside, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        options = make_options(1, folder)
+        options.optimized_model_filepath = str(aside / GRAPH_FILE)
+        for name, value in SAVE.items():
+            options.add_session_config_entry(name, value)
+        ort.InferenceSession(folder / GRAPH_FILE, options, providers=["CPUExecutionProvider"])
+        (aside / NOTE).write_text(json.dumps(made_for, indent=1) + "\n", encoding="utf-8")
+        if packed.exists():
+            shutil.rmtree(packed)
+        aside.rename(packed)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
