@@ -101,11 +101,6 @@ class DaskBackend:
     def link(self) -> Link:
         return self.links[-1]
 
-    def close(self) -> None:
-        """Disconnect from the cluster."""
-        for link in self.links:
-            link.close()
-
     @property
     def lanes(self) -> int:
         with suppress(OSError, RuntimeError):  # a lost scheduler is waited for by the steps

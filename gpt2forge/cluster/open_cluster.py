@@ -41,18 +41,14 @@ def open_cluster(address: str, warn: Warn) -> "Iterator[DaskBackend]":
         from gpt2forge.cluster.dask_backend import DaskBackend, Link
     except ModuleNotFoundError as error:
         raise UserError(f"`--cluster`: needs {error.name}: pip install 'gpt2forge[cluster]'") from error
-    link = Link(connect(address))
+    links = [Link(connect(address))]
     try:
-        ours = read_environment()
-        workers = choose_workers(link.client, address, ours, warn)
-        backend = DaskBackend([link], address, ours.label, choose_machine(link.client, workers))
-    except BaseException:
-        link.close()
-        raise
-    try:
-        yield backend
+        client, ours = links[0].client, read_environment()
+        workers = choose_workers(client, address, ours, warn)
+        yield DaskBackend(links, address, ours.label, choose_machine(client, workers))
     finally:
-        backend.close()
+        for link in links:
+            link.close()
 
 
 def connect(address: str) -> "Client":
