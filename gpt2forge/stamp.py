@@ -44,13 +44,18 @@ class Present:
     def __init__(self) -> None:
         self.process = describe_process()
         self.lines: dict[str, str] = {}
+        self.true: set[str] = set()
 
-    def holds(self, line: str) -> bool:
-        """Return whether the line of a path is still true."""
-        path = line.rpartition("\t")[0]
-        if path not in self.lines:
-            self.lines[path] = format_stat(path)
-        return self.lines[path] == line
+    def holds(self, lines: list[str]) -> bool:
+        """Return whether the lines of paths are still true; most of a stamp's are also those of other stamps."""
+        for line in [line for line in lines if line not in self.true]:
+            path = line.rpartition("\t")[0]
+            if path not in self.lines:
+                self.lines[path] = format_stat(path)
+            if self.lines[path] != line:
+                return False
+            self.true.add(line)
+        return True
 
 
 def name_stamp(name: str) -> str:
@@ -124,7 +129,7 @@ def read_stamp(path: str, subjects: tuple[str, ...], present: Present) -> Printe
         paths, warnings = map(int, counts.split())
         if (head, process) != (FORMAT, present.process) or len(lines) <= paths + warnings:
             return None
-        if subject not in subjects or not all(present.holds(line) for line in lines[:paths]):
+        if subject not in subjects or not present.holds(lines[:paths]):
             return None
     except (OSError, ValueError):
         return None

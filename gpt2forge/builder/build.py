@@ -24,7 +24,7 @@ from gpt2forge.executor.outcome import Outcome
 from gpt2forge.executor.resources import Resources, find_memory
 from gpt2forge.executor.run import Options, check_names, run_jobs
 from gpt2forge.fetch.fetched import Fetched
-from gpt2forge.plan.from_recipe import make_job
+from gpt2forge.plan.from_recipe import Found, make_job
 from gpt2forge.plan.job import Job
 from gpt2forge.plan.plan import PlannedStep
 from gpt2forge.processors import count_threads
@@ -129,14 +129,15 @@ def make_build(
     skip: Sequence[str] = (),
     locked: bool = False,
     assumed: Sequence[str] = (),
+    found: Found | None = None,
 ) -> Build:
-    """Make the build of a recipe, and fetch its checkpoint if it names an address.
+    """Make the build of a recipe, and fetch its checkpoint if it names an address; `found` is as for `make_job`.
 
     Raises UserError if a file that it names, or its lock, is missing, or if the checkpoint cannot be fetched.
     """
     lock = read_lock(name_lock(loaded)) if locked else None
     fetched = fetcher.fetch(loaded, lock)
-    return Build(loaded, mark_new(make_job(loaded, skip, assumed), loaded), lock, fetched)
+    return Build(loaded, mark_new(make_job(loaded, skip, assumed, found), loaded), lock, fetched)
 
 
 def choose_resources(jobs: int | None = None) -> Resources:

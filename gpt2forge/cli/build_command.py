@@ -1,6 +1,6 @@
 """`gpt2forge build`: builds recipes in one run, and publishes each when it is ready."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +11,7 @@ from gpt2forge.builder.build import Build, choose_resources, make_build, run_bui
 from gpt2forge.builder.fetch_sources import SourceFetcher
 from gpt2forge.builder.lockfile import name_lock, write_lock
 from gpt2forge.builder.open_store import open_store
-from gpt2forge.builder.report import Report
-from gpt2forge.builder.write_stamp import Snapshot, take_snapshot, write_selection, write_stamp
+from gpt2forge.builder.write_stamp import Finished, Snapshot, take_snapshots, write_selection, write_stamps
 from gpt2forge.cli import console
 from gpt2forge.cli.options import (
     STORE,
@@ -32,6 +31,7 @@ from gpt2forge.errors import UserError, format_fixable, is_fixable, quote
 from gpt2forge.executor.backend import Backend
 from gpt2forge.executor.run import Options
 from gpt2forge.plan.blocked import StepsBlocked, format_blocked
+from gpt2forge.plan.from_recipe import Found
 from gpt2forge.recipe.load import LoadedRecipe, load_recipes
 from gpt2forge.settings import load_settings
 from gpt2forge.stamp import Printed
@@ -187,7 +187,7 @@ def build_loaded(loaded: Sequence[LoadedRecipe], request: BuildRequest, cluster:
     """Build recipes on a cluster, or on this machine, and print their results."""
     with make_view(request.as_json, [each.recipe.name for each in loaded], kind=request.view) as fetch_view:
         builds, refused = make_builds(loaded, request, SourceFetcher(fetch_view.show))
-    snapshots = {each.name: take_snapshot(each.loaded, each.job) for each in builds} if request.is_plain else {}
+    snapshots = take_snapshots([(each.loaded, each.job) for each in builds]) if request.is_plain else []
     with make_build_view(builds, request) as view:
         store = open_store(request.store, remotes=request.remotes, warn=view.warn)
         pushed = run_builds(builds, store, emit=view.show, options=request.make_options(cluster), until=request.until)
@@ -216,10 +216,17 @@ def make_builds(
 
     Raises UserError with the errors of all these recipes, unless the request is to keep going and others can be built.
     """
-    builds, refused = [], {}
+    builds, refused, found = [], {}, Found()
     for each in loaded:
         try:
-            made = make_build(each, fetcher=fetcher, skip=request.skip, locked=request.locked, assumed=request.assumed)
+            made = make_build(
+                each,
+                fetcher=fetcher,
+                skip=request.skip,
+                locked=request.locked,
+                assumed=request.assumed,
+                found=found,
+            )
             builds.append(made)
         except UserError as error:
             refused[each.recipe.name] = error
@@ -236,17 +243,27 @@ def make_build_view(builds: Sequence[Build], request: BuildRequest) -> RunView |
 
 
 def finish(
-    builds: Sequence[Build], store: Store, request: BuildRequest, *, snapshots: Mapping[str, Snapshot], is_well: bool
+    builds: Sequence[Build], store: Store, request: BuildRequest, *, snapshots: Sequence[Snapshot], is_well: bool
 ) -> None:
-    """Shrink the store if the whole run went well, and write what answers the next build."""
+    """Shrink the store if the whole run went well, write locks if asked, and what answers the next build."""
     shrunk = shrink(store, list_outputs(), load_settings()) if is_well else None
     if shrunk:
         console.inform(shrunk)
     for each in builds:
-        if each.report and each.ended_well:
-            finish_recipe(each, each.report, store=store, request=request, snapshot=snapshots.get(each.name))
+        if request.write_lock and each.report and each.ended_well:
+            write_lock(name_lock(each.loaded), each.report.steps, each.report.source, each.job.list_by_processor())
+    if request.is_plain:
+        write_stamps(list(list_finished(builds, snapshots)), store)
     for selector in request.selectors if is_well and request.is_plain else ():
         write_selection(selector)
+
+
+def list_finished(builds: Sequence[Build], snapshots: Sequence[Snapshot]) -> Iterator[Finished]:
+    """Yield the builds that ended well, with what their next builds print if nothing has changed."""
+    for build, snapshot in zip(builds, snapshots, strict=True):
+        if (report := build.report) and build.ended_well:
+            printed = Printed(list(report.warnings), make_row(report), describe_result(report))
+            yield Finished(loaded=build.loaded, job=build.job, steps=report.steps, snapshot=snapshot, printed=printed)
 
 
 def print_results(builds: Sequence[Build], refused: Collection[str]) -> None:
@@ -259,17 +276,6 @@ def print_results(builds: Sequence[Build], refused: Collection[str]) -> None:
         console.write(tabulate_reports(reports, refused))
     elif all(each.ended_well for each in builds):
         console.write("".join(map(describe_result, reports)))
-
-
-def finish_recipe(
-    build: Build, report: Report, *, store: Store, request: BuildRequest, snapshot: Snapshot | None
-) -> None:
-    """Write the lock of a recipe if asked, and the stamp that answers the next build."""
-    printed = Printed(list(report.warnings), make_row(report), describe_result(report))
-    if request.write_lock:
-        write_lock(name_lock(build.loaded), report.steps, report.source, build.job.list_by_processor())
-    if snapshot is not None:
-        write_stamp(build.loaded, job=build.job, store=store, steps=report.steps, snapshot=snapshot, printed=printed)
 
 
 def report_failures(builds: Sequence[Build], refused: Mapping[str, UserError]) -> None:

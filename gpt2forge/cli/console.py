@@ -87,6 +87,9 @@ def write_json(value: Any) -> None:
 def write_rows(rows: Sequence[Sequence[str]], colours: Mapping[str, str]) -> None:
     """Write aligned rows to stdout, one line each however long; `colours` holds styles of rows by their first cell."""
     terminal = open_terminal()
+    if terminal.color_system is None:
+        write_unchanged(align(rows))
+        return
     segments: list[Segment] = []
     for row, line in zip(rows, align(rows).splitlines(), strict=True):
         segments += (Segment(line, terminal.get_style(colours.get(row[0], "none"))), Segment.line())

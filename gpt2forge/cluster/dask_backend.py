@@ -8,18 +8,23 @@
    is time to look there.
 4. An interrupted build stops its running steps. A build whose process is gone does not: they finish, and their records
    stay.
+5. If the scheduler goes away, the build waits RETURN for one at its address, and submits again what has no reply. A
+   worker that still runs such a step holds its key, so the step is not made twice.
 """
 
 import time
 from collections.abc import Sequence
 from concurrent.futures import CancelledError
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from threading import Event
+from threading import Event, Lock
 from typing import Any
 from uuid import uuid4
 
 from distributed import Client, Future, KilledWorker
+from distributed.client import ClosedClientError
+from distributed.comm import CommClosedError
 
 from gpt2forge.cluster.environment import MEMORY, WorkerOffer, list_labels
 from gpt2forge.cluster.explain_unfit import explain_unfit
@@ -37,6 +42,8 @@ from gpt2forge.store.records import Record
 
 POLL = 0.2  # seconds between two looks at whether the build is interrupted
 GRACE = 15.0  # seconds in which a nanny restarts a worker
+RETURN = 300.0  # seconds in which a scheduler that went away may come back
+CONNECT = 3.0  # seconds in which a scheduler answers
 SETTLING = 5.0  # seconds in which a shared file system shows a new file
 RETRIES = 2
 LEAST_LANES = 64
@@ -48,28 +55,57 @@ class ReplyOutdated(UserError):
     """The artifact that a reply names is not in the store: it was removed since, or the worker has another store."""
 
 
+class SchedulerLost(UserError):
+    """The connection to the scheduler is gone, and with it all that the scheduler knew of this build."""
+
+
+@dataclass(frozen=True)
+class Link:
+    """A connection to a scheduler; `replies` are the futures of what was made through it, by digest."""
+
+    client: Client
+    replies: dict[str, Future[Reply]] = field(default_factory=dict)
+
+    def close(self) -> None:
+        """Disconnect, also from a scheduler that is gone."""
+        with suppress(OSError, RuntimeError):
+            self.client.close(timeout=CONNECT)
+
+
+LOST = (CancelledError, ClosedClientError, CommClosedError)
+"""The errors of a client whose scheduler went away."""
+
+
 @dataclass
 class DaskBackend:
     """A client of a Dask cluster. `label` names the environment that workers must have, `machine` their facts.
 
-    `queues` take the events of the steps under way, by key; None ends one. `replies` are the futures of what this build
-    has made, by digest.
+    The last of `links` is in use. The others are lost: steps that were submitted through them may not know yet.
+    `queues` take the events of the steps under way, by key; None ends one. `returning` is held while a new link is
+    made. `is_gone`: the scheduler did not come back.
     """
 
-    client: Client
+    links: list[Link]
     address: str
     label: str
     machine: Machine | None
     topic: str = field(default_factory=lambda: f"gpt2forge-{uuid4().hex}")
     queues: dict[str, Queue] = field(default_factory=dict)
-    replies: dict[str, Future[Reply]] = field(default_factory=dict)
+    returning: Lock = field(default_factory=Lock)
+    is_gone: bool = False
 
     def __post_init__(self) -> None:
-        self.client.subscribe_topic(self.topic, self.receive)
+        self.link.client.subscribe_topic(self.topic, self.receive)
+
+    @property
+    def link(self) -> Link:
+        return self.links[-1]
 
     @property
     def lanes(self) -> int:
-        return max(LEAST_LANES, 2 * len(self.list_workers()))
+        with suppress(OSError, RuntimeError):  # a lost scheduler is waited for by the steps
+            return max(LEAST_LANES, 2 * len(list_workers(self.link.client)))
+        return LEAST_LANES
 
     def fits(self, task: Task, running: Sequence[Task]) -> bool:
         return True  # Dask knows what its workers have free
@@ -80,15 +116,18 @@ class DaskBackend:
         if queue := self.queues.get(content["key"]):
             queue.put(content["event"])
 
-    def list_workers(self) -> list[WorkerOffer]:
-        """List the workers. Raises UserError if the scheduler is gone."""
+    def list_workers(self, link: Link) -> list[WorkerOffer]:
+        """List the workers. Raises SchedulerLost."""
         try:
-            return list_workers(self.client)
+            return list_workers(link.client)
         except (OSError, RuntimeError) as error:
             raise self.describe_loss() from error
 
-    def describe_loss(self) -> UserError:
-        return UserError(f"{self.address}: the scheduler went away; build again, finished steps are kept")
+    def describe_loss(self) -> SchedulerLost:
+        waited = f"and did not come back in {RETURN:.0f} seconds"
+        return SchedulerLost(
+            f"{self.address}: the scheduler went away, {waited}; start it and build again, finished steps are kept"
+        )
 
     def run(self, task: Task, emit: Emit, stop: Event) -> Outcome:
         if task.equivalent:  # a copy inside the store, which no worker is needed for
@@ -106,49 +145,86 @@ class DaskBackend:
 
     def run_as(self, task: Task, name: str, emit: Emit, stop: Event) -> Outcome:
         """Run a task under a name of Dask's. Raises ReplyOutdated if its artifact is not in the store."""
-        reply = self.submit(task, name, emit, stop)
+        reply = self.get_reply(task, name, emit, stop)
         record = find_record(task, reply)
         if record is None:
             folder = task.store.artifacts.folder(str(reply["digest"]))
             raise ReplyOutdated(f"{folder}: a worker of {self.address} made it, and it is not here; share the folder")
         return make_outcome(record, reply["outcome"], task.reason if reply["outcome"] == "built" else "")
 
-    def submit(self, task: Task, name: str, emit: Emit, stop: Event) -> Reply:
-        """Submit a task, emit its events, and return its reply. Raises the error that ended it."""
-        resources = self.find_resources(task, emit, stop)
+    def get_reply(self, task: Task, name: str, emit: Emit, stop: Event) -> Reply:
+        """Submit a task until a scheduler has seen it through, and return its reply (rule 5)."""
+        while True:
+            link = self.link
+            try:
+                return self.submit(link, task, name, emit, stop)
+            except SchedulerLost as error:
+                self.find_scheduler(link, task, emit, stop, error)
+
+    def find_scheduler(self, lost: Link, task: Task, emit: Emit, stop: Event, error: SchedulerLost) -> None:
+        """Wait for a scheduler to come back in place of a lost one, and connect to it. Raises the error if none does.
+
+        The steps under way wait together: the first of them connects for all.
+        """
+        event = StepWaiting(task.stage.name, f"the scheduler of {self.address} to come back", task.recipe)
+        waiting, began = Waiting(lambda: emit(event), stop), time.monotonic()
+        with self.returning:
+            while self.link is lost:
+                waiting()
+                if self.is_gone or time.monotonic() - began > RETURN:
+                    self.is_gone = True
+                    raise error
+                try:
+                    link = Link(connect(self.address))
+                    link.client.subscribe_topic(self.topic, self.receive)
+                    self.links.append(link)
+                except (OSError, ClosedClientError):
+                    time.sleep(POLL)
+
+    def submit(self, link: Link, task: Task, name: str, emit: Emit, stop: Event) -> Reply:
+        """Submit a task, emit its events, and return its reply. Raises the error that ended it, or SchedulerLost."""
+        resources = self.find_resources(link, task, emit, stop)
         queue = self.queues[task.key] = SimpleQueue()
-        future = self.client.submit(
-            run_step,
-            write_task(task, self.topic),
-            *(self.replies[digest] for digest in task.inputs.values() if digest in self.replies),
-            key=name,
-            resources=resources,
-            retries=RETRIES,
-        )
-        future.add_done_callback(lambda done: queue.put(None))
         try:
-            follow(queue, emit, stop)
-            reply = self.read_reply(task, future)
-        except KeyboardInterrupt:
-            future.cancel()
-            self.client.run(stop_steps, self.topic, on_error="ignore")
-            raise
+            future = link.client.submit(
+                run_step,
+                write_task(task, self.topic),
+                *(link.replies[digest] for digest in task.inputs.values() if digest in link.replies),
+                key=name,
+                resources=resources,
+                retries=RETRIES,
+            )
+            future.add_done_callback(lambda done: queue.put(None))
+            try:
+                follow(queue, emit, stop)
+                reply = read_reply(task, future)
+            except KeyboardInterrupt:
+                self.stop_steps(link, future)
+                raise
+        except LOST as error:
+            raise self.describe_loss() from error
         finally:
             del self.queues[task.key]
-        self.replies[str(reply["digest"])] = future
+        link.replies[str(reply["digest"])] = future
         return reply
 
-    def find_resources(self, task: Task, emit: Emit, stop: Event) -> dict[str, float]:
+    def stop_steps(self, link: Link, future: Future[Reply]) -> None:
+        """Stop the running steps of this build, unless the scheduler is gone."""
+        with suppress(*LOST, OSError, RuntimeError):
+            future.cancel()
+            link.client.run(stop_steps, self.topic, on_error="ignore")
+
+    def find_resources(self, link: Link, task: Task, emit: Emit, stop: Event) -> dict[str, float]:
         """Return the resources that a task asks for, once a worker offers them.
 
         A task that would need more memory than any of these workers has takes all of one. Raises UserError if there are
-        workers, and none of them is fit.
+        workers, and none of them is fit; SchedulerLost.
         """
         labels, began = list_labels(task, self.label), time.monotonic()
         event = StepWaiting(task.stage.name, f"a worker of {self.address}", task.recipe)
         waiting = Waiting(lambda: emit(event), stop)
         while True:
-            workers = self.list_workers()
+            workers = self.list_workers(link)
             fit = [worker.resources[MEMORY] for worker in workers if worker.offers(labels)]
             if fit:
                 return {**dict.fromkeys(labels, 1.0), MEMORY: min(float(task.memory), max(fit))}
@@ -157,21 +233,20 @@ class DaskBackend:
             waiting()
             time.sleep(POLL)
 
-    def read_reply(self, task: Task, future: Future[Reply]) -> Reply:
-        """Return the reply of a task that has ended. Raises the error that ended it."""
-        name = task.stage.name
-        try:
-            reply: Reply = future.result()
-        except CancelledError as error:
-            raise self.describe_loss() from error
-        except KilledWorker as error:
-            died = f"died with it, {error.last_worker.address} the last of them"
-            raise UserError(f"`{name}`: {error.allowed_failures + 1} workers {died}; give them more memory") from error
-        if "fault" in reply:
-            raise UserError(*reply["fault"])
-        if "crash" in reply:
-            raise StageCrash(name, task.store.log(name, task.key), reply["crash"])
-        return reply
+
+def read_reply(task: Task, future: Future[Reply]) -> Reply:
+    """Return the reply of a task that has ended. Raises the error that ended it, or one of LOST."""
+    name = task.stage.name
+    try:
+        reply: Reply = future.result()
+    except KilledWorker as error:
+        died = f"died with it, {error.last_worker.address} the last of them"
+        raise UserError(f"`{name}`: {error.allowed_failures + 1} workers {died}; give them more memory") from error
+    if "fault" in reply:
+        raise UserError(*reply["fault"])
+    if "crash" in reply:
+        raise StageCrash(name, task.store.log(name, task.key), reply["crash"])
+    return reply
 
 
 def name_task(task: Task) -> str:
@@ -204,7 +279,14 @@ def find_record(task: Task, reply: Reply) -> Record | None:
         time.sleep(POLL)
 
 
+def connect(address: str) -> Client:
+    """Connect to a scheduler. Raises OSError if none answers within CONNECT, ValueError if the address is none."""
+    return Client(address, timeout=CONNECT, set_as_default=False, name="gpt2forge")
+
+
 def list_workers(client: Client) -> list[WorkerOffer]:
-    """List the workers that a cluster has now."""
+    """List the workers that a cluster has now. Raises OSError or RuntimeError if the client has lost it."""
+    if client.status != "running":
+        raise CommClosedError(f"the client is {client.status}")
     workers = client.scheduler_info(n_workers=-1)["workers"]
     return [WorkerOffer(address, str(each["name"]), each["resources"]) for address, each in workers.items()]

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from gpt2forge.cluster.dask_backend import DaskBackend
 
-CONNECT = 3.0  # seconds
 PAUSE = 0.5  # seconds between two looks for the first worker
 PRELOAD = "--preload gpt2forge.cluster.preload"
 
@@ -39,25 +38,26 @@ def open_cluster(address: str, warn: Warn) -> "Iterator[DaskBackend]":
     answers, or all workers are refused.
     """
     try:
-        from gpt2forge.cluster.dask_backend import DaskBackend
+        from gpt2forge.cluster.dask_backend import DaskBackend, Link
     except ModuleNotFoundError as error:
         raise UserError(f"`--cluster`: needs {error.name}: pip install 'gpt2forge[cluster]'") from error
-    client = connect(address)
+    links = [Link(connect(address))]
     try:
-        ours = read_environment()
+        client, ours = links[0].client, read_environment()
         workers = choose_workers(client, address, ours, warn)
-        yield DaskBackend(client, address, ours.label, choose_machine(client, workers))
+        yield DaskBackend(links, address, ours.label, choose_machine(client, workers))
     finally:
-        client.close(timeout=CONNECT)
+        for link in links:
+            link.close()
 
 
 def connect(address: str) -> "Client":
-    """Connect to a scheduler. Raises UserError if none answers within CONNECT."""
-    from distributed import Client
+    """Connect to a scheduler. Raises UserError if none answers at once."""
+    from gpt2forge.cluster import dask_backend
 
     silence_loggers()
     try:
-        return Client(address, timeout=CONNECT, set_as_default=False, name="gpt2forge")
+        return dask_backend.connect(address)
     except (OSError, ValueError) as error:
         fix = "start one with `dask scheduler`, and name its address, as in `tcp://host:8786`"
         raise UserError(f"`--cluster {address}`: no scheduler answers; {fix}") from error

@@ -1,7 +1,7 @@
 """Makes the job of a recipe."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +23,23 @@ from gpt2forge.recipe.sections.source_section import SourceSection
 from gpt2forge.recipe.suggest_path import suggest_path
 from gpt2forge.stages.all_stages import MEASURING, STAGES
 from gpt2forge.stages.read_texts import count_bytes, read_text
-from gpt2forge.stages.stage import PACKAGE, Stage
+from gpt2forge.stages.stage import PACKAGE, Stage, read_no_more
 
 TEXTS = {"calibration_text": "calibration", "text": "verify"}
 """The sections that name a text file, by the kind that stages read it as."""
 
 
-Found = dict[tuple[Path, SourceSection], Source]
-"""The checkpoints that were found already, by the project and the section that names them."""
+@dataclass(frozen=True)
+class Found:
+    """What recipes of one command have named already: checkpoints by project and section, texts by path and tokens."""
+
+    checkpoints: dict[tuple[Path, SourceSection], Source] = field(default_factory=dict)
+    texts: dict[tuple[Path, int], Source] = field(default_factory=dict)
 
 
 def make_jobs(loaded: Iterable[LoadedRecipe], skip: Sequence[str] = (), assumed: Sequence[str] = ()) -> list[Job]:
-    """Make jobs together, as `make_job` does; a checkpoint that several recipes name is searched for once."""
-    found: Found = {}
+    """Make jobs together, as `make_job` does; what several recipes name is looked at once."""
+    found = Found()
     return [make_job(each, skip, assumed, found) for each in loaded]
 
 
@@ -52,19 +56,19 @@ def make_job(
     asked = drop_unread(list(select_stages(sections)))
     kept = drop_skipped(asked, skip)
     check_assumed(kept, assumed)
-    found = {} if found is None else found
+    found = found or Found()
     draft = load_draft(loaded)
     named = loaded.project, recipe.source
-    if named not in found:
-        found[named] = find_source(loaded)
-    sources = {"checkpoint": found[named]}
+    if named not in found.checkpoints:
+        found.checkpoints[named] = find_source(loaded)
+    sources = {"checkpoint": found.checkpoints[named]}
     if any("tokenizer" in stage.reads for stage in kept):
         sources["tokenizer"] = find_tokenizer(loaded)
     if recipe.source.adapter is not None:
         sources["adapter"] = find_adapter(loaded, loaded.project / recipe.source.adapter)
     for kind, section in TEXTS.items():
         if any(kind in stage.reads for stage in kept):
-            sources[kind] = find_text(loaded, section, sections[section])
+            sources[kind] = find_text(loaded, section, sections[section], found)
     job = Job(
         name=recipe.name,
         stages=tuple(kept),
@@ -85,7 +89,7 @@ def select_stages(sections: Mapping[str, Any]) -> Iterator[Stage]:
     for stage in STAGES:
         section = sections[stage.section] if stage.section else None
         if section is not None or stage.section is None:
-            yield stage.for_section(section)
+            yield stage if stage.also_reads is read_no_more else stage.for_section(section)
 
 
 def drop_unread(stages: Sequence[Stage]) -> list[Stage]:
@@ -153,10 +157,12 @@ def find_adapter(loaded: LoadedRecipe, folder: Path) -> Source:
     return Source(folder, list_adapter_files)
 
 
-def find_text(loaded: LoadedRecipe, section: str, values: Any) -> Source:
+def find_text(loaded: LoadedRecipe, section: str, values: Any, found: Found) -> Source:
     """Return the file that `text` of a section names. Raises RecipeError if it is not a readable text file."""
     text, tokens = values.text, values.tokens
     path, place = loaded.project / text, loaded.place(section, "text")
+    if known := found.texts.get((path, tokens)):
+        return known
     if not path.is_file():
         what = "is a folder" if path.is_dir() else "there is no such file"
         start = f"the project, `{loaded.project.absolute()}`"
@@ -167,7 +173,8 @@ def find_text(loaded: LoadedRecipe, section: str, values: Any) -> Source:
         read_text(path, tokens)
     except UserError as error:
         raise RecipeError([Fault(place, str(error))]) from error
-    return Source(path, most=count_bytes(tokens))
+    source = found.texts[path, tokens] = Source(path, most=count_bytes(tokens))
+    return source
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
-from gpt2forge.digest import canonical_json
 from gpt2forge.plan.blocked import Block, find_block
 from gpt2forge.plan.equivalents import Equivalent, assume, find_equivalent
 from gpt2forge.plan.estimate import Estimate, estimate
@@ -70,11 +69,18 @@ class PlannedStep:
 
 @dataclass(frozen=True)
 class Input:
-    """An input of a step: its digest (None until it is made), its identity as in PlannedStep, its size in bytes."""
+    """An input of a step: its digest (None until it is made), and its identity as in PlannedStep.
+
+    `size` is in bytes; None for an artifact, which is measured only if a step that runs reads it.
+    """
 
     digest: str | None
     identity: str
-    size: int
+    size: int | None
+
+    def measure(self, readings: Readings) -> int:
+        """Return the size in bytes."""
+        return readings.measure(str(self.digest)) if self.size is None else self.size
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,8 +117,8 @@ class Plan:
         planned = self.find(stage)
         if planned.inputs == made and not (is_rerun and planned.equivalent) and is_still_true(planned, store):
             return planned
-        sizes = {kind: measure_input(self.job, store, kind=kind, digest=digest) for kind, digest in made.items()}
-        inputs = {kind: Input(digest, digest, sizes[kind]) for kind, digest in made.items()}
+        sizes = {kind: self.job.sources[kind].size for kind in made if kind in self.job.sources}
+        inputs = {kind: Input(digest, digest, sizes.get(kind)) for kind, digest in made.items()}
         missing = {kind: Input(None, planned.identity, 0) for kind in stage.reads if kind not in made}
         step = plan_step(
             self.job,
@@ -144,17 +150,19 @@ def make_plan(
     sources = {kind: readings.read_source(source, advance) for kind, source in job.sources.items()}
     inputs = {kind: Input(source.digest, source.digest, source.size) for kind, source in sources.items()}
     if draft:
-        inputs[DRAFT] = describe_package(draft, readings)
+        inputs[DRAFT] = describe_package(draft)
     bases: dict[str, Basis] = {}
     steps: list[PlannedStep] = []
+    sections = {name: section and section.model_dump_json() for name, section in job.sections.items()}
+    target, surroundings = job.target.model_dump_json(), describe_surroundings(job)
     for stage in job.stages:
-        subject = describe_subject(job, stage)
+        subject = (stage, target, sections[stage.section] if stage.section else None)
         basis = bases[stage.name] = readings.recall(subject, partial(make_basis, job, stage, readings))
         read = {kind: inputs[kind] for kind in stage.reads}
         blocked = tuple(step.stage.name for step in steps if step.block)
         plan = partial(plan_step, job, stage, basis=basis, inputs=read, readings=readings, blocked=blocked)
-        step = readings.recall((subject, tuple(read.items()), blocked, describe_surroundings(job)), plan)
-        inputs[stage.writes] = describe_made(step, readings)
+        step = readings.recall((subject, tuple(read.items()), blocked, surroundings), plan)
+        inputs[stage.writes] = describe_made(step)
         steps.append(step)
     needed = {job.packer.name} if job.packer and not is_draft else set()
     restored, runs_draft = restore_needed(job, steps, needed, rerun)
@@ -168,16 +176,16 @@ def make_plan(
     )
 
 
-def describe_made(step: PlannedStep, readings: Readings) -> Input:
+def describe_made(step: PlannedStep) -> Input:
     """Return the artifact of a step as an input of a later one."""
-    size = step.estimate.written if step.estimate else readings.measure(str(step.digest))
+    size = step.estimate.written if step.estimate else None
     return Input(step.digest, step.digest or step.identity, size)
 
 
-def describe_package(plan: Plan, readings: Readings) -> Input:
+def describe_package(plan: Plan) -> Input:
     """Return the package of a plan as an input of a step of another plan."""
     assert plan.job.packer is not None, f"{plan.job.name} makes no package"
-    return describe_made(plan.find(plan.job.packer), readings)
+    return describe_made(plan.find(plan.job.packer))
 
 
 def restore_package(plan: Plan) -> Plan:
@@ -187,20 +195,9 @@ def restore_package(plan: Plan) -> Plan:
     return replace(plan, steps=steps)
 
 
-def describe_subject(job: Job, stage: Stage) -> Hashable:
-    """Return all that decides the basis of a step and what it costs, besides what plans that share readings share."""
-    section = job.find_section(stage)
-    return stage, *(canonical_json(each and each.model_dump(mode="json")) for each in (section, job.target))
-
-
 def describe_surroundings(job: Job) -> Hashable:
     """Return what `plan_step` reads of a job besides the step's subject: the stages beside it, and what is assumed."""
     return job.is_new, job.assumed, tuple((stage.name, stage.writes) for stage in job.stages)
-
-
-def measure_input(job: Job, store: Store, *, kind: str, digest: str) -> int:
-    """Return the size in bytes of a source or an artifact."""
-    return job.sources[kind].size if kind in job.sources else store.artifacts.measure(digest)
 
 
 def is_there(store: Store, digest: str) -> bool:
@@ -269,7 +266,7 @@ def plan_step(
     record = readings.find(stage.name, key) if key else None
     if record:
         return replace(step, reason=equivalent.reason if equivalent else "", digest=record.digest)
-    read = sum(each.size for each in inputs.values())
+    read = sum(each.measure(readings) for each in inputs.values())
     estimated = add_estimate(job, step, read=read, readings=readings)
     return explain_unmade(estimated, missing=missing, readings=readings, is_new=job.is_new)
 

@@ -1,8 +1,7 @@
 """The way from selectors to valid recipes. The faults of all recipes are reported at once."""
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
-from functools import cached_property
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gpt2forge.errors import MOST_FAULTS, Fault, Place, RecipeError, UserError, quote
@@ -21,21 +20,27 @@ LIKE = "a recipe is a mapping: `name: ...`, `extends: gpt2forge/cpu`, `source: {
 
 @dataclass(frozen=True)
 class LoadedRecipe:
-    """A valid recipe and the document that it came from, which knows every value's place."""
+    """A valid recipe and the document that it came from, which knows every value's place.
+
+    `projects` are the folders that recipes loaded together have found already, by their files.
+    """
 
     recipe: Recipe
     document: Node
     selected: SelectedRecipe
+    projects: dict[Path, Path] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def path(self) -> Path:
         """The recipe's file."""
         return self.selected.path
 
-    @cached_property
+    @property
     def project(self) -> Path:
         """The folder at which the paths in the recipe start."""
-        return find_project(self.path)
+        if self.path not in self.projects:
+            self.projects[self.path] = find_project(self.path)
+        return self.projects[self.path]
 
     @property
     def own_name(self) -> str:
@@ -64,10 +69,11 @@ def load_recipes(selectors: Sequence[str], changes: Sequence[str] = (), name: st
         names = list_names([each.name for each in found])
         raise UserError(f"`{'--set' if changes else '--name'}` is for one recipe, and several are selected{names}")
     loaded: list[LoadedRecipe] = []
+    projects: dict[Path, Path] = {}
     owners: dict[Fault, list[SelectedRecipe]] = {}
     for each in found:
         try:
-            loaded.append(load(each, changes, name))
+            loaded.append(replace(load(each, changes, name), projects=projects))
         except RecipeError as error:
             for fault in dict.fromkeys(error.faults):
                 owners.setdefault(fault, []).append(each)
@@ -112,7 +118,7 @@ def load(found: SelectedRecipe, changes: Sequence[str], name: str | None) -> Loa
         check_name(name, found, changes)
     document = rename(drop_nulls(written), found, name)
     unknown = dict.fromkeys(list_unknown(written))
-    sections, faults = validate_sections(remove(document, unknown), found.path, unknown)
+    sections, faults = validate_sections(remove(document, unknown) if unknown else document, found.path, unknown)
     faults += list_unknown_faults(list(unknown), written)
     faults += check_deleted_patterns(written)
     faults += check_empty(written)

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Protocol
 
-from gpt2forge.digest import Written, canonical_json, digest_file
+from gpt2forge.digest import Written, canonical_json, digest_bytes, digest_file
 from gpt2forge.regular_file import read_whole
 from gpt2forge.store.atomic import discard, is_folder, move, put_aside, remove_tree, sync, write_whole
 from gpt2forge.store.locks import lock_key
@@ -91,7 +91,10 @@ class LocalArtifacts:
             return False
         try:
             names, wanted = list_files(folder), self.read_manifest(digest)
-            return wanted.fits(folder, names) and make_manifest(folder, names, digest_path) == wanted
+            contents = wanted.files.items()
+            return wanted.fits(folder, names) and all(
+                digest_path(folder / name) == file.digest for name, file in contents
+            )
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return False
 
@@ -100,8 +103,9 @@ class LocalArtifacts:
         return name_evicted(folder).is_file() and not folder.exists()
 
     def read_manifest(self, digest: str) -> Manifest:
-        manifest = parse_manifest(json.loads(read_whole(name_manifest(self.folder(digest)))))
-        if manifest.digest != digest:
+        data = read_whole(name_manifest(self.folder(digest)))
+        manifest = parse_manifest(json.loads(data))
+        if digest_bytes(data) != digest and manifest.digest != digest:
             raise ValueError(f"the manifest of {digest} is damaged")
         return manifest
 

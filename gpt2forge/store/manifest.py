@@ -1,11 +1,14 @@
 """The manifest of an artifact, {relative path: sha256, size}, which names the files of its folder."""
 
-from collections.abc import Callable, Mapping
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from gpt2forge.digest import digest_value
+
+PARTS_NOT_PLAIN = {"", ".", ".."}  # of a path: it is absolute, leads elsewhere, or can be written in another way
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Manifest:
 
     def fits(self, folder: Path, names: list[str]) -> bool:
         """Return whether these files of a folder are its files by name and size, which no file is read for."""
-        found = {name: (folder / name).stat().st_size for name in names}
+        found = {name: os.stat(f"{folder}{os.sep}{name}").st_size for name in names}  # noqa: PTH116
         return found == {name: file.size for name, file in self.files.items()}
 
     def to_json(self) -> dict[str, dict[str, Any]]:
@@ -47,13 +50,25 @@ def make_manifest(folder: Path, names: list[str], digest: Callable[[Path], str])
 
 def list_files(folder: Path) -> list[str]:
     """List the relative paths of all files below a folder. Raises ValueError if one is not an ordinary file."""
-    names = []
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise ValueError(f"{path}: an artifact holds ordinary files only")
-        if path.is_file():
-            names.append(path.relative_to(folder).as_posix())
-    return names
+    return sorted(find_files(str(folder), ""))
+
+
+def find_files(folder: str, prefix: str) -> Iterator[str]:
+    """Yield the files below a folder, each with a prefix; none if the folder is gone or cannot be read.
+
+    A plan looks at thousands of files, so none is asked for its stat here.
+    """
+    try:
+        entries = [*os.scandir(folder)]
+    except OSError:
+        return
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=False):
+            yield from find_files(entry.path, f"{prefix}{entry.name}/")
+        elif entry.is_file(follow_symlinks=False):
+            yield prefix + entry.name
+        else:
+            raise ValueError(f"{entry.path}: an artifact holds ordinary files only")
 
 
 def parse_manifest(value: Any) -> Manifest:
@@ -62,8 +77,7 @@ def parse_manifest(value: Any) -> Manifest:
         raise ValueError("a manifest is an object")
     files = {}
     for name, entry in value.items():
-        path = PurePosixPath(name)
-        if path.is_absolute() or ".." in path.parts or str(path) != name or name == "." or "\\" in name or "\0" in name:
+        if not PARTS_NOT_PLAIN.isdisjoint(name.split("/")) or "\\" in name or "\0" in name:
             raise ValueError(f"the path {name!r} is not a plain relative path")
         digest, size = entry["sha256"], entry["size"]
         if not (isinstance(digest, str) and len(digest) == 64 and isinstance(size, int) and size >= 0):

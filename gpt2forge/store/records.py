@@ -2,13 +2,13 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Protocol
 
-from gpt2forge.digest import digest_value
+from gpt2forge.digest import canonical_json, digest_bytes, digest_value
 from gpt2forge.regular_file import read_whole
 from gpt2forge.store.atomic import is_folder, put_aside, write_whole
 from gpt2forge.store.record_index import (
@@ -59,10 +59,12 @@ class Record:
 
     def to_bytes(self) -> bytes:
         """Return JSON that carries its own digest, so that a damaged record counts as none."""
-        body = asdict(self)
-        return json.dumps({"sha256": digest_value(body), "record": body}, indent=1, sort_keys=True).encode()
+        body = canonical_json(asdict(self))
+        return b'%b%b,"sha256":"%b"}' % (HEAD, body, digest_bytes(body).encode())
 
 
+HEAD, TAIL = b'{"record":', len(b',"sha256":""}') + 64
+"""The bytes before the body of a record, and how many there are behind it."""
 KNOWN = {field.name for field in fields(Record)}
 
 
@@ -153,6 +155,16 @@ def parse_record(data: bytes) -> Record | None:
         is_ours = is_ours and all(isinstance(one, int | float) and abs(one) < LARGEST for one in numbers)
         is_ours = is_ours and DIGEST.fullmatch(record.digest) is not None  # it becomes part of a path
         is_ours = is_ours and isinstance(record.pre_image, dict) and isinstance(record.metrics, dict)
-        return record if is_ours and digest_value(body) == value["sha256"] else None
+        return record if is_ours and value["sha256"] in list_digests(data, body) else None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
+
+
+def list_digests(data: bytes, body: Any) -> Iterator[str]:
+    """Yield the digest of a body as it was written, and for a record that another version wrote, of its canonical form.
+
+    The first takes a tenth of the time, and a plan reads thousands of records.
+    """
+    if data.startswith(HEAD):
+        yield digest_bytes(data[len(HEAD) : -TAIL])
+    yield digest_value(body)

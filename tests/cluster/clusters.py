@@ -14,6 +14,7 @@ from types import MappingProxyType
 from tests.workshop import ROOT
 
 PATIENCE = 60.0  # seconds
+FILE = "scheduler.json"
 NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -23,6 +24,7 @@ class Cluster:
 
     address: str
     folder: Path
+    scheduler: subprocess.Popen[bytes]
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def add_worker(self, name: str, *words: str, environment: Mapping[str, str] = NONE, preload: bool = True) -> None:
@@ -39,10 +41,20 @@ class Cluster:
         with Client(self.address, set_as_default=False) as client:
             client.wait_for_workers(count, timeout=PATIENCE)
 
+    def kill_scheduler(self) -> None:
+        """Kill the scheduler. Its workers end some time later, as Dask's do."""
+        self.scheduler.kill()
+        self.scheduler.wait(PATIENCE)
+
+    def start_scheduler_again(self) -> None:
+        """Start a scheduler at the address of the killed one."""
+        self.scheduler = start_scheduler(self.folder, self.address.rpartition(":")[2])
+
     def end(self) -> None:
-        for process in self.processes.values():
+        processes = [*self.processes.values(), self.scheduler]
+        for process in processes:
             process.terminate()
-        for process in self.processes.values():
+        for process in processes:
             process.wait(PATIENCE)
 
 
@@ -58,13 +70,9 @@ def start(module: str, *words: str, environment: Mapping[str, str] = NONE) -> su
 def start_cluster(folder: Path, workers: Sequence[str] = (), *words: str) -> Iterator[Cluster]:
     """Start a scheduler, and workers of these names with these options; end them at the end."""
     folder.mkdir(parents=True, exist_ok=True)
-    file = folder / "scheduler.json"
-    options = ("--host", "127.0.0.1", "--port", "0", "--no-dashboard", "--no-show", "--scheduler-file", str(file))
-    scheduler = start("dask_scheduler", *options)
-    cluster = Cluster("", folder)
+    cluster = Cluster("", folder, start_scheduler(folder))
     try:
-        wait_until(lambda: file.is_file() and file.read_text().strip() != "")
-        cluster.address = json.loads(file.read_text())["address"]
+        cluster.address = json.loads((folder / FILE).read_text())["address"]
         for name in workers:
             cluster.add_worker(name, *words)
         if workers:
@@ -72,8 +80,16 @@ def start_cluster(folder: Path, workers: Sequence[str] = (), *words: str) -> Ite
         yield cluster
     finally:
         cluster.end()
-        scheduler.terminate()
-        scheduler.wait(PATIENCE)
+
+
+def start_scheduler(folder: Path, port: str = "0") -> subprocess.Popen[bytes]:
+    """Start a scheduler on a free port, or on this one, and wait until it answers."""
+    file = folder / FILE
+    file.unlink(missing_ok=True)
+    options = ("--host", "127.0.0.1", "--port", port, "--no-dashboard", "--no-show", "--scheduler-file", str(file))
+    process = start("dask_scheduler", *options)
+    wait_until(lambda: file.is_file() and file.read_text().strip() != "")
+    return process
 
 
 def wait_until(is_true: Callable[[], bool]) -> None:

@@ -16,6 +16,7 @@ pytest.importorskip("distributed")
 
 from distributed import Client
 
+from gpt2forge.cluster import dask_backend
 from gpt2forge.cluster.open_cluster import open_cluster
 from gpt2forge.errors import UserError
 from gpt2forge.executor.resources import Resources
@@ -163,13 +164,50 @@ def test_build_waits_for_the_first_worker(matrix: Matrix, tmp_path: Path) -> Non
         assert count_steps(finish(process), "step_finished") == {"convert": 1}
 
 
-def test_lost_scheduler_ends_the_build_in_one_line(matrix: Matrix, tmp_path: Path) -> None:
+def test_build_goes_on_with_a_scheduler_that_restarts(matrix: Matrix, tmp_path: Path) -> None:
+    with start_cluster(tmp_path / "cluster", ["w0", "w1"]) as cluster:
+        process = matrix.start("--cluster", cluster.address, store="restarted")
+        wait_until(lambda: any((matrix.folder / "restarted/records/quantize").glob("*.json")))
+        cluster.kill_scheduler()
+        cluster.start_scheduler_again()
+        for name in ("w2", "w3"):
+            cluster.add_worker(name)
+        events = finish(process)
+    assert count_steps(events, "step_finished") <= EACH_ONCE
+    assert any(each["event"] == "step_waiting" and "to come back" in each["what"] for each in events)
+    assert matrix.list_files("restarted") == matrix.list_files("local")
+
+
+def test_build_that_waits_for_its_scheduler_can_be_interrupted(matrix: Matrix, tmp_path: Path) -> None:
     with start_cluster(tmp_path / "cluster", ["only"]) as cluster:
         process = matrix.start("--cluster", cluster.address, store="lost")
         wait_until(lambda: any((matrix.folder / "lost/making").glob("*")))
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "the scheduler went away; build again" in errors and "Traceback" not in errors
+        cluster.kill_scheduler()
+        assert process.stdout is not None
+        assert any("to come back" in line for line in process.stdout)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130, errors
+    assert "Traceback" not in errors
+
+
+def test_scheduler_that_does_not_come_back_ends_the_build_in_one_line(
+    store: Store, source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dask_backend, "RETURN", 1.0)
+    with (
+        start_cluster(tmp_path / "cluster", ["only"]) as cluster,
+        store.hold(),
+        open_cluster(cluster.address, lambda line: None) as backend,
+    ):
+        cluster.kill_scheduler()
+        job_run = begin(make_job(source), store)
+        options = Options(resources=Resources(1, 1), cluster=backend)
+        run_jobs([job_run], store, emit=lambda event: None, options=options)
+        assert str(job_run.error) == (
+            f"{cluster.address}: the scheduler went away, and did not come back in 1 seconds; start it and build "
+            "again, finished steps are kept"
+        )
 
 
 def test_scheduler_that_is_not_there_is_one_line_at_once(matrix: Matrix) -> None:
