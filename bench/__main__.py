@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from bench.builds import COLD, measure_builds, measure_fidelity, measure_fitting, measure_variants, run_build
+from bench.ceiling.measure import measure_ceiling
 from bench.cluster import measure_cluster
 from bench.document import compose_readme, print_results, read_results, write_document
 from bench.formats import measure_formats
@@ -35,6 +36,7 @@ from interop.tensorflow_process import TensorFlowFault
 
 APART = (
     "kernels",
+    "ceiling",
     "rewrites",
     "fitting",
     "formats",
@@ -77,6 +79,7 @@ def measure(
         "variants": ("variants one after the other and at once", lambda: measure_variants(plans[EXAMPLE])),
         "idle": ("builds that have nothing to do", lambda: measure_idle(plans[SHIPPED].work / "idle")),
         "kernels": ("products alone", lambda: measure_kernels(Bandwidth(bandwidth_rows), plans[SHIPPED])),
+        "ceiling": ("what kernels could do", lambda: measure_ceiling(plans[SHIPPED])),
         "rewrites": ("what each rewrite gives", lambda: measure_rewrites(plans[SHIPPED], bandwidth_rows)),
         "scale": ("many recipes and artifacts", lambda: measure_scale(plans[SHIPPED].work / "scale")),
         "remote": ("builds with a remote level", lambda: measure_remote(plans)),

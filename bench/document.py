@@ -47,6 +47,10 @@ part of the graph in another form is 774M built with one key of `fusion:` turned
 Products alone are matrices of random integers in ONNX Runtime's operators, each with what quantizes its rows, more of
 them than a cache holds; milliseconds are of one group. `10^9 products/s` are products of an activation with a weight.
 `One scale for all rows` is what Optimum's dynamic quantization has.
+
+`python -m bench --only ceiling --write-docs` measures what kernels could do in place of the operators: all products of
+774M's layers, one after the other, by ONNX Runtime and by [a C program](../bench/ceiling/kernels.c) that reads weights
+of as many bytes. Its layouts, and what each kernel does, are described there; its products are those of NumPy.
 """
 
 

@@ -168,13 +168,22 @@ def make_input(name: str, width: int) -> ir.Value:
 
 
 def open_stack(stack: Stack, inputs: list[ir.Value], outputs: list[ir.Value], count: int, weights: int) -> Products:
+    session = open_model(write_stack(stack, inputs, outputs))
+    return Products(session, count, weights, stack.bytes // count)
+
+
+def write_stack(stack: Stack, inputs: list[ir.Value], outputs: list[ir.Value]) -> bytes:
+    """Return the graph of a stack as a model that holds its weights."""
     for value in outputs:
         value.type = ir.TensorType(ir.DataType.FLOAT)
     nodes, weighed = stack.builder.nodes, tuple(stack.builder.initializers.values())
     graph = ir.Graph(inputs, outputs, nodes=nodes, initializers=weighed, opset_imports=OPSETS, name="products")
-    data = ir.to_proto(ir.Model(graph, ir_version=IR_VERSION)).SerializeToString()
-    session = ort.InferenceSession(data, make_options(0), providers=["CPUExecutionProvider"])
-    return Products(session, count, weights, stack.bytes // count)
+    model: bytes = ir.to_proto(ir.Model(graph, ir_version=IR_VERSION)).SerializeToString()
+    return model
+
+
+def open_model(model: bytes, threads: int = 0) -> ort.InferenceSession:
+    return ort.InferenceSession(model, make_options(threads), providers=["CPUExecutionProvider"])
 
 
 @dataclass(frozen=True)

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bench.ceiling.tables import tabulate_ceiling
 from bench.goals import LONG, PYTORCH, find, find_loop
 from bench.page import PEERS
 from bench.plan import EXAMPLE, SHIPPED, SHIPPED_VARIANTS, SHORT, VARIANTS
@@ -50,11 +51,13 @@ def tabulate(results: Results) -> Parts:
 
 
 def tabulate_graph(results: Results) -> Parts:
-    """Yield the tables of the graph's parts: rewrites and products."""
+    """Yield the tables of the graph's parts: rewrites, products, and what kernels could do."""
     if "rewrites" in results:
         yield "rewrites", list(tabulate_rewrites(results["rewrites"]))
     if "kernels" in results:
         yield "kernels", list(tabulate_kernels(results["kernels"]))
+    if "ceiling" in results:
+        yield "ceiling", list(tabulate_ceiling(results["ceiling"]))
 
 
 def tabulate_readme(results: Results) -> Iterator[Sheet]:
