@@ -15,6 +15,7 @@ many bytes as the operator's own, which is copied into another layout anyway whe
 #define _GNU_SOURCE
 #include <immintrin.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -29,6 +30,8 @@ many bytes as the operator's own, which is copied into another layout anyway whe
 #define PASSES 8     /* rows that share a line of weights without AMX */
 #define SUBBLOCK 128 /* values that the walk by columns takes at once */
 #define AHEAD 4096   /* bytes from the line in use to the one asked for */
+#define SHARE 64     /* columns that a thread takes at a time */
+#define PATIENCE 10000 /* pauses of a thread that waits, until it lets others run */
 #define REQUEST_PERMISSION 0x1023
 #define TILE_DATA 18
 
@@ -461,8 +464,8 @@ typedef struct {
     float *out;
     Rows rows;
     int threads;
-    atomic_int arrived;
-    atomic_int turn;
+    atomic_int arrived, turn;
+    atomic_long taken; /* columns, of all matrices one behind the other */
     double seconds;
 } Job;
 
@@ -478,8 +481,11 @@ static void meet(Job *job) {
         atomic_fetch_add(&job->turn, 1);
         return;
     }
-    while (atomic_load(&job->turn) == turn)
+    for (int i = 0; atomic_load(&job->turn) == turn; i++) {
         _mm_pause();
+        if (i > PATIENCE)
+            sched_yield();
+    }
 }
 
 static double read_clock(void) {
@@ -488,19 +494,21 @@ static double read_clock(void) {
     return now.tv_sec + 1e-9 * now.tv_nsec;
 }
 
+/* Threads take columns in turns: one that the system stops for a while holds up no more than its share. */
 static void *work(void *given) {
     Worker *worker = given;
     Job *job = worker->job;
     meet(job);
     double began = read_clock();
+    int64_t passed = 0, mine = atomic_fetch_add(&job->taken, SHARE);
     for (int64_t i = 0; i < job->count; i++) {
         const Matrix *m = job->matrices + i;
         for (int64_t row = worker->number; row < job->rows.count; row += job->threads)
             quantize_row(job->x, m, &job->rows, row);
         meet(job);
-        int64_t share = m->columns / TILE / 2, of = job->threads;
-        int64_t first = 2 * TILE * (share * worker->number / of), last = 2 * TILE * (share * (worker->number + 1) / of);
-        job->kernel(m, &job->rows, first, last, job->out);
+        for (; mine < passed + m->columns; mine = atomic_fetch_add(&job->taken, SHARE))
+            job->kernel(m, &job->rows, mine - passed, mine - passed + SHARE, job->out);
+        passed += m->columns;
         meet(job);
     }
     if (worker->number == 0)

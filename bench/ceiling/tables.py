@@ -44,17 +44,17 @@ GOALS = {
 
 
 def tabulate_ceiling(ceiling: Results) -> Iterator[Sheet]:
-    """Yield a table of each form: milliseconds of all layers by rows and threads, and as a part of the operator's."""
+    """Yield a table of each form: milliseconds of a layer by rows and threads, and as a part of the operator's."""
     for form, found in ceiling["forms"].items():
-        heads, rows = ["all layers by"], []
+        heads, rows = ["a layer by"], []
         for count, times in found["ms"].items():
             for threads in times[OPERATOR]:
                 words = f"{count} row{'s' * (count != ONE)}, {threads} thread{'s' * (threads != '1')}"
                 heads += [f"{words}, ms", "GB/s" if count == ONE else "10^9 products/s", "of the operator's time"]
         for name in dict.fromkeys(name for times in found["ms"].values() for name in times):
             rows.append([name, *(cell for count in found["ms"] for cell in show_times(found, count, name))])
-        size = f"{found['weights'] / 1e6:.0f} million weights, {found['bytes'] / 1e6:.0f} MB with their scales"
-        yield Sheet(f"774m's {ceiling['layers']} layers in {form}, {size}", heads, rows)
+        size = f"{found['weights'] / 1e6:.1f} million weights, {found['bytes'] / 1e6:.1f} MB with their scales"
+        yield Sheet(f"774m's products of a layer in {form}, {size}", heads, rows)
 
 
 def show_times(found: Results, count: str, name: str) -> Iterator[str]:
@@ -66,7 +66,7 @@ def show_times(found: Results, count: str, name: str) -> Iterator[str]:
             continue
         amount = found["bytes"] if count == ONE else int(count) * found["weights"]
         rate = amount / taken["median"] / 1e6
-        yield show_spread(taken, 1)
+        yield show_spread(taken, 2)
         yield f"{rate:.1f}" if count == ONE else f"{rate:.0f}"
         yield show_ratio(taken["median"], operator["median"], ".2f")
 
