@@ -28,6 +28,7 @@ from bench.prepare import EXAMPLES, link_folders, prepare_checkpoint
 from bench.quiet import report
 from bench.remote import measure_remote
 from bench.scale import measure_scale
+from bench.session_options import measure_options
 from bench.shapes import SHAPES
 from gpt2forge.measure.bandwidth import ROWS as BANDWIDTH_ROWS
 from gpt2forge.measure.bandwidth import Bandwidth
@@ -37,6 +38,7 @@ from interop.tensorflow_process import TensorFlowFault
 APART = (
     "kernels",
     "ceiling",
+    "options",
     "rewrites",
     "fitting",
     "formats",
@@ -80,6 +82,7 @@ def measure(
         "idle": ("builds that have nothing to do", lambda: measure_idle(plans[SHIPPED].work / "idle")),
         "kernels": ("products alone", lambda: measure_kernels(Bandwidth(bandwidth_rows), plans[SHIPPED])),
         "ceiling": ("what kernels could do", lambda: measure_ceiling(plans[SHIPPED])),
+        "options": ("sessions of other options", lambda: measure_options(plans[SHIPPED])),
         "rewrites": ("what each rewrite gives", lambda: measure_rewrites(plans[SHIPPED], bandwidth_rows)),
         "scale": ("many recipes and artifacts", lambda: measure_scale(plans[SHIPPED].work / "scale")),
         "remote": ("builds with a remote level", lambda: measure_remote(plans)),
