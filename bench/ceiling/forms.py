@@ -9,8 +9,9 @@ ONE, MANY = "1", "64"  # rows, as results name them
 READ = "nothing but a read of the weights"
 OPERATOR = "ONNX Runtime"
 
-WALK = "as MLAS walks: four columns"
-AHEAD, PAIRS, BOTH = "and asks ahead", "and scales two blocks at once", "and does both"
+WALK = "four columns, as MLAS"
+AHEAD, PAIRS = "four columns, asking ahead", "four columns, two blocks at once"
+BOTH = "four columns, both of these"
 LANES, LANES_AHEAD = "a column in each lane", "a column in each lane, asking ahead"
 PASSES, TILES = "a column in each lane, 8 rows at once", "tiles of AMX"
 WHOLE_TILE, FLAT_TILE = "AMX, a tile of 16 rows, as MLAS", "AMX, a tile of 1 row"

@@ -129,12 +129,12 @@ def test_a_machine_without_a_compiler_says_so(monkeypatch: pytest.MonkeyPatch) -
 def test_a_missed_goal_is_compared_with_the_fastest_kernel() -> None:
     times = {
         OPERATOR: {"1": spread(20), "2": spread(10)},
-        "and asks ahead": {"1": spread(1), "2": spread(8)},
+        "four columns, asking ahead": {"1": spread(1), "2": spread(8)},
         "a column in each lane": {"1": spread(9), "2": spread(5)},
         READ: {"1": spread(1), "2": spread(1)},
     }
     ceiling = {"forms": {"int8 blocks of 128": {"ms": {ONE: times}}}}
-    assert find_gain(ceiling, "int8 blocks of 128", ONE, "and asks ahead") == 0.8
+    assert find_gain(ceiling, "int8 blocks of 128", ONE, "four columns, asking ahead") == 0.8
     assert find_gain(ceiling, "int8 blocks of 128", MANY, "tiles of AMX") is None
     goals = [
         goal("a token, ours, int8 blocks of 128", 1.4, 0.9, reached=False),
