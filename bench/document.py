@@ -51,7 +51,8 @@ them than a cache holds; milliseconds are of one group. `10^9 products/s` are pr
 `python -m bench --only ceiling --write-docs` measures what kernels could do in place of the operators: the four
 products of 774M's layers, one after the other, all 36 layers with one row and six of them with 64 rows. Beside ONNX
 Runtime stands [a C program](../bench/ceiling/kernels.c) that reads weights of as many bytes. It describes its layouts
-and what each kernel does; its products are those of NumPy.
+and what each kernel does; its products are those of NumPy. `--only options` measures the products in sessions whose
+options differ from ours in one thing.
 """
 
 

@@ -1,5 +1,6 @@
 """The products of layers in sessions of other options, in turns: which of onnxruntime's switches are worth turning."""
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -13,11 +14,11 @@ from bench.plan import Plan
 from bench.quiet import Gate
 from gpt2forge.measure.spread import summarize
 from gpt2forge.processors import choose_threads
-from gpt2forge.runtime.session import CALM, make_options
+from gpt2forge.runtime.session import CALM, QUIET, make_options
 
 MEASURED = ("int8 blocks of 128", "int4 blocks of 128", "int8 per channel")
 LAYERS = 8  # 160 MB of int8: more than the second level of any cache
-ROWS = {1: 15, 64: 3}
+ROWS = {1: 9, 64: 3}
 """The rounds of each number of rows, at most."""
 
 PATIENCE = 5.0  # seconds that the whole part may wait for a quiet machine
@@ -57,7 +58,8 @@ OPTIONS: Mapping[str, Change] = {
 
 def measure_options(plan: Plan) -> dict[str, Any]:
     """Measure milliseconds of a layer by form, option and rows."""
-    gate = Gate(min(plan.patience, PATIENCE))
+    ort.set_default_logger_severity(QUIET)  # it warns of every entry that is given another value
+    load, gate = os.getloadavg()[0], Gate(min(plan.patience, PATIENCE))
     count = min(plan.shape.n_layer, LAYERS)
     forms = {}
     for form in MEASURED:
@@ -69,7 +71,7 @@ def measure_options(plan: Plan) -> dict[str, Any]:
             for name, taken in take_turns(sessions, feed, min(rounds, plan.rounds), gate).items():
                 found[name][str(rows)] = summarize([each / count for each in taken]).to_json()
         forms[form] = found
-    return {"forms": forms, "gate": gate.to_json()}
+    return {"forms": forms, "load_before": load, "gate": gate.to_json()}
 
 
 def open_changed(model: bytes, change: Change) -> ort.InferenceSession:

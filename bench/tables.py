@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bench.ceiling.tables import tabulate_ceiling
+from bench.ceiling.tables import show_load, tabulate_ceiling, tabulate_missed
 from bench.goals import LONG, PYTORCH, find, find_loop
 from bench.page import PEERS
 from bench.plan import EXAMPLE, SHIPPED, SHIPPED_VARIANTS, SHORT, VARIANTS
@@ -57,7 +57,7 @@ def tabulate_graph(results: Results) -> Parts:
     if "kernels" in results:
         yield "kernels", list(tabulate_kernels(results["kernels"]))
     if "ceiling" in results:
-        yield "ceiling", list(tabulate_ceiling(results["ceiling"]))
+        yield "ceiling", [*tabulate_ceiling(results["ceiling"]), tabulate_missed(results)]
     if "options" in results:
         yield "options", [tabulate_options(results["options"])]
 
@@ -365,4 +365,5 @@ def tabulate_options(options: Results) -> Sheet:
         for count in found[names[0]]
         for word in (f"{form}, {count} row{'s' * (count != '1')}, ms", "ratio")
     ]
-    return Sheet("774m's products of a layer, in sessions of other options", ["", *heads], rows)
+    title = f"774m's products of a layer, in sessions of other options; {show_load(options)}"
+    return Sheet(title, ["", *heads], rows)

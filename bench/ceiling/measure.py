@@ -4,6 +4,7 @@ Each layer has weights of its own, so that no cache holds them. A kernel's last 
 it is timed.
 """
 
+import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -38,11 +39,11 @@ def measure_ceiling(plan: Plan) -> dict[str, Any]:
         kernels = Kernels()
     except Missing as missing:
         return {"missing": str(missing), "forms": {}}
-    gate = Gate(min(plan.patience, PATIENCE))
+    load, gate = os.getloadavg()[0], Gate(min(plan.patience, PATIENCE))
     forms = {name: measure_form(name, kernels, gate, plan) for name in FORMS}
     lacking = None if kernels.has_tiles else "this processor has no tiles of AMX"
     layers = {rows: count_layers(plan.shape, rows) for rows in LAYERS}
-    return {"missing": lacking, "layers": layers, "forms": forms, "gate": gate.to_json()}
+    return {"missing": lacking, "layers": layers, "forms": forms, "load_before": load, "gate": gate.to_json()}
 
 
 def measure_form(name: str, kernels: Kernels, gate: Gate, plan: Plan) -> dict[str, Any]:

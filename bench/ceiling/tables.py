@@ -54,7 +54,13 @@ def tabulate_ceiling(ceiling: Results) -> Iterator[Sheet]:
         for name in dict.fromkeys(name for times in found["ms"].values() for name in times):
             rows.append([name, *(cell for count in found["ms"] for cell in show_times(found, count, name))])
         size = f"{found['weights'] / 1e6:.1f} million weights, {found['bytes'] / 1e6:.1f} MB with their scales"
-        yield Sheet(f"774m's products of a layer in {form}, {size}", heads, rows)
+        yield Sheet(f"774m's products of a layer in {form}, {size}; {show_load(ceiling)}", heads, rows)
+
+
+def show_load(part: Results) -> str:
+    """Return the load average before a part, and how long its turns waited for the processor."""
+    waits = "{passed} turns waited {waited_s:.0f} s for the processor, {gave_up} of them in vain".format(**part["gate"])
+    return f"load {part['load_before']:.1f} before; {waits}"
 
 
 def show_times(found: Results, count: str, name: str) -> Iterator[str]:
@@ -112,4 +118,11 @@ def tabulate_missed(results: Results) -> Sheet:
             bound = f"at {'least' if goal['at_least'] else 'most'} {goal['goal']:g}"
             measured, unit = f"{goal['value']:.2f}", goal["unit"]
             rows.append([goal["what"], f"{measured} {unit}", bound, name, f"{best:.2f}", "yes" if reached else "no"])
-    return Sheet("", ["what", "measured", "goal", "the fastest kernel", "with it, at best", "reached"], rows)
+    heads = ["what", "measured", "goal", "the fastest kernel", "with it, at best", "reached"]
+    return Sheet("Missed goals, if all of their time went to products and these were the fastest kernel's", heads, rows)
+
+
+def tabulate_within_reach(results: Results) -> Sheet:
+    """Return the rows of missed goals that a kernel would reach."""
+    sheet = tabulate_missed(results)
+    return Sheet("", sheet.columns[:-1], [row[:-1] for row in sheet.rows if row[-1] == "yes"])
