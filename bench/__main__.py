@@ -13,6 +13,7 @@ from typing import Any
 from rich.console import Console
 
 from bench.builds import COLD, measure_builds, measure_fidelity, measure_fitting, measure_variants, run_build
+from bench.ceiling.measure import measure_ceiling
 from bench.cluster import measure_cluster
 from bench.document import compose_readme, print_results, read_results, write_document
 from bench.formats import measure_formats
@@ -27,6 +28,7 @@ from bench.prepare import EXAMPLES, link_folders, prepare_checkpoint
 from bench.quiet import report
 from bench.remote import measure_remote
 from bench.scale import measure_scale
+from bench.session_options import measure_options
 from bench.shapes import SHAPES
 from bench.texts import measure_texts
 from gpt2forge.measure.bandwidth import ROWS as BANDWIDTH_ROWS
@@ -36,6 +38,8 @@ from interop.tensorflow_process import TensorFlowFault
 
 APART = (
     "kernels",
+    "ceiling",
+    "options",
     "rewrites",
     "fitting",
     "formats",
@@ -80,6 +84,8 @@ def measure(
         "variants": ("variants one after the other and at once", lambda: measure_variants(plans[EXAMPLE])),
         "idle": ("builds that have nothing to do", lambda: measure_idle(plans[SHIPPED].work / "idle")),
         "kernels": ("products alone", lambda: measure_kernels(Bandwidth(bandwidth_rows), plans[SHIPPED])),
+        "ceiling": ("what kernels could do", lambda: measure_ceiling(plans[SHIPPED])),
+        "options": ("sessions of other options", lambda: measure_options(plans[SHIPPED])),
         "rewrites": ("what each rewrite gives", lambda: measure_rewrites(plans[SHIPPED], bandwidth_rows)),
         "scale": ("many recipes and artifacts", lambda: measure_scale(plans[SHIPPED].work / "scale")),
         "remote": ("builds with a remote level", lambda: measure_remote(plans)),

@@ -48,6 +48,12 @@ part of the graph in another form is 774M built with one key of `fusion:` turned
 Products alone are matrices of random integers in ONNX Runtime's operators, each with what quantizes its rows, more of
 them than a cache holds; milliseconds are of one group. `10^9 products/s` are products of an activation with a weight.
 `One scale for all rows` is what Optimum's dynamic quantization has.
+
+`python -m bench --only ceiling --write-docs` measures what kernels could do in place of the operators: the four
+products of 774M's layers, one after the other, all 36 layers with one row and six of them with 64 rows. Beside ONNX
+Runtime stands [a C program](../bench/ceiling/kernels.c) that reads weights of as many bytes. It describes its layouts
+and what each kernel does; its products are those of NumPy. `--only options` measures the products in sessions whose
+options differ from ours in one thing.
 """
 
 TEXTS = """\

@@ -1,6 +1,6 @@
 """Measured figures that the README and docs/ quote, and the function that writes them into the pages.
 
-A page names a figure in a comment right behind it, `75<!--idle.doit--> ms`, and encloses a table in
+A page names a figure in a comment right behind it, `75<!--idle.doit--> ms`, and encloses a table or a sentence in
 `<!-- measured: speed -->` and `<!-- end -->`. The words around a figure are free.
 
 `make docs` writes the figures of docs/benchmarks/results.json into the pages, and prints what changed.
@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from bench.ceiling.tables import tabulate_gains, tabulate_within_reach
 from bench.document import DOCS, compose_readme, read_results
 from bench.goals import (
     BATCH,
@@ -33,6 +34,7 @@ from bench.goals import (
     find,
     find_loop,
 )
+from bench.page import PEERS, name_origin
 from bench.plan import EXAMPLE, SHIPPED, SHORT
 
 Results = Mapping[str, Any]
@@ -83,7 +85,19 @@ def list_figures(results: Results) -> dict[str, str]:
 def list_tables(results: Results) -> dict[str, str]:
     """Return every table that a page may enclose, by its name."""
     speed, fidelity = compose_readme(results).strip().split("\n\n")
-    return {"speed": speed, "fidelity": fidelity}
+    return {
+        "machine": describe_run(results),
+        "speed": speed,
+        "fidelity": fidelity,
+        "gains": tabulate_gains(results["ceiling"]).to_readme().strip(),
+        "within_reach": tabulate_within_reach(results).to_readme().strip(),
+    }
+
+
+def describe_run(results: Results) -> str:
+    """Return a sentence on the run that measured the peers of the shipped model."""
+    origin = results["origins"].get(PEERS.format(SHIPPED), name_origin(results))
+    return "Measured on {date} on {processor}.".format(**origin)
 
 
 def name_builds(results: Results) -> Named:

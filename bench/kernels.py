@@ -25,13 +25,15 @@ from gpt2forge.measure.spread import summarize
 from gpt2forge.quantize.activations import SIGNED
 from gpt2forge.quantize.blocks import count_blocks
 from gpt2forge.quantize.data_file import Region
-from gpt2forge.quantize.matmul import BlockMatrix, write_block_matmul, write_integer_matmul
+from gpt2forge.quantize.matmul import INT8_ARITHMETIC, BlockMatrix, write_block_matmul, write_integer_matmul
 from gpt2forge.runtime.session import make_options
 
 PAIRS, GROUPS, HEADS = 8, 20, 2  # 774M's 105, 98 and 129 million weights
 REPEATS = 5  # of one row, which takes little time; their median counts
 ROUNDS = 5  # at most
 FLOAT_ARITHMETIC = 1  # accuracy_level
+CHANNEL_BLOCK = 128  # of weights per channel, where they are multiplied in blocks
+MANY_ROWS = 8
 PAUSE = 0.1  # seconds until the threads of the form before stop spinning
 OPSETS = {"": OPSET, MICROSOFT: 1}
 
@@ -89,6 +91,46 @@ def write_dynamic(stack: Stack, name: str, x: ir.Value, length: int, columns: in
     return stack.builder.node(name, "DynamicQuantizeMatMul", [x, steps, factors], domain=MICROSOFT)[0]
 
 
+def write_twice(stack: Stack, name: str, x: ir.Value, length: int, columns: int) -> ir.Value:
+    """Write an If: few rows take weights in blocks that all have the scale of their column, many take the channels.
+
+    The model holds one copy of the weights; onnxruntime computes the other when it opens the model.
+    """
+    new, blocks = stack.builder, count_blocks(length, CHANNEL_BLOCK)
+    steps = stack.random.integers(1, 256, (columns, blocks, CHANNEL_BLOCK), np.uint8)
+    data = stack.weigh(f"{name}.steps", steps)
+    scales = stack.weigh(f"{name}.scales", np.full((columns, 1), scale(8, length), np.float32))
+    few, many = Builder(initializers=new.initializers), Builder(initializers=new.initializers)
+    spread = new.op(f"{name}.spread", "Expand", [scales, new.integers(f"blocks.{columns}.{blocks}", [columns, blocks])])
+    inputs = [x, data, spread]
+    sizes = {"K": length, "N": columns, "bits": 8, "block_size": CHANNEL_BLOCK, "accuracy_level": INT8_ARITHMETIC}
+    product = few.node(f"{name}.few", "MatMulNBits", inputs, sizes, domain=MICROSOFT)[0]
+    flat = new.op(f"{name}.flat", "Reshape", [data, new.integers(f"shape.{columns}.{length}", [columns, length])])
+    wide = new.op(f"{name}.wide", "Cast", [flat], {"to": int(ir.DataType.INT32)})
+    centred = new.op(f"{name}.centred", "Sub", [wide, new.constant("middle", np.array(128, np.int32))])
+    signed = new.op(f"{name}.signed", "Cast", [centred], {"to": int(ir.DataType.INT8)})
+    channels = new.op(f"{name}.channels", "Transpose", [signed], {"perm": [1, 0]})
+    list_of_scales = new.op(f"{name}.list", "Reshape", [scales, new.integers("list", [-1])])
+    factors = new.op(f"{name}.factors", "Div", [list_of_scales, new.floats("levels", SIGNED.count)])
+    other = write_integer_matmul(many, f"{name}.many", x, SIGNED, channels, factors)
+    branches = {"then_branch": make_branch(many, other, columns), "else_branch": make_branch(few, product, columns)}
+    return new.node(name, "If", [ask_many(new, x)], branches)[0]
+
+
+def ask_many(new: Builder, x: ir.Value) -> ir.Value:
+    """Return whether x (1, S, K) has many rows, (); asked once, as all values of a graph have as many."""
+    known = [node for node in new.nodes if node.name == "many.are"]
+    if known:
+        return known[0].outputs[0]
+    rows = new.op("many.rows", "Squeeze", [new.op("many.list", "Shape", [x], {"start": 1, "end": 2})])
+    return new.op("many.are", "GreaterOrEqual", [rows, new.integers("many.least", MANY_ROWS)])
+
+
+def make_branch(branch: Builder, output: ir.Value, columns: int) -> ir.Graph:
+    output.type, output.shape = ir.TensorType(ir.DataType.FLOAT), ir.Shape((1, "rows", columns))
+    return ir.Graph([], [output], nodes=branch.nodes, name=str(output.name))
+
+
 def weigh_channels(stack: Stack, name: str, length: int, columns: int, levels: int) -> tuple[ir.Value, ir.Value]:
     steps = stack.random.integers(-127, 128, (length, columns), np.int8)
     factors = np.full(columns, scale(8, length) / levels, np.float32)
@@ -104,6 +146,7 @@ FORMS: dict[str, Write] = {
     "fp32": write_floats,
     "int8 per channel": write_channels,
     "int8 per channel, one scale for all rows": write_dynamic,
+    "int8 per channel, few rows in blocks of 128": write_twice,
     **{f"int8 blocks of {block}": write_blocks(8, block) for block in (32, 64, 128, 256)},
     **{f"int4 blocks of {block}": write_blocks(4, block) for block in (32, 64, 128)},
     "int8 blocks of 128, float activations": write_blocks(8, 128, is_exact=True),
@@ -168,13 +211,22 @@ def make_input(name: str, width: int) -> ir.Value:
 
 
 def open_stack(stack: Stack, inputs: list[ir.Value], outputs: list[ir.Value], count: int, weights: int) -> Products:
+    session = open_model(write_stack(stack, inputs, outputs))
+    return Products(session, count, weights, stack.bytes // count)
+
+
+def write_stack(stack: Stack, inputs: list[ir.Value], outputs: list[ir.Value]) -> bytes:
+    """Return the graph of a stack as a model that holds its weights."""
     for value in outputs:
         value.type = ir.TensorType(ir.DataType.FLOAT)
     nodes, weighed = stack.builder.nodes, tuple(stack.builder.initializers.values())
     graph = ir.Graph(inputs, outputs, nodes=nodes, initializers=weighed, opset_imports=OPSETS, name="products")
-    data = ir.to_proto(ir.Model(graph, ir_version=IR_VERSION)).SerializeToString()
-    session = ort.InferenceSession(data, make_options(0), providers=["CPUExecutionProvider"])
-    return Products(session, count, weights, stack.bytes // count)
+    model: bytes = ir.to_proto(ir.Model(graph, ir_version=IR_VERSION)).SerializeToString()
+    return model
+
+
+def open_model(model: bytes, threads: int = 0) -> ort.InferenceSession:
+    return ort.InferenceSession(model, make_options(threads), providers=["CPUExecutionProvider"])
 
 
 @dataclass(frozen=True)

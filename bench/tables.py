@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from bench.ceiling.tables import show_load, tabulate_ceiling, tabulate_missed
 from bench.goals import LONG, PYTORCH, find, find_loop
 from bench.page import PEERS
 from bench.plan import EXAMPLE, SHIPPED, SHIPPED_VARIANTS, SHORT, VARIANTS
@@ -50,11 +51,15 @@ def tabulate(results: Results) -> Parts:
 
 
 def tabulate_graph(results: Results) -> Parts:
-    """Yield the tables of the graph's parts: rewrites and products."""
+    """Yield the tables of the graph's parts: rewrites, products, and what kernels could do."""
     if "rewrites" in results:
         yield "rewrites", list(tabulate_rewrites(results["rewrites"]))
     if "kernels" in results:
         yield "kernels", list(tabulate_kernels(results["kernels"]))
+    if "ceiling" in results:
+        yield "ceiling", [*tabulate_ceiling(results["ceiling"]), tabulate_missed(results)]
+    if "options" in results:
+        yield "options", [tabulate_options(results["options"])]
 
 
 def tabulate_readme(results: Results) -> Iterator[Sheet]:
@@ -340,3 +345,25 @@ def tabulate_kernels(kernels: Results) -> Iterator[Sheet]:
         columns = ["weights as", "MB", "1 row, ms", "GB/s", *(word for head in heads for word in head)]
         weights = f"{found['weights'] / 1e6:.1f} million weights"
         yield Sheet(f"{what} of 774m alone, {weights}; memory at {speed} GB/s", columns, rows)
+
+
+def tabulate_options(options: Results) -> Sheet:
+    """Return a row for each option; ratios are to the first row, our sessions."""
+    forms = options["forms"]
+    names = list(next(iter(forms.values())))
+    rows = []
+    for name in names:
+        cells = [name]
+        for found in forms.values():
+            for count, spread in found[name].items():
+                usual = found[names[0]][count]["median"]
+                cells += [show_spread(spread, 2), show_ratio(spread["median"], usual, ".2f")]
+        rows.append(cells)
+    heads = [
+        word
+        for form, found in forms.items()
+        for count in found[names[0]]
+        for word in (f"{form}, {count} row{'s' * (count != '1')}, ms", "ratio")
+    ]
+    title = f"774m's products of a layer, in sessions of other options; {show_load(options)}"
+    return Sheet(title, ["", *heads], rows)

@@ -13,7 +13,8 @@ class StoredWeight:
     """The float32 `source` of a weight, its storage (None: copied), and its regions in `model.onnx_data`.
 
     The source of a linear layer is (in, out). A `table` (rows, width) is quantized along its rows, as if it were
-    (width, rows). The stored scales of channels are divided by `levels`: see `activations`.
+    (width, rows). The stored scales of channels are divided by `levels`: see `activations`. Integers
+    `by_column` are stored column after column, as uint8: see `few_rows`.
     """
 
     source: ir.ExternalTensor
@@ -22,6 +23,7 @@ class StoredWeight:
     scales: Region | None = None
     table: bool = False
     levels: int = 1
+    by_column: bool = False
 
     @property
     def name(self) -> str:

@@ -7,7 +7,17 @@ import pytest
 
 pytest.importorskip("torch")
 
-from bench.kernels import FORMS, PARTS, SHIPPED_FORMS, Part, measure_kernels, stack_apart, stack_mlps, stack_packed
+from bench.kernels import (
+    FORMS,
+    PARTS,
+    SHIPPED_FORMS,
+    Part,
+    measure_kernels,
+    stack_apart,
+    stack_beside,
+    stack_mlps,
+    stack_packed,
+)
 from bench.plan import Plan
 from bench.shapes import Shape
 from bench.tables import tabulate_kernels
@@ -57,3 +67,13 @@ def test_measured_parts_have_a_table_each(monkeypatch: pytest.MonkeyPatch) -> No
     for sheet, part in zip(sheets, PARTS.values(), strict=True):
         assert [row[0] for row in sheet.rows] == list(part.forms)
         assert {len(row) for row in sheet.rows} == {len(sheet.columns)}
+
+
+def test_few_rows_and_many_take_the_same_weights() -> None:
+    """The two ways round activations differently: by block, and by row."""
+    products = stack_beside(FORMS["int8 per channel, few rows in blocks of 128"], 256, [512], 1)
+    rows = np.random.default_rng(0).standard_normal((1, 16, 256), np.float32)
+    (many,) = products.session.run(None, {"x0": rows})
+    alone = [products.session.run(None, {"x0": rows[:, place : place + 1]})[0] for place in range(16)]
+    assert 0 < np.abs(np.concatenate(alone, axis=1) - many).max() < 0.05 * np.std(many)
+    assert products.bytes == 256 * 512 + 4 * 512
