@@ -14,7 +14,7 @@ from tokenizers.implementations import ByteLevelBPETokenizer
 from transformers import GPT2LMHeadModel
 
 from examples.nano.corpus import list_sources, split
-from examples.nano.train import make_checkpoint
+from examples.nano.train import make_checkpoint, read_options
 from examples.nano.training import Settings, choose_rate
 from gpt2forge.checkpoint.convert_checkpoint import convert_checkpoint
 from interop.tensorflow_process import NO_WHEEL, read_checkpoints
@@ -83,6 +83,12 @@ def test_one_file_in_25_is_held_out(tmp_path: Path) -> None:
     training, heldout = split(sources)
     assert heldout == ["7", "32"]
     assert len(training) == 48
+
+
+def test_every_option_changes_the_setting_of_its_name() -> None:
+    words = ["--width", "256", "--layers", "3", "--steps", "7", "--out", "checkpoints/wide"]
+    assert read_options(words) == (Path("checkpoints/wide"), Settings(width=256, layers=3, steps=7))
+    assert read_options(["--out", "x"])[1] == Settings()
 
 
 def test_the_rate_rises_to_its_peak_and_falls_to_a_tenth() -> None:
