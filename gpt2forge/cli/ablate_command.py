@@ -18,12 +18,12 @@ from gpt2forge.errors import UserError
 from gpt2forge.recipe.load import LoadedRecipe, load_recipe
 from gpt2forge.store.store import Store
 from gpt2forge.tune.ablations import AblatedRecipe, ablate
-from gpt2forge.tune.effect import Difference, Effect, compute_effect, refuse_effect
+from gpt2forge.tune.effect import Effect, compute_effect, refuse_effect
+from gpt2forge.tune.effect_words import format_divergence, format_share
 from gpt2forge.tune.run_variants import run_variants
 
 NAME = "ablation"  # of a recipe with `--set`, which is not published
 HEAD = ("choice", "size", "new token", "prompt", "KL, nats a token")
-NOTHING = "-"
 
 
 @click.command("ablate")
@@ -75,24 +75,6 @@ def tabulate(effect: Effect) -> list[str]:
     """Return the row of a choice."""
     shares = [format_share(difference) for difference in (effect.size, effect.token, effect.prompt)]
     return [effect.choice, *shares, format_divergence(effect.kl)]
-
-
-def format_share(difference: Difference | None) -> str:
-    """Return a change as a percentage with its interval; `noise` instead of a change that may be none."""
-    if difference is None:
-        return NOTHING
-    low, high = difference.interval
-    if low == high:
-        return f"{difference.value:+.1%}"
-    return f"{'noise' if difference.is_noise else f'{difference.value:+.1%}'} [{low:+.1%}, {high:+.1%}]"
-
-
-def format_divergence(difference: Difference | None) -> str:
-    """Return a change in nats with its interval; `noise` instead of a change that may be none."""
-    if difference is None:
-        return NOTHING
-    low, high = difference.interval
-    return f"{'noise' if difference.is_noise else f'{difference.value:+.1e}'} [{low:+.1e}, {high:+.1e}]"
 
 
 def list_remarks(effects: Sequence[Effect], reports: Sequence[Report]) -> Iterator[str]:

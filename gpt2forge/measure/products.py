@@ -59,7 +59,8 @@ def time_products(products: Products, rows: int, *, is_exact: bool, threads: int
 
     `is_exact`: as weights of 8 bits for each channel need it on processors whose products saturate.
     """
-    session = open_bytes(write_products(products), threads, is_exact=is_exact)
+    model = ir.to_proto(make_products(products)).SerializeToString()
+    session = open_bytes(model, threads, is_exact=is_exact)
     feed = {"x": np.random.default_rng(0).standard_normal((1, rows, products.length), np.float32)}
     session.run(None, feed)
     taken: list[float] = []
@@ -70,7 +71,7 @@ def time_products(products: Products, rows: int, *, is_exact: bool, threads: int
     return 1e3 * statistics.median(taken) / products.fitting
 
 
-def write_products(products: Products) -> bytes:
+def make_products(products: Products) -> ir.Model:
     """Return a model with an input `x` (1, rows, length) and an output for each product."""
     builder, random = Builder(), np.random.default_rng(0)
     x = ir.Value(name="x", type=ir.TensorType(ir.DataType.FLOAT), shape=ir.Shape((1, "rows", products.length)))
@@ -81,8 +82,7 @@ def write_products(products: Products) -> bytes:
     graph = ir.Graph(
         [x], outputs, nodes=builder.nodes, initializers=initializers, opset_imports=opsets, name="products"
     )
-    model: bytes = ir.to_proto(ir.Model(graph, ir_version=IR_VERSION)).SerializeToString()
-    return model
+    return ir.Model(graph, ir_version=IR_VERSION)
 
 
 def write_product(

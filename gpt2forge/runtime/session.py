@@ -55,16 +55,22 @@ def open_profiled(folder: Path, prefix: Path, threads: int = 0) -> ort.Inference
 
 def open_bytes(model: bytes, threads: int = 0, *, is_exact: bool = True) -> ort.InferenceSession:
     """Open a model that holds its weights. Without `is_exact`, integer products may saturate, as 7 bits never do."""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.log_severity_level = QUIET
+    options = make_common_options(threads)
     if is_exact and saturates():
         options.add_session_config_entry(EXACT_PRODUCTS, "1")
     return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
 
 def make_options(threads: int, package: Path | None = None) -> ort.SessionOptions:
-    """Return the options of every session: its threads, no warnings, and exact integer products.
+    """Return the options of a session for a model: those of every session, and exact integer products."""
+    options = make_common_options(threads)
+    if saturates() and (package is None or has_wide_channels(package)):
+        options.add_session_config_entry(EXACT_PRODUCTS, "1")
+    return options
+
+
+def make_common_options(threads: int) -> ort.SessionOptions:
+    """Return the options of every session: its threads, and no warnings.
 
     With 0 threads there is one for each core that this process may use. They wait for work without sleeping while a run
     lasts, as that is faster, but not between runs.
@@ -73,8 +79,6 @@ def make_options(threads: int, package: Path | None = None) -> ort.SessionOption
     options.intra_op_num_threads = threads or choose_threads()
     options.add_session_config_entry(CALM, "1")
     options.log_severity_level = QUIET
-    if saturates() and (package is None or has_wide_channels(package)):
-        options.add_session_config_entry(EXACT_PRODUCTS, "1")
     return options
 
 

@@ -13,7 +13,7 @@ from gpt2forge.plan.job import Job
 from gpt2forge.plan.source import Source
 from gpt2forge.recipe.load import LoadedRecipe
 from gpt2forge.recipe.sections.verify_section import Verify
-from gpt2forge.stages import form_costs, sensitivity
+from gpt2forge.stages import form_costs, form_memory, sensitivity
 from gpt2forge.stages.read_texts import count_bytes, read_text
 from gpt2forge.tune.tuning_sections import FormCostsSection, SensitivitySection
 
@@ -82,13 +82,14 @@ def make_sensitivity_job(prepared: Job, part: str) -> Job:
     )
 
 
-def make_costs_job(prepared: Job, section: FormCostsSection) -> Job:
-    """Return the job that times every form of every shape."""
+def make_costs_job(prepared: Job, section: FormCostsSection | None) -> Job:
+    """Return the job that times every form of every shape; without a `section`, it measures their memory."""
+    stage = form_costs.STAGE if section else form_memory.STAGE
     return replace(
         prepared,
         name=f"{prepared.name} costs",
-        stages=(*(stage for stage in prepared.stages if stage.name == "convert"), form_costs.STAGE),
-        sections={**prepared.sections, "form_costs": section},
+        stages=(*(stage for stage in prepared.stages if stage.name == "convert"), stage),
+        sections={**prepared.sections, **({"form_costs": section} if section else {})},
     )
 
 

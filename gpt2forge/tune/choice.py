@@ -24,7 +24,7 @@ Measured = Mapping[str, Mapping[str, Mapping[str, float]]]
 """The numbers of `measure.sensitivity` by weight and form."""
 
 Costs = Mapping[str, Mapping[str, float]]
-"""The milliseconds of a product by kind of weight and form, as the stage `form_costs` measures them."""
+"""The cost of a weight by kind and form: milliseconds of its product, or bytes of memory, as a stage measured them."""
 
 
 def list_options(measured: Measured) -> list[Option]:
@@ -42,7 +42,7 @@ def list_forms(weight: str, forms: Mapping[str, Mapping[str, float]]) -> Iterato
 
 
 def set_costs(options: Iterable[Option], costs: Costs) -> list[Option]:
-    """Return the options with the milliseconds of their products as costs; looking up positions costs nothing."""
+    """Return the options with measured costs; looking up positions takes no time, and their file is only mapped."""
     return [replace(option, cost=find_cost(option, costs)) for option in options]
 
 

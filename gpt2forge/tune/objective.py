@@ -12,14 +12,16 @@ BATCH = 8  # texts at once
 
 @dataclass(frozen=True)
 class Objective:
-    """What to minimize: the divergence, or a cost. The cost is bytes unless products with some `rows` are timed.
+    """What to minimize: the divergence, or a cost. The cost is bytes of the package, unless it is measured.
 
-    `reads_prompt`: as many rows as the recipe's `benchmark` has prompt tokens; the LM head reads the last one alone.
+    With `rows`, products of so many rows are timed. `reads_prompt`: of as many as the recipe's `benchmark` has prompt
+    tokens; the LM head reads the last one alone. `counts_memory`: the cost is the memory that a session holds.
     """
 
     aim: Aim
     rows: int | None = None
     reads_prompt: bool = False
+    counts_memory: bool = False
 
     def choose_rows(self, loaded: LoadedRecipe) -> FormCostsSection | None:
         """Return the rows of activations that products are timed with; None if the cost is not a time."""
@@ -34,7 +36,6 @@ OBJECTIVES = {
     "latency": Objective("cost", rows=1),
     "prefill": Objective("cost", reads_prompt=True),
     "throughput": Objective("cost", rows=BATCH),
-    # The rest of a session's memory is the same in every form.
-    "memory": Objective("cost"),
+    "memory": Objective("cost", counts_memory=True),
     "accuracy": Objective("kl"),
 }

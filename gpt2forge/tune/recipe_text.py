@@ -7,6 +7,8 @@ from gpt2forge.builder.report import Report
 from gpt2forge.errors import UserError
 from gpt2forge.recipe.yaml import write_document
 from gpt2forge.regular_file import read_start
+from gpt2forge.tune.effect import compute_effect
+from gpt2forge.tune.effect_words import describe_effect
 from gpt2forge.tune.tune_recipe import Tuned
 from gpt2forge.units import format_size
 
@@ -25,6 +27,9 @@ def describe_gain(tuned: Tuned) -> Iterator[str]:
     """Yield how the result compares with the recipe to start from, on the text of `verify`."""
     yield f"On the text of `verify`: {describe_numbers(tuned.report)}."
     yield f"{tuned.start.recipe}, where the search began: {describe_numbers(tuned.start)}."
+    change = describe_effect(compute_effect("tuned", tuned.report, tuned.start))
+    if change:
+        yield f"The change, with its interval: {change}."
     host = tuned.report.verify.host if tuned.report.verify else None
     if host:
         yield f"Measured on {host.processor}, {host.threads} threads."

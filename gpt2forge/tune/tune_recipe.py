@@ -97,12 +97,12 @@ class Tuner:
                 raise run.error
         measured = [read_metric(run, "sensitivity") for run in runs]
         options = list_options({weight: forms for part in measured for weight, forms in part.items()})
-        return self.add_times(options, prepared)
+        return self.add_costs(options, prepared)
 
-    def add_times(self, options: list[Option], prepared: Job) -> list[Option]:
-        """Return the options with their times as costs if the objective is a time."""
+    def add_costs(self, options: list[Option], prepared: Job) -> list[Option]:
+        """Return the options with times or memory as costs if the objective is one of these."""
         section = self.objective.choose_rows(self.start)
-        if section is None:
+        if section is None and not self.objective.counts_memory:
             return options
         (run,) = run_unpublished([make_costs_job(prepared, section)], self.store, self.emit)
         return set_costs(options, read_metric(run, "costs"))

@@ -24,6 +24,10 @@ def test_an_objective_of_time_says_how_many_rows_are_timed(name: str, rows: Form
     assert OBJECTIVES[name].choose_rows(START) == rows
 
 
+def test_memory_alone_is_measured_as_bytes() -> None:
+    assert [name for name, objective in OBJECTIVES.items() if objective.counts_memory] == ["memory"]
+
+
 def test_costs_are_those_of_the_kind_and_form() -> None:
     options = [Option(name, "8x64", 0.0, 100, 100.0) for name in ("h.3.mlp.c_fc", "wte", "wpe")]
     costs = {"mlp.c_fc": {"8x64": 0.5}, "wte": {"8x64": 2.0}}

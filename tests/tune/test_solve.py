@@ -9,7 +9,17 @@ import pytest
 pytest.importorskip("scipy")
 
 from gpt2forge.errors import UserError
-from gpt2forge.tune.choice import Choice, Option, list_options, name_choice, total_bytes, total_cost, total_kl
+from gpt2forge.tune.choice import (
+    Choice,
+    Option,
+    list_options,
+    name_choice,
+    set_costs,
+    total_bytes,
+    total_cost,
+    total_kl,
+)
+from gpt2forge.tune.objective import OBJECTIVES
 from gpt2forge.tune.problem import Problem
 from gpt2forge.tune.solve import solve
 
@@ -43,6 +53,36 @@ def test_choice_is_the_best_of_all_within_the_limits(seed: int) -> None:
     assert found is not None
     assert total_kl(found) <= most_kl * (1 + 1e-6) and total_bytes(found) <= most_bytes
     assert total_cost(found) == min(map(total_cost, allowed))
+
+
+TIMES = {1: (0.2, 0.3, 0.1, 0.9), 8: (0.4, 0.9, 0.7, 1.1), 64: (0.5, 2.0, 1.9, 1.4)}
+"""Milliseconds of each of FORMS by the rows of activations: 4 bits are fast for one row and slow for many."""
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_each_objective_is_the_best_within_the_limits(name: str) -> None:
+    options, objective = make_options(3), OBJECTIVES[name]
+    rows = objective.rows or (64 if objective.reads_prompt else None)
+    if rows:
+        options = set_costs(options, {"mlp.c_fc": dict(zip(FORMS, TIMES[rows], strict=True))})
+    every = list_choices(options)
+    most_kl, most_bytes = (float(np.quantile([f(c) for c in every], 0.4)) for f in (total_kl, total_bytes))
+    allowed = [c for c in every if total_kl(c) <= most_kl and total_bytes(c) <= most_bytes]
+    found = solve(options, Problem(objective.aim, most_kl, most_bytes))
+    measure = total_kl if objective.aim == "kl" else total_cost
+    assert found is not None
+    assert total_kl(found) <= most_kl * (1 + 1e-6) and total_bytes(found) <= most_bytes
+    assert measure(found) == pytest.approx(min(map(measure, allowed)), rel=2e-3)
+
+
+def test_forms_that_are_fast_for_a_token_need_not_be_fast_for_a_prompt() -> None:
+    options = make_options(4)
+    token, prompt = (
+        solve(set_costs(options, {"mlp.c_fc": dict(zip(FORMS, TIMES[rows], strict=True))}), Problem("cost"))
+        for rows in (1, 64)
+    )
+    assert token and {option.form for option in token.values()} == {"4x128"}
+    assert prompt and {option.form for option in prompt.values()} == {"8x64"}
 
 
 def test_excluded_choices_are_followed_by_the_next_best() -> None:
