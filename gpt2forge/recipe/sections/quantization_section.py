@@ -93,8 +93,8 @@ class Quantization(Section):
     )
     few_rows: Literal["channel", "blocks"] = Field(
         default="channel",
-        description="how layers with `granularity: channel` multiply fewer than 8 tokens; with `blocks` a token is as "
-        "fast as in blocks, and a session holds these weights twice",
+        description="how layers with `granularity: channel` multiply fewer than 8 tokens; with `blocks` a token is as fast "
+        "as in blocks, and a session holds these weights twice",
     )
     method: Literal["nearest", "gptq"] = Field(
         default="nearest",
