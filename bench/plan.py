@@ -64,7 +64,6 @@ VARIANTS = {
     "int8 blocks of 128 and cache, fitted": Variant("cpu-fast", ("quantization.granularity=128",), (EXAMPLE,)),
     "7 bits per channel, fitted": Variant("cpu-int8", ("quantization.granularity=channel", *FITTED), (EXAMPLE,)),
     "int4 with int8, fitted": Variant("cpu@fitted", models=(EXAMPLE,)),
-    "int8 per channel, few rows in blocks": Variant("vnni-int8", ("quantization.few_rows=blocks",), (EXAMPLE, SHIPPED)),
     "int8 blocks of 128, int8 cache": Variant("cpu-int8", ("quantization.kv_cache=int8", *CALIBRATION)),
     **leave_out("int8 blocks of 128"),
     **leave_out("int8 per channel"),

@@ -7,7 +7,6 @@ import onnx_ir as ir
 from gpt2forge.graph.edit import replace_nodes, start_edit
 from gpt2forge.quantize.activations import choose_levels
 from gpt2forge.quantize.data_file import Layout, refer
-from gpt2forge.quantize.few_rows import choose_block, rewrite_few_rows
 from gpt2forge.quantize.matmul import reserve_blocks, write_block_matmul, write_integer_matmul
 from gpt2forge.quantize.scheme import KINDS, Storage
 from gpt2forge.quantize.stored_weight import StoredWeight
@@ -25,9 +24,6 @@ def rewrite_linear(
     bias_add: ir.Node | None,
 ) -> StoredWeight:
     """Replace a MatMul whose weight is `source` (in, out), and the Add of its bias if that is given."""
-    block = choose_block(source.shape.numpy()[0]) if storage.few_in_blocks else None
-    if block:
-        return rewrite_few_rows(graph, node, source, storage, layout, block=block)
     if storage.block is None:
         return rewrite_channels(graph, node, source, storage, layout)
     return rewrite_blocks(graph, [node, bias_add] if bias_add else [node], source, storage, layout)

@@ -13,8 +13,7 @@ class StoredWeight:
     """The float32 `source` of a weight, its storage (None: copied), and its regions in `model.onnx_data`.
 
     The source of a linear layer is (in, out). A `table` (rows, width) is quantized along its rows, as if it were
-    (width, rows). The stored scales of channels are divided by `levels`: see `activations`. Integers
-    `by_column` are stored column after column, as uint8: see `few_rows`.
+    (width, rows). The stored scales of channels are divided by `levels`: see `activations`.
     """
 
     source: ir.ExternalTensor
@@ -23,7 +22,6 @@ class StoredWeight:
     scales: Region | None = None
     table: bool = False
     levels: int = 1
-    by_column: bool = False
 
     @property
     def name(self) -> str:

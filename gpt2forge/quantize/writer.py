@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx_ir as ir
@@ -19,7 +18,6 @@ from gpt2forge.quantize.channel import find_magnitudes, fit_columns, quantize_ro
 from gpt2forge.quantize.coverage import CoverageRow, compute_relative_error
 from gpt2forge.quantize.data_file import DataFile, map_weight
 from gpt2forge.quantize.embeddings import POSITIONS
-from gpt2forge.quantize.few_rows import MIDDLE
 from gpt2forge.quantize.fit import Fit
 from gpt2forge.quantize.float16 import round_to_float16
 from gpt2forge.quantize.gptq import Feedback, quantize_columns
@@ -144,25 +142,12 @@ class WeightWriter:
         if feedback:
             return self.write_fitted_channels(weight, values, scales, feedback)
 
-        if weight.by_column:
-            return self.write_columns(weight, values, scales)
-
         def write_slice(part: slice) -> SliceSums:
             rows = quantize_rows(values[part], scales, self.local.scratch)
             self.file.write(weight.data, part.start * rows.data[0].nbytes, rows.data)
             return SliceSums(rows.square_error, rows.square, values[part].nbytes)
 
         return self.add_up(write_slice, parts)
-
-    def write_columns(self, weight: StoredWeight, values: Floats, scales: Floats) -> float:
-        """Write `values` (K, N) column after column by the scales (N,) of their columns."""
-
-        def write_slice(part: slice) -> SliceSums:
-            rows = quantize_rows(values[:, part], scales[part], self.local.scratch)
-            self.file.write(weight.data, part.start * len(values), turn_rows(rows.data))
-            return SliceSums(rows.square_error, rows.square, values[:, part].nbytes)
-
-        return self.add_up(write_slice, cut_slices(values.shape[1], count_vectors(len(values))))
 
     def write_fitted_channels(self, weight: StoredWeight, values: Floats, scales: Floats, feedback: Feedback) -> float:
         """Write `values` (K, N) with the scales (N,) of their columns and the feedback of errors."""
@@ -175,7 +160,7 @@ class WeightWriter:
             return SliceSums(rows.square_error, rows.square, values[:, part].nbytes)
 
         error = self.add_up(fit_slice, cut_slices(values.shape[1], CALIBRATED))
-        self.file.write(weight.data, 0, turn_rows(data) if weight.by_column else data)
+        self.file.write(weight.data, 0, data)
         return error
 
     def find_feedback(self, weight: StoredWeight) -> Feedback | None:
@@ -189,11 +174,6 @@ class WeightWriter:
             square_error, square = square_error + sums.square_error, square + sums.square
             self.tick(sums.size)
         return compute_relative_error(square_error, square)
-
-
-def turn_rows(rows: np.ndarray[Any, np.dtype[np.int8]]) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    """Return int8 `rows` (K, N) as columns (N, K) of uint8 around MIDDLE."""
-    return np.ascontiguousarray(rows.T).view(np.uint8) ^ np.uint8(MIDDLE)
 
 
 def count_vectors(length: int) -> int:

@@ -39,7 +39,6 @@ SCHEMES = {
     "int8-16": make_scheme("int8", 16, "int8"),
     "int8-channel": make_scheme("int8", "channel", "int8"),
     "int8-channel-float-tables": make_scheme("int8", "channel", "none"),
-    "int8-channel-few": make_scheme("int8", "channel", "int8", few_rows="blocks"),
     "int8-float-tables": make_scheme("int8", 32, "none"),
     "int4-32": make_scheme("int4", 32, "int8"),
     "int4-all": make_scheme("int4", 16, "int4"),
@@ -124,9 +123,6 @@ def restore_weight(stored: dict[str, Array], name: str, shape: tuple[int, ...], 
     """Return the values of one weight, from its integers and scales if it has them."""
     if name in stored:
         return stored[name].astype(np.float32)
-    if f"{name}.around_middle" in stored:
-        steps = stored[f"{name}.around_middle"].reshape(shape[::-1]).T.astype(np.float32) - 128
-        return np.asarray(steps * stored[f"{name}.factors"][:, 0])
     if f"{name}.steps" in stored:
         return np.asarray(stored[f"{name}.steps"] * (stored[f"{name}.factors"] * stored[f"{name}.levels"]))
     scales = stored[f"{name}.scales"]

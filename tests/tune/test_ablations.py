@@ -4,7 +4,7 @@ import pytest
 
 from gpt2forge.builder.comparison import flatten
 from gpt2forge.recipe.load import LoadedRecipe, load_recipe
-from gpt2forge.tune.ablations import ablate, list_ablations
+from gpt2forge.tune.ablations import ablate
 from tests.workshop import ROOT
 
 FUSIONS = ["fusion.attention", "fusion.gelu", "fusion.bias"]
@@ -51,14 +51,6 @@ def test_the_scheme_is_turned_off_for_the_linear_layers_alone() -> None:
     assert without is not None
     section = without.recipe.quantization
     assert (section.scheme, section.embeddings, section.embeddings_granularity) == ("none", "int8", 32)
-
-
-def test_the_product_of_few_rows_goes_with_the_channels() -> None:
-    recipe = load("nano-vnni-int8.yaml").recipe
-    double = recipe.quantization.model_copy(update={"few_rows": "blocks"})
-    changes = {each.choice: each.changes for each in list_ablations(recipe.model_copy(update={"quantization": double}))}
-    assert changes["quantization.few_rows: blocks"] == {"quantization": {"few_rows": None}}
-    assert changes["quantization.granularity: channel"]["quantization"]["few_rows"] is None
 
 
 def test_a_choice_that_another_one_needs_is_not_turned_off() -> None:
