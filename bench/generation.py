@@ -59,9 +59,9 @@ class Pairs:
     passes: int = 0
     identical: int = 0
 
-    def add(self, model: Model, prompt: str, new: int, options: Options) -> None:
-        """Write one text in both ways."""
-        guessing: Options = {**options, "speculative": "prompt-lookup"}
+    def add(self, model: Model, prompt: str, new: int, options: Options, draft: Model | None) -> None:
+        """Write one text in both ways; a draft guesses, or the text itself."""
+        guessing: Options = {**options, "speculative": draft or "prompt-lookup"}
         began = time.perf_counter()
         plain = model.generate(prompt, new, **options)
         between = time.perf_counter()
@@ -111,17 +111,25 @@ def measure_loop(model: Model, prompts: Sequence[str], options: Options, new: in
     return round(statistics.median(between) / statistics.median(within), 3)
 
 
-def measure_guesses(model: Model, prompts: Sequence[str], options: Options) -> dict[str, float]:
+def measure_guesses(
+    model: Model, prompts: Sequence[str], options: Options, draft: Model | None = None
+) -> dict[str, float]:
     """Return what guesses give for these prompts."""
     pairs = Pairs()
     for prompt in prompts:
-        pairs.add(model, prompt, choose_new(model, prompt), options)
+        pairs.add(model, prompt, choose_new(model, prompt), options, draft)
     return pairs.to_json()
 
 
-def measure_package(folder: Path, texts: int, threads: int) -> dict[str, Any]:
-    """Measure one package."""
-    model, prompts = open_model(folder, threads), list(cut_prompts(texts))
+def open_plain(folder: Path, threads: int) -> Model:
+    """Open a package without the settings and the guesses that it names."""
+    return replace(open_model(folder, threads), usual={}, guesses=None)
+
+
+def measure_package(folder: Path, texts: int, threads: int, drafted: Path | None = None) -> dict[str, Any]:
+    """Measure one package; the package `drafted` guesses, or the text itself."""
+    model, prompts = open_plain(folder, threads), list(cut_prompts(texts))
+    draft = open_plain(drafted, threads) if drafted else None
     repeating = [prompt[: PIECE // 2] * 2 for prompt in prompts]
     return {
         "package": folder.name,
@@ -130,13 +138,13 @@ def measure_package(folder: Path, texts: int, threads: int) -> dict[str, Any]:
             "drawn": measure_loop(model, prompts, {"seed": 1}),
         },
         "likeliest": {
-            "repeating": measure_guesses(model, repeating, GREEDY),
-            "plain": measure_guesses(model, prompts, GREEDY),
+            "repeating": measure_guesses(model, repeating, GREEDY, draft),
+            "plain": measure_guesses(model, prompts, GREEDY, draft),
         },
         "drawn": {
-            "repeating": measure_guesses(model, repeating, DRAWN),
-            "plain": measure_guesses(model, prompts, DRAWN),
-            "fresh": measure_guesses(model, prompts, FRESH),
+            "repeating": measure_guesses(model, repeating, DRAWN, draft),
+            "plain": measure_guesses(model, prompts, DRAWN, draft),
+            "fresh": measure_guesses(model, prompts, FRESH, draft),
         },
     }
 
@@ -146,9 +154,10 @@ def main() -> None:
     parser.add_argument("packages", nargs="+", type=Path)
     parser.add_argument("--texts", type=int, default=20, help="texts of each kind (default %(default)s)")
     parser.add_argument("--threads", type=int, default=0, help="threads of the session (default: one per core)")
+    parser.add_argument("--draft", type=Path, help="a built directory whose model guesses (default: the text itself)")
     options = parser.parse_args()
     for folder in options.packages:
-        print(json.dumps(measure_package(folder, options.texts, options.threads)))
+        print(json.dumps(measure_package(folder, options.texts, options.threads, options.draft)))
 
 
 if __name__ == "__main__":

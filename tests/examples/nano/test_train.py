@@ -91,6 +91,18 @@ def test_every_option_changes_the_setting_of_its_name() -> None:
     assert read_options(["--out", "x"])[1] == Settings()
 
 
+def test_draft_has_the_tokens_of_another_model_and_half_the_bytes(tmp_path: Path) -> None:
+    other, out = Path("examples/nano"), tmp_path / "draft"
+    settings = Settings(context=16, width=8, heads=1, layers=1, batch=2, steps=1)
+    model = make_checkpoint(list_sources()[:30], settings, Choices(out, other, half=True))
+    (tmp_path / "converted").mkdir()
+    convert_checkpoint(out, tmp_path / "converted")
+    ids = json.loads((other / "encoder.json").read_text())
+    assert json.loads((tmp_path / "converted/vocab.json").read_text()) == ids
+    assert model.config.eos_token_id == ids["<|endoftext|>"]
+    assert (out / "model.safetensors").stat().st_size < 2.1 * model.num_parameters() + 4000
+
+
 def test_the_rate_rises_to_its_peak_and_falls_to_a_tenth() -> None:
     settings = Settings(steps=1000)
     rates = [choose_rate(step, settings) for step in range(1000)]
