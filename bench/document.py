@@ -58,7 +58,7 @@ options differ from ours in one thing.
 
 TEXTS = """\
 `python -m bench --only texts --write-docs` measures this: text goes in and text comes out, with each system's own
-tokenizer and loop, and the likeliest token every time. Prompts have 64 characters, and 32 tokens follow each. Each
+tokenizer and loop, and the likeliest token every time. Prompts have 64 characters, and 24 tokens follow each. Each
 system is opened in two processes, and the numbers are those of the second one: the first has read the files, and what
 both map counts for neither. Importing libraries is not counted. llama.cpp's library computes a token of all texts in
 one call, as llama.cpp's server does, but without HTTP. A drawn token may differ from the one without guesses, as its

@@ -70,6 +70,11 @@ DIVERGENCES = {
     (MIXED, Q4_K): 1.0,
 }
 INCREASES = {FITTED_BLOCKS: 0.05, FITTED_SHIPPED: 0.05, FITTED_INT4: 1.0}  # % of perplexity, up or down
+LOOPS = {SHIPPED: 3.0, EXAMPLE: 15.0}  # % of a run of the model
+PACKED = f"{BLOCKS}, packed"
+OPENING = {"s": 1.0, "MB": 60}
+TEXTS = 1.5  # times as many tokens a second as the fastest of the others
+GUESSES = 1.5  # times as fast where a text repeats its prompt
 MINUTES = 25
 IDLE = {"gpt2forge build": 40, "make build": 60, "gpt2forge plan, edited": 400}  # ms
 
@@ -91,6 +96,8 @@ def check_goals(results: Mapping[str, Any]) -> Iterator[Verdict]:
         yield from check_fidelity(peers[EXAMPLE]["systems"])
     for system, goal in IDLE.items() if "idle" in results else ():
         yield Verdict(f"nothing to do, {system}", results["idle"][system]["median"], goal, "ms")
+    for model, found in results.get("texts", {}).items():
+        yield from check_texts(model, found)
     if is_whole(results) and not any(describe_origin(results, part) for part in TAKEN):
         minutes = sum(results["seconds"][part] for part in TAKEN) / 60
         yield Verdict("`make bench`, checkpoints prepared", minutes, MINUTES, "min")
@@ -133,6 +140,37 @@ def check_speed(systems: Mapping[str, Any]) -> Iterator[Verdict]:
         share = find(systems, name, "limit_share", short, "median")
         if share:
             yield Verdict(f"the memory's limit, {name}", share, LIMIT_SHARE, "of its time", at_least=True)
+
+
+def check_texts(model: str, found: Mapping[str, Any]) -> Iterator[Verdict]:
+    """Compare the loop of our packages, whole texts and opening at the shipped size, and guesses of a trained model."""
+    for name, alone in found["alone"].items():
+        if model in LOOPS:
+            share = 100 * alone["loop"]["likeliest"]
+            yield Verdict(f"the loop, {name}, {model}", share, LOOPS[model], "% of a run")
+    if model == SHIPPED:
+        writers = found["writers"]
+        speeds = {name: find(writers, name, "tokens_s", BATCH, "median") or 0.0 for name in writers}
+        ours, best = (
+            max((speed for name, speed in speeds.items() if name.startswith("ours") == is_ours), default=0.0)
+            for is_ours in (True, False)
+        )
+        if ours and best:
+            what = f"tokens/s of {BATCH} whole texts, the fastest of ours"
+            yield Verdict(what, ours / best, TEXTS, "of the fastest other", at_least=True)
+        if (seconds := find(writers, PACKED, "open_s")) is not None:
+            yield Verdict(f"opened, {PACKED}", seconds, OPENING["s"], "s")
+            added = find(writers, PACKED, "added_bytes") or 0.0
+            yield Verdict(f"a second process, {PACKED}", added / 1e6, OPENING["MB"], "MB")
+    guesses = [
+        each["faster"]
+        for alone in found["alone"].values()
+        for kind, each in alone.get("guesses", {}).items()
+        if kind == "repeating, likeliest"
+    ]
+    if guesses:
+        what = f"guesses where a text repeats its prompt, the best package, {model}"
+        yield Verdict(what, max(guesses), GUESSES, "times as fast", at_least=True)
 
 
 def check_fidelity(systems: Mapping[str, Any]) -> Iterator[Verdict]:

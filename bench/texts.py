@@ -50,7 +50,6 @@ WRITERS = {
     BLOCKS: Writer(OURS, BLOCKS),
     CHANNEL: Writer(OURS, CHANNEL),
     f"{BLOCKS}, packed": Writer(OURS, BLOCKS, "packed"),
-    f"{CHANNEL}, packed": Writer(OURS, CHANNEL, "packed"),
     "genai, ours in int8 blocks of 128": Writer("genai", BLOCKS),
     "genai, ours in int8 per channel": Writer("genai", CHANNEL),
     "Optimum's generate, int8 per channel": Writer("optimum", OPTIMUM),
@@ -58,7 +57,7 @@ WRITERS = {
     "llama.cpp Q8_0, its library": Writer("llamacpp", Q8),
 }
 BATCHES = (1, 4, 16)
-NEW = 32  # tokens behind each prompt
+NEW = 24  # tokens behind each prompt
 PIECE = 64  # characters of a prompt
 ROUNDS = 2
 CHECKED = (1, 2, 4, 8)  # tokens that one pass checks

@@ -3,7 +3,8 @@
 1. Keys and values of a token depend on it and on the tokens before. So a prompt that begins like the kept one is read
    from where they part.
 2. Kernels compute rows in groups, and one row alone in another way. So a prompt is parted at a multiple of GROUP
-   tokens, and at least two are read. Then all numbers are bit for bit those of one pass over the prompt.
+   tokens, and at least two are read. Over an int8 cache, fewer than GROUP tokens have another kernel for attention, so
+   at least as many are read. Then all numbers are bit for bit those of one pass over the prompt.
 3. Generated tokens are read one by one, which rounds otherwise. They are not kept, but read with the next prompt.
 """
 
@@ -52,7 +53,8 @@ class PromptCache:
 
     def count_known(self, tokens: Sequence[int]) -> int:
         """Return how many tokens of a prompt need not be read."""
-        most = min(len(self.tokens), len(tokens) - FEWEST)
+        is_rounded = bool(self.past) and self.past[0].dtype == np.int8
+        most = min(len(self.tokens), len(tokens) - (GROUP if is_rounded else FEWEST))
         pairs = zip(self.tokens[: max(most, 0)], tokens, strict=False)
         alike = next((place for place, (one, other) in enumerate(pairs) if one != other), max(most, 0))
         return alike // GROUP * GROUP

@@ -81,3 +81,22 @@ def test_the_conversion_that_takes_most_memory_is_held_against_the_goal() -> Non
     peaks = {"774m": {"TensorFlow 1": {"peak_memory_bytes": 2e8}, "GGUF F32": {"peak_memory_bytes": 1.1e9}}}
     (verdict,) = check_goals({"formats": peaks})
     assert (verdict.value, verdict.reached) == (1.1, False)
+
+
+def test_whole_texts_are_held_against_the_fastest_other() -> None:
+    def write(speed: float) -> dict[str, Any]:
+        return {"tokens_s": {"16": {"median": speed}}, "open_s": 0.9, "added_bytes": 61e6}
+
+    loop = {"loop": {"likeliest": 0.02, "drawn": 0.04}}
+    writers = {BLOCKS: write(200.0), f"{BLOCKS}, packed": write(160.0), CTRANSLATE2: write(100.0), "x": {"error": "y"}}
+    nano = {**loop, "guesses": {"repeating, likeliest": {"faster": 1.4}, "ordinary, drawn": {"faster": 9.0}}}
+    texts = {"774m": {"writers": writers, "alone": {BLOCKS: loop}}, "nano": {"writers": {}, "alone": {BLOCKS: nano}}}
+    found = {verdict.what: (verdict.value, verdict.reached) for verdict in check_goals({"texts": texts})}
+    assert found == {
+        f"the loop, {BLOCKS}, 774m": (2.0, True),
+        "tokens/s of 16 whole texts, the fastest of ours": (2.0, True),
+        f"opened, {BLOCKS}, packed": (0.9, True),
+        f"a second process, {BLOCKS}, packed": (61.0, False),
+        f"the loop, {BLOCKS}, nano": (2.0, True),
+        "guesses where a text repeats its prompt, the best package, nano": (1.4, False),
+    }

@@ -117,7 +117,7 @@ def test_commands_of_the_readme_run_as_typed(typist: Workshop) -> None:
 @pytest.mark.slow
 def test_python_of_the_page_runs_as_typed(typist: Workshop) -> None:
     blocks = re.findall(r"^```python\n(.*?)^```", (ROOT / "docs/python.md").read_text(), re.MULTILINE | re.DOTALL)
-    assert len(blocks) == 8
+    assert len(blocks) == 9
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", "\n".join(blocks)]
     done = subprocess.run(command, cwd=typist.folder, env=environment, capture_output=True, text=True, check=False)

@@ -10,16 +10,20 @@ pytest.importorskip("torch")
 
 from gpt2forge.errors import UserError
 from gpt2forge.graph.passes import PASSES
+from gpt2forge.quantize.prompt_attention import PROMPT
+from gpt2forge.runtime import prompt_cache
 from gpt2forge.runtime.choice import Chooser, Edits
 from gpt2forge.runtime.decoder import Decoder, open_decoder
 from gpt2forge.runtime.feeds import read_cache_shape
 from gpt2forge.runtime.generate import continue_texts
+from gpt2forge.runtime.in_place_step import InPlaceStep
 from gpt2forge.runtime.prompt_cache import PromptCache
 from gpt2forge.runtime.prompt_cache_file import digest_package, read_prompt_cache, write_prompt_cache
 from gpt2forge.runtime.sampling import GREEDY, Sampling
 from gpt2forge.runtime.step import Array, Step
 from tests.graph.models import Tiny
 from tests.quantize.packages import FLOAT32, SCHEMES, pack
+from tests.quantize.test_kv_cache import find_magnitudes, open_quantized
 from tests.runtime.texts import begin
 
 PACKAGE = "ab" * 32
@@ -67,6 +71,27 @@ def test_what_is_kept_is_bit_for_bit_that_of_one_pass(decoder: Decoder, tiny: Ti
         whole, step, cache = decoder.start(48), decoder.start(48), PromptCache(PACKAGE)
         logits = whole.read_prompts([tokens[:total]]).copy()
         cache.read(decoder.start(48), tokens[:kept])
+        assert (cache.read(step, tokens[:total]) == logits).all()
+        assert all((one == other).all() for one, other in zip(step.save(), whole.save(), strict=True))
+
+
+def test_over_an_int8_cache_every_pass_takes_the_kernel_of_prompts(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert prompt_cache.GROUP >= PROMPT
+    monkeypatch.setattr("gpt2forge.quantize.prompt_attention.PROMPT", 8)  # the context has 48 tokens
+    monkeypatch.setattr("gpt2forge.runtime.prompt_cache.GROUP", 8)
+    session = open_quantized(tiny, tmp_path / "out", find_magnitudes(tiny))
+    tokens = tiny.ids(40).tolist()
+
+    def start() -> InPlaceStep:
+        return InPlaceStep(session, read_cache_shape(session), 48, session.get_outputs()[0].shape[-1])
+
+    for kept, total, known in ((12, 14, 0), (12, 30, 8), (30, 33, 24), (33, 40, 32)):
+        whole, step, cache = start(), start(), PromptCache(PACKAGE)
+        logits = whole.read_prompts([tokens[:total]]).copy()
+        cache.read(start(), tokens[:kept])
+        assert cache.count_known(tokens[:total]) == known
         assert (cache.read(step, tokens[:total]) == logits).all()
         assert all((one == other).all() for one, other in zip(step.save(), whole.save(), strict=True))
 
