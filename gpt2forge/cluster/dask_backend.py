@@ -24,7 +24,7 @@ from uuid import uuid4
 
 from distributed import Client, Future, KilledWorker
 from distributed.client import ClosedClientError
-from distributed.comm import CommClosedError
+from distributed.comm.core import CommClosedError
 
 from gpt2forge.cluster.environment import MEMORY, WorkerOffer, list_labels
 from gpt2forge.cluster.explain_unfit import explain_unfit
