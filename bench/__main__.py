@@ -181,7 +181,7 @@ def run(options: argparse.Namespace) -> dict[str, Any]:
     models = options.model or choose_models(options.only)
     plans = plan_models(models, work, options.rounds, options.builds, tuple(options.system))
     parts = options.only or choose_parts(set(models))
-    parts += ["cluster"] if "remote" in parts else []
+    parts += ["cluster"] if "remote" in parts and EXAMPLE in models else []
     command = {"command": name_command(sys.argv[1:])}
 
     def keep(results: dict[str, Any]) -> None:

@@ -158,11 +158,15 @@ class Plan:
 
     def changes(self, variant: str) -> list[str]:
         """Return the words that follow a variant's recipe: each `--set`, and the `--name` that changes ask for."""
+        words = self.settings(variant)
+        return [*words, "--name", self.name(variant)] if words else []
+
+    def settings(self, variant: str) -> list[str]:
+        """Return the `--set` of each change of a variant, and of the checkpoint if no recipe names it."""
         changes = list(VARIANTS[variant].changes)
         if self.model not in (EXAMPLE, SHIPPED):
             changes.append(f"source.checkpoint=checkpoints/{self.checkpoint.name}")
-        words = [word for change in changes for word in ("--set", change)]
-        return [*words, "--name", self.name(variant)] if words else []
+        return [word for change in changes for word in ("--set", change)]
 
     def name(self, variant: str) -> str:
         """Return the published name of a variant."""

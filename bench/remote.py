@@ -50,7 +50,8 @@ class Remote:
 
     def build(self, remote: str) -> float:
         """Return the seconds of a build with this level."""
-        words = [str(self.plan.recipe(COLD)), *UNLIMITED, "--name", "remote", "--store", str(self.store)]
+        recipe, changes = str(self.plan.recipe(COLD)), (*self.plan.settings(COLD), *UNLIMITED)
+        words = [recipe, *changes, "--name", "remote", "--store", str(self.store)]
         return run_command([*BUILD, *words, "--remote", remote], self.folder).seconds
 
     def build_cold(self, remote: str) -> float:

@@ -130,7 +130,7 @@ def build_templates(work: Path) -> Store:
 
 
 def fill_team(work: Path, templates: Store, target: Path) -> Filled:
-    """Fill a store with all steps of all recipes of a team."""
+    """Fill a store with all steps of all recipes of a team, and with what it remembers of files that it took in."""
     filled = Filled(Store(target), {record.stage: record for record in list_records(templates)})
     readings = Readings(filled.store)
     with chdir(work):
@@ -139,6 +139,8 @@ def fill_team(work: Path, templates: Store, target: Path) -> Filled:
             fill_job(job, plan, filled)
     for stage in filled.templates:
         filled.store.records.index(stage)
+    for record in filled.made.values():
+        filled.store.artifacts.is_whole(record.digest)
     return filled
 
 
