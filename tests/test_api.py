@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -451,3 +452,16 @@ def test_number_of_threads_that_no_machine_has_use_for_is_refused(here: Workshop
 def test_store_is_a_folder_of_its_own(here: Workshop) -> None:
     with pytest.raises(gpt2forge.UserError, match=r"^the store cannot be the working directory itself"):
         gpt2forge.build("nano-cpu-int8", store="", skip="verify,benchmark")
+
+
+def test_packed_weights_write_the_same_text_and_a_prompt_cache_too(here: Workshop, tmp_path: Path) -> None:
+    prompt = "import os\nimport sys\n" * 12
+    wanted = gpt2forge.load("nano-cpu-int8").generate(prompt, 8, temperature=0).text
+    for _ in range(2):
+        model = gpt2forge.load("nano-cpu-int8", packed=tmp_path / "packed")
+        cache = model.open_prompt_cache(tmp_path / "kept")
+        assert model.generate([prompt, prompt], 8, temperature=0, prompt_cache=cache)[1].text == wanted
+        assert "".join(model.stream(prompt, 8, temperature=0, prompt_cache=cache)) == wanted
+        cache.save(tmp_path / "kept")
+    with pytest.raises(gpt2forge.UserError, match="the prompt cache belongs to another model"):
+        model.generate(prompt, 8, prompt_cache=replace(cache, package="00" * 32))
