@@ -47,8 +47,8 @@ def test_variants_are_offered_behind_the_name(here: Path) -> None:
 def test_stages_are_offered_where_they_stand(here: Path) -> None:
     assert list(answer(["why", "other", ""])) == STAGE_NAMES
     assert list(answer(["why", "other", "convert", ""])) == []
-    assert list(answer(["build", "other", "--until", "con"])) == ["convert"]
-    assert list(answer(["build", "--rerun=con"])) == ["--rerun=convert"]
+    assert list(answer(["build", "other", "--until", "conv"])) == ["convert"]
+    assert list(answer(["build", "--rerun=conv"])) == ["--rerun=convert"]
     assert list(answer(["build", "--skip", ""])) == list(MEASURING)
     assert list(answer(["build", "--skip", "verify,b"])) == ["verify,benchmark"]
 
