@@ -50,6 +50,16 @@ def test_recipe_within_the_limits_is_written_and_builds(shop: Workshop) -> None:
     assert place.read_text().count("Chosen by") == 1
 
 
+def test_objective_of_time_measures_products_on_this_machine(shop: Workshop) -> None:
+    words = ("--objective", "latency", "--max-kl", "0.02", "--name", "tiny-fast")
+    done = shop.run("tune", "tiny", *words)
+    assert "built   form_costs" in " ".join(done.stderr.split(" "))
+    text = (shop.folder / "recipes/tiny-fast.yaml").read_text()
+    assert text.startswith("# Chosen by `gpt2forge tune tiny --objective latency --max-kl 0.02`.\n")
+    assert "# The change, with its interval: size " in text
+    assert shop.report("tiny-fast", measured=True)["error"] is None
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
