@@ -18,7 +18,7 @@ from tests.workshop import ROOT, UNMEASURED, Workshop, make_workshop, own_checkp
 
 pytestmark = pytest.mark.slow
 
-ALL = [stage.name for stage in STAGES if not stage.optional and stage.name != "calibrate"]
+ALL = [stage.name for stage in STAGES if not stage.optional and stage.name not in ("calibrate", "configure")]
 SKIPPED = [stage.name for stage in STAGES if stage.optional]
 FILES = [
     "config.json",
