@@ -49,6 +49,7 @@ docs: $(VENV)/installed-dev ## write the generated parts of the pages: options, 
 	@$(BIN)/python -m tools.generate_docs
 	@$(BIN)/python -m tools.report_page
 	@$(BIN)/python -m bench.figures
+	@$(BIN)/python -m bench.tuning_page
 
 site: $(VENV)/installed-dev ## build the site of docs/ in site/, and check its links
 	@$(BIN)/python -m tools.build_site

@@ -1,5 +1,9 @@
-"""Makes what the measurements start from: the synthetic checkpoint, and links to the example where builds find it."""
+"""Makes what the measurements start from: the synthetic checkpoint, and links to the example where builds find it.
 
+`python -m bench.prepare 774m` writes that checkpoint to checkpoints/774M, where the shipped recipes look for it.
+"""
+
+import argparse
 import hashlib
 import json
 import subprocess
@@ -9,8 +13,8 @@ from dataclasses import asdict
 from pathlib import Path
 
 from bench.commands import ROOT
-from bench.plan import LINKED, RECIPES, Plan
-from bench.shapes import Shape
+from bench.plan import LINKED, RECIPES, WORK, Plan
+from bench.shapes import SHAPES, Shape
 from gpt2forge.recipe.project import SETTINGS
 from interop.tensorflow_process import Command, run_modules
 
@@ -75,3 +79,14 @@ def link_folders(work: Path, *folders: Path) -> None:
             link.unlink()
         if folder.exists() and not link.is_symlink():
             link.symlink_to(folder, target_is_directory=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m bench.prepare", description=__doc__)
+    parser.add_argument("model", choices=list(SHAPES), help="size of the checkpoint")
+    model = parser.parse_args().model
+    prepare_checkpoint(Plan(model, SHAPES[model], Path("checkpoints") / model.upper(), WORK))
+
+
+if __name__ == "__main__":
+    main()
