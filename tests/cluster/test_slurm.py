@@ -6,17 +6,21 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-
-pytest.importorskip("dask_jobqueue")
 
 from tests.cluster.clusters import PATIENCE, wait_until
 from tests.cluster.matrix import EACH_ONCE, count_steps, make_matrix
 from tests.workshop import ROOT
 
-pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("with_clusters")]
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.usefixtures("with_clusters"),
+    # It is not imported here: it would take over SIGINT for all tests of this process.
+    pytest.mark.skipif(find_spec("dask_jobqueue") is None, reason="needs dask-jobqueue"),
+]
 
 SBATCH = """\
 #!/bin/sh
