@@ -14,6 +14,7 @@ from bench.tables import Parts, tabulate, tabulate_graph, tabulate_readme
 from bench.text_tables import tabulate_texts
 
 DOCS = Path(__file__).resolve().parent.parent / "docs"
+TUNED = "tuned-"  # begins the names of the pictures that `bench.tuning_page` draws beside these
 PAGE, RESULTS, PLOTS = "benchmarks.md", "benchmarks/results.json", "benchmarks"
 BUSY = 0.8  # load average above which the page warns
 
@@ -72,7 +73,7 @@ def write_document(results: Mapping[str, Any], docs: Path = DOCS) -> None:
     (docs / RESULTS).write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
     drawn = draw_plots(results)
     for path in (docs / PLOTS).glob("*.svg"):
-        if path.stem not in drawn:  # of a model that these results do not have
+        if path.stem not in drawn and not path.stem.startswith(TUNED):  # of a model that these results do not have
             path.unlink()
     for name, drawing in drawn.items():
         (docs / PLOTS / f"{name}.svg").write_text(drawing, encoding="utf-8")

@@ -25,6 +25,8 @@ PART = re.compile(r"(<!-- (tuned|ablated|claimed): ([\w-]+) -->\n).*?(<!-- end -
 TUNED_HEAD = ("than", "bytes", "KL", "tuned: KL in as many bytes", "tuned: bytes at that KL")
 CLAIMED_HEAD = ("promise", "number", "measured", "interval", "at most", "")
 NOTHING = "-"
+ALIKE = 0.95
+"""A mix that was tuned for less than this share of a scheme's bytes says nothing about that scheme."""
 MARKS = {"fitted": "x", "nearest": "+"}
 Results = Mapping[str, Any]
 
@@ -67,7 +69,8 @@ def tabulate_tuned(results: Results) -> Iterator[tuple[str, ...]]:
     every = list_mixes(results)
     for name, own in {"recipe": results["recipe"], **results["uniform"]["fitted"]}.items():
         said = f"`{results['selector']}`" if name == "recipe" else f"{name}, fitted"
-        fitting = [{**mix, "difference": None} for mix in every if mix["bytes"] <= own["bytes"]]
+        least, most = ALIKE * own["bytes"], own["bytes"]
+        fitting = [{**mix, "difference": None} for mix in every if least <= mix["bytes"] <= most]
         near = results["tuned"][name].get("bytes") or min(fitting, key=lambda mix: mix["kl"], default=None)
         near_enough = [mix for mix in fitting if mix["kl"] <= own["kl"]]
         small = min(near_enough, key=lambda mix: mix["bytes"], default=None)
