@@ -45,7 +45,7 @@ ROUNDINGS: Mapping[str, Mapping[str, Any]] = {"fitted": FITTED, "nearest": {}}
 
 @dataclass(frozen=True)
 class Bench:
-    """Where tuning begins, and the store of all steps. `keep` gets the results so far after each mix.
+    """Holds where tuning begins, and the store of all steps. `keep` gets the results so far after each mix.
 
     Uniform schemes have blocks of at most `longest` weights: those longer than the model is wide only pad.
     """

@@ -1,1 +1,1 @@
-"""What kernels could do on this processor, beside what ONNX Runtime's operators do: an upper bound for our graphs."""
+"""Measures what kernels could do on this processor beside ONNX Runtime's operators: an upper bound for our graphs."""

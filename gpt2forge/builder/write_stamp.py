@@ -101,9 +101,9 @@ def take_snapshot(loaded: LoadedRecipe, job: Job, looks: Looks) -> Snapshot:
 
 
 def note_read(loaded: LoadedRecipe, job: Job, looks: Looks) -> Snapshot:
-    if not has_fixed_source(loaded):
-        return Snapshot()
     draft = load_draft(loaded)
+    if not all(has_fixed_source(each) for each in (loaded, draft) if each):
+        return Snapshot()
     drafted = list_read(draft, job.draft, looks) if draft and job.draft else ()
     paths = tuple(dict.fromkeys([*list_read(loaded, job, looks), *drafted]))
     stats = tuple(looks.format_stats(paths))
@@ -112,9 +112,9 @@ def note_read(loaded: LoadedRecipe, job: Job, looks: Looks) -> Snapshot:
 
 
 def has_fixed_source(loaded: LoadedRecipe) -> bool:
-    """Return whether the checkpoint of a recipe, and that of its draft, is a folder or never changes (rule 3)."""
-    address, draft = parse_address(loaded.recipe.source.checkpoint), load_draft(loaded)
-    return (address is None or address.is_fixed) and (draft is None or has_fixed_source(draft))
+    """Return whether the checkpoint of a recipe is a folder or never changes (rule 3)."""
+    address = parse_address(loaded.recipe.source.checkpoint)
+    return address is None or address.is_fixed
 
 
 def makes_same(draft: LoadedRecipe | None, job: Job) -> bool:

@@ -77,7 +77,8 @@ def generate(
         from gpt2forge.runtime.package_settings import read_settings
         from gpt2forge.runtime.prompt import check_prompts
 
-    given = {name: value for name, value in values.items() if name in list_given(context)}
+    named = list_given(context)
+    given = {name: value for name, value in values.items() if name in named}
     Generation(**given)  # a wrong value is reported before anything is read
     started = time.monotonic()
     with open_result(selector) as result:
@@ -93,10 +94,8 @@ def generate(
         model = open_model(result.folder, threads)
     ends = [model.find_token(text) for text in end_texts]
     settings = replace(settings, bias=read_bias(bias_texts, model.find_token), ends=ends)
-    if guesser is None and cache_path is None:
-        settings = model.add_guesses(settings, len(texts) * samples)
-    elif guesser is not None:
-        settings = replace(settings, speculative=open_guesser(guesser, threads))
+    if guesser is not None or cache_path is None:  # a cache works without the package's guesses
+        settings = add_guesses(model, settings, guesser, texts=len(texts) * samples, threads=threads)
     cache = None if cache_path is None else model.open_prompt_cache(cache_path)
     if settings.seed is not None and values["seed"] is None and not as_json:
         console.inform(f"seed {settings.seed}")
@@ -109,6 +108,15 @@ def generate(
         write_all(completions, is_chat, as_json, started)
     if cache is not None and cache_path is not None:
         cache.save(cache_path)
+
+
+def add_guesses(
+    model: "Model", settings: "Generation", guesser: str | None, *, texts: int, threads: int
+) -> "Generation":
+    """Return the settings with the guesser that the command names, or else with the package's."""
+    if guesser is None:
+        return model.add_guesses(settings, texts)
+    return replace(settings, speculative=open_guesser(guesser, threads))
 
 
 def open_guesser(name: str, threads: int) -> "Literal['prompt-lookup'] | Model | None":

@@ -31,7 +31,7 @@ TEXTS = {"calibration_text": "calibration", "text": "verify"}
 
 @dataclass(frozen=True)
 class Found:
-    """What recipes of one command have named already: checkpoints by project and section, texts by path and tokens."""
+    """Holds what recipes of one command have named: checkpoints by project and section, texts by path and tokens."""
 
     checkpoints: dict[tuple[Path, SourceSection], Source] = field(default_factory=dict)
     texts: dict[tuple[Path, int], Source] = field(default_factory=dict)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from gpt2forge.quantize.scheme import CHANNEL, FLOAT16, HALF, KINDS, Scheme, Storage, make_storage
+from gpt2forge.quantize.scheme import CHANNEL, FLOAT16, FLOAT32, HALF, KINDS, Scheme, Storage, make_storage
 
 BLOCKS = (16, 32, 64, 128, 256)
 BITS = (8, 4)
@@ -30,6 +30,11 @@ BLOCK_FORMS = tuple(Form(bits, block) for bits in BITS for block in BLOCKS)
 LINEAR_FORMS = (*BLOCK_FORMS, Form(8, CHANNEL))
 POSITION_FORMS = (Form(HALF.bits, None),)
 FORMS = {form.name: form for form in (*LINEAR_FORMS, *POSITION_FORMS)}
+
+
+def name_form(form: Form | None) -> str:
+    """Return the short name of a form; no form means float32."""
+    return form.name if form else FLOAT32
 
 
 def list_forms(weight: str, length: int) -> tuple[Form, ...]:

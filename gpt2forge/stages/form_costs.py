@@ -9,8 +9,6 @@ from typing import Protocol
 
 from gpt2forge.stages.stage import Inputs, Metrics, Stage, Target
 
-FLOAT32 = "float32"
-
 
 class RowsToTime(Protocol):
     """How many rows of activations the products of the layers, and that of the LM head, have."""
@@ -26,11 +24,11 @@ def run(inputs: Inputs, section: RowsToTime, target: Target, out: Path) -> Metri
     """Write `costs.json`: milliseconds of one product by kind of weight and form."""
     from gpt2forge.checkpoint.config import read_config
     from gpt2forge.measure.products import Products, list_shapes, time_products
-    from gpt2forge.quantize.forms import TOKENS, list_forms
+    from gpt2forge.quantize.forms import TOKENS, list_forms, name_form
 
     config = read_config(inputs["weights"])
     work = [
-        (kind, form.name if form else FLOAT32, Products(*shape, form, 1 if kind == TOKENS else config.n_layer))
+        (kind, name_form(form), Products(*shape, form, 1 if kind == TOKENS else config.n_layer))
         for kind, shape in list_shapes(config).items()
         for form in (*list_forms(kind, shape[0]), None)
     ]

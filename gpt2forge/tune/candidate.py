@@ -6,11 +6,11 @@ from typing import Any
 
 from gpt2forge.errors import Place
 from gpt2forge.quantize.forms import FORMS, POSITIONS, TOKENS, Form
-from gpt2forge.quantize.scheme import FLOAT16
+from gpt2forge.quantize.scheme import FLOAT16, FLOAT32
 from gpt2forge.recipe.load import LoadedRecipe, load
 from gpt2forge.recipe.lookup import SelectedRecipe
 from gpt2forge.recipe.yaml import Node
-from gpt2forge.tune.choice import FLOAT32, Choice
+from gpt2forge.tune.choice import Choice
 from gpt2forge.tune.make_document import make_node
 
 PLACE = Place("tune")

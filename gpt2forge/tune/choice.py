@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-FLOAT32 = "float32"
+from gpt2forge.quantize.scheme import FLOAT32
 
 
 @dataclass(frozen=True)

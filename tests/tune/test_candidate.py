@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from gpt2forge.quantize.forms import FORMS, list_forms, list_weights
-from gpt2forge.quantize.scheme import can_match
+from gpt2forge.quantize.scheme import FLOAT32, can_match
 from gpt2forge.recipe.load import load_recipe
 from gpt2forge.stages import quantize
 from gpt2forge.stages.quantize import resolve_scheme
 from gpt2forge.stages.worker import view_section
 from gpt2forge.tune.candidate import list_patterns, make_recipe, write_section
-from gpt2forge.tune.choice import FLOAT32, Choice, Option
+from gpt2forge.tune.choice import Choice, Option
 from tests.workshop import ROOT
 
 LAYERS = 13
