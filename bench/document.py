@@ -36,11 +36,12 @@ chooses, which for rows that no super-block of 256 divides (nano's) are larger o
 machine; its keys and values are float16, OpenVINO's uint8, all others' float32. OpenVINO computes in bfloat16 where the
 processor can, and its weights are compressed by nncf. transformers' exporter writes two float32 graphs with the weights
 in each, and is measured on 124M; it and Optimum compute the logits of every position of a prompt, all others those of
-the last. PyTorch's int8 is its dynamic quantization of linear layers; that, Optimum's float32 and the exporter lead in
-no column, and are measured by `make bench-full` alone. Times of ours are those of onnxruntime with its feeds, as of all
-others: choosing a token is the argmax everywhere. The limit takes all weights that a system's files hold (Optimum's
-hold the table of tokens twice, and read a row of one of them) and the speed of memory right before each run. Builds of
-ours begin at the TensorFlow checkpoint, those of others at a folder of transformers, which somebody has to make first.
+the last. PyTorch's int8 is its dynamic quantization of linear layers; that, its bfloat16, Optimum's float32, the
+exporter and, of the large models, llama.cpp's Q4_K_M lead in no column, and are measured by `make bench-full` alone.
+Times of ours are those of onnxruntime with its feeds, as of all others: choosing a token is the argmax everywhere. The
+limit takes all weights that a system's files hold (Optimum's hold the table of tokens twice, and read a row of one of
+them) and the speed of memory right before each run. Builds of ours begin at the TensorFlow checkpoint, those of others
+at a folder of transformers, which somebody has to make first.
 """
 
 GRAPH = """\

@@ -45,14 +45,15 @@ class System:
 
 SYSTEMS = {
     REFERENCE: System(PYTORCH, "fp32"),
-    "PyTorch bf16": System(PYTORCH, "bf16"),
+    "PyTorch bf16": System(PYTORCH, "bf16", models=BEHIND),
     "PyTorch dynamic int8": System(PYTORCH, "int8", models=BEHIND, room=4),
     "Optimum fp32": System("optimum", "fp32", models=BEHIND),
     "Optimum int8 per channel": System("optimum", "int8", after="Optimum fp32"),
     "transformers' exporter, fp32": System("exporter", "fp32", models=("124m",)),
     "CTranslate2 int8": System("ctranslate2", "int8"),
     **{f"OpenVINO {scheme}": System("openvino", scheme) for scheme in ("int8", "int4")},
-    **{f"llama.cpp {scheme}": System("llamacpp", scheme) for scheme in ("Q8_0", "Q4_0", "Q4_K_M")},
+    **{f"llama.cpp {scheme}": System("llamacpp", scheme) for scheme in ("Q8_0", "Q4_0")},
+    "llama.cpp Q4_K_M": System("llamacpp", "Q4_K_M", models=(EXAMPLE, *BEHIND)),
     **{f"ours, {name}": System(OURS, name, models=variant.models) for name, variant in VARIANTS.items()},
 }
 
