@@ -7,12 +7,15 @@ from pathlib import Path
 import click
 
 from gpt2forge.builder.build_events import BuildEvent
+from gpt2forge.builder.comparison import Comparison
 from gpt2forge.builder.fetch_sources import SourceFetcher
 from gpt2forge.builder.report import Report
 from gpt2forge.cli import console
 from gpt2forge.cli.compared_reports import follow
+from gpt2forge.cli.comparison_page import make_comparison_page
 from gpt2forge.cli.comparison_table import format_markdown_rows
 from gpt2forge.cli.options import json_option, set_option, store_option
+from gpt2forge.cli.output_file import check_output_file, file_option, write_output_file
 from gpt2forge.cli.run_view import RunView
 from gpt2forge.errors import UserError
 from gpt2forge.recipe.load import LoadedRecipe, load_recipe
@@ -30,10 +33,15 @@ HEAD = ("choice", "size", "new token", "prompt", "KL, nats a token")
 @click.argument("selector", metavar="RECIPE")
 @set_option
 @click.option("--markdown", "as_markdown", is_flag=True, help="Write a Markdown table, for a README.")
+@file_option("--html", help="Write a page with charts of what each choice buys, in one file.")
 @store_option
 @json_option
-def ablate_command(selector: str, changes: tuple[str, ...], store: Path, as_json: bool, as_markdown: bool) -> None:
+def ablate_command(
+    selector: str, changes: tuple[str, ...], store: Path, as_json: bool, as_markdown: bool, html: Path | None
+) -> None:
     """Turn off each fusion and each choice of quantization, one at a time, and show what it buys."""
+    if html:
+        check_output_file(html)
     loaded = load_recipe(selector, changes, NAME if changes else None)
     ablated = ablate(loaded)
     if not ablated:
@@ -46,6 +54,9 @@ def ablate_command(selector: str, changes: tuple[str, ...], store: Path, as_json
         console.write("".join(f"{line}\n" for line in format_markdown_rows([HEAD, *map(tabulate, effects)])))
     else:
         console.write_rows([HEAD, *map(tabulate, effects)], {})
+    if html:
+        compared = Comparison([report for report in reports if report.error is None])
+        write_output_file(html, make_comparison_page(compared, store, (), effects).encode())
     for remark in list_remarks(effects, reports):
         console.warn(remark)
 

@@ -20,6 +20,7 @@ from gpt2forge.errors import UserError
 from gpt2forge.stages.forge_json import NAME, read_provenance
 from gpt2forge.stages.stage import PACKAGE
 from gpt2forge.store.store import Store
+from gpt2forge.tune.effect import Effect
 from gpt2forge.units import count
 
 ELSEWHERE = "its package is not in this store"
@@ -27,10 +28,13 @@ Packages = Mapping[str, Path | None]
 """The folder of each result's package by the result's name; None if it is not in the store."""
 
 
-def make_comparison_page(comparison: Comparison, store: Path, prompts: Sequence[str]) -> str:
+def make_comparison_page(
+    comparison: Comparison, store: Path, prompts: Sequence[str], effects: Sequence[Effect] = ()
+) -> str:
     """Return the page of a comparison as HTML.
 
-    Each result answers the prompts; without any, some from the text that was measured on.
+    Each result answers the prompts; without any, some from the text that was measured on. `effects`: what each choice
+    of the baseline buys, if the other results are those without it.
     """
     opened = Store(store, is_read_only=True)
     with opened.hold() if store.is_dir() else nullcontext():
@@ -42,6 +46,7 @@ def make_comparison_page(comparison: Comparison, store: Path, prompts: Sequence[
             times={name: time_package(name, folder) for name, folder in packages.items() if folder},
             prompts=asked,
             answers={name: answer(name, folder, asked) for name, folder in packages.items()} if asked else {},
+            effects=effects,
         )
     return make_page(data)
 

@@ -10,12 +10,14 @@ from gpt2forge.builder.measurements import Host
 from gpt2forge.builder.operator_times import PhaseTimes
 from gpt2forge.cli.page.answers import Answers, show_answers
 from gpt2forge.cli.page.charts import draw_charts
+from gpt2forge.cli.page.effect_charts import show_effects
 from gpt2forge.cli.page.heat_map import draw_heat_maps
 from gpt2forge.cli.page.markup import cell, element, make_table, text
 from gpt2forge.cli.page.overview import show_overview
 from gpt2forge.cli.page.style import STYLE
 from gpt2forge.cli.page.time_tables import show_times
 from gpt2forge.cli.summary import NOTHING
+from gpt2forge.tune.effect import Effect
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
 """The browser loads nothing and runs nothing, whatever a report may hold."""
@@ -23,13 +25,17 @@ POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-a
 
 @dataclass(frozen=True)
 class PageData:
-    """The data of a page: the reports; by result, its stored weights and times by operator; and answers to prompts."""
+    """The data of a page: the reports; by result, its stored weights and times by operator; and answers to prompts.
+
+    `effects`: what each choice of the baseline buys, if the other results are the baseline without one choice each.
+    """
 
     comparison: Comparison
     tensors: Mapping[str, Sequence[Mapping[str, Any]]] = field(default_factory=dict)
     times: Mapping[str, Sequence[PhaseTimes]] = field(default_factory=dict)
     prompts: Sequence[str] = ()
     answers: Answers = field(default_factory=dict)
+    effects: Sequence[Effect] = ()
 
 
 def make_page(data: PageData) -> str:
@@ -53,6 +59,7 @@ def list_sections(data: PageData) -> Iterator[str]:
     comparison = data.comparison
     yield element("p", text(capitalize(comparison.recommendation) + "."), class_="lead")
     yield show_remarks(comparison.remarks)
+    yield make_section("What each choice buys", show_effects(data.effects), note=EFFECT_NOTE)
     yield make_section("Results", show_overview(comparison), id="results")
     yield make_section("Size against speed and divergence", draw_charts(comparison))
     yield make_section("Error by layer and tensor", draw_heat_maps(data.tensors), note=ERROR_NOTE)
@@ -62,6 +69,10 @@ def list_sections(data: PageData) -> Iterator[str]:
     yield make_section("Machines", show_machines(comparison))
 
 
+EFFECT_NOTE = (
+    "The baseline beside the same recipe without one choice. Left of the line, the choice makes the number smaller. "
+    "The interval of a hollow dot holds no change: it is noise."
+)
 ERROR_NOTE = "The length of the difference between a stored matrix and the float32 one, as a share of its length."
 TIME_NOTE = "Medians on the machine that wrote this page. Timing each operator makes a run somewhat slower."
 ANSWER_NOTE = "Always the likeliest token. Marked tokens are not in the baseline's answer at that place."

@@ -48,6 +48,9 @@ svg .point.dominated circle { fill: var(--paper); }
 svg .point text { fill: var(--paper); text-anchor: middle; font-weight: 600; }
 svg .point.dominated text { fill: var(--ink); }
 svg .point:focus-visible { outline: 3px solid var(--ink); }
+svg .change circle { fill: var(--accent); stroke: var(--accent); stroke-width: 2; }
+svg .change.noise circle { fill: var(--paper); }
+svg .change:focus-visible { outline: 3px solid var(--ink); }
 td.heat, td.time { text-align: right; }
 td.time { white-space: nowrap; }
 mark { background: var(--mark); color: inherit; text-decoration: underline; }
