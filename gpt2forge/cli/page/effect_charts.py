@@ -15,7 +15,7 @@ RADIUS = 5
 
 @dataclass(frozen=True)
 class EffectChart:
-    """The words of a chart: `name` is the attribute of Effect, a tick is multiplied by `scale` and followed by `unit`."""
+    """The words of a chart. `name` is the attribute of Effect; a tick is its change times `scale`, and then `unit`."""
 
     name: str
     title: str
