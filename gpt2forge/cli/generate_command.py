@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -43,6 +44,13 @@ if TYPE_CHECKING:
     metavar="FILE",
     help="Do not read again what the prompt begins with like the last one, which FILE keeps; then keep this one.",
 )
+@click.option(
+    "--packed",
+    "packed_folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path),
+    help="Keep the weights in DIR as this processor reads them: later commands open them sooner, and share them.",
+)
 @threads_option
 @force_option
 @json_option
@@ -62,6 +70,7 @@ def generate(
     system: str | None,
     batch: int,
     cache_path: str | None,
+    packed_folder: Path | None,
     threads: int,
     force: bool,
     as_json: bool,
@@ -89,9 +98,11 @@ def generate(
             texts = [format_chat(result.folder, make_messages(text, system)) for text in texts]
         check_prompts(result.folder, texts, settings, add_special_tokens=not is_chat)
         with hold_interrupts():
-            from gpt2forge.runtime.open_model import open_model
+            from gpt2forge.measure.host import describe_processor
+            from gpt2forge.runtime.open_model import Packed, open_model
 
-        model = open_model(result.folder, threads)
+        packed = None if packed_folder is None else Packed(packed_folder, describe_processor())
+        model = open_model(result.folder, threads, packed)
     ends = [model.find_token(text) for text in end_texts]
     settings = replace(settings, bias=read_bias(bias_texts, model.find_token), ends=ends)
     if guesser is not None or cache_path is None:  # a cache works without the package's guesses

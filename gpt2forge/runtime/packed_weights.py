@@ -7,11 +7,15 @@ When ONNX Runtime opens a package, it packs the weights into memory of its own, 
 2. Kernels and their layouts depend on the processor and on ONNX Runtime. So the folder names both, and the package. One
    that names others is written anew.
 3. The graph is written as ONNX Runtime has rewritten it, and is not rewritten again when it is opened.
+4. One process at a time looks, writes and opens: a second one would write the folder too, in place of one in use.
 """
 
+import fcntl
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import onnxruntime as ort
@@ -38,15 +42,30 @@ def open_packed(folder: Path, packed: Path, processor: str, threads: int = 0) ->
     They are written first unless they are there. Raises UserError if `packed` holds something else, or is damaged.
     """
     made_for = {"package": digest_package(folder), "onnxruntime": ort.__version__, "processor": processor}
-    if read_note(packed) != made_for:
-        write_packed(folder, packed, made_for)
     options = make_options(threads, folder)
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    with lock_folder(packed):
+        if read_note(packed) != made_for:
+            write_packed(folder, packed, made_for)
+        try:
+            return ort.InferenceSession(packed / GRAPH_FILE, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # the library raises many kinds
+            reason = " ".join(str(error).split())[:200]
+            remedy = "remove the folder, to have it written anew"
+            raise UserError(f"{packed}: cannot be opened: {reason}; {remedy}") from error
+
+
+@contextmanager
+def lock_folder(packed: Path) -> Iterator[None]:
+    """Make other processes wait that want packed weights in the same place, where the file system has locks."""
+    packed.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(packed.parent, os.O_RDONLY)
     try:
-        return ort.InferenceSession(packed / GRAPH_FILE, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # the library raises many kinds
-        reason = " ".join(str(error).split())[:200]
-        raise UserError(f"{packed}: cannot be opened: {reason}; remove the folder, to have it written anew") from error
+        with suppress(OSError):
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def read_note(packed: Path) -> dict[str, object] | None:

@@ -359,6 +359,18 @@ def test_speed_is_shown_on_a_terminal(workshop: Workshop) -> None:
     os.close(ours)
 
 
+def test_packed_weights_change_no_text_and_are_written_once(workshop: Workshop, tmp_path: Path) -> None:
+    words = ("generate", "build/nano-cpu-int8", "-t", "0", "--max-tokens", "8", "-p", "import os\n")
+    folder = tmp_path / "packed"
+    written = []
+    for _ in range(2):
+        assert workshop.run(*words, "--packed", str(folder)).stdout == workshop.run(*words).stdout
+        written.append((folder / "model.onnx").stat().st_ino)
+    assert written[0] == written[1]
+    refused = workshop.run(*words, "--packed", str(tmp_path), code=1).stderr
+    assert refused == f"error: {tmp_path}: is no folder of packed weights; name a new folder\n"
+
+
 def test_prompt_cache_changes_no_text_and_belongs_to_its_model(workshop: Workshop, tmp_path: Path) -> None:
     workshop.build("nano-cpu-int8")
     path, prompt = tmp_path / "kept", "import os\nimport sys\n" * 12

@@ -1,6 +1,9 @@
 """Packed weights give the logits of the package bit for bit, and belong to one package, processor and version."""
 
 import json
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +51,25 @@ def test_weights_of_another_processor_are_written_anew(package: Path, tmp_path: 
         written.append((packed / NOTE).stat().st_ino)
         assert json.loads((packed / NOTE).read_text())["processor"] == processor
     assert written[0] == written[1] != written[2]
+
+
+OPEN = """
+import sys, time
+from pathlib import Path
+from gpt2forge.runtime.packed_weights import open_packed
+time.sleep(max(0.0, float(sys.argv[3]) - time.time()))
+open_packed(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[4], threads=1)
+"""
+
+
+def test_processes_that_open_at_once_each_get_a_model(package: Path, tmp_path: Path) -> None:
+    packed, at = tmp_path / "new" / "packed", str(time.time() + 3)
+    processes = [
+        subprocess.Popen([sys.executable, "-c", OPEN, str(package), str(packed), at, processor])
+        for processor in ("one", "one", "other", "other")  # each kind replaces what the other has written
+    ]
+    assert [process.wait() for process in processes] == [0, 0, 0, 0]
+    assert [path.name for path in packed.parent.iterdir()] == ["packed"]
 
 
 def test_a_folder_of_something_else_is_not_touched(package: Path, tmp_path: Path) -> None:
