@@ -1,4 +1,7 @@
-"""Asks a program in an environment to continue prompts: JSON on its standard input, JSON as its last line."""
+"""Asks a program in an environment to continue prompts: JSON on its standard input, JSON as its last line.
+
+Without a number of new tokens, those programs that read a package's settings do as these say.
+"""
 
 import json
 import subprocess
@@ -22,17 +25,17 @@ class Answer:
     batch: list[list[int]] | None
 
 
-def ask_python(name: str, folders: Sequence[Path], prompts: Sequence[str], new: int) -> list[Answer]:
+def ask_python(name: str, folders: Sequence[Path], prompts: Sequence[str], new: int | None) -> list[Answer]:
     """Run `interop/<name>/generate.py` in the environment of that name. Return its answer for each package."""
     return ask((str(make_python(name)), str(HERE / name / "generate.py")), folders, prompts, new)
 
 
-def ask_node(name: str, folders: Sequence[Path], prompts: Sequence[str], new: int) -> list[Answer]:
+def ask_node(name: str, folders: Sequence[Path], prompts: Sequence[str], new: int | None) -> list[Answer]:
     """Run `interop/<name>/generate.mjs` in the environment of that name. Return its answer for each package."""
     return ask(("node", str(make_node(name) / "generate.mjs")), folders, prompts, new)
 
 
-HOSTS: dict[str, Callable[[str, Sequence[Path], Sequence[str], int], list[Answer]]] = {
+HOSTS: dict[str, Callable[[str, Sequence[Path], Sequence[str], int | None], list[Answer]]] = {
     "plain": ask_python,
     "optimum": ask_python,
     "genai": ask_python,
@@ -41,7 +44,7 @@ HOSTS: dict[str, Callable[[str, Sequence[Path], Sequence[str], int], list[Answer
 """The hosts that answer such a request, by the name of their environment."""
 
 
-def ask(command: Sequence[str], folders: Sequence[Path], prompts: Sequence[str], new: int) -> list[Answer]:
+def ask(command: Sequence[str], folders: Sequence[Path], prompts: Sequence[str], new: int | None) -> list[Answer]:
     request = json.dumps({"folders": [str(folder) for folder in folders], "prompts": list(prompts), "new": new})
     done = subprocess.run(command, input=request, capture_output=True, text=True, check=False)
     assert done.returncode == 0, f"{' '.join(command)}: exit code {done.returncode}\n{done.stderr[-4000:]}"

@@ -7,10 +7,14 @@ from typing import Any
 import onnxruntime_genai as og
 
 
-def generate(model: og.Model, ids: Any, rows: int, longest: int, new: int) -> list[list[int]]:
-    """Return `new` tokens after each row, the likeliest each time; all rows are `longest` tokens long."""
+def generate(model: og.Model, ids: Any, rows: int, longest: int, new: int | None) -> list[list[int]]:
+    """Return `new` tokens after each row, the likeliest each time; all rows are `longest` tokens long.
+
+    Without `new`, the package says how tokens are chosen, and the context how many there are.
+    """
     parameters = og.GeneratorParams(model)
-    parameters.set_search_options(batch_size=rows, max_length=longest + new, do_sample=False)
+    options = {} if new is None else {"max_length": longest + new, "do_sample": False}
+    parameters.set_search_options(batch_size=rows, **options)
     generator = og.Generator(model, parameters)
     generator.append_tokens(ids)
     while not generator.is_done():
@@ -18,7 +22,7 @@ def generate(model: og.Model, ids: Any, rows: int, longest: int, new: int) -> li
     return [generator.get_sequence(row)[longest:].tolist() for row in range(rows)]
 
 
-def answer(folder: str, prompts: list[str], new: int) -> dict[str, Any]:
+def answer(folder: str, prompts: list[str], new: int | None) -> dict[str, Any]:
     model = og.Model(folder)
     tokenizer = og.Tokenizer(model)
     ids = [tokenizer.encode(text) for text in prompts]

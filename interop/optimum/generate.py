@@ -1,5 +1,7 @@
 """Runs Optimum's ORTModelForCausalLM: reads a request on standard input, writes the tokens of each package.
 
+Without a number of new tokens, the package says how tokens are chosen and how many.
+
 Optimum copies inputs and outputs on a CPU, and allocates and binds them on CUDA; both ways must write the same tokens.
 """
 
@@ -11,14 +13,15 @@ from optimum.onnxruntime import ORTModelForCausalLM
 from transformers import AutoTokenizer
 
 
-def answer(folder: str, prompts: list[str], new: int, use_io_binding: bool) -> dict[str, Any]:
+def answer(folder: str, prompts: list[str], new: int | None, use_io_binding: bool) -> dict[str, Any]:
     tokenizer = AutoTokenizer.from_pretrained(folder, padding_side="left")
     tokenizer.pad_token = tokenizer.eos_token
     model = ORTModelForCausalLM.from_pretrained(folder, use_io_binding=use_io_binding)
+    options = {} if new is None else {"max_new_tokens": new, "do_sample": False}
 
     def generate(texts: list[str]) -> list[list[int]]:
         inputs = tokenizer(texts, return_tensors="pt", padding=True)
-        outputs = model.generate(**inputs, max_new_tokens=new, do_sample=False, pad_token_id=tokenizer.pad_token_id)
+        outputs = model.generate(**inputs, **options, pad_token_id=tokenizer.pad_token_id)
         return outputs[:, inputs["input_ids"].shape[1] :].tolist()
 
     ids = [tokenizer(text)["input_ids"] for text in prompts]

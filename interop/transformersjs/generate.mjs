@@ -1,4 +1,5 @@
 // transformers.js on Node: reads a request on standard input, writes what each package goes on with.
+// Without a number of new tokens, the package says how tokens are chosen and how many.
 
 import { readFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
@@ -16,7 +17,8 @@ async function answer(folder, prompts, max_new_tokens) {
 
   async function generate(texts) {
     const inputs = tokenizer(texts, { padding: true });
-    const outputs = await model.generate({ ...inputs, max_new_tokens, do_sample: false });
+    const options = max_new_tokens === null ? {} : { max_new_tokens, do_sample: false };
+    const outputs = await model.generate({ ...inputs, ...options });
     return outputs.tolist().map((row) => row.slice(inputs.input_ids.dims[1]).map(Number));
   }
 
