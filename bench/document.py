@@ -87,6 +87,7 @@ def compose_page(results: Mapping[str, Any]) -> str:
     took = ", ".join(f"{part} {value / 60:.1f}" for part, value in seconds.items())
     texts = list(write_parts(results, tabulate_texts(results)))
     graph = list(write_parts(results, tabulate_graph(results)))
+    *numbers, goals = tabulate(results)
     parts = [
         HEAD,
         "## The machine\n",
@@ -95,7 +96,9 @@ def compose_page(results: Mapping[str, Any]) -> str:
         f"in {sum(seconds.values()) / 60:.0f} minutes ({took}).\n",
         *(f"![{caption}]({PLOTS}/{name}.svg)\n\n{caption}.\n" for name, caption in name_plots(results).items()),
         "## The numbers\n",
-        *write_parts(results, tabulate(results)),
+        *write_parts(results, numbers),
+        "## Goals\n",
+        *write_parts(results, [goals]),
         *(["## Whole texts\n", TEXTS, *texts] if texts else []),
         *(["## What the graph is made of\n", GRAPH, *graph] if graph else []),
     ]

@@ -41,7 +41,10 @@ Results = Mapping[str, Any]
 Named = Iterator[tuple[str, str]]
 """The name of a figure, and the figure as a page shows it."""
 
-PAGES = (DOCS.parent / "README.md", *(DOCS / f"{name}.md" for name in ("builds", "choosing", "performance", "recipes")))
+PAGES = (
+    DOCS.parent / "README.md",
+    *(DOCS / f"{name}.md" for name in ("builds", "choosing", "kernels", "performance", "recipes")),
+)
 FIGURE = re.compile(r"(?P<shown>[\d.]+)<!--(?P<name>[\w.-]+)-->")
 TABLE = re.compile(r"<!-- measured: (?P<name>\w+) -->\n\n(?P<shown>.*?)\n\n<!-- end -->", re.DOTALL)
 

@@ -1,10 +1,11 @@
 """The results as tables."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from bench.ceiling.tables import show_load, tabulate_ceiling, tabulate_missed
 from bench.goals import LONG, PYTORCH, find, find_loop
+from bench.misses import explain
 from bench.page import PEERS
 from bench.plan import EXAMPLE, SHIPPED, SHIPPED_VARIANTS, SHORT, VARIANTS
 from bench.sheet import Column, Sheet, make_sheet, show_megabytes, show_ratio, show_spread
@@ -12,7 +13,7 @@ from gpt2forge.cli.summary import format_interval
 
 Results = Mapping[str, Any]
 
-Parts = Iterator[tuple[str, list[Sheet]]]
+Parts = Iterable[tuple[str, list[Sheet]]]
 """The tables of each part, by the part's name in the origins."""
 
 KEY = str(SHORT)
@@ -260,10 +261,11 @@ def tabulate_goals(goals: list[Results]) -> Sheet:
             *(goal["what"], f"{goal['value']:.4f} {goal['unit']}"),
             f"at {'least' if goal['at_least'] else 'most'} {goal['goal']:g}",
             "yes" if goal["reached"] else "NO",
+            explain(goal),
         )
         for goal in goals
     ]
-    return Sheet("Goals", ("number", "measured", "goal", "reached"), rows)
+    return Sheet("Goals", ("number", "measured", "goal", "reached", "why not"), rows)
 
 
 def tabulate_times(title: str, columns: tuple[str, str], times: Results, whole: float, form: str) -> Sheet:

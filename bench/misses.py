@@ -1,0 +1,39 @@
+"""Why goals are missed, in the words of docs/benchmarks.md."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+KERNELS = "[kernels.md](kernels.md#what-kernels-could-do)"
+PERFORMANCE = "[performance.md](performance.md#a-token-and-the-memory-behind-it)"
+BLOCKS = r"ours, int[48] blocks of \d+"
+
+FAST = f"where memory is fast, it is 0.25 ({PERFORMANCE})"
+REASONS: Mapping[str, str] = {
+    r"a token, .* of PyTorch fp32": f"both read all weights, and 8 bits are 0.26 and 4 bits 0.15 of float32's ({PERFORMANCE})",
+    r"a token, .* of CTranslate2 int8": f"where memory is slow, it reaches the limit too; {FAST}",
+    r"a token, .* of Optimum .*": f"where memory is slow, it reaches the limit too; {FAST}",
+    r"a token, .* of llama\.cpp .*": f"the operator for one row: {KERNELS}",
+    r"the memory's limit, .*": f"the operator for one row: {KERNELS}",
+    rf"\d+ tokens, {BLOCKS}.*": f"the operator for many rows: {KERNELS}",
+    r"64 tokens, ours, int8 per channel of llama\.cpp .*": "the goal is from its generic wheel, without these kernels",
+    r"64 tokens, ours, int8 per channel of PyTorch fp32": "PyTorch's products are oneDNN's",
+    r"tokens/s of 16 texts, .* of CTranslate2 int8": "its products are oneDNN's, in AMX where the processor has it",
+    r"a token behind 1000, .* of one behind 64": (
+        "float32 keys and values of 1000 tokens are 0.47 of the weights' bytes; int8 ones are a quarter of that"
+    ),
+    r"KL divergence, ours, int8 blocks of 128, fitted of .*": "the rounding of activations in blocks of that length",
+    r"perplexity, ours, int8 .*": "the KL, and chance in this text ([recipes.md](recipes.md#calibration))",
+    r"nothing to do, gpt2forge plan, edited .*": "starting Python and reading the recipe's model take nearly all of it",
+}
+"""Reasons by the pattern of a goal and what it is a part of; the first that matches holds."""
+
+UNKNOWN = "not known"
+
+
+def explain(goal: Mapping[str, Any]) -> str:
+    """Return why a goal is missed; nothing for one that is reached."""
+    if goal["reached"]:
+        return ""
+    named = f"{goal['what']} {goal['unit']}"
+    return next((reason for pattern, reason in REASONS.items() if re.fullmatch(pattern, named)), UNKNOWN)
