@@ -35,8 +35,8 @@ GUESSED = ("weights", PACKAGE, "reference")
 VARIANTS = {
     **{f"int8-{block}": f"{{scheme: int8, granularity: {block}}}" for block in (32, 64, 128, 256)},
     **{f"int4-{block}": f"{{scheme: int4, granularity: {block}}}" for block in (32, 64, 128, 256)},
-    "int4-positions": "{scheme: int4, positions: float16}",
-    "float16-positions": "{scheme: int8, positions: float16}",
+    "int4-positions": "{scheme: int4, positions: float32}",
+    "float32-positions": "{scheme: int8, positions: float32}",
 }
 BASE = """\
 extends: gpt2forge/cpu

@@ -79,7 +79,8 @@ def drop_scheme(section: Quantization) -> Mapping[str, Any]:
     gone = dict.fromkeys(INTEGER_KEYS)
     if SCHEMES[section.scheme].is_whole:
         return {**gone, "scheme": None, "embeddings": None, "positions": None}
-    return {**gone, "scheme": None, "embeddings": section.embeddings, "embeddings_granularity": find_block(section)}
+    tables = {"embeddings": section.embeddings, "embeddings_granularity": find_block(section)}
+    return {**gone, "scheme": None, **tables, "positions": section.positions}
 
 
 def find_block(section: Quantization) -> int | None:
@@ -106,7 +107,7 @@ def list_tables(section: Quantization) -> Iterator[tuple[str, Mapping[str, Any]]
     if section.embeddings_granularity is not None:
         yield f"embeddings_granularity: {section.embeddings_granularity}", {"embeddings_granularity": None}
     if section.positions == FLOAT16:
-        yield "positions: float16", {"positions": None}
+        yield "positions: float16", {"positions": FLOAT32}
 
 
 def ablate(loaded: LoadedRecipe) -> list[AblatedRecipe]:

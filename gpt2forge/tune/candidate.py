@@ -37,7 +37,7 @@ def write_section(choice: Choice, start: LoadedRecipe) -> dict[str, Any]:
     values: dict[str, Any] = {"scheme": "none"}
     if base is not None:
         values = {"scheme": f"int{base.bits}", "granularity": base.granularity, **FITTED}
-    values |= write_tables(choice)
+    values |= write_tables(choice, FLOAT32 if base is None else FLOAT16)
     if start.recipe.quantization.kv_cache != FLOAT32:
         values["kv_cache"] = start.recipe.quantization.kv_cache
     others = {form for form in linears.values() if base is not None and form not in (base.name, FLOAT32)}
@@ -57,13 +57,13 @@ def find_base(forms: Iterable[str]) -> Form | None:
     return FORMS[max(counts, key=lambda form: (counts[form], form))] if counts else None
 
 
-def write_tables(choice: Choice) -> dict[str, Any]:
-    """Return the values for the embeddings and the positions."""
+def write_tables(choice: Choice, usual: str) -> dict[str, Any]:
+    """Return the values for the embeddings and the positions, which are `usual` unless named."""
     tokens = choice[TOKENS].form
     values: dict[str, Any] = {"embeddings": "none"}
     if tokens != FLOAT32:
         values = {"embeddings": f"int{FORMS[tokens].bits}", "embeddings_granularity": FORMS[tokens].granularity}
-    return {**values, **({"positions": FLOAT16} if choice[POSITIONS].form == FLOAT16 else {})}
+    return {**values, **({} if choice[POSITIONS].form == usual else {"positions": choice[POSITIONS].form})}
 
 
 def list_patterns(names: Iterable[str], every: Iterable[str]) -> Iterator[str]:

@@ -42,7 +42,7 @@ def test_path_with_a_slip_is_told_the_one_that_is_meant(workshop: Workshop) -> N
 
 
 def test_result_is_told_by_kind_of_tensor(workshop: Workshop) -> None:
-    words = ("overrides={h.0.*: {bits: 8}}", "skip=[h.3.mlp.*]", "positions=float16")
+    words = ("overrides={h.0.*: {bits: 8}}", "skip=[h.3.mlp.*]")
     changes = [word for change in words for word in ("--set", f"quantization.{change}")]
     workshop.run("build", "nano-cpu-int4", "--name", "mixed", *changes)
     lines = workshop.run("inspect", "build/mixed").stdout.splitlines()

@@ -20,7 +20,7 @@ VARIANTS = {
         for block in BLOCKS
     },
     "float32": "{scheme: none}",
-    "positions": "{scheme: int8, positions: float16}",
+    "positions": "{scheme: int8, positions: float32}",
 }
 SHARED, OWN = ("convert", "export", "fuse"), ("quantize",)
 

@@ -20,11 +20,21 @@ def test_shipped_recipe_is_valid_and_opens_with_three_comment_lines(name: str) -
     assert f"make build RECIPE={name}" in lines[2]
 
 
+CUDA = ("target.device=cuda", "fusion.attention=false")
+
+
+@pytest.mark.parametrize(("scheme", "positions"), [("none", "float32"), ("float16", "float16"), ("int4", "float16")])
+def test_positions_are_float16_beside_weights_of_fewer_bits(folder: Path, scheme: str, positions: str) -> None:
+    write(GOOD)
+    change = (f"quantization={{scheme: {scheme}}}", *(CUDA if scheme == "float16" else ()))
+    assert load_recipe("mine", change).recipe.quantization.positions == positions
+
+
 def test_defaults_are_filled_in(folder: Path) -> None:
     write(GOOD)
     recipe = load_recipe("mine").recipe
     rest = {
-        "positions": "float32",
+        "positions": "float16",
         "overrides": None,
         "skip": None,
         "kv_cache": "float32",
@@ -55,6 +65,7 @@ def test_defaults_are_filled_in(folder: Path) -> None:
         "embeddings": "none",
         "embeddings_granularity": None,
         **rest,
+        "positions": "float32",
     }
 
 

@@ -51,6 +51,13 @@ def test_the_scheme_is_turned_off_for_the_linear_layers_alone() -> None:
     assert without is not None
     section = without.recipe.quantization
     assert (section.scheme, section.embeddings, section.embeddings_granularity) == ("none", "int8", 32)
+    assert section.positions == "float16"
+
+
+def test_positions_are_float32_when_their_choice_is_turned_off() -> None:
+    (without,) = (each.loaded for each in ablate(load("nano-cpu-int8.yaml")) if "positions" in each.choice)
+    assert without is not None
+    assert without.recipe.quantization.positions == "float32"
 
 
 def test_a_choice_that_another_one_needs_is_not_turned_off() -> None:

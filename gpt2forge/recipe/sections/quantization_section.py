@@ -12,11 +12,10 @@ from pydantic_core import PydanticKnownError
 from gpt2forge.errors import suggest
 from gpt2forge.quantize.scheme import (
     CHANNEL,
-    FLOAT16,
-    FLOAT32,
     KINDS,
     can_match,
     choose_granularity,
+    choose_positions,
     choose_table_block,
 )
 from gpt2forge.quantize.scheme_table import CACHE_TOLERANCES, CHANNEL_TOLERANCES, SCHEMES, choose_embeddings
@@ -116,7 +115,7 @@ class Quantization(Section):
     )
     positions: Positions | None = Field(
         default=None,
-        description="how the position embeddings are stored; by default float32, unless everything is float16",
+        description="how the position embeddings are stored; by default float16, and float32 with `scheme: none`",
     )
     overrides: Annotated[dict[Pattern, Override] | None, BeforeValidator(check_count)] = Field(
         default=None,
@@ -139,7 +138,7 @@ class Quantization(Section):
             "granularity": granularity,
             "embeddings": embeddings,
             "embeddings_granularity": None if self.embeddings_granularity == default else self.embeddings_granularity,
-            "positions": self.positions or (FLOAT16 if SCHEMES[self.scheme].is_whole else FLOAT32),
+            "positions": self.positions or choose_positions(self.scheme),
             "overrides": overrides or None,
             "skip": sorted(set(self.skip or ())) or None,
         }
