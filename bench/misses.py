@@ -10,7 +10,7 @@ BLOCKS = r"ours, int[48] blocks of \d+"
 
 FAST = f"where memory is fast, it is 0.25 ({PERFORMANCE})"
 REASONS: Mapping[str, str] = {
-    r"a token, .* of PyTorch fp32": f"both read all weights, and 8 bits are 0.26 and 4 bits 0.15 of float32's ({PERFORMANCE})",
+    r"a token, .* of PyTorch fp32": f"both read all weights: 8 bits are 0.26 of float32, 4 bits 0.15 ({PERFORMANCE})",
     r"a token, .* of CTranslate2 int8": f"where memory is slow, it reaches the limit too; {FAST}",
     r"a token, .* of Optimum .*": f"where memory is slow, it reaches the limit too; {FAST}",
     r"a token, .* of llama\.cpp .*": f"the operator for one row: {KERNELS}",

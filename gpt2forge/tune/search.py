@@ -5,13 +5,14 @@
    the perplexity has a limit, its increase takes the place of the measured divergence. Where both have limits, and a
    candidate exceeds only the one on perplexity, the next one gets less divergence.
 2. The size of a package is predicted as the bytes of its weights and the rest of the last candidate's package.
-3. When the same choice is found again, its neighbours are tried: the next best choices by the same prediction.
+3. When the same choice is found again, the prediction of each weight gets a factor of its own from all candidates, and
+   the best choice that was not tried is measured, which corrects the factors (see `factors`).
 4. All candidates are measured on the calibration text. The best of those within the limits is judged on the text of
    `verify`. If it exceeds a limit there, the limit for the search becomes as much stricter, and the search goes on.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gpt2forge.builder.report import Report
 from gpt2forge.tune.choice import Choice, Option, name_choice, total_bytes, total_cost, total_kl
@@ -19,7 +20,7 @@ from gpt2forge.tune.problem import Aim, Problem
 from gpt2forge.tune.tuning_limits import TuningLimits
 
 CORRECTIONS = 8  # candidates that correct the prediction, at most
-NEIGHBOURS = 4
+NEIGHBOURS = 6  # candidates that factors suggest, at most
 MARGIN = 0.995  # of a limit that a candidate exceeded
 WIDEST = 4.0  # ratio of measured to predicted divergence by which a prediction is corrected, at most
 
@@ -73,7 +74,7 @@ class Search:
             self.correct(known or self.take(choice))
             self.ratio /= MARGIN if known else 1
         for _ in range(NEIGHBOURS):
-            choice = self.solve([each.choice for each in self.tried])
+            choice = self.solve_with_factors()
             if choice is None:
                 break
             self.take(choice)
@@ -85,8 +86,29 @@ class Search:
 
         budget = self.limits.budget
         most_kl = None if budget is None else budget * self.strictness * self.share / self.ratio
-        most_bytes = None if self.limits.size is None else float(self.limits.size - self.rest)
-        return solve(self.options, Problem(self.aim, most_kl, most_bytes, without))
+        return solve(self.options, Problem(self.aim, most_kl, self.most_bytes, without))
+
+    def solve_with_factors(self) -> Choice | None:
+        """Return the best choice that was not tried, with a factor for each weight.
+
+        Factors are of divergences. Where only the perplexity has a limit, there are none.
+        """
+        from gpt2forge.tune.factors import fit_factors
+        from gpt2forge.tune.solve import solve
+
+        tried, budget = [each.choice for each in self.tried], self.limits.kl
+        if budget is None and self.limits.budget is not None:
+            return self.solve(tried)
+        factors = fit_factors([(each.choice, each.kl) for each in self.tried])
+        corrected = [replace(option, kl=option.kl * factors.get(option.weight, 1.0)) for option in self.options]
+        most_kl = None if budget is None else budget * self.strictness * self.share
+        found = solve(corrected, Problem(self.aim, most_kl, self.most_bytes, tried))
+        return found and {option.weight: option for option in self.options if found[option.weight].form == option.form}
+
+    @property
+    def most_bytes(self) -> float | None:
+        """The most bytes of the weights (rule 2)."""
+        return None if self.limits.size is None else float(self.limits.size - self.rest)
 
     def take(self, choice: Choice) -> Candidate:
         """Measure a choice and remember it."""
