@@ -24,6 +24,7 @@ REASONS: Mapping[str, str] = {
     ),
     r"KL divergence, ours, int8 blocks of 128, fitted of .*": "the rounding of activations in blocks of that length",
     r"perplexity, ours, int8 .*": "the KL, and chance in this text ([recipes.md](recipes.md#calibration))",
+    r"`make bench`, .*": "with three rounds of long prompts and of batches; since then they have two",
     r"nothing to do, gpt2forge plan, edited .*": "starting Python and reading the recipe's model take nearly all of it",
 }
 """Reasons by the pattern of a goal and what it is a part of; the first that matches holds."""

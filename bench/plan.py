@@ -61,7 +61,6 @@ VARIANTS = {
     "int4 blocks of 128, fitted": Variant("cpu-small", models=(EXAMPLE,)),
     "int8 blocks of 64, fitted": Variant("cpu-best", models=(EXAMPLE,)),
     "int8 blocks of 64 and cache, fitted": Variant("cpu-fast", models=(EXAMPLE,)),
-    "int8 blocks of 128 and cache, fitted": Variant("cpu-fast", ("quantization.granularity=128",), (EXAMPLE,)),
     "7 bits per channel, fitted": Variant("cpu-int8", ("quantization.granularity=channel", *FITTED), (EXAMPLE,)),
     "int4 with int8, fitted": Variant("cpu@fitted", models=(EXAMPLE,)),
     "int8 blocks of 128, int8 cache": Variant("cpu-int8", ("quantization.kv_cache=int8", *CALIBRATION)),
@@ -97,9 +96,8 @@ ENDS = (Run(SHORT, 9, ROUNDS), Run(1000, 7, 3))
 
 RUNS = (
     ENDS[0],
-    *(Run(16, 1, 5), Run(256, 1, 2), Run(512, 7, 2)),
-    ENDS[1],
-    *(Run(16, 9, 3, 1), Run(16, 6, 3, 4), Run(16, 5, 3, 16)),
+    *(Run(16, 1, 5), Run(256, 1, 2), Run(512, 7, 2), Run(1000, 7, 2)),
+    *(Run(16, 9, 2, 1), Run(16, 6, 2, 4), Run(16, 5, 2, 16)),
 )
 """Long prompts and batches take a slow system many seconds, so they have fewer rounds than short ones."""
 

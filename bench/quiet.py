@@ -9,7 +9,7 @@ SIZE = 1024  # rows of a float32 matrix product, which takes some milliseconds: 
 TRIES = 3
 SLACK = 1.2  # times the fastest product so far
 PATIENCE = 2.0  # seconds, for one measurement
-BUDGET = 60.0  # seconds, for all of a model
+BUDGET = 30.0  # seconds, for all of a model
 REST = 0.1  # seconds between two products
 
 

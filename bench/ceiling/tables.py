@@ -23,6 +23,7 @@ from bench.ceiling.forms import (
 from bench.sheet import Sheet, show_ratio, show_spread
 
 Results = Mapping[str, Any]
+NOTHING = "-"
 
 KERNELS = {
     ONE: (WALK, AHEAD, PAIRS, BOTH, WHOLE_TILE, FLAT_TILE, LANES, LANES_AHEAD, READ),
@@ -78,18 +79,19 @@ def show_times(found: Results, count: str, name: str) -> Iterator[str]:
 
 
 def tabulate_gains(ceiling: Results) -> Sheet:
-    """Return each kernel's time as a part of the operator's, with all threads."""
+    """Return each kernel's time as a part of the operator's, with all threads; none for what this machine lacks."""
     rows = []
     for count, names in KERNELS.items():
         for name in names:
             cells = [show_gain(ceiling, form, count, name) for form in FORMS]
-            rows.append([name, count, *cells])
+            if set(cells) != {NOTHING}:
+                rows.append([name, count, *cells])
     return Sheet("", ["kernel", "rows", *FORMS], rows)
 
 
 def show_gain(ceiling: Results, form: str, count: str, name: str) -> str:
     gain = find_gain(ceiling, form, count, name)
-    return "-" if gain is None else f"{gain:.2f}"
+    return NOTHING if gain is None else f"{gain:.2f}"
 
 
 def find_gain(ceiling: Results, form: str, count: str, name: str) -> float | None:

@@ -23,7 +23,7 @@ from gpt2forge.measure.spread import summarize
 from gpt2forge.processors import count_threads
 from gpt2forge.store.atomic import remove_tree
 
-PAUSE = 0.25  # seconds until the threads of the system before stop spinning, which Intel's OpenMP lets them for 0.2
+PAUSE = 0.21  # seconds until the threads of the system before stop spinning, which Intel's OpenMP lets them for 0.2
 RESERVE = 2e9  # bytes that a run needs
 COPIES = 2  # of keys and values that a system may hold: those before a token, and those behind it
 READS = 20  # of a disk in one run; Python's own reads stay below

@@ -116,7 +116,7 @@ def test_a_machine_without_the_instructions_says_so(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("bench.ceiling.library.read_cpuinfo", lambda: {"flags": "sse4_2 avx2"})
     found = measure_ceiling(Plan("tiny", SHAPE, Path(), Path()))
     assert found == {"missing": "this processor has no avx512_vnni", "forms": {}}
-    assert {cell for row in tabulate_gains(found).rows for cell in row[2:]} == {"-"}
+    assert tabulate_gains(found).rows == []
 
 
 def test_a_machine_without_a_compiler_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
