@@ -22,6 +22,7 @@ from gpt2forge.plan.key import add_inputs, make_key
 from gpt2forge.plan.plan import Plan, make_plan
 from gpt2forge.plan.readings import Readings
 from gpt2forge.recipe.load import load_recipes
+from gpt2forge.recipe.project import SETTINGS
 from gpt2forge.stages.stage import PACKAGE, Stage
 from gpt2forge.store.records import Record
 from gpt2forge.store.store import Store
@@ -93,6 +94,7 @@ def prepare_team(team: Team, work: Path) -> None:
     if (work / "recipes").exists():
         return
     shutil.copytree(ROOT / "examples/nano", work / "examples/nano")
+    (work / SETTINGS).touch()  # paths in the recipes start here, also below another project
     (work / "recipes/base").mkdir(parents=True)
     (work / "recipes/base/team.yaml").write_text(BASE, encoding="utf-8")
     (work / "recipes/template.yaml").write_text(TEMPLATE, encoding="utf-8")

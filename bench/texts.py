@@ -32,6 +32,8 @@ from gpt2forge.runtime.open_model import open_model
 from gpt2forge.store.atomic import remove_tree
 
 FLOAT32 = "ours, fp32"
+FAST = "ours, int8 blocks of 64 and cache, fitted"
+"""The form of the `-fast` recipes, in whose passes no rounding depends on the number of tokens."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ def measure_model(plan: Plan) -> dict[str, Any]:
 def choose_files(writers: Mapping[str, Writer], plan: Plan) -> dict[str, System]:
     """Return the systems to prepare; a system that others begin with comes before them."""
     names = {writer.files for writer in writers.values()} | {BLOCKS, CHANNEL}
-    names |= {FLOAT32} if plan.is_trained else set()
+    names |= {FLOAT32, FAST} if plan.is_trained else set()
     names |= {after for name in names if (after := SYSTEMS[name].after)}
     return {name: system for name, system in SYSTEMS.items() if name in names}
 
