@@ -109,7 +109,7 @@ class Speculation:
         if not self.is_sure and self.patience is not None and self.steps >= min(self.right, self.patience):
             self.read_again()
         is_sure = self.is_sure
-        self.logits = self.step(np.array([[self.text.last]]))
+        self.logits = self.step.add([self.text.last])
         self.text.passes += 1
         self.sure += is_sure
         self.steps += not is_sure
@@ -127,8 +127,8 @@ class Speculation:
         """Read what passes have read in steps of one token; return the logits (1, V) after the last."""
         tokens = self.text.window[self.sure : self.step.length]
         self.step.forget(len(tokens))
-        for token in tokens:
-            logits = self.step(np.array([[token]]))
+        for token in tokens.tolist():
+            logits = self.step.add([token])
         self.text.passes += len(tokens)
         self.length.count_repeated(len(tokens))
         self.sure, self.right, self.steps = self.step.length, 0, 0
