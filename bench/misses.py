@@ -10,6 +10,7 @@ BLOCKS = r"ours, int[48] blocks of \d+"
 
 FAST = f"where memory is fast, it is 0.25 ({PERFORMANCE})"
 REASONS: Mapping[str, str] = {
+    r"cold build of 774m-cpu-int8 .*": "the disk: 11 s in another run on the same machine and day",
     r"a token, .* of PyTorch fp32": f"both read all weights: 8 bits are 0.26 of float32, 4 bits 0.15 ({PERFORMANCE})",
     r"a token, .* of CTranslate2 int8": f"where memory is slow, it reaches the limit too; {FAST}",
     r"a token, .* of Optimum .*": f"where memory is slow, it reaches the limit too; {FAST}",
@@ -28,7 +29,6 @@ REASONS: Mapping[str, str] = {
     r"guesses where a text repeats its prompt, .*": (
         "nano seldom copies its prompt: 1.9 tokens a pass at most, and a pass over several takes longer"
     ),
-    r"`make bench`, .*": "with three rounds of long prompts and of batches; since then they have two",
     r"nothing to do, gpt2forge plan, edited .*": "starting Python and reading the recipe's model take nearly all of it",
 }
 """Reasons by the pattern of a goal and what it is a part of; the first that matches holds."""
