@@ -99,7 +99,7 @@ def test_current_build_prints_the_output_of_the_build(shop: Workshop) -> None:
     assert quick.stderr.splitlines() == [CURRENT]
     assert quick.stdout == whole.stdout
     assert whole.stdout.splitlines()[0] == "build/mine-int8"
-    assert "size     1.8 MB, 32 % of float32" in whole.stdout.splitlines()
+    assert "size     1.7 MB, 31 % of float32" in whole.stdout.splitlines()
 
 
 def test_current_build_imports_few_own_modules_and_no_library(shop: Workshop) -> None:

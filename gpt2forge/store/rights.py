@@ -4,13 +4,16 @@ The umask decides the rights of the store's own folder, and only if that folder 
 setgid bit keeps its group, because whatever is made in it inherits both: see inode(7).
 """
 
+import os
 import stat
+import time
 from contextlib import suppress
 from pathlib import Path
 
 FOLDER = 0o3777  # rights of a folder, with setgid and sticky
 FILE = 0o666
 READ_ONLY = 0o444
+NEW, PAUSE = 1.0, 0.005  # seconds that a folder is new for, and between two looks at one
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -31,8 +34,15 @@ def make_one(folder: Path) -> None:
     except FileExistsError:
         if not folder.is_dir():
             raise
+        wait_for_rights(folder)
     else:
         share_folder(folder)
+
+
+def wait_for_rights(folder: Path) -> None:
+    """Wait until the user who has just made a folder has given it its rights, which takes a moment."""
+    while not os.access(folder, os.W_OK) and time.time() - folder.stat().st_ctime < NEW:
+        time.sleep(PAUSE)
 
 
 def share_folder(folder: Path) -> None:

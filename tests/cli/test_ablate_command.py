@@ -18,7 +18,8 @@ LITTLE = [
 def test_each_choice_is_worth_something_or_noise(measured: Workshop) -> None:
     done = measured.run("ablate", "nano-cpu-int8", *LITTLE, "--json")
     effects = {each["choice"]: each for each in json.loads(done.stdout)["effects"]}
-    assert list(effects) == ["fusion.gelu", "quantization.scheme: int8", "quantization.embeddings: int8"]
+    storages = [f"quantization.{each}" for each in ("scheme: int8", "embeddings: int8", "positions: float16")]
+    assert list(effects) == ["fusion.gelu", *storages]
     scheme = effects["quantization.scheme: int8"]
     assert scheme["size"]["value"] < -0.3 and scheme["kl"]["value"] > 1e-4
     assert not scheme["kl"]["is_noise"]

@@ -25,7 +25,7 @@ def test_table_has_a_row_for_each_result_and_ends_in_a_recommendation(proven: Wo
     lines = proven.run("compare", *PROVEN).stdout.splitlines()
     assert lines[0].split() == ["result", "size", "speed-up", "perplexity", "KL", "verdict"]
     assert [line.split()[0] for line in lines[1:4]] == ["nano-cpu-fp32-proven", "baseline", "nano-cpu-int8-proven"]
-    assert lines[4] == "    scheme int8, granularity 128, embeddings int8, max_kl 0.002"
+    assert lines[4] == "    scheme int8, granularity 128, embeddings int8, positions float16, 1 more"
     assert re.match("smallest( and fastest)? within your limits: nano-cpu-int8-proven", lines[-1])
     assert max(map(len, lines)) <= 100
 
@@ -40,7 +40,7 @@ def test_all_numbers_have_a_column_for_each_result_and_mark_baseline_and_front(p
         *("KL divergence", "KL divergence, 99 %", "same likeliest token"),
         "on the Pareto front (size, a token's time, KL divergence)",
         *("`quantization.scheme`", "`quantization.granularity`", "`quantization.embeddings`"),
-        "`verify.max_kl`",
+        *("`quantization.positions`", "`verify.max_kl`"),
     ]
 
 

@@ -197,5 +197,5 @@ def test_workflow_runs_with_the_installed_package_and_a_checkpoint_that_is_an_ar
     assert run.play() == []
     assert (shop.folder / "ship/nano-cpu-int8/model.onnx").is_file()
     assert run.outputs == "anything=true\n"
-    assert "| nano-cpu-int8 | 1.8 MB" in run.summary
+    assert "| nano-cpu-int8 | 1.7 MB" in run.summary
     assert (shop.folder / "before/nano-cpu-int8.json").is_file()

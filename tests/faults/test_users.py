@@ -4,6 +4,8 @@ import os
 import shutil
 import stat
 import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from tests.faults.conftest import Note
 from tests.faults.forge import GROUP, Forge
 from tests.faults.state import list_debris, read_tree
-from tests.workshop import Workshop, copy_workshop
+from tests.workshop import ROOT, Workshop, copy_workshop
 
 pytestmark = [
     pytest.mark.slow,
@@ -72,3 +74,31 @@ def test_whoever_owns_a_checkout_may_remove_it(built_once: Workshop, open_folder
     subprocess.run(["setpriv", f"--reuid={USERS[0]}", "--clear-groups", *words], cwd=folder, check=True)
     assert not (folder / "cache").exists()
     note("`git clean -ffdx` of a store by its owner, who is not root", 1, "nothing is left")
+
+
+MAKE = """
+import sys
+from pathlib import Path
+from gpt2forge.store.rights import make_folder
+print("ready", flush=True)
+sys.stdin.readline()
+make_folder(Path(sys.argv[1]), Path(sys.argv[2]))
+(Path(sys.argv[1]) / "file").touch()
+"""
+
+
+def test_a_folder_that_another_user_is_just_making_is_waited_for(open_folder: Path) -> None:
+    make_places(open_folder)
+    store = open_folder / "store"
+    user = ("setpriv", f"--reuid={USERS[1]}", f"--regid={GROUP}", "--clear-groups")
+    command = [*user, sys.executable, "-c", MAKE, str(store / "records"), str(store)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
+        assert process.stdout and process.stdin and process.stdout.readline() == "ready\n"
+        (store / "records").mkdir()
+        os.chown(store / "records", USERS[0], GROUP)
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        time.sleep(0.2)  # as a process that is interrupted between making a folder and giving it its rights
+        (store / "records").chmod(0o2775)
+        assert process.wait() == 0
+    assert (store / "records/file").exists()
