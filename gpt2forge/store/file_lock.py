@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from gpt2forge.errors import UserError
-from gpt2forge.store.rights import share_file
+from gpt2forge.store.rights import share_file, wait_for_rights
 
 REFUSED = (errno.ENOSYS, errno.ENOLCK, errno.EOPNOTSUPP, errno.EINVAL, errno.EBADF)
 TRIES = 100  # to open a file that others make and remove; a link that leads nowhere is there, and yet cannot be opened
@@ -29,6 +29,7 @@ def open_lock(path: Path) -> int:
     """Open a lock file, and make it if it is missing; see `open_existing`. Raises OSError."""
     for _ in range(TRIES):
         with suppress(FileNotFoundError):
+            wait_for_rights(path)
             return open_existing(path)
         with suppress(FileExistsError):  # another process was faster, and a third may remove the file again
             return make_lock(path)

@@ -13,7 +13,7 @@ from pathlib import Path
 FOLDER = 0o3777  # rights of a folder, with setgid and sticky
 FILE = 0o666
 READ_ONLY = 0o444
-NEW, PAUSE = 1.0, 0.005  # seconds that a folder is new for, and between two looks at one
+NEW, PAUSE = 1.0, 0.005  # seconds that a folder or file is new for, and between two looks at one
 OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -34,14 +34,18 @@ def make_one(folder: Path) -> None:
     except FileExistsError:
         if not folder.is_dir():
             raise
-        wait_for_rights(folder)
+        with suppress(FileNotFoundError):
+            wait_for_rights(folder)
     else:
         share_folder(folder)
 
 
-def wait_for_rights(folder: Path) -> None:
-    """Wait until the user who has just made a folder has given it its rights, which takes a moment."""
-    while not os.access(folder, os.W_OK) and time.time() - folder.stat().st_ctime < NEW:
+def wait_for_rights(path: Path) -> None:
+    """Wait until the user who has just made a folder or file has given it its rights, which takes a moment.
+
+    Raises FileNotFoundError if it is gone.
+    """
+    while not os.access(path, os.W_OK) and time.time() - path.stat().st_ctime < NEW:
         time.sleep(PAUSE)
 
 

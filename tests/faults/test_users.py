@@ -87,7 +87,7 @@ make_folder(Path(sys.argv[1]), Path(sys.argv[2]))
 """
 
 
-def test_a_folder_that_another_user_is_just_making_is_waited_for(open_folder: Path) -> None:
+def test_a_folder_that_another_user_is_just_making_is_waited_for(open_folder: Path, note: Note) -> None:
     make_places(open_folder)
     store = open_folder / "store"
     user = ("setpriv", f"--reuid={USERS[1]}", f"--regid={GROUP}", "--clear-groups")
@@ -102,3 +102,8 @@ def test_a_folder_that_another_user_is_just_making_is_waited_for(open_folder: Pa
         (store / "records").chmod(0o2775)
         assert process.wait() == 0
     assert (store / "records/file").exists()
+    note(
+        "a folder of the store is made by another user, who gives it its rights 0.2 s later",
+        1,
+        "the user waits, and writes into it",
+    )
