@@ -14,8 +14,9 @@ heldout.txt they are among those with the largest leads in all four packages and
 
 PROMPTS = (
     """\
-        try:
-            return parse_record(path.read_bytes())""",
+        if isinstance(self.value, dict):
+            return {key: node.plain() for key, node in self.value.items()}
+        if isinstance(self.value, list):""",
     """\
     ) -> None:
         pass

@@ -15,7 +15,7 @@ from interop.environments import HERE, make_node, make_python
 from interop.served import serve
 from tests.workshop import ROOT, Workshop
 
-PROMPT = "def __init__(self, "
+PROMPT = "def __repr__(self"
 PYTHON = {"onnxruntime": "plain", "Optimum": "optimum", "onnxruntime-genai": "genai", "OpenVINO": "openvino_runtime"}
 NODE = {"transformers.js": "transformersjs", "A browser": "web"}
 
