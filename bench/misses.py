@@ -1,4 +1,4 @@
-"""Why goals are missed, in the words of docs/benchmarks.md."""
+"""Says why goals are missed, in the words of docs/benchmarks.md."""
 
 import re
 from collections.abc import Mapping
@@ -8,12 +8,13 @@ KERNELS = "[kernels.md](kernels.md#what-kernels-could-do)"
 PERFORMANCE = "[performance.md](performance.md#a-token-and-the-memory-behind-it)"
 BLOCKS = r"ours, int[48] blocks of \d+"
 
-FAST = f"where memory is fast, it is 0.25 ({PERFORMANCE})"
 REASONS: Mapping[str, str] = {
-    r"cold build of 774m-cpu-int8 .*": "the disk: 11 s in another run on the same machine and day",
+    r"cold build of 774m-cpu-int8 .*": "not known: it took 11 s in another run on the same machine and day",
     r"a token, .* of PyTorch fp32": f"both read all weights: 8 bits are 0.26 of float32, 4 bits 0.15 ({PERFORMANCE})",
-    r"a token, .* of CTranslate2 int8": f"where memory is slow, it reaches the limit too; {FAST}",
-    r"a token, .* of Optimum .*": f"where memory is slow, it reaches the limit too; {FAST}",
+    r"a token, .* of CTranslate2 int8": (
+        f"ours cannot be faster than memory; where that is fast, it is 0.25 ({PERFORMANCE})"
+    ),
+    r"a token, .* of Optimum .*": f"the operator for one row: {KERNELS}",
     r"a token, .* of llama\.cpp .*": f"the operator for one row: {KERNELS}",
     r"the memory's limit, .*": f"the operator for one row: {KERNELS}",
     rf"\d+ tokens, {BLOCKS}.*": f"the operator for many rows: {KERNELS}",

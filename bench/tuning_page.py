@@ -16,9 +16,9 @@ from matplotlib.figure import Figure
 
 from bench.document import DOCS
 from bench.plots import STYLE
-from gpt2forge.cli.ablate_command import HEAD, tabulate
 from gpt2forge.cli.comparison_table import format_markdown_rows
 from gpt2forge.tune.effect import Difference, Effect
+from gpt2forge.tune.effect_words import HEAD, tabulate_effect
 
 PAGE, RESULTS = DOCS / "tuning.md", DOCS / "benchmarks"
 PART = re.compile(r"(<!-- (tuned|ablated|claimed): ([\w-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
@@ -100,7 +100,7 @@ def tabulate_ablated(results: Results) -> Iterator[tuple[str, ...]]:
     """Yield a row for each choice, as `gpt2forge ablate --markdown` does."""
     yield HEAD
     for values in results["effects"]:
-        yield tuple(tabulate(read_effect(values)))
+        yield tuple(tabulate_effect(read_effect(values)))
 
 
 def read_effect(values: Results) -> Effect:

@@ -83,14 +83,12 @@ def load(built: str | os.PathLike[str], threads: int = 0, *, packed: str | os.Pa
     so that processes share them; the first one writes it, which takes twice the weights' bytes on the disk.
     Raises UserError if nothing was built or the directory is not complete, or if `packed` holds something else.
     """
+    from gpt2forge.builder.open_package import open_package
     from gpt2forge.builder.result import open_result
-    from gpt2forge.measure.host import describe_processor
-    from gpt2forge.runtime.open_model import Packed, open_model
 
     if not isinstance(built, str | os.PathLike):
         raise TypeError(f"`built` must be a recipe's name or a path, not {type(built).__name__}")
     # A Path of one word is a path too, never the name of a recipe.
     reference = built if isinstance(built, str) else os.path.join(os.curdir, built)  # noqa: PTH118
     with open_result(reference) as result:
-        kept = None if packed is None else Packed(Path(packed), describe_processor())
-        return open_model(result.folder, threads, kept)
+        return open_package(result.folder, threads, None if packed is None else Path(packed))

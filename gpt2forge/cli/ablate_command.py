@@ -22,11 +22,10 @@ from gpt2forge.recipe.load import LoadedRecipe, load_recipe
 from gpt2forge.store.store import Store
 from gpt2forge.tune.ablations import AblatedRecipe, ablate
 from gpt2forge.tune.effect import Effect, compute_effect, refuse_effect
-from gpt2forge.tune.effect_words import format_divergence, format_share
+from gpt2forge.tune.effect_words import HEAD, tabulate_effect
 from gpt2forge.tune.run_variants import run_variants
 
 NAME = "ablation"  # of a recipe with `--set`, which is not published
-HEAD = ("choice", "size", "new token", "prompt", "KL, nats a token")
 
 
 @click.command("ablate")
@@ -51,9 +50,9 @@ def ablate_command(
         values = [effect.to_json() for effect in effects]
         console.write_json({"recipe": loaded.recipe.name, "effects": values})
     elif as_markdown:
-        console.write("".join(f"{line}\n" for line in format_markdown_rows([HEAD, *map(tabulate, effects)])))
+        console.write("".join(f"{line}\n" for line in format_markdown_rows([HEAD, *map(tabulate_effect, effects)])))
     else:
-        console.write_rows([HEAD, *map(tabulate, effects)], {})
+        console.write_rows([HEAD, *map(tabulate_effect, effects)], {})
     if html:
         compared = Comparison([report for report in reports if report.error is None])
         write_output_file(html, make_comparison_page(compared, store, (), effects).encode())
@@ -80,12 +79,6 @@ def measure(loaded: LoadedRecipe, ablated: Sequence[AblatedRecipe], store: Store
 def show(event: BuildEvent, view: RunView) -> None:
     """Show an event unless it is a reused step."""
     follow(event, view.show, [])
-
-
-def tabulate(effect: Effect) -> list[str]:
-    """Return the row of a choice."""
-    shares = [format_share(difference) for difference in (effect.size, effect.token, effect.prompt)]
-    return [effect.choice, *shares, format_divergence(effect.kl)]
 
 
 def list_remarks(effects: Sequence[Effect], reports: Sequence[Report]) -> Iterator[str]:

@@ -46,7 +46,6 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--packed",
-    "packed_folder",
     metavar="DIR",
     type=click.Path(path_type=Path),
     help="Keep the weights in DIR as this processor reads them: later commands open them sooner, and share them.",
@@ -70,7 +69,7 @@ def generate(
     system: str | None,
     batch: int,
     cache_path: str | None,
-    packed_folder: Path | None,
+    packed: Path | None,
     threads: int,
     force: bool,
     as_json: bool,
@@ -98,11 +97,9 @@ def generate(
             texts = [format_chat(result.folder, make_messages(text, system)) for text in texts]
         check_prompts(result.folder, texts, settings, add_special_tokens=not is_chat)
         with hold_interrupts():
-            from gpt2forge.measure.host import describe_processor
-            from gpt2forge.runtime.open_model import Packed, open_model
+            from gpt2forge.builder.open_package import open_package
 
-        packed = None if packed_folder is None else Packed(packed_folder, describe_processor())
-        model = open_model(result.folder, threads, packed)
+        model = open_package(result.folder, threads, packed)
     ends = [model.find_token(text) for text in end_texts]
     settings = replace(settings, bias=read_bias(bias_texts, model.find_token), ends=ends)
     if guesser is not None or cache_path is None:  # a cache works without the package's guesses

@@ -29,7 +29,7 @@ def open_lock(path: Path) -> int:
     """Open a lock file, and make it if it is missing; see `open_existing`. Raises OSError."""
     for _ in range(TRIES):
         with suppress(FileNotFoundError):
-            wait_for_rights(path)
+            wait_for_rights(path, os.R_OK)  # in a folder like /tmp, others may never write to it
             return open_existing(path)
         with suppress(FileExistsError):  # another process was faster, and a third may remove the file again
             return make_lock(path)

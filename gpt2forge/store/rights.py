@@ -35,17 +35,19 @@ def make_one(folder: Path) -> None:
         if not folder.is_dir():
             raise
         with suppress(FileNotFoundError):
-            wait_for_rights(folder)
+            wait_for_rights(folder, os.W_OK)
     else:
         share_folder(folder)
 
 
-def wait_for_rights(path: Path) -> None:
+def wait_for_rights(path: Path, need: int) -> None:
     """Wait until the user who has just made a folder or file has given it its rights, which takes a moment.
+
+    `need` is a mode of os.access.
 
     Raises FileNotFoundError if it is gone.
     """
-    while not os.access(path, os.W_OK) and time.time() - path.stat().st_ctime < NEW:
+    while not os.access(path, need) and time.time() - path.stat().st_ctime < NEW:
         time.sleep(PAUSE)
 
 

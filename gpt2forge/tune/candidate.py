@@ -6,7 +6,7 @@ from typing import Any
 
 from gpt2forge.errors import Place
 from gpt2forge.quantize.forms import FORMS, POSITIONS, TOKENS, Form
-from gpt2forge.quantize.scheme import FLOAT16, FLOAT32
+from gpt2forge.quantize.scheme import FLOAT32, choose_positions
 from gpt2forge.recipe.load import LoadedRecipe, load
 from gpt2forge.recipe.lookup import SelectedRecipe
 from gpt2forge.recipe.yaml import Node
@@ -37,7 +37,7 @@ def write_section(choice: Choice, start: LoadedRecipe) -> dict[str, Any]:
     values: dict[str, Any] = {"scheme": "none"}
     if base is not None:
         values = {"scheme": f"int{base.bits}", "granularity": base.granularity, **FITTED}
-    values |= write_tables(choice, FLOAT32 if base is None else FLOAT16)
+    values |= write_tables(choice, choose_positions(values["scheme"]))
     if start.recipe.quantization.kv_cache != FLOAT32:
         values["kv_cache"] = start.recipe.quantization.kv_cache
     others = {form for form in linears.values() if base is not None and form not in (base.name, FLOAT32)}

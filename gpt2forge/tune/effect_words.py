@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from gpt2forge.tune.effect import Difference, Effect
 
 NOTHING = "-"
+HEAD = ("choice", "size", "new token", "prompt", "KL, nats a token")
+"""The titles of the columns that `tabulate_effect` fills."""
 NAMES = {"size": "size", "token": "a new token", "prompt": "a prompt", "kl": "KL"}
 
 
@@ -26,6 +28,12 @@ def format_share(difference: Difference | None) -> str:
 def format_divergence(difference: Difference | None) -> str:
     """Return a change in nats a token with its interval."""
     return format_difference(difference, "+.1e")
+
+
+def tabulate_effect(effect: Effect) -> list[str]:
+    """Return the row of a choice."""
+    shares = [format_share(difference) for difference in (effect.size, effect.token, effect.prompt)]
+    return [effect.choice, *shares, format_divergence(effect.kl)]
 
 
 def describe_effect(effect: Effect) -> str:

@@ -79,11 +79,16 @@ def test_whoever_owns_a_checkout_may_remove_it(built_once: Workshop, open_folder
 MAKE = """
 import sys
 from pathlib import Path
+from gpt2forge.store.file_lock import open_lock
 from gpt2forge.store.rights import make_folder
+folder = Path(sys.argv[1])
 print("ready", flush=True)
 sys.stdin.readline()
-make_folder(Path(sys.argv[1]), Path(sys.argv[2]))
-(Path(sys.argv[1]) / "file").touch()
+make_folder(folder, Path(sys.argv[2]))
+(folder / "file").touch()
+print("ready", flush=True)
+sys.stdin.readline()
+open_lock(folder / "lock")
 """
 
 
@@ -100,10 +105,17 @@ def test_a_folder_that_another_user_is_just_making_is_waited_for(open_folder: Pa
         process.stdin.flush()
         time.sleep(0.2)  # as a process that is interrupted between making a folder and giving it its rights
         (store / "records").chmod(0o2775)
+        assert process.stdout.readline() == "ready\n"
+        lock = store / "records/lock"
+        lock.touch(0o600)
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        time.sleep(0.2)
+        lock.chmod(0o644)
         assert process.wait() == 0
     assert (store / "records/file").exists()
     note(
-        "a folder of the store is made by another user, who gives it its rights 0.2 s later",
+        "a folder of the store, then a lock file in it, is made by another user, who gives it its rights 0.2 s later",
         1,
-        "the user waits, and writes into it",
+        "the user waits, and writes and locks there",
     )

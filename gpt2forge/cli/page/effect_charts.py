@@ -1,4 +1,4 @@
-"""What each choice of a recipe buys: a dot and its interval for each choice, left and right of no change."""
+"""Draws what each choice of a recipe buys: a dot and its interval for each choice, left and right of no change."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from gpt2forge.cli.page.axis import format_tick, list_ticks
 from gpt2forge.cli.page.markup import cell, element, make_table, text
 from gpt2forge.tune.effect import Difference, Effect
-from gpt2forge.tune.effect_words import NOTHING, format_divergence, format_share
+from gpt2forge.tune.effect_words import HEAD, NOTHING, format_divergence, format_share, tabulate_effect
 
 WIDTH, ROW = 440, 26
 EDGE, TOP, BOTTOM = 28, 8, 24  # margins
@@ -99,13 +99,10 @@ def draw_row(chart: EffectChart, place: int, row: tuple[str, Difference], most: 
 
 def tabulate(effects: Sequence[Effect]) -> str:
     """Return the table of all effects, with the reason why a choice could not be turned off."""
-    titles = ["choice", *(text(chart.title) for chart in CHARTS), "remark"]
+    titles = [*map(text, HEAD), "remark"]
     rows = [
-        [
-            text(effect.choice),
-            *(cell(chart.show(getattr(effect, chart.name)), class_="number") for chart in CHARTS),
-            cell(effect.refusal or NOTHING),
-        ]
+        [text(choice), *(cell(number, class_="number") for number in numbers), cell(effect.refusal or NOTHING)]
         for effect in effects
+        for choice, *numbers in [tabulate_effect(effect)]
     ]
     return make_table("Each choice beside the same recipe without it", titles, rows)
