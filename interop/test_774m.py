@@ -1,5 +1,7 @@
 """A 774M model (3.1 GB in float32) in the hosts that support this size, with random weights from a seed.
 
+Its checkpoint is in float16, which takes half of the disk. The tests are skipped where there is not enough of it.
+
 Native hosts open the weights by path, and map or read them with 64-bit addresses. A browser copies them into
 WebAssembly's 4 GB address space, which holds int8 but not float32.
 """
@@ -17,6 +19,7 @@ from bench.plan import WORK, Plan
 from bench.prepare import EXAMPLES, fetch_tokenizer, link_folders
 from bench.shapes import LARGE
 from gpt2forge.runtime.text import read_tokenizer
+from gpt2forge.units import format_size
 from interop.browser import type_prompt
 from interop.checks import check_alone
 from interop.hosts import HOSTS
@@ -24,15 +27,24 @@ from interop.prompts import NEW_774M, PROMPT_774M
 from interop.reference import Continuation, continue_prompts
 
 VARIANTS = ("fp32", "int8 blocks of 128")
+NEEDED = 9 * 10**9  # bytes: the checkpoint, its tensors in float32, two packages and some room
 
 
 def write_checkpoint(folder: Path, tokenizer: Path) -> None:
     """Write a model as transformers initializes it, with the tokenizer that OpenAI published."""
     torch.manual_seed(774)
     size = {"n_embd": LARGE.n_embd, "n_head": LARGE.n_head, "n_layer": LARGE.n_layer}
-    GPT2LMHeadModel(GPT2Config(**size)).save_pretrained(folder)
+    GPT2LMHeadModel(GPT2Config(**size)).half().save_pretrained(folder)
     for name, taken in {"vocab.json": "encoder.json", "merges.txt": "vocab.bpe"}.items():
         shutil.copyfile(tokenizer / taken, folder / name)
+
+
+def check_disk(plan: Plan) -> None:
+    """Skip the tests if the disk has too little room for what was not built here before."""
+    plan.work.mkdir(parents=True, exist_ok=True)
+    free, is_built = shutil.disk_usage(plan.work).free, all(plan.output(variant).exists() for variant in VARIANTS)
+    if free < NEEDED and not is_built:
+        pytest.skip(f"needs {format_size(NEEDED)} in {plan.work}, and {format_size(free)} are free")
 
 
 @pytest.fixture(scope="module")
@@ -40,6 +52,7 @@ def packages() -> dict[str, Path]:
     """Build the variants in a folder and a store that are kept. Return the published directories by variant."""
     work = WORK / "interop"
     plan = Plan("774m", LARGE, work / "checkpoints" / "774M", work, rounds=1, builds=1)
+    check_disk(plan)
     link_folders(work, EXAMPLES)
     tokenizer = fetch_tokenizer(work / "tokenizer")
     if not plan.checkpoint.is_dir():
