@@ -55,6 +55,7 @@ class BuildRequest:
     jobs: int | None
     keep_going: bool
     cluster: str | None
+    exchange: str | None
     write_lock: bool
     locked: bool
     as_json: bool
@@ -70,9 +71,10 @@ class BuildRequest:
         """Connect to the cluster, if one is named."""
         if self.cluster is None:
             return nullcontext()
+        from gpt2forge.cluster.exchange import open_exchange
         from gpt2forge.cluster.open_cluster import open_cluster
 
-        return open_cluster(self.cluster, console.warn)
+        return open_cluster(self.cluster, console.warn, open_exchange(self.exchange) if self.exchange else None)
 
     def make_options(self, cluster: Backend | None) -> Options:
         return Options(
@@ -87,6 +89,8 @@ class BuildRequest:
             raise UserError("`--name` names one result; give one recipe")
         if self.cluster is not None and self.jobs is not None:
             raise UserError("`--jobs` is for steps on this machine; leave it out, the workers of `--cluster` decide")
+        if self.exchange is not None and self.cluster is None:
+            raise UserError("`--exchange` is for the workers of a cluster; name it with `--cluster`")
         if self.locked and self.assumed:
             raise UserError("`--locked` refuses the keys of steps that `--assume-equivalent` keeps; leave out one")
         if self.write_lock and (self.locked or self.until or self.name or self.assumed):
@@ -114,6 +118,11 @@ class BuildRequest:
     metavar="ADDRESS",
     help="Run the steps on the workers of a Dask cluster, whose scheduler is at ADDRESS, as in `tcp://host:8786`.",
 )
+@click.option(
+    "--exchange",
+    metavar="ADDRESS",
+    help="Workers of `--cluster` share no folder with this machine: files go through this remote level.",
+)
 @assume_option
 @click.option(
     "--write-lock", is_flag=True, help="Write the key and digest of each step to `recipes/NAME.lock`, to commit."
@@ -136,6 +145,7 @@ def build(
     keep_going: bool,
     jobs: int | None,
     cluster: str | None,
+    exchange: str | None,
     assumed: tuple[str, ...],
     write_lock: bool,
     locked: bool,
@@ -160,6 +170,7 @@ def build(
             jobs=jobs,
             keep_going=keep_going,
             cluster=cluster,
+            exchange=exchange,
             write_lock=write_lock,
             locked=locked,
             as_json=as_json,

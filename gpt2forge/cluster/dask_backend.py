@@ -27,6 +27,7 @@ from distributed.client import ClosedClientError
 from distributed.comm.core import CommClosedError
 
 from gpt2forge.cluster.environment import MEMORY, WorkerOffer, list_labels
+from gpt2forge.cluster.exchange import Exchange
 from gpt2forge.cluster.explain_unfit import explain_unfit
 from gpt2forge.cluster.task_json import parse_event, write_task
 from gpt2forge.cluster.worker_step import Reply, StepStopped, run_step, stop_steps
@@ -35,9 +36,10 @@ from gpt2forge.errors import UserError
 from gpt2forge.executor.events import Emit, StepWaiting
 from gpt2forge.executor.outcome import Outcome
 from gpt2forge.executor.stage_crash import StageCrash
-from gpt2forge.executor.step import Waiting, lock_task, make_outcome, run_task, take_made
+from gpt2forge.executor.step import Waiting, lock_task, make_advance, make_outcome, run_task, take_made
 from gpt2forge.executor.task import Task
 from gpt2forge.plan.machine import Machine
+from gpt2forge.remote.reach import OF_ONE_BLOB
 from gpt2forge.store.records import Record
 
 POLL = 0.2  # seconds between two looks at whether the build is interrupted
@@ -52,7 +54,10 @@ Queue = SimpleQueue[Any]
 
 
 class ReplyOutdated(UserError):
-    """The artifact that a reply names is not in the store: it was removed since, or the worker has another store."""
+    """The artifact that a reply names is not in the store, or blobs are not in the exchange: they were removed since.
+
+    Or the worker has another store.
+    """
 
 
 class SchedulerLost(UserError):
@@ -80,6 +85,8 @@ LOST = (CancelledError, ClosedClientError, CommClosedError)
 class DaskBackend:
     """A client of a Dask cluster. `label` names the environment that workers must have, `machine` their facts.
 
+    `exchange` carries files to workers that do not share a file system with this machine, and back.
+
     The last of `links` is in use. The others are lost: steps that were submitted through them may not know yet.
     `queues` take the events of the steps under way, by key; None ends one. `returning` is held while a new link is
     made. `is_gone`: the scheduler did not come back.
@@ -89,6 +96,7 @@ class DaskBackend:
     address: str
     label: str
     machine: Machine | None
+    exchange: Exchange | None = None
     topic: str = field(default_factory=lambda: f"gpt2forge-{uuid4().hex}")
     queues: dict[str, Queue] = field(default_factory=dict)
     returning: Lock = field(default_factory=Lock)
@@ -136,7 +144,7 @@ class DaskBackend:
             with lock_task(task, emit, stop):
                 if made := take_made(task, emit, stop):
                     return made
-        name = name_task(task)
+        name = name_task(task, self.exchange)
         alone = f"{name}-{uuid4().hex}"
         try:
             return self.run_as(task, alone if task.is_rerun else name, emit, stop)
@@ -146,11 +154,24 @@ class DaskBackend:
     def run_as(self, task: Task, name: str, emit: Emit, stop: Event) -> Outcome:
         """Run a task under a name of Dask's. Raises ReplyOutdated if its artifact is not in the store."""
         reply = self.get_reply(task, name, emit, stop)
+        self.take_made(task, reply, emit, stop)
         record = find_record(task, reply)
         if record is None:
             folder = task.store.artifacts.folder(str(reply["digest"]))
             raise ReplyOutdated(f"{folder}: a worker of {self.address} made it, and it is not here; share the folder")
         return make_outcome(record, reply["outcome"], task.reason if reply["outcome"] == "built" else "")
+
+    def take_made(self, task: Task, reply: Reply, emit: Emit, stop: Event) -> None:
+        """Bring what a worker without our store has made. Raises ReplyOutdated if blobs must be written anew."""
+        if self.exchange is None:
+            return
+        if "unusable" in reply:
+            self.exchange.note_unusable(reply["unusable"])
+            raise ReplyOutdated(f"{self.exchange.reach.name}: does not keep what is written to it; use another one")
+        try:
+            self.exchange.take_made(reply["made"], task, make_advance(task.stage.name, task.recipe, emit, stop))
+        except OF_ONE_BLOB as error:
+            raise ReplyOutdated(str(error)) from error
 
     def get_reply(self, task: Task, name: str, emit: Emit, stop: Event) -> Reply:
         """Submit a task until a scheduler has seen it through, and return its reply (rule 5)."""
@@ -183,12 +204,14 @@ class DaskBackend:
 
     def submit(self, link: Link, task: Task, name: str, emit: Emit, stop: Event) -> Reply:
         """Submit a task, emit its events, and return its reply. Raises the error that ended it, or SchedulerLost."""
+        advance = make_advance(task.stage.name, task.recipe, emit, stop)
+        exchanged = self.exchange.send_inputs(task, advance) if self.exchange else None
         resources = self.find_resources(link, task, emit, stop)
         queue = self.queues[task.key] = SimpleQueue()
         try:
             future = link.client.submit(
                 run_step,
-                write_task(task, self.topic),
+                write_task(task, self.topic, exchanged),
                 *(link.replies[digest] for digest in task.inputs.values() if digest in link.replies),
                 key=name,
                 resources=resources,
@@ -205,7 +228,8 @@ class DaskBackend:
             raise self.describe_loss() from error
         finally:
             del self.queues[task.key]
-        link.replies[str(reply["digest"])] = future
+        if "digest" in reply:
+            link.replies[reply["digest"]] = future
         return reply
 
     def stop_steps(self, link: Link, future: Future[Reply]) -> None:
@@ -249,9 +273,13 @@ def read_reply(task: Task, future: Future[Reply]) -> Reply:
     return reply
 
 
-def name_task(task: Task) -> str:
-    """Return the name under which Dask knows a task; its dashboard shows what is before the digits."""
-    return f"{task.stage.name}-{task.key}-{digest_value(str(task.store.root.absolute()))[:16]}"
+def name_task(task: Task, exchange: Exchange | None) -> str:
+    """Return the name under which Dask knows a task; its dashboard shows what is before the digits.
+
+    Behind them, it names the place where the artifact will be: the store, or the exchange.
+    """
+    place = exchange.address if exchange else str(task.store.root.absolute())
+    return f"{task.stage.name}-{task.key}-{digest_value(place)[:16]}"
 
 
 def follow(queue: Queue, emit: Emit, stop: Event) -> None:

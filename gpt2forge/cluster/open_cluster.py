@@ -16,6 +16,7 @@ from gpt2forge.cluster.environment import (
     parse_environment,
     read_environment,
 )
+from gpt2forge.cluster.exchange import Exchange
 from gpt2forge.errors import UserError
 from gpt2forge.plan.machine import Machine
 
@@ -31,11 +32,13 @@ Warn = Callable[[str], None]
 
 
 @contextmanager
-def open_cluster(address: str, warn: Warn) -> "Iterator[DaskBackend]":
+def open_cluster(address: str, warn: Warn, exchange: Exchange | None = None) -> "Iterator[DaskBackend]":
     """Connect to the scheduler at an address, wait for a worker, and yield a backend; disconnect at the end.
 
-    `warn` is called for each worker that gets no step. Raises UserError if distributed is not installed, no scheduler
-    answers, or all workers are refused.
+    `exchange` is what the workers use if they share no file system with this machine. `warn` is called for each worker
+    that gets no step.
+
+    Raises UserError if distributed is not installed, no scheduler answers, or all workers are refused.
     """
     try:
         from gpt2forge.cluster.dask_backend import DaskBackend, Link
@@ -45,7 +48,7 @@ def open_cluster(address: str, warn: Warn) -> "Iterator[DaskBackend]":
     try:
         client, ours = links[0].client, read_environment()
         workers = choose_workers(client, address, ours, warn)
-        yield DaskBackend(links, address, ours.label, choose_machine(client, workers))
+        yield DaskBackend(links, address, ours.label, choose_machine(client, workers), exchange)
     finally:
         for link in links:
             link.close()

@@ -9,11 +9,15 @@ from typing import Any
 from distributed import get_worker
 
 from gpt2forge.cluster.environment import read_environment
-from gpt2forge.cluster.task_json import read_task
+from gpt2forge.cluster.exchange import open_exchange
+from gpt2forge.cluster.own_store import open_own_store, shrink_own_store
+from gpt2forge.cluster.task_json import open_shared_store, parse_sources, read_task, take_inputs
 from gpt2forge.errors import UserError
 from gpt2forge.executor.events import Emit, Event
 from gpt2forge.executor.stage_crash import StageCrash
-from gpt2forge.executor.step import run_task
+from gpt2forge.executor.step import make_advance, run_task
+from gpt2forge.remote.reach import OF_ONE_BLOB
+from gpt2forge.store.store import Store
 
 RUNNING: dict[str, set[threading.Event]] = {}
 """The events that stop the steps which this process runs, by the topic of their build."""
@@ -22,7 +26,10 @@ STOPPED: set[str] = set()
 LOCK = threading.Lock()
 
 Reply = Mapping[str, Any]
-"""{outcome, digest} of a step that was made, {fault: an error that the user can fix} or {crash: a bug}."""
+"""{outcome, digest} of a step that was made, {fault: an error that the user can fix} or {crash: a bug}.
+
+Through an exchange, {outcome, digest, made}, see `Exchange.send_made`; or {unusable: blobs that must be written anew}.
+"""
 
 
 class StepStopped(Exception):
@@ -39,16 +46,58 @@ def run_step(text: str, *inputs: object) -> Reply:
     worker = get_worker()
     try:
         with listen_for_stop(value["topic"]) as stop:
-            task = read_task(value, str(worker.name))
-            with task.store.hold():
-                outcome = run_task(task, make_emit(value["topic"], task.key), stop)
+            return run_described(value, str(worker.name), make_emit(value["topic"], value["key"]), stop)
     except UserError as error:
         return {"fault": str(error).splitlines()}
     except StageCrash as error:
         return {"crash": error.last}
     except KeyboardInterrupt:
         raise StepStopped from None
+
+
+def run_described(value: Mapping[str, Any], worker: str, emit: Emit, stop: threading.Event) -> Reply:
+    """Run the step that a JSON value describes on the worker of this name; return the reply of one that was made."""
+    if value["exchange"]:
+        store = open_own_store()
+        with store.hold():
+            reply = run_exchanged(value, store, worker, emit, stop)
+        shrink_own_store(store)
+        return reply
+    store = open_shared_store(value, worker)
+    with store.hold():
+        outcome = run_task(read_task(value, store, parse_sources(value), worker), emit, stop)
     return {"outcome": outcome.outcome, "digest": outcome.digest}
+
+
+def run_exchanged(value: Mapping[str, Any], store: Store, worker: str, emit: Emit, stop: threading.Event) -> Reply:
+    """Take the inputs of a step from an exchange, run it, and send what it made.
+
+    The reply is {unusable} instead if some of their blobs must be written anew.
+    """
+    advance = make_advance(value["stage"], value["recipe"], emit, stop)
+    with name_worker(worker):
+        exchange = open_exchange(value["exchange"]["address"])
+        exchange.note_unusable(value["exchange"]["unusable"])
+        try:
+            sources = take_inputs(value, store, exchange, advance)
+        except OF_ONE_BLOB:
+            return {"unusable": exchange.list_unusable()}
+    outcome = run_task(read_task(value, store, sources, worker), emit, stop)
+    record = store.records.find(outcome.stage, str(outcome.key))
+    if record is None:
+        raise UserError(f"{store.root}: has lost what the worker `{worker}` made; build again")
+    with name_worker(worker):
+        made = exchange.send_made(store, record, advance)
+    return {"outcome": outcome.outcome, "digest": outcome.digest, "made": made}
+
+
+@contextmanager
+def name_worker(name: str) -> Iterator[None]:
+    """Let the errors of an exchange name the worker that has them."""
+    try:
+        yield
+    except UserError as error:
+        raise UserError(f"the worker `{name}`: {error}") from error
 
 
 @contextmanager

@@ -20,6 +20,7 @@ from gpt2forge.plan.key import find_modules, list_changes
 from gpt2forge.plan.readings import Readings
 from gpt2forge.plan.source import Source
 from gpt2forge.stages.forge_json import add_provenance
+from gpt2forge.stages.stage import Advance
 from gpt2forge.store.atomic import copy_tree, remove_tree
 from gpt2forge.store.records import Record
 
@@ -59,17 +60,23 @@ def take_made(task: Task, emit: Emit, stop: Event) -> Outcome | None:
 
 def pull(task: Task, emit: Emit, stop: Event) -> Record | None:
     """Bring the artifact of a step from a remote level, and return its record; None if none has it."""
-    name, meter = task.stage.name, Meter(task.stage.name, emit, task.recipe)
+    name = task.stage.name
     if task.is_rerun or not task.store.can_restore(name, task.key):
         return None
+    emit(StepStarted(name, "a remote may have it", task.recipe))
+    return task.store.restore(name, task.key, make_advance(name, task.recipe, emit, stop))
+
+
+def make_advance(stage: str, recipe: str, emit: Emit, stop: Event) -> Advance:
+    """Return a function that reports the progress of a step, and raises KeyboardInterrupt if `stop` is set."""
+    meter = Meter(stage, emit, recipe)
 
     def advance(done: int, total: int, unit: str) -> None:
         if stop.is_set():
             raise KeyboardInterrupt
         meter.advance(done, total, unit)
 
-    emit(StepStarted(name, "a remote may have it", task.recipe))
-    return task.store.restore(name, task.key, advance)
+    return advance
 
 
 def check_inputs(task: Task) -> None:

@@ -17,7 +17,7 @@ from gpt2forge.fetch.remote_file import Count, RemoteFile, Reply
 from gpt2forge.fetch.retry import Unreachable
 from gpt2forge.fetch.transfer import Transfer
 from gpt2forge.remote.blob import Blob
-from gpt2forge.remote.entry import Entry
+from gpt2forge.remote.blob_tree import BlobTree
 from gpt2forge.remote.level import BlobGone, Level, Refused
 from gpt2forge.remote.limits import PAUSES, Deadline
 from gpt2forge.remote.reach import DamagedBlob, Reach
@@ -28,17 +28,17 @@ from gpt2forge.store.rights import make_folder
 from gpt2forge.store.store import Store
 
 
-def pull_artifact(reach: Reach, entry: Entry, store: Store, advance: Advance) -> None:
-    """Bring the artifact of an entry into the store. The caller holds the lock of the step's key.
+def pull_artifact(reach: Reach, tree: BlobTree, store: Store, key: str, advance: Advance) -> None:
+    """Bring an artifact into the store. The caller holds the lock of `key`.
 
     Raises BlobGone or DamagedBlob if the level lacks a file or has other bytes, Unreachable, Refused or UserError if
     it fails.
     """
-    level, manifest = reach.level, entry.manifest
-    folder = store.name_workspace(entry.record.key)
+    level, manifest = reach.level, tree.manifest
+    folder = store.name_workspace(key)
     make_folder(folder, store.root)
     clear_others(folder, manifest)
-    describe = {name: describe_file(level, entry, name, file) for name, file in manifest.files.items()}
+    describe = {name: describe_file(level, tree, name, file) for name, file in manifest.files.items()}
     missing = [name for name, file in describe.items() if not is_here(file, folder / name)]
     transfer = Transfer(advance)
     transfer.begin(sum(manifest.files[name].size - measure(name_part(folder / name)) for name in missing))
@@ -47,7 +47,7 @@ def pull_artifact(reach: Reach, entry: Entry, store: Store, advance: Advance) ->
         try:
             bring(describe[name], folder / name, transfer.count)
         except (BlobGone, DamagedBlob):
-            reach.unusable.update(entry.list_blobs(manifest.files[name]))
+            reach.unusable.update(tree.list_blobs(manifest.files[name]))
             raise
     store.artifacts.commit(folder, {name: note_written(folder / name, file) for name, file in manifest.files.items()})
 
@@ -72,8 +72,8 @@ def is_here(file: RemoteFile, place: Path) -> bool:
     return False
 
 
-def describe_file(level: Level, entry: Entry, name: str, file: File) -> RemoteFile:
-    blobs = entry.list_blobs(file)
+def describe_file(level: Level, tree: BlobTree, name: str, file: File) -> RemoteFile:
+    blobs = tree.list_blobs(file)
     return RemoteFile(f"{level.name}: {name}", partial(open_file, level, blobs), file.size, file.digest)
 
 

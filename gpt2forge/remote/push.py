@@ -9,7 +9,7 @@
 from collections.abc import Iterable, Mapping
 
 from gpt2forge.errors import UserError
-from gpt2forge.remote.blob import Content, locate
+from gpt2forge.remote.blob import Content
 from gpt2forge.remote.entry import Entry, parse_entry
 from gpt2forge.remote.reach import Reach
 from gpt2forge.remote.signing import Verify
@@ -21,8 +21,8 @@ def push_entry(reach: Reach, entry: Entry, store: Store, trusted: Mapping[str, V
     there = read_trusted(reach, entry, trusted)
     if there and there.record.digest != entry.record.digest and is_whole(reach, there):
         return 0
-    sent = push_blobs(reach, list_contents(entry, store))
-    if there is None or there.blobs != entry.blobs or there.record.digest != entry.record.digest:
+    sent = push_blobs(reach, entry.tree.list_contents(store.artifacts.folder(entry.record.digest)))
+    if there is None or there.tree.blobs != entry.tree.blobs or there.record.digest != entry.record.digest:
         reach.level.write_entry(entry.record.key, entry.data)
         if read_trusted(reach, entry, trusted) is None:
             raise UserError(f"{reach.name}: does not keep what was written to it")
@@ -40,7 +40,7 @@ def read_trusted(reach: Reach, entry: Entry, trusted: Mapping[str, Verify]) -> E
 
 def is_whole(reach: Reach, entry: Entry) -> bool:
     """Return whether a level has every blob of an entry."""
-    return all(blob not in reach.unusable and reach.level.has(blob) for blob in entry.blobs)
+    return all(blob not in reach.unusable and reach.level.has(blob) for blob in entry.tree.blobs)
 
 
 def push_blobs(reach: Reach, contents: Iterable[Content]) -> int:
@@ -55,14 +55,3 @@ def push_blobs(reach: Reach, contents: Iterable[Content]) -> int:
         reach.unusable.discard(content.blob)
         sent += content.blob.size
     return sent
-
-
-def list_contents(entry: Entry, store: Store) -> list[Content]:
-    """List where the blobs of an entry lie in the store, each once."""
-    folder = store.artifacts.folder(entry.record.digest)
-    found = {
-        content.blob: content
-        for name, file in entry.manifest.files.items()
-        for content in locate(folder / name, entry.list_blobs(file))
-    }
-    return list(found.values())

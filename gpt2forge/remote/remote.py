@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from functools import partial
 
 from gpt2forge.digest import digest_bytes
-from gpt2forge.remote.blob import Blob, SourceDamaged, split
+from gpt2forge.remote.blob import SourceDamaged
+from gpt2forge.remote.blob_tree import make_blob_tree
 from gpt2forge.remote.entry import Entry, make_entry, parse_entry
 from gpt2forge.remote.pull import pull_artifact
 from gpt2forge.remote.push import push_entry
 from gpt2forge.remote.reach import OF_ONE_BLOB, Reach
 from gpt2forge.remote.signing import Signer, Verify
 from gpt2forge.stages.stage import Advance
-from gpt2forge.store.manifest import Manifest
 from gpt2forge.store.records import Record
 from gpt2forge.store.store import Store
 
@@ -67,7 +67,7 @@ class Remote:
         return None
 
     def pull_from(self, reach: Reach, entry: Entry, store: Store, advance: Advance) -> bool:
-        pull_artifact(reach, entry, store, advance)
+        pull_artifact(reach, entry.tree, store, entry.record.key, advance)
         return True
 
     def fill(self, reaches: Sequence[Reach], entry: Entry, store: Store) -> None:
@@ -84,7 +84,7 @@ class Remote:
         if self.signer is None or not reach.is_writable:
             return None
         manifest = store.artifacts.read_manifest(record.digest)
-        entry = make_entry(record, manifest, split_files(record, manifest, store), self.signer)
+        entry = make_entry(record, make_blob_tree(manifest, store.artifacts.folder(record.digest)), self.signer)
         return self.try_to_push(reach, entry, store, is_asked_for=True)
 
     def try_to_push(self, reach: Reach, entry: Entry, store: Store, *, is_asked_for: bool) -> int | None:
@@ -106,10 +106,3 @@ def note_pushed(reach: Reach, record: Record, store: Store) -> None:
 
 def name_pushed(level: str, key: str) -> str:
     return digest_bytes(f"pushed {level} {key}".encode())
-
-
-def split_files(record: Record, manifest: Manifest, store: Store) -> dict[str, tuple[Blob, ...]]:
-    """Return the parts of the files that are too large for one blob, by the digest of the file."""
-    folder = store.artifacts.folder(record.digest)
-    blobs = {file.digest: split(folder / name, file) for name, file in manifest.files.items()}
-    return {digest: parts for digest, parts in blobs.items() if len(parts) > 1}

@@ -15,6 +15,8 @@ from tests.workshop import ROOT
 
 PATIENCE = 60.0  # seconds
 FILE = "scheduler.json"
+OPTIONS = ("--nthreads", "1", "--memory-limit", "2GB", "--no-dashboard", "--death-timeout", "30")
+PRELOAD = ("--preload", "gpt2forge.cluster.preload")
 NONE: Mapping[str, str] = MappingProxyType({})
 
 
@@ -29,10 +31,19 @@ class Cluster:
 
     def add_worker(self, name: str, *words: str, environment: Mapping[str, str] = NONE, preload: bool = True) -> None:
         """Start a worker with one thread, and a nanny that starts it again."""
-        loaded = ("--preload", "gpt2forge.cluster.preload") if preload else ()
-        options = ("--nthreads", "1", "--memory-limit", "2GB", "--no-dashboard", "--death-timeout", "30")
-        command = (self.address, "--name", name, *options, *loaded, "--local-directory", str(self.folder / name))
+        loaded = PRELOAD if preload else ()
+        command = (self.address, "--name", name, *OPTIONS, *loaded, "--local-directory", str(self.folder / name))
         self.processes[name] = start("dask_worker", *command, *words, environment=environment)
+
+    def add_stranger(self, name: str, hidden: Path) -> None:
+        """Start a worker that runs in a folder of its own, `name` below that of the cluster, and finds nothing in one.
+
+        It shares no file with a build in that folder, as if it were another machine.
+        """
+        own = self.folder / name
+        own.mkdir()
+        command = (self.address, "--name", name, *OPTIONS, *PRELOAD)
+        self.processes[name] = start("dask_worker", *command, folder=own, hidden=hidden)
 
     def wait_for_workers(self, count: int) -> None:
         """Wait until so many workers have joined."""
@@ -58,12 +69,18 @@ class Cluster:
             process.wait(PATIENCE)
 
 
-def start(module: str, *words: str, environment: Mapping[str, str] = NONE) -> subprocess.Popen[bytes]:
-    """Start a program of Dask's, which finds gpt2forge and its tests in this repository."""
+def start(
+    module: str, *words: str, environment: Mapping[str, str] = NONE, folder: Path = ROOT, hidden: Path | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a program of Dask's, which finds gpt2forge and its tests in this repository.
+
+    It runs in `folder`, and sees an empty folder in place of `hidden`.
+    """
     paths = [path for path in (environment.get("PYTHONPATH"), str(ROOT)) if path]
     variables = {**os.environ, **environment, "PYTHONPATH": os.pathsep.join(paths)}
-    command = [sys.executable, "-m", f"distributed.cli.{module}", *words]
-    return subprocess.Popen(command, cwd=ROOT, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    hide = ("unshare", "-rm", "sh", "-c", 'mount -t tmpfs tmpfs "$0" && exec "$@"', str(hidden)) if hidden else ()
+    command = [*hide, sys.executable, "-m", f"distributed.cli.{module}", *words]
+    return subprocess.Popen(command, cwd=folder, env=variables, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
 @contextmanager

@@ -25,6 +25,20 @@ def test_jobs_of_this_machine_contradict_a_cluster(workshop: Workshop) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--exchange", "x"], "`--exchange` is for the workers of a cluster; name it with `--cluster`"),
+        (
+            ["--exchange", "read-only:/x", "--cluster", "tcp://127.0.0.1:9"],
+            "`--exchange read-only:/x`: is written to; leave out `read-only:`",
+        ),
+    ],
+)
+def test_wrong_exchange_is_one_line(workshop: Workshop, words: list[str], message: str) -> None:
+    assert workshop.run("build", "nano-cpu-int8", *words, code=1).stderr == f"error: {message}\n"
+
+
 def test_most_workers_decide_which_machine_enters_the_keys() -> None:
     one, other = (Machine({"threads": count}, "kind", f"{count} threads") for count in (4, 8))
     assert find_usual([one, other, other]) == other

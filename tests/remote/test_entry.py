@@ -15,7 +15,6 @@ from gpt2forge.remote.blob import Blob
 from gpt2forge.remote.entry import Entry, make_entry, parse_entry
 from gpt2forge.remote.envelope import seal, unseal
 from gpt2forge.remote.signing import load_signer, load_trusted, make_secret
-from gpt2forge.store.manifest import parse_manifest
 from gpt2forge.store.records import Record
 from tests.remote.conftest import Built
 from tests.remote.team import PUBLIC, SECRET, Machine
@@ -52,9 +51,9 @@ def parse(payload: Any, signer: Any = SIGNER) -> Entry:
 
 def test_a_signed_entry_is_read_as_it_was_made() -> None:
     entry = parse(make_payload())
-    made = make_entry(entry.record, entry.manifest, {}, SIGNER)
+    made = make_entry(entry.record, entry.tree, SIGNER)
     again = parse_entry(made.data, stage="pack", key=KEY, trusted=TRUSTED)
-    assert (again.record, again.manifest, again.blobs) == (entry.record, entry.manifest, (Blob(DIGEST, 0),))
+    assert (again.record, again.tree, again.tree.blobs) == (entry.record, entry.tree, (Blob(DIGEST, 0),))
 
 
 @pytest.mark.parametrize(
@@ -120,7 +119,7 @@ def test_parts_that_are_not_the_whole_file_are_refused(parts: Any) -> None:
 def test_parts_of_a_large_file_are_its_blobs() -> None:
     parts = {DIGEST: [PART, {**PART, "sha256": "1" * 64}]}
     entry = parse(make_payload(manifest={"a": {"sha256": DIGEST, "size": 10}}, parts=parts))
-    assert entry.blobs == (Blob(DIGEST, 5), Blob("1" * 64, 5))
+    assert entry.tree.blobs == (Blob(DIGEST, 5), Blob("1" * 64, 5))
 
 
 @pytest.mark.parametrize(
@@ -218,7 +217,7 @@ def test_every_cut_and_flip_of_an_entry_is_refused_or_changes_nothing(built_toy:
     changed = [data[:end] for end in range(0, len(data), step)]
     changed += [data[:at] + bytes([data[at] ^ 1 << at % 8]) + data[at + 1 :] for at in range(0, len(data), step)]
     for each in map(read, changed):
-        assert each is None or (each.record, each.manifest, each.parts) == (whole.record, whole.manifest, whole.parts)
+        assert each is None or (each.record, each.tree) == (whole.record, whole.tree)
 
 
 def test_an_entry_is_an_action_result_that_names_its_blobs() -> None:
@@ -264,7 +263,7 @@ def test_what_a_foreigner_wrote_is_replaced(built_toy: Built, level: Path, tmp_p
     key = str(built_toy.find("pack").key)
     before = (level / "ac" / key).read_bytes()
     entry = parse_entry(before, stage="pack", key=key, trusted=TRUSTED)
-    foreign_entry = make_entry(entry.record, parse_manifest(entry.manifest.to_json()), {}, load_signer(secret))
+    foreign_entry = make_entry(entry.record, entry.tree, load_signer(secret))
     (level / "ac" / key).write_bytes(foreign_entry.data)
     assert Machine(tmp_path / "main", [str(level)], secret=None).open().records.find("pack", key) is None
     assert Machine(tmp_path / "fork", [str(level)], secret=None, trusted=[foreign]).open().records.find("pack", key)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from gpt2forge.builder.pull_needed import Range
-from gpt2forge.remote import http_level, limits, remote
+from gpt2forge.remote import blob_tree, http_level, limits
 from gpt2forge.remote.blob import Blob, Content, SourceDamaged
 from gpt2forge.remote.http_level import HttpLevel
 from tests.fetch.servers import serve
@@ -269,8 +269,8 @@ def test_a_large_file_goes_in_parts(
     built_toy: Built, tmp_path: Path, cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     machine = prepare_push(built_toy, tmp_path, cache)
-    split = remote.split
-    monkeypatch.setattr(remote, "split", lambda path, file: split(path, file, 200))
+    split = blob_tree.split
+    monkeypatch.setattr(blob_tree, "split", lambda path, file: split(path, file, 200))
     machine.build(built_toy.job)
     lengths = [
         int(seen.headers["content-length"]) for seen in cache.seen if seen.method == "PUT" and "cas" in seen.path

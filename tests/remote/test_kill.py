@@ -86,7 +86,7 @@ def has_blobs(level: Path, path: Path) -> bool:
             entry = parse_entry(path.read_bytes(), stage=stage, key=path.name, trusted=load_trusted([PUBLIC]))
         except ValueError:
             continue
-        return all((level / "cas" / blob.digest).stat().st_size == blob.size for blob in entry.blobs)
+        return all((level / "cas" / blob.digest).stat().st_size == blob.size for blob in entry.tree.blobs)
     return False
 
 

@@ -16,9 +16,11 @@ pytest.importorskip("obstore")
 
 import obstore
 
-from gpt2forge.remote import object_level, remote
+from gpt2forge.cluster.exchange import open_exchange
+from gpt2forge.remote import blob_tree, object_level
 from gpt2forge.remote.blob import Blob, Content, SourceDamaged
 from gpt2forge.remote.level import BlobGone
+from gpt2forge.store.store import Store
 from interop.environments import EnvironmentFault, make_python
 from tests.remote.conftest import Built
 from tests.remote.team import Machine, summarize
@@ -107,8 +109,8 @@ def test_a_blob_that_was_removed_is_pushed_again(built_toy: Built, tmp_path: Pat
 def test_a_large_file_goes_in_parts(
     built_toy: Built, tmp_path: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    split = remote.split
-    monkeypatch.setattr(remote, "split", lambda path, file: split(path, file, 200))
+    split = blob_tree.split
+    monkeypatch.setattr(blob_tree, "split", lambda path, file: split(path, file, 200))
     monkeypatch.setattr(object_level, "AT_ONCE", 50)  # what is larger is sent as S3's own parts
     machine = push(built_toy, tmp_path, bucket)
     other = Machine(tmp_path / "other", [bucket], secret=None)
@@ -157,3 +159,13 @@ def test_a_bucket_that_is_not_there_costs_one_warning(built_toy: Built, tmp_path
     shutil.copytree(built_toy.store, machine.root)
     machine.build(built_toy.job)
     assert machine.warnings == [f"{machine.levels[0]}: there is no such bucket; going on without this remote"]
+
+
+def test_workers_of_a_cluster_take_their_inputs_from_a_bucket(built_toy: Built, tmp_path: Path, bucket: str) -> None:
+    store, own = Store(built_toy.store), Store(tmp_path / "own")
+    client, worker = open_exchange(bucket), open_exchange(bucket)
+    digest = str(built_toy.find("pack").digest)
+    tree = client.send_artifact(store, digest, lambda done, total, unit: None)
+    folder = worker.take_input(tree, own, lambda done, total, unit: None)
+    assert own.artifacts.is_sound(digest)
+    assert folder == own.artifacts.folder(digest)
