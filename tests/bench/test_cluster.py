@@ -13,4 +13,4 @@ pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("with_clusters")]
 
 def test_builds_on_workers_are_measured_beside_builds_without(tmp_path: Path) -> None:
     found = measure_cluster(tmp_path / "work", workers=(1,), rounds=1)
-    assert list(found) == [*ALONE, "1 worker"]
+    assert list(found) == [*ALONE, "1 worker", "1 worker, through an exchange"]
