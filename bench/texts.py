@@ -57,6 +57,7 @@ WRITERS = {
     "Optimum's generate, int8 per channel": Writer("optimum", OPTIMUM),
     CTRANSLATE2: Writer("ctranslate2", CTRANSLATE2),
     "llama.cpp Q8_0, its library": Writer("llamacpp", Q8),
+    "llama.cpp Q8_0, its server": Writer("llamaserver", Q8),
 }
 BATCHES = (1, 4, 16)
 NEW = 24  # tokens behind each prompt

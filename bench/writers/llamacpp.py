@@ -1,7 +1,4 @@
-"""llama.cpp's library, which computes one token of all texts in a call, as llama.cpp's server does for its slots.
-
-The server adds HTTP and its sampler, so it is slower than this.
-"""
+"""llama.cpp's library, which computes one token of all texts in a call, as llama.cpp's server does for its slots."""
 
 import ctypes
 from pathlib import Path

@@ -14,10 +14,10 @@ from gpt2forge.measure.child import Send, serve
 SHARES = ("Private_Clean:", "Private_Dirty:")
 
 
-def read_unique() -> int:
-    """Return the bytes of memory that this process shares with no other; 0 where there is no /proc."""
+def read_unique(pid: int | None = None) -> int:
+    """Return the bytes of memory that a process, or this one, shares with no other; 0 where there is no /proc."""
     try:
-        lines = Path("/proc/self/smaps_rollup").read_text().splitlines()
+        lines = Path(f"/proc/{pid or 'self'}/smaps_rollup").read_text().splitlines()
     except OSError:
         return 0
     return sum(1024 * int(line.split()[1]) for line in lines if line.startswith(SHARES))
@@ -37,13 +37,14 @@ class Server:
         """Open the system and write one token.
 
         `open_s` is how long both take, once its libraries are imported; `added_bytes` is the memory that only this
-        process holds then, and did not before.
+        process holds then, and did not before, or all of the process that a writer has started.
         """
         before = read_unique()
         began = time.perf_counter()
         self.writer = self.module.Writer(Path(path), threads)
         self.writer.write([prompt], 1)
-        return {"open_s": time.perf_counter() - began, "added_bytes": read_unique() - before}
+        taken, other = time.perf_counter() - began, getattr(self.writer, "pid", None)
+        return {"open_s": taken, "added_bytes": read_unique(other) if other else read_unique() - before}
 
     def write(self, prompts: list[str], new: int) -> float:
         """Return the seconds of `new` tokens behind each prompt, text in and text out."""

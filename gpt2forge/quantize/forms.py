@@ -37,6 +37,13 @@ def name_form(form: Form | None) -> str:
     return form.name if form else FLOAT32
 
 
+def name_storage(storage: Storage | None) -> str:
+    """Return the short name of the form that a storage has."""
+    if storage is None or storage.is_half:
+        return FLOAT16 if storage else FLOAT32
+    return f"{BITS[0] if storage.block is None else storage.bits}x{storage.block or CHANNEL}"
+
+
 def list_forms(weight: str, length: int) -> tuple[Form, ...]:
     """Return the forms of a weight, which is a linear layer such as `h.0.attn.c_attn`, TOKENS or POSITIONS.
 

@@ -1,16 +1,18 @@
-"""Turns a choice of forms into the section `quantization:` of a recipe, and that into a recipe."""
+"""Turns a choice of forms into the section `quantization:` of a recipe, and back."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from gpt2forge.errors import Place
-from gpt2forge.quantize.forms import FORMS, POSITIONS, TOKENS, Form
+from gpt2forge.quantize.forms import FORMS, POSITIONS, TOKENS, Form, name_storage
 from gpt2forge.quantize.scheme import FLOAT32, choose_positions
 from gpt2forge.recipe.load import LoadedRecipe, load
 from gpt2forge.recipe.lookup import SelectedRecipe
 from gpt2forge.recipe.yaml import Node
-from gpt2forge.tune.choice import Choice
+from gpt2forge.stages.quantize import STAGE, resolve_scheme
+from gpt2forge.stages.worker import view_section
+from gpt2forge.tune.choice import Choice, Option
 from gpt2forge.tune.make_document import make_node
 
 PLACE = Place("tune")
@@ -49,6 +51,20 @@ def write_section(choice: Choice, start: LoadedRecipe) -> dict[str, Any]:
     floats = [weight for weight, form in linears.items() if form == FLOAT32]
     kept = list(list_patterns(floats, linears)) if base else []
     return {**values, **({"overrides": overrides} if overrides else {}), **({"skip": kept} if kept else {})}
+
+
+def read_choice(start: LoadedRecipe, options: Iterable[Option]) -> Choice | None:
+    """Return the choice that a recipe means, as far as it is one of forms; None if a weight has none of these."""
+    recipe = start.recipe
+    scheme = resolve_scheme(view_section(STAGE, recipe.quantization.model_dump(mode="json")), recipe.target.cpu)
+    forms: dict[str, dict[str, Option]] = {}
+    for option in options:
+        forms.setdefault(option.weight, {})[option.form] = option
+    tables = {TOKENS: scheme.table, POSITIONS: scheme.positions}
+    stored = {name: tables[name] if name in tables else scheme.choose(name) for name in forms}
+    found = {name: forms[name].get(name_storage(storage)) for name, storage in stored.items()}
+    choice = {name: option for name, option in found.items() if option}
+    return choice if len(choice) == len(forms) else None
 
 
 def find_base(forms: Iterable[str]) -> Form | None:

@@ -4,10 +4,12 @@
    candidate is measured, all predictions are multiplied by its ratio of measured to predicted divergence. Where only
    the perplexity has a limit, its increase takes the place of the measured divergence. Where both have limits, and a
    candidate exceeds only the one on perplexity, the next one gets less divergence.
-2. The size of a package is predicted as the bytes of its weights and the rest of the last candidate's package.
+2. The size of a package is predicted as the bytes of its weights and the most that any candidate had beside them.
 3. When the same choice is found again, the prediction of each weight gets a factor of its own from all candidates, and
-   the best choice that was not tried is measured, which corrects the factors (see `factors`).
-4. All candidates are measured on the calibration text. The best of those within the limits is judged on the text of
+   the best choice that was not tried is measured, which corrects the factors (see `factors`), until PATIENCE of them
+   are no better.
+4. The recipe to start from is the first candidate, if its forms are among the options.
+5. All candidates are measured on the calibration text. The best of those within the limits is judged on the text of
    `verify`. If it exceeds a limit there, the limit for the search becomes as much stricter, and the search goes on.
 """
 
@@ -20,7 +22,8 @@ from gpt2forge.tune.problem import Aim, Problem
 from gpt2forge.tune.tuning_limits import TuningLimits
 
 CORRECTIONS = 8  # candidates that correct the prediction, at most
-NEIGHBOURS = 6  # candidates that factors suggest, at most
+NEIGHBOURS = 18  # candidates that factors suggest, at most
+PATIENCE = 6  # of these that are no better than the best one so far, and end the search
 MARGIN = 0.995  # of a limit that a candidate exceeded
 WIDEST = 4.0  # ratio of measured to predicted divergence by which a prediction is corrected, at most
 
@@ -46,24 +49,26 @@ class Candidate:
 
 @dataclass
 class Search:
-    """A search for the choice with the least `aim` within limits; `tried` are all candidates so far.
+    """A search for the choice with the least `aim` within limits; `first` is tried first, `tried` are all so far.
 
-    `ratio` is that of measured to predicted divergence, `rest` the bytes of a package beside its weights, `strictness`
-    multiplies the limits on accuracy, and `share` the divergence that is left where perplexity allows less.
+    `ratio` is that of measured to predicted divergence, `strictness` multiplies the limits on accuracy, and `share` the
+    divergence that is left where perplexity allows less.
     """
 
     options: Sequence[Option]
     aim: Aim
     limits: TuningLimits
     measure: Measure
+    first: Choice | None = None
     tried: list[Candidate] = field(default_factory=list)
     ratio: float = 1.0
-    rest: int = 0
     strictness: float = 1.0
     share: float = 1.0
 
     def run(self) -> Candidate | None:
-        """Try candidates by rules 1 to 3 and return the best one within the limits; None if there is none."""
+        """Try candidates by rules 1 to 4 and return the best one within the limits; None if there is none."""
+        if self.first and not self.tried:
+            self.correct(self.take(self.first))
         for _ in range(CORRECTIONS):
             choice = self.solve(())
             if choice is None:
@@ -73,12 +78,18 @@ class Search:
                 break
             self.correct(known or self.take(choice))
             self.ratio /= MARGIN if known else 1
-        for _ in range(NEIGHBOURS):
-            choice = self.solve_with_factors()
-            if choice is None:
-                break
-            self.take(choice)
+        self.try_neighbours()
         return self.find_best()
+
+    def try_neighbours(self) -> None:
+        """Try candidates by rule 3, until several are no better than the best one."""
+        in_vain = 0
+        for _ in range(NEIGHBOURS):
+            best, choice = self.find_best(), self.solve_with_factors()
+            if choice is None or in_vain == PATIENCE:
+                return
+            self.take(choice)
+            in_vain = in_vain + 1 if self.find_best() is best else 0
 
     def solve(self, without: Sequence[Choice]) -> Choice | None:
         """Return the best choice by the present prediction."""
@@ -108,7 +119,8 @@ class Search:
     @property
     def most_bytes(self) -> float | None:
         """The most bytes of the weights (rule 2)."""
-        return None if self.limits.size is None else float(self.limits.size - self.rest)
+        rest = max((each.size - total_bytes(each.choice) for each in self.tried), default=0)
+        return None if self.limits.size is None else float(self.limits.size - rest)
 
     def take(self, choice: Choice) -> Candidate:
         """Measure a choice and remember it."""
@@ -117,7 +129,7 @@ class Search:
         return candidate
 
     def correct(self, candidate: Candidate) -> None:
-        """Correct the prediction by a measured candidate (rules 1 and 2)."""
+        """Correct the prediction by a measured candidate (rule 1)."""
         predicted, budget = total_kl(candidate.choice), self.limits.budget
         if predicted > 0 and budget is not None:
             excess = self.limits.find_excess(candidate.report)
@@ -125,7 +137,6 @@ class Search:
             self.ratio = min(max(measured / predicted, 1 / WIDEST), WIDEST)
             if measured <= budget * self.strictness < budget * excess:
                 self.share *= MARGIN * self.strictness / excess
-        self.rest = candidate.size - total_bytes(candidate.choice)
 
     def find(self, choice: Choice) -> Candidate | None:
         name = name_choice(choice)

@@ -15,7 +15,7 @@ from gpt2forge.tune.choice import Choice, Option
 from gpt2forge.tune.problem import Problem
 
 GAP = 1e-4
-SECOND = 1e-3  # weight of the other quantity, which decides between choices that are equal in the first
+SECOND = 1e-4  # weight of the other quantity, which decides between choices that are equal in the first
 LEAST = 1e-30
 
 Array = np.ndarray[Any, np.dtype[np.float64]]

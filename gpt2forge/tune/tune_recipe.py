@@ -22,7 +22,7 @@ from gpt2forge.tune.calibration_jobs import (
     make_sensitivity_job,
     split_text,
 )
-from gpt2forge.tune.candidate import FITTED, make_recipe, write_section
+from gpt2forge.tune.candidate import FITTED, make_recipe, read_choice, write_section
 from gpt2forge.tune.choice import Choice, Option, list_options, set_costs
 from gpt2forge.tune.objective import Objective
 from gpt2forge.tune.run_variants import report_run, run_unpublished, run_variants
@@ -67,7 +67,8 @@ class Tuner:
     def search(self, split: SplitText) -> Tuned:
         """Search with the parts of the calibration text, and judge what is found."""
         options = self.measure_options(split)
-        search = Search(options, self.objective.aim, self.limits, lambda choice: self.measure(choice, split))
+        first = read_choice(self.start, options)
+        search = Search(options, self.objective.aim, self.limits, lambda choice: self.measure(choice, split), first)
         for _ in range(JUDGEMENTS):
             best = search.run()
             if best is None:

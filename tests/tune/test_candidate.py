@@ -9,7 +9,7 @@ from gpt2forge.recipe.load import load_recipe
 from gpt2forge.stages import quantize
 from gpt2forge.stages.quantize import resolve_scheme
 from gpt2forge.stages.worker import view_section
-from gpt2forge.tune.candidate import list_patterns, make_recipe, write_section
+from gpt2forge.tune.candidate import list_patterns, make_recipe, read_choice, write_section
 from gpt2forge.tune.choice import Choice, Option
 from tests.workshop import ROOT
 
@@ -27,13 +27,15 @@ def draw_choice(seed: int) -> Choice:
 @pytest.mark.parametrize("seed", range(4))
 def test_every_weight_gets_the_form_that_was_chosen(seed: int) -> None:
     choice = draw_choice(seed)
-    recipe = make_recipe(START, write_section(choice, START), "tuned", {"max_kl": 0.5}).recipe
+    made = make_recipe(START, write_section(choice, START), "tuned", {"max_kl": 0.5})
+    recipe = made.recipe
     section = view_section(quantize.STAGE, recipe.quantization.model_dump(mode="json"))
     scheme = resolve_scheme(section, "any")
     stored = {name: scheme.choose(name) for name in WEIGHTS} | {"wte": scheme.table, "wpe": scheme.positions}
     for name, option in choice.items():
         wanted = None if option.form == FLOAT32 else FORMS[option.form].make_storage(7)
         assert stored[name] == wanted, name
+    assert read_choice(made, choice.values()) == choice
     assert recipe.verify and recipe.verify.max_kl == 0.5
     assert recipe.calibration == START.recipe.calibration
 
@@ -41,6 +43,12 @@ def test_every_weight_gets_the_form_that_was_chosen(seed: int) -> None:
 def test_all_float32_needs_no_scheme() -> None:
     choice = {name: Option(name, FLOAT32, 0.0, 1, 1.0) for name in WEIGHTS}
     assert write_section(choice, START) == {"scheme": "none", "embeddings": "none"}
+
+
+def test_recipe_of_a_form_that_is_no_option_is_no_choice() -> None:
+    options = [Option(name, form, 0.0, 1, 1.0) for name in WEIGHTS for form in ("8x128", "float16")]
+    assert read_choice(load_recipe(str(ROOT / "recipes/nano-cpu.yaml@int8-128")), options)
+    assert read_choice(START, options) is None
 
 
 def test_layers_of_one_form_share_patterns() -> None:

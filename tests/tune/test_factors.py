@@ -60,6 +60,7 @@ def test_search_comes_nearer_to_the_best_mix_with_factors(monkeypatch: pytest.Mo
         assert best is not None
         return best.kl
 
+    monkeypatch.setattr("gpt2forge.tune.search.NEIGHBOURS", 4)
     with_factors = search()
     monkeypatch.setattr("gpt2forge.tune.factors.fit_factors", lambda mixes: {})
     assert with_factors < search()

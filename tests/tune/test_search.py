@@ -6,7 +6,7 @@ import pytest
 pytest.importorskip("scipy")
 
 from gpt2forge.builder.report import Report
-from gpt2forge.tune.choice import Choice, Option, total_bytes, total_kl
+from gpt2forge.tune.choice import Choice, Option, name_choice, total_bytes, total_kl
 from gpt2forge.tune.search import Search
 from gpt2forge.tune.tuning_limits import TuningLimits
 from tests.reports import make_report
@@ -70,6 +70,21 @@ def test_bytes_beside_the_weights_count_for_the_limit_of_size() -> None:
     best = Search(make_options(), "kl", TuningLimits(size=9000), measure).run()
     assert best is not None
     assert 8800 < best.size <= 9000
+
+
+def test_recipe_to_start_from_is_never_lost() -> None:
+    options = make_options()
+    first = {option.weight: option for option in options if option.form == "8x64"}
+
+    def measure_lucky(choice: Choice) -> Report:
+        return make_report(
+            bytes__package=total_bytes(choice) + REST, verify__kl_mean=1e-9 if choice == first else total_kl(choice)
+        )
+
+    search = Search(options, "kl", TuningLimits(size=total_bytes(first) + REST), measure_lucky, first)
+    best = search.run()
+    assert best and best.choice == first
+    assert len({name_choice(each.choice) for each in search.tried}) == len(search.tried) > 1
 
 
 def test_limits_that_cannot_be_kept_have_no_result() -> None:
