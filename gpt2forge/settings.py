@@ -4,6 +4,7 @@ Nothing in it changes a result, so it enters no key.
 """
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,7 +17,7 @@ from gpt2forge.recipe.project import SETTINGS
 from gpt2forge.recipe.sections.section import Section
 from gpt2forge.recipe.unknown_keys import explain_unknown, list_unknown, remove
 from gpt2forge.recipe.yaml import Node, read_document
-from gpt2forge.remote.address import parse_remote
+from gpt2forge.remote.address import hide_password, parse_remote
 from gpt2forge.remote.signing import is_public
 from gpt2forge.units import PERCENTAGE, SIZE, parse_percentage, parse_size
 
@@ -126,7 +127,8 @@ def validate(document: Node, path: Path) -> Settings:
     try:
         settings = Settings.model_validate(remove(document, unknown).plain())
     except ValidationError as error:
-        faults += [explain(dict(detail), document, path) for detail in error.errors(include_url=False)]
+        found = [explain(dict(detail), document, path) for detail in error.errors(include_url=False)]
+        faults += [replace(fault, message=hide_password(fault.message)) for fault in found]
     if faults:
         raise RecipeError(faults)
     return settings

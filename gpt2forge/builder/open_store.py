@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 
 from gpt2forge.errors import UserError
-from gpt2forge.remote.address import NONE, VARIABLE, RemoteAddress, parse_remote
+from gpt2forge.remote.address import NONE, VARIABLE, RemoteAddress, hide_password, parse_remote
 from gpt2forge.remote.signing import VARIABLE as KEY
 from gpt2forge.settings import load_settings
 from gpt2forge.store.store import Store
@@ -46,4 +46,4 @@ def parse_remotes(where: str, texts: Sequence[str]) -> list[RemoteAddress]:
     try:
         return list({address.name: address for address in map(parse_remote, texts)}.values())
     except ValueError as error:
-        raise UserError(f"`{where} {' '.join(texts)}`: {error}") from error
+        raise UserError(f"`{where} {hide_password(' '.join(texts))}`: {error}") from error

@@ -74,7 +74,8 @@ class BuildRequest:
         from gpt2forge.cluster.exchange import open_exchange
         from gpt2forge.cluster.open_cluster import open_cluster
 
-        return open_cluster(self.cluster, console.warn, open_exchange(self.exchange) if self.exchange else None)
+        exchange = None if self.exchange is None else open_exchange(self.exchange)
+        return open_cluster(self.cluster, console.warn, exchange)
 
     def make_options(self, cluster: Backend | None) -> Options:
         return Options(

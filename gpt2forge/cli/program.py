@@ -21,6 +21,7 @@ from gpt2forge.cli import console
 from gpt2forge.cli.usage_errors import describe_usage
 from gpt2forge.errors import format_fixable, is_fixable
 from gpt2forge.executor.stage_crash import StageCrash
+from gpt2forge.remote.address import hide_password
 from gpt2forge.terminal_text import escape_line
 
 FINE, USER_ERROR, BUG, INTERRUPTED = 0, 1, 3, 130
@@ -122,7 +123,8 @@ def write_log() -> str:
     try:
         descriptor, path = tempfile.mkstemp(prefix="gpt2forge-", suffix=".log")
         with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as log:
-            log.write(f"gpt2forge {__version__}, python {sys.version}\n{' '.join(sys.argv)}\n\n{trace}")
+            text = f"gpt2forge {__version__}, python {sys.version}\n{' '.join(sys.argv)}\n\n{trace}"
+            log.write(hide_password(text))
     except OSError:
         return "; ".join(line.strip() for line in trace.splitlines()[-3:])
     return f"`{path}`"

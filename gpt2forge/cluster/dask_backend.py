@@ -27,7 +27,7 @@ from distributed.client import ClosedClientError
 from distributed.comm.core import CommClosedError
 
 from gpt2forge.cluster.environment import MEMORY, WorkerOffer, list_labels
-from gpt2forge.cluster.exchange import Exchange
+from gpt2forge.cluster.exchange import Exchange, make_watch
 from gpt2forge.cluster.explain_unfit import explain_unfit
 from gpt2forge.cluster.task_json import parse_event, write_task
 from gpt2forge.cluster.worker_step import Reply, StepStopped, run_step, stop_steps
@@ -36,7 +36,7 @@ from gpt2forge.errors import UserError
 from gpt2forge.executor.events import Emit, StepWaiting
 from gpt2forge.executor.outcome import Outcome
 from gpt2forge.executor.stage_crash import StageCrash
-from gpt2forge.executor.step import Waiting, lock_task, make_advance, make_outcome, run_task, take_made
+from gpt2forge.executor.step import Waiting, lock_task, make_outcome, run_task, take_made
 from gpt2forge.executor.task import Task
 from gpt2forge.plan.machine import Machine
 from gpt2forge.remote.reach import OF_ONE_BLOB
@@ -169,7 +169,7 @@ class DaskBackend:
             self.exchange.note_unusable(reply["unusable"])
             raise ReplyOutdated(f"{self.exchange.reach.name}: does not keep what is written to it; use another one")
         try:
-            self.exchange.take_made(reply["made"], task, make_advance(task.stage.name, task.recipe, emit, stop))
+            self.exchange.take_made(reply["made"], task, make_watch(task.stage.name, task.recipe, emit, stop))
         except OF_ONE_BLOB as error:
             raise ReplyOutdated(str(error)) from error
 
@@ -204,9 +204,9 @@ class DaskBackend:
 
     def submit(self, link: Link, task: Task, name: str, emit: Emit, stop: Event) -> Reply:
         """Submit a task, emit its events, and return its reply. Raises the error that ended it, or SchedulerLost."""
-        advance = make_advance(task.stage.name, task.recipe, emit, stop)
-        exchanged = self.exchange.send_inputs(task, advance) if self.exchange else None
         resources = self.find_resources(link, task, emit, stop)
+        watch = make_watch(task.stage.name, task.recipe, emit, stop)
+        exchanged = self.exchange.send_inputs(task, watch) if self.exchange else None
         queue = self.queues[task.key] = SimpleQueue()
         try:
             future = link.client.submit(
@@ -269,7 +269,10 @@ def read_reply(task: Task, future: Future[Reply]) -> Reply:
     if "fault" in reply:
         raise UserError(*reply["fault"])
     if "crash" in reply:
-        raise StageCrash(name, task.store.log(name, task.key), reply["crash"])
+        log = task.store.log(name, task.key)
+        if not log.exists():  # the worker has a store of its own
+            task.store.make_log(name, task.key).write_text(reply["log"], encoding="utf-8")
+        raise StageCrash(name, log, reply["crash"])
     return reply
 
 

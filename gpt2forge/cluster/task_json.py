@@ -11,12 +11,12 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from gpt2forge.cluster.exchange import Exchange, parse_tree
+from gpt2forge.cluster.exchange import Exchange, Watch, name_only, parse_tree
 from gpt2forge.errors import UserError
 from gpt2forge.executor.events import Event, StepAdvanced, StepSampled, StepStarted, StepWaiting
 from gpt2forge.executor.task import Task
 from gpt2forge.plan.source import Reading, Source
-from gpt2forge.stages.stage import Advance, Stage
+from gpt2forge.stages.stage import Stage
 from gpt2forge.store.marker import FILE
 from gpt2forge.store.store import Store
 
@@ -79,16 +79,16 @@ def open_shared_store(value: Mapping[str, Any], worker: str) -> Store:
     return store
 
 
-def take_inputs(value: Mapping[str, Any], store: Store, exchange: Exchange, advance: Advance) -> dict[str, Source]:
+def take_inputs(value: Mapping[str, Any], store: Store, exchange: Exchange, watch: Watch) -> dict[str, Source]:
     """Bring the inputs of a task from an exchange into a store, and return its sources there, by kind."""
     trees = {kind: parse_tree(tree) for kind, tree in value["exchange"]["inputs"].items()}
-    folders = {kind: exchange.take_input(tree, store, advance) for kind, tree in trees.items()}
+    folders = {kind: exchange.take_input(tree, store, watch) for kind, tree in trees.items()}
     return {kind: move_source(source, folders[kind]) for kind, source in parse_sources(value).items()}
 
 
 def move_source(source: Source, folder: Path) -> Source:
     """Return a source whose files are in another folder now."""
-    return replace(source, path=folder / source.path.name if source.find is None else folder)
+    return replace(source, path=folder / name_only(source.path) if source.find is None else folder)
 
 
 def read_task(value: Mapping[str, Any], store: Store, sources: Mapping[str, Source], worker: str) -> Task:

@@ -8,4 +8,4 @@ class StageCrash(Exception):
 
     def __init__(self, stage: str, log: Path, last: str) -> None:
         super().__init__(f"`{stage}` failed inside gpt2forge: {last}; its log is `{log}`")
-        self.last = last
+        self.log, self.last = log, last

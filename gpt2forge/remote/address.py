@@ -16,6 +16,7 @@ NONE = "none"
 VARIABLE = "GPT2FORGE_REMOTE"
 HTTP = re.compile(r"https?://[^\s/?#]+(/[^\s?#]*)?", re.ASCII)
 USER = re.compile("(?<=://)[^/]*@")
+SECRET = re.compile(r"(?<=://)\S*@")  # also of an address that is none
 OBJECTS = re.compile(r"(s3|gs|az)://[A-Za-z0-9][\w.-]*(/[^\s?#]*)?", re.ASCII)
 EXPECTED = (
     "must be a folder, or begin with `http://`, `https://`, `s3://`, `gs://` or `az://`, "
@@ -48,10 +49,26 @@ def parse_remote(text: str) -> RemoteAddress:
     return RemoteAddress(kind, place, text.startswith(READ_ONLY))
 
 
+def hide_password(text: str) -> str:
+    """Return a text without the users and passwords of the addresses in it."""
+    return SECRET.sub("", text)
+
+
 def find_kind(place: str) -> Kind | None:
     if HTTP.fullmatch(place):
-        return "http"
+        return "http" if has_host(place) else None
     if OBJECTS.fullmatch(place):
         return "objects"
     is_folder = place not in ("", NONE) and "\0" not in place and "://" not in place
     return "directory" if is_folder else None
+
+
+def has_host(url: str) -> bool:
+    """Return whether a URL names a host, and a port that is a number if it names one."""
+    from urllib.parse import urlsplit  # only here: most commands have no such address
+
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False

@@ -1,7 +1,7 @@
 """Blobs: bytes that are named by their sha256, as levels keep them; a large file is several."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path
 
@@ -26,11 +26,12 @@ class Blob:
 
 @dataclass(frozen=True)
 class Content:
-    """A blob that lies in a file of the store, from an offset on."""
+    """A blob that lies in a file, from an offset on; `on_read` gets the size of each piece that is read."""
 
     blob: Blob
     path: Path
     offset: int = 0
+    on_read: Callable[[int], None] = field(default=lambda size: None, compare=False)
 
     def read(self, check: Callable[[], None] = lambda: None) -> Iterator[bytes]:
         """Yield the bytes in pieces; `check` is called before each.
@@ -48,6 +49,7 @@ class Content:
                 left -= len(piece)
                 if not piece or (left == 0 and algorithm.hexdigest() != self.blob.digest):
                     raise SourceDamaged(f"{self.path}: is damaged; `gpt2forge store verify --repair` puts it aside")
+                self.on_read(len(piece))
                 yield piece
 
 

@@ -7,7 +7,7 @@
 2. The parts of a file are as long as the file together. Parts are named only for files that are split.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -16,7 +16,7 @@ from gpt2forge.remote.blob import Blob, Content, locate, split
 from gpt2forge.store.manifest import File, Manifest, parse_manifest
 from gpt2forge.store.stat_cache import DIGEST
 
-LONGEST_NAME, LONGEST_PATH = 255, 1000  # bytes
+LONGEST_NAME, LONGEST_PATH = 249, 1000  # bytes; a file that is only begun has six more
 
 
 @dataclass(frozen=True)
@@ -35,12 +35,12 @@ class BlobTree:
         """The blobs of all files, each once."""
         return tuple(dict.fromkeys(blob for file in self.manifest.files.values() for blob in self.list_blobs(file)))
 
-    def list_contents(self, folder: Path) -> list[Content]:
-        """List where the blobs lie below a folder that has the files, each once."""
+    def list_contents(self, find: Callable[[str], Path]) -> list[Content]:
+        """List where the blobs lie, each once; `find` returns where the file of a name is."""
         found = {
             content.blob: content
             for name, file in self.manifest.files.items()
-            for content in locate(folder / name, self.list_blobs(file))
+            for content in locate(find(name), self.list_blobs(file))
         }
         return list(found.values())
 
@@ -51,9 +51,9 @@ class BlobTree:
         }
 
 
-def make_blob_tree(manifest: Manifest, folder: Path) -> BlobTree:
-    """Return the blob tree of a folder; files that are too large for one blob are read to split them."""
-    blobs = {file.digest: split(folder / name, file) for name, file in manifest.files.items()}
+def make_blob_tree(manifest: Manifest, find: Callable[[str], Path]) -> BlobTree:
+    """Return the blob tree of files, which `find` finds by name. One too large for a blob is read to split it."""
+    blobs = {file.digest: split(find(name), file) for name, file in manifest.files.items()}
     return BlobTree(manifest, {digest: parts for digest, parts in blobs.items() if len(parts) > 1})
 
 
@@ -88,7 +88,7 @@ def check_parts(value: Any, manifest: Manifest) -> dict[str, tuple[Blob, ...]]:
     parts = {digest: tuple(map(parse_blob, blobs)) for digest, blobs in value.items()}
     sizes = {file.digest: file.size for file in manifest.files.values()}
     for digest, blobs in parts.items():
-        if len(blobs) < 2 or sum(blob.size for blob in blobs) != sizes.get(digest):
+        if len(blobs) < 2 or sum(blob.size for blob in blobs) != sizes.get(digest) or not all(b.size for b in blobs):
             raise ValueError(f"the parts of {digest!r} are not the whole file")
     return parts
 
@@ -99,6 +99,6 @@ def write_blob(blob: Blob) -> dict[str, Any]:
 
 def parse_blob(value: Any) -> Blob:
     digest, size = value["sha256"], value["size"]
-    if not (isinstance(digest, str) and DIGEST.fullmatch(digest) and type(size) is int and size > 0):
+    if not (isinstance(digest, str) and DIGEST.fullmatch(digest) and type(size) is int and size >= 0):
         raise ValueError("a part is not a digest and a size")
     return Blob(digest, size)

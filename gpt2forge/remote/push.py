@@ -21,7 +21,7 @@ def push_entry(reach: Reach, entry: Entry, store: Store, trusted: Mapping[str, V
     there = read_trusted(reach, entry, trusted)
     if there and there.record.digest != entry.record.digest and is_whole(reach, there):
         return 0
-    sent = push_blobs(reach, entry.tree.list_contents(store.artifacts.folder(entry.record.digest)))
+    sent = push_blobs(reach, entry.tree.list_contents(store.artifacts.folder(entry.record.digest).joinpath))
     if there is None or there.tree.blobs != entry.tree.blobs or there.record.digest != entry.record.digest:
         reach.level.write_entry(entry.record.key, entry.data)
         if read_trusted(reach, entry, trusted) is None:

@@ -84,7 +84,8 @@ class Remote:
         if self.signer is None or not reach.is_writable:
             return None
         manifest = store.artifacts.read_manifest(record.digest)
-        entry = make_entry(record, make_blob_tree(manifest, store.artifacts.folder(record.digest)), self.signer)
+        tree = make_blob_tree(manifest, store.artifacts.folder(record.digest).joinpath)
+        entry = make_entry(record, tree, self.signer)
         return self.try_to_push(reach, entry, store, is_asked_for=True)
 
     def try_to_push(self, reach: Reach, entry: Entry, store: Store, *, is_asked_for: bool) -> int | None:

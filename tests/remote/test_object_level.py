@@ -16,7 +16,7 @@ pytest.importorskip("obstore")
 
 import obstore
 
-from gpt2forge.cluster.exchange import open_exchange
+from gpt2forge.cluster.exchange import Watch, open_exchange
 from gpt2forge.remote import blob_tree, object_level
 from gpt2forge.remote.blob import Blob, Content, SourceDamaged
 from gpt2forge.remote.level import BlobGone
@@ -165,7 +165,7 @@ def test_workers_of_a_cluster_take_their_inputs_from_a_bucket(built_toy: Built, 
     store, own = Store(built_toy.store), Store(tmp_path / "own")
     client, worker = open_exchange(bucket), open_exchange(bucket)
     digest = str(built_toy.find("pack").digest)
-    tree = client.send_artifact(store, digest, lambda done, total, unit: None)
-    folder = worker.take_input(tree, own, lambda done, total, unit: None)
+    watch = Watch(lambda done, total, unit: None, lambda: None)
+    folder = worker.take_input(client.send_artifact(store, digest, watch), own, watch)
     assert own.artifacts.is_sound(digest)
     assert folder == own.artifacts.folder(digest)
