@@ -15,6 +15,7 @@ from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
+import psutil
 import pytest
 
 pytest.importorskip("torch")
@@ -465,3 +466,34 @@ def test_packed_weights_write_the_same_text_and_a_prompt_cache_too(here: Worksho
         cache.save(tmp_path / "kept")
     with pytest.raises(gpt2forge.UserError, match="the prompt cache belongs to another model"):
         model.generate(prompt, 8, prompt_cache=replace(cache, package="00" * 32))
+
+
+def test_argument_of_a_wrong_type_is_named(model: gpt2forge.Model) -> None:
+    calls: dict[str, Callable[[], object]] = {
+        "cancel": lambda: model.generate("a", 1, cancel=5),  # type: ignore[call-overload]
+        "prompt_cache": lambda: model.generate("a", 1, prompt_cache=5),  # type: ignore[call-overload]
+        "log_probabilities": lambda: model.generate("a", 1, log_probabilities="x"),  # type: ignore[call-overload]
+        "stride": lambda: model.score("a b c", stride="a"),  # type: ignore[arg-type]
+        "text": lambda: model.logits(5),  # type: ignore[arg-type]
+    }
+    for name, call in calls.items():
+        with pytest.raises(TypeError, match=f"^`{name}` must "):
+            call()
+
+
+def test_what_a_search_or_an_answer_has_no_use_for_is_an_error(model: gpt2forge.Model) -> None:
+    with pytest.raises(gpt2forge.UserError, match="a search with beams records no log-probabilities"):
+        model.generate("a", 2, beams=2, log_probabilities=True)
+    with pytest.raises(gpt2forge.UserError, match="`stride` is for a long text"):
+        model.score("a", "b", stride=2)
+
+
+def test_huge_text_that_must_fit_the_context_is_refused_at_once(model: gpt2forge.Model) -> None:
+    """Tokens of 20 MB took 26 seconds and 3.2 GB."""
+    huge, before = "import os and words " * 1_000_000, psutil.Process().memory_info().rss
+    began = time.process_time()
+    for call in (lambda: model.score(huge, "a"), lambda: model.score("a", huge), lambda: model.logits(huge)):
+        with pytest.raises(gpt2forge.UserError, match="has more tokens than this model's context of 256; shorten it"):
+            call()
+    assert time.process_time() - began < 5
+    assert psutil.Process().memory_info().rss - before < 100e6

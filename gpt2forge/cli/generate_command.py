@@ -50,6 +50,9 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Keep the weights in DIR as this processor reads them: later commands open them sooner, and share them.",
 )
+@click.option(
+    "--log-probabilities", "are_recorded", is_flag=True, help="With `--json`: write that of each new token, in nats."
+)
 @threads_option
 @force_option
 @json_option
@@ -72,17 +75,20 @@ def generate(
     packed: Path | None,
     threads: int,
     force: bool,
+    are_recorded: bool,
     as_json: bool,
     **values: Any,
 ) -> None:
     """Stream text from a built recipe. Write the prompt, TEXT, then each piece as it is generated."""
+    if are_recorded and (not as_json or values["beams"] > 1):
+        raise UserError("`--log-probabilities` are written with `--json`, and not of `--beams`")
     warn_of_older(find_output(selector), force)  # a missing result is reported before standard input is read
     texts = choose_prompts(selector, text, prompt, prompts)
     # Imported here, because numpy takes longer than --help, and onnxruntime as long as a prompt that does not fit.
     with hold_interrupts():
         from gpt2forge.runtime.chat import format_chat
         from gpt2forge.runtime.generation import Generation, draw_seed
-        from gpt2forge.runtime.package_settings import read_settings
+        from gpt2forge.runtime.package_settings import read_generation, read_settings, take_guesses
         from gpt2forge.runtime.prompt import check_prompts
 
     named = list_given(context)
@@ -91,7 +97,9 @@ def generate(
     started = time.monotonic()
     with open_result(selector) as result:
         settings = draw_seed(Generation(**{**read_settings(result.folder), **given}))
-        for line in (*list_idle(context, settings.temperature), *([] if is_chat else warn_of_spaces(texts))):
+        has_guesses = take_guesses(read_generation(result.folder)) is not None
+        idle = list_idle(context, settings.temperature, texts=len(texts) * samples, has_guesses=has_guesses)
+        for line in (*idle, *([] if is_chat else warn_of_spaces(texts))):
             console.warn(line)
         if is_chat:
             texts = [format_chat(result.folder, make_messages(text, system)) for text in texts]
@@ -111,7 +119,13 @@ def generate(
         stream(model, texts[0], settings, is_chat, cache)
     else:
         completions = model.complete(
-            texts, settings, samples=samples, batch=batch, is_formatted=is_chat, prompt_cache=cache
+            texts,
+            settings,
+            samples=samples,
+            batch=batch,
+            log_probabilities=are_recorded,
+            is_formatted=is_chat,
+            prompt_cache=cache,
         )
         write_all(completions, is_chat, as_json, started)
     if cache is not None and cache_path is not None:
@@ -183,6 +197,8 @@ def write_all(completions: Iterable["Completion"], is_chat: bool, as_json: bool,
         if as_json:
             seconds = round(time.monotonic() - started, 3)
             found = {"prompt": done.prompt, "text": done.text, "tokens": done.count, "finish": done.finish}
-            console.write_json({**found, "passes": done.passes, "seed": done.seed, "seconds": seconds})
+            recorded = {"log_probabilities": list(done.log_probabilities)} if done.log_probabilities else {}
+            numbers = {"passes": done.passes, "seed": done.seed, "seconds": seconds, "ids": list(done.tokens)}
+            console.write_json({**found, **numbers, **recorded})
         else:
             console.write_generated(f"{'' if is_chat else done.prompt}{done.text}\n")

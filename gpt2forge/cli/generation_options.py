@@ -171,12 +171,14 @@ def list_given(context: click.Context) -> list[str]:
     return [name for name in context.params if context.get_parameter_source(name) is ParameterSource.COMMANDLINE]
 
 
-def list_idle(context: click.Context, temperature: float) -> list[str]:
+def list_idle(context: click.Context, temperature: float, *, texts: int, has_guesses: bool) -> list[str]:
     """Return a line for each reason why options on the command line do nothing.
 
-    `temperature` is the command line's, or else the package's.
+    `temperature` is the command line's, or else the package's; so many `texts` are written. `has_guesses`: the package
+    has some.
     """
     values, given = context.params, list_given(context)
+    is_alone = values["guesser"] not in (None, "none") or values["cache_path"] is not None
     greedy = "`--temperature 0`" if "temperature" in given else "the package's temperature of 0"
     causes = [
         (values["beams"] > 1, ("temperature", *GREEDY_IDLE), "`--beams` draws nothing"),
@@ -186,6 +188,9 @@ def list_idle(context: click.Context, temperature: float) -> list[str]:
         (not values["is_chat"], ("system",), "there is no `--chat`"),
         (values["guesser"] not in (None, "none"), ("batch",), "`--speculative` writes one text at a time"),
         (values["guesser"] == "none", ("speculative_tokens",), "`--speculative none` guesses nothing"),
+        (values["guesser"] is None and not has_guesses, ("speculative_tokens",), "there is no `--speculative`"),
+        (texts == 1 and not is_alone, ("batch",), "there is one text"),
+        (temperature == 0 and values["beams"] == 1, ("samples",), f"{greedy} writes the same text each time"),
         (values["cache_path"] is not None, ("batch",), "`--prompt-cache` writes one text at a time"),
     ]
     found = (([name for name in given if name in idle], reason) for applies, idle, reason in causes if applies)
@@ -202,9 +207,14 @@ def read_bias(texts: tuple[str, ...], find_token: Callable[[str], int]) -> Mappi
     """Return the numbers of `--bias` by token. Raises UserError for a text without a number."""
     bias = {}
     for text in texts:
-        token, _, number = text.rpartition("=")
+        word, _, number = text.rpartition("=")
         try:
-            bias[find_token(token)] = float(number)
+            value, token = float(number), find_token(word)
         except ValueError as error:
             raise UserError(f"--bias: `{text}` is not TOKEN=NUMBER, as in `--bias ' the=-2'`") from error
+        except UserError as error:
+            raise UserError(f"--bias: {error}") from error
+        if token in bias:
+            raise UserError(f"--bias: `{word}` is named twice; leave out one")
+        bias[token] = value
     return bias

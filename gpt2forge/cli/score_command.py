@@ -11,6 +11,7 @@ from gpt2forge.builder.result import open_result
 from gpt2forge.cli import console
 from gpt2forge.cli.options import json_option, threads_option
 from gpt2forge.cli.prompts import LARGEST_FILE, decode, read_file, read_input
+from gpt2forge.errors import UserError
 from gpt2forge.held_interrupts import hold_interrupts
 
 if TYPE_CHECKING:
@@ -28,10 +29,15 @@ if TYPE_CHECKING:
     help="Begin a window of the context every N tokens; each token counts once. Default: the context, without overlap.",
 )
 @click.option("--tokens", metavar="N", type=click.IntRange(2), help="Score the first N tokens. Default: all.")
+@click.option("--prompt", metavar="TEXT", help="Score the file as an answer behind TEXT; both fit the context.")
 @threads_option
 @json_option
-def score(selector: str, file: str, stride: int | None, tokens: int | None, threads: int, as_json: bool) -> None:
+def score(
+    selector: str, file: str, stride: int | None, tokens: int | None, prompt: str | None, threads: int, as_json: bool
+) -> None:
     """Measure the perplexity of a text file; `-` reads standard input."""
+    if prompt is not None and (stride, tokens) != (None, None):
+        raise UserError("`--prompt` scores a whole answer in one window; leave out `--stride` and `--tokens`")
     find_output(selector)
     text = read_text(file)
     with hold_interrupts():
@@ -40,7 +46,10 @@ def score(selector: str, file: str, stride: int | None, tokens: int | None, thre
     with open_result(selector) as result:
         model = open_model(result.folder, threads)
     stride = model.context if stride is None else stride
-    found = score_text(model, text, stride, tokens)
+    try:
+        found = score_text(model, text, stride, tokens) if prompt is None else model.score(prompt, text)
+    except UserError as error:
+        raise UserError(f"{'standard input' if file == '-' else file}: {error}") from error
     if as_json:
         numbers = {"perplexity": found.perplexity, **vars(found), "window": model.context, "stride": stride}
         console.write_json(numbers)

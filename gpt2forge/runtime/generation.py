@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from math import inf, isfinite, isnan
+from math import inf, isnan
 from numbers import Integral, Real
 from secrets import randbits
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, get_args
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 Overflow = Literal["error", "truncate", "slide"]
 Rule = tuple[Callable[[Any], bool], str]
+MOST = 10_000
+"""The largest number that is added to a logit, whatever its sign: what comes of it is finite in float32."""
 
 WHOLE = ("max_tokens", "usual_tokens", "min_tokens", "top_k", "seed", "no_repeat_ngram", "beams", "speculative_tokens")
 REAL = (
@@ -28,6 +30,7 @@ REAL = (
     "frequency_penalty",
     "length_penalty",
 )
+OPTIONAL = ("max_tokens", "seed", "speculative_tokens")
 LISTS: Mapping[str, type] = {"banned": str, "forced": str, "stop": str, "ends": Integral}
 """The settings by the types of their values, or of the members of their lists."""
 
@@ -41,12 +44,12 @@ RANGES: Mapping[str, Rule] = {
     "min_p": (lambda value: 0 <= value <= 1, "from 0 to 1"),
     "typical_p": (lambda value: 0 < value <= 1, "above 0 and at most 1"),
     "seed": (lambda value: value >= 0, "0 or more"),
-    "repetition_penalty": (lambda value: 0 < value < inf, "above 0; 1 changes nothing"),
-    "presence_penalty": (isfinite, "a finite number; 0 changes nothing"),
-    "frequency_penalty": (isfinite, "a finite number; 0 changes nothing"),
+    "repetition_penalty": (lambda value: 1e-3 <= value <= 1e3, "from 0.001 to 1000; 1 changes nothing"),
+    "presence_penalty": (lambda value: abs(value) <= MOST, f"from -{MOST} to {MOST}; 0 changes nothing"),
+    "frequency_penalty": (lambda value: abs(value) <= MOST, f"from -{MOST} to {MOST}; 0 changes nothing"),
     "no_repeat_ngram": (lambda value: value >= 0, "0 (off) or more"),
     "beams": (lambda value: value >= 1, "1 (none) or more"),
-    "length_penalty": (isfinite, "a finite number"),
+    "length_penalty": (lambda value: abs(value) <= 50, "from -50 to 50"),
     "overflow": (lambda value: value in get_args(Overflow), "`error`, `truncate` or `slide`"),
     "speculative": (lambda value: value == "prompt-lookup" or hasattr(value, "decoder"), "`prompt-lookup` or a model"),
     "speculative_tokens": (lambda value: value >= 1, "1 or more"),
@@ -154,10 +157,12 @@ class Generation:
     def check_types(self) -> None:
         """Raise TypeError if a value is of a wrong type."""
         for name in WHOLE:
-            if getattr(self, name) is not None:
+            if name not in OPTIONAL or getattr(self, name) is not None:
                 check_argument(name, getattr(self, name), Integral)
         for name in REAL:
             check_argument(name, getattr(self, name), Real)
+        check_argument("overflow", self.overflow, str)
+        check_flag("ignore_end", self.ignore_end)
         for name, kind in LISTS.items():
             check_list(name, getattr(self, name), kind)
         check_bias(self.bias)
@@ -166,6 +171,12 @@ class Generation:
     def sampling(self) -> Sampling:
         """Return the settings that choose a token from the logits that the others leave."""
         return Sampling(self.temperature, self.top_k, self.top_p, self.min_p, self.typical_p)
+
+
+def check_flag(name: str, value: object) -> None:
+    """Raise TypeError unless the value is `True` or `False`."""
+    if not isinstance(value, bool):
+        raise TypeError(f"`{name}` must be True or False, not {type(value).__name__}")
 
 
 def check_list(name: str, values: object, kind: type) -> None:
@@ -183,8 +194,9 @@ def check_bias(bias: object) -> None:
     for token, number in bias.items():
         check_argument("bias", token, Integral)
         check_argument("bias", number, Real)
-        if isnan(number) or number == inf:
-            raise UserError(f"bias of the token {token} is {number}; it must be a finite number, or -inf to forbid it")
+        if isnan(number) or (abs(number) > MOST and number != -inf):
+            rule = f"from -{MOST} to {MOST}, or -inf to forbid it"
+            raise UserError(f"bias of the token {token} is {number}; it must be {rule}")
 
 
 def draw_seed(settings: Generation) -> Generation:

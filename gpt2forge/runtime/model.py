@@ -19,7 +19,7 @@ from gpt2forge.runtime.completion import Completion
 from gpt2forge.runtime.decoder import Decoder
 from gpt2forge.runtime.feeds import read_cache_shape
 from gpt2forge.runtime.generate import Cancel
-from gpt2forge.runtime.generation import Generation, Options, draw_seed
+from gpt2forge.runtime.generation import Generation, Options, check_flag, draw_seed
 from gpt2forge.runtime.growing_text import GrowingText
 from gpt2forge.runtime.guesser import choose_guesser
 from gpt2forge.runtime.likelihood import log_softmax
@@ -32,7 +32,7 @@ from gpt2forge.runtime.run_texts import Begun, check_samples, continue_all, run_
 from gpt2forge.runtime.score import Advance, Score, ignore, score_answer, score_tokens
 from gpt2forge.runtime.start_text import find_begin, make_edits, spell_forced, start_text
 from gpt2forge.runtime.step import Array
-from gpt2forge.runtime.text import check_rows, encode_beginning, encode_text, open_stream
+from gpt2forge.runtime.text import check_rows, check_text, encode_beginning, encode_text, has_more_tokens, open_stream
 
 BATCH = 16  # texts beside each other; each needs memory for the keys and values of all its tokens
 
@@ -163,6 +163,9 @@ class Model:
             raise TypeError(f"`prompt` must be text (str) or a list of texts, not {type(prompt).__name__}")
         texts = 1 if isinstance(prompt, str) else len(prompt) * samples
         settings = self.choose_settings(max_tokens, options, texts, prompt_cache)
+        check_flag("log_probabilities", log_probabilities)
+        if log_probabilities and settings.beams > 1:
+            raise UserError("a search with beams records no log-probabilities; use one beam, or `score` its text")
         if isinstance(prompt, str) and samples != 1:
             raise UserError("`samples` are of a list of prompts; give a list with this one")
         prompts = [prompt] if isinstance(prompt, str) else list(prompt)
@@ -200,6 +203,7 @@ class Model:
             if value < 1:
                 raise UserError(f"{name} is {value}; it must be 1 or more")
         check_samples(samples, settings)
+        check_cancel(cancel)
         check_cache(prompt_cache, settings, self)
         texts: list[Begun] = []
         for number, prompt in enumerate(prompts):
@@ -243,6 +247,7 @@ class Model:
         prompt_cache: PromptCache | None = None,
     ) -> Iterator[str]:
         """Yield the pieces of a text that `start` returned, which then has its tokens and why it ended."""
+        check_cancel(cancel)
         check_cache(prompt_cache, settings, self)
         if settings.beams > 1:
             return (done.text for done in self.search([("", text)], settings, cancel=cancel))
@@ -277,17 +282,18 @@ class Model:
         messages: Sequence[Mapping[str, str]],
         max_tokens: int | None = None,
         *,
+        cancel: Cancel | None = None,
         prompt_cache: PromptCache | None = None,
         **options: Unpack[Options],
     ) -> Completion:
         """Return the next answer in a chat; each message has a `role` and its `content`, which are text.
 
-        With a `prompt_cache` of this chat, the messages before are not read again.
+        With a `prompt_cache` of this chat, the messages before are not read again. `cancel` is as for `generate`.
         Raises UserError as `generate` does, or if the package has no chat template or jinja2 is not installed.
         """
         settings = self.choose_settings(max_tokens, options, cache=prompt_cache)
         prompts = [self.format_chat(messages)]
-        return next(self.complete(prompts, settings, is_formatted=True, prompt_cache=prompt_cache))
+        return next(self.complete(prompts, settings, cancel=cancel, is_formatted=True, prompt_cache=prompt_cache))
 
     def format_chat(self, messages: Sequence[Mapping[str, str]]) -> str:
         """Return the prompt that the package's chat template makes of messages. Raises UserError as `chat` does."""
@@ -308,9 +314,24 @@ class Model:
         the window; each token counts once. An answer's tokens are those that `encode` gives for it alone.
         Raises UserError if the text has fewer than two tokens, or if text and answer do not fit or either is empty.
         """
+        if stride is not None:
+            check_argument("stride", stride, Integral)
         if answer is None:
             return score_tokens(self.decoder.read, self.encode(text), self.context, stride)
-        return score_answer(self.decoder, self.encode(text) or [find_begin(self.begin)], self.encode(answer))
+        if stride is not None:
+            raise UserError("`stride` is for a long text; an answer and the text before it are one window")
+        before, after = self.encode_fitting(text, "the prompt"), self.encode_fitting(answer, "the answer")
+        return score_answer(self.decoder, before or [find_begin(self.begin)], after)
+
+    def encode_fitting(self, text: str, name: str) -> list[int]:
+        """Return the ids of a text that must fit the context; one that is far too long is not encoded as a whole.
+
+        Raises UserError as `encode` does, or if it is too long.
+        """
+        check_text(text)
+        if has_more_tokens(self.tokenizer, text, self.context):
+            raise UserError(f"{name} has more tokens than this model's context of {self.context}; shorten it")
+        return self.encode(text)
 
     def score_long(
         self, text: str, stride: int | None = None, tokens: int | None = None, advance: Advance = ignore
@@ -328,7 +349,9 @@ class Model:
 
         Raises UserError if it is empty or longer than the context.
         """
-        tokens = self.encode(text) if isinstance(text, str) else list(text)
+        if not isinstance(text, Iterable):
+            raise TypeError(f"`text` must be text (str) or a list of tokens, not {type(text).__name__}")
+        tokens = self.encode_fitting(text, "the text") if isinstance(text, str) else list(text)
         self.check_tokens(tokens)
         if not 0 < len(tokens) <= self.context:
             raise UserError(f"the text has {len(tokens)} tokens; this model takes 1 to {self.context}")
@@ -342,10 +365,21 @@ class Model:
         return log_softmax(self.logits(text))
 
 
+def check_cancel(cancel: Cancel | None) -> None:
+    """Raise TypeError unless this tells whether to end."""
+    if cancel is not None and not hasattr(cancel, "is_set"):
+        raise TypeError(f"`cancel` must have `is_set()`, as threading.Event, and {type(cancel).__name__} has not")
+
+
 def check_cache(cache: PromptCache | None, settings: Generation, model: Model) -> None:
-    """Raise UserError if a prompt cache is of another model, or if the settings leave it no use."""
+    """Raise UserError if a prompt cache is of another model, or if the settings leave it no use.
+
+    Raises TypeError if it is none.
+    """
     if cache is None:
         return
+    if not isinstance(cache, PromptCache):
+        raise TypeError(f"`prompt_cache` must be what `open_prompt_cache` returns, not {type(cache).__name__}")
     if cache.package != model.digest:
         raise UserError("the prompt cache belongs to another model; make one with this model's `open_prompt_cache`")
     if settings.beams > 1 or settings.speculative is not None:

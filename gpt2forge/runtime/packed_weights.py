@@ -5,7 +5,7 @@ When ONNX Runtime opens a package, it packs the weights into memory of its own, 
 1. It can write what it packs beside the graph, and then maps the files. They hold the weights twice: as they were,
    which nobody reads then, and packed.
 2. Kernels and their layouts depend on the processor and on ONNX Runtime. So the folder names both, and the package. One
-   that names others is written anew.
+   that names others, or whose files have another length or time than when they were written, is written anew.
 3. The graph is written as ONNX Runtime has rewritten it, and is not rewritten again when it is opened.
 4. One process at a time looks, writes and opens: a second one would write the folder too, in place of one in use.
 """
@@ -45,7 +45,7 @@ def open_packed(folder: Path, packed: Path, processor: str, threads: int = 0) ->
     options = make_options(threads, folder)
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
     with lock_folder(packed):
-        if read_note(packed) != made_for:
+        if read_note(packed) != {**made_for, "files": stat_files(packed)}:
             write_packed(folder, packed, made_for)
         try:
             return ort.InferenceSession(packed / GRAPH_FILE, options, providers=["CPUExecutionProvider"])
@@ -77,6 +77,12 @@ def read_note(packed: Path) -> dict[str, object] | None:
     return dict(read_object(packed / NOTE))
 
 
+def stat_files(packed: Path) -> dict[str, list[int]]:
+    """Return the length and the time of the last write, in nanoseconds, of each file but the note."""
+    found = {path.name: path.stat() for path in sorted(packed.glob("*")) if path.name != NOTE}
+    return {name: [each.st_size, each.st_mtime_ns] for name, each in found.items()}
+
+
 def write_packed(folder: Path, packed: Path, made_for: dict[str, str]) -> None:
     """Write the folder, in place of an earlier one of its kind; it appears whole."""
     aside = packed.with_name(f".{packed.name}.{os.getpid()}")
@@ -88,7 +94,8 @@ def write_packed(folder: Path, packed: Path, made_for: dict[str, str]) -> None:
         for name, value in SAVE.items():
             options.add_session_config_entry(name, value)
         ort.InferenceSession(folder / GRAPH_FILE, options, providers=["CPUExecutionProvider"])
-        (aside / NOTE).write_text(json.dumps(made_for, indent=1) + "\n", encoding="utf-8")
+        note = {**made_for, "files": stat_files(aside)}
+        (aside / NOTE).write_text(json.dumps(note, indent=1) + "\n", encoding="utf-8")
         if packed.exists():
             shutil.rmtree(packed)
         aside.rename(packed)

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 from gpt2forge.checkpoint.untrusted_text import read_object
 from gpt2forge.errors import UserError
 from gpt2forge.runtime.generation import Generation
-from gpt2forge.runtime.text import FIRST_TRY, MARGIN, check_text, encode_beginning, encode_text, read_tokenizer
+from gpt2forge.runtime.text import FIRST_TRY, MARGIN, check_text, encode_text, has_more_tokens, read_tokenizer
 
 
 def encode_prompt(
@@ -28,7 +28,7 @@ def encode_prompt(
     Raises UserError if it is not Unicode text, or has more tokens and `overflow` is `error`.
     """
     check_text(text)
-    if len(text) <= FIRST_TRY * context or len(encode_beginning(tokenizer, text, context + 1)) <= context:
+    if not has_more_tokens(tokenizer, text, context):
         return encode_text(tokenizer, text, add_special_tokens)
     if settings.overflow == "error":
         raise UserError(

@@ -1,12 +1,14 @@
 """Writes and reads the file of a prompt cache.
 
-It is a safetensors file of three tensors: `package` (32 bytes, the digest of the package), `tokens` (L) and `past`, the
-keys and values of each layer in turn, (2 N, 1, H, L, D). Nothing in it is executed.
+It is a safetensors file of four tensors: `package` (32 bytes, the digest of the package), `tokens` (L), `past`, the
+keys and values of each layer in turn, (2 N, 1, H, L, D), and `sha256`, the digest of the other three. Nothing in it is
+executed.
 """
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +22,7 @@ from gpt2forge.runtime.feeds import CacheShape
 from gpt2forge.runtime.step import Array
 
 TYPES = {np.dtype(np.float32): "F32", np.dtype(np.float16): "F16", np.dtype(np.int8): "I8"}
+NAMES = ("package", "tokens", "past", "sha256")
 MADE_BY, WEIGHTS = "forge.json", "model.onnx_data"
 
 
@@ -34,7 +37,8 @@ def digest_package(folder: Path) -> str:
 
 def write_prompt_cache(path: Path, package: str, tokens: Sequence[int], past: Sequence[Array]) -> None:
     """Write the file; whoever reads it meanwhile finds the earlier one."""
-    parts = [np.frombuffer(bytes.fromhex(package), np.uint8), np.array(tokens, np.int64), *past]
+    parts: list[Array] = [np.frombuffer(bytes.fromhex(package), np.uint8), np.array(tokens, np.int64), *past]
+    parts.append(np.frombuffer(digest_parts(parts), np.uint8))
     header, offset = dict[str, object](), 0
     for name, (kind, shape, size) in list_sizes(len(tokens), (len(past), *past[0].shape), past[0].dtype):
         header[name] = {"dtype": kind, "shape": list(shape), "data_offsets": [offset, offset + size]}
@@ -62,19 +66,21 @@ def read_prompt_cache(
     if (count := check_header(header, shape, context)) is None:
         raise UserError(f"{path}: is no prompt cache of this model; name another file, or remove it")
     with open_binary(path) as file:
-        written_by, tokens, kept = (read_tensor(file.fileno(), header[name]) for name in ("package", "tokens", "past"))
+        written_by, tokens, kept, digest = (read_tensor(file.fileno(), header[name]) for name in NAMES)
     if written_by.hex() != package:
         raise UserError(f"{path}: was written with another model; name another file, or remove it")
     found = np.frombuffer(tokens, np.int64)
     if not ((found >= 0) & (found < vocabulary)).all():
         raise UserError(f"{path}: holds tokens that this model does not have; remove the file")
+    if digest_parts([written_by, tokens, kept]) != digest:
+        raise UserError(f"{path}: is damaged; remove the file")
     arrays = np.frombuffer(kept, shape.dtype).reshape(2 * shape.layers, 1, shape.heads, count, shape.width)
     return found.tolist(), list(arrays)
 
 
 def check_header(header: dict[str, Tensor], shape: CacheShape, context: int) -> int | None:
     """Return the number of tokens, None unless the tensors are those of a cache of this shape."""
-    if header.keys() != {"package", "tokens", "past"} or len(header["tokens"].shape) != 1:
+    if header.keys() != set(NAMES) or len(header["tokens"].shape) != 1:
         return None
     (count,) = header["tokens"].shape
     past = (2 * shape.layers, 1, shape.heads, count, shape.width)
@@ -90,6 +96,15 @@ def list_sizes(
     yield "package", ("U8", (32,), 32)
     yield "tokens", ("I64", (count,), 8 * count)
     yield "past", (TYPES[dtype], past, int(np.prod(past)) * dtype.itemsize)
+    yield "sha256", ("U8", (32,), 32)
+
+
+def digest_parts(parts: Iterable[Array | bytes]) -> bytes:
+    """Return the sha256 of parts behind each other."""
+    algorithm = sha256()
+    for part in parts:
+        algorithm.update(part if isinstance(part, bytes) else np.ascontiguousarray(part).data)
+    return algorithm.digest()
 
 
 def read_tensor(file: int, tensor: Tensor) -> bytes:

@@ -83,6 +83,11 @@ def encode_beginning(tokenizer: Tokenizer, text: str, most: int) -> list[int]:
         characters *= 2
 
 
+def has_more_tokens(tokenizer: Tokenizer, text: str, most: int) -> bool:
+    """Return whether a large text has more than `most` tokens; a small one is not encoded here, and has not."""
+    return len(text) > FIRST_TRY * most and len(encode_beginning(tokenizer, text, most + 1)) > most
+
+
 class TextStream(Protocol):
     """Decodes tokens one by one; the bytes of an incomplete character wait for the next token."""
 

@@ -152,6 +152,9 @@ def test_chat_writes_the_answer_to_what_the_template_makes(workshop: Workshop, t
             "`--batch` has no effect: `--speculative` writes one text at a time",
         ),
         (("-t", "0", "--system", "x"), "`--system` has no effect: there is no `--chat`"),
+        (("-t", "0", "--speculative-tokens", "4"), "`--speculative-tokens` has no effect: there is no `--speculative`"),
+        (("-t", "0", "--batch", "4"), "`--batch` has no effect: there is one text"),
+        (("-t", "0", "--n", "2"), "`--samples` has no effect: `--temperature 0` writes the same text each time"),
         (
             ("-t", "0", "-p", "def "),
             "the prompt ends in a space, which hides the words that bring their own; leave it out for better text",
@@ -390,3 +393,26 @@ def read_package(path: Path) -> bytes:
     """Return the digest that a prompt cache names."""
     place = read_header(path)["package"]
     return path.read_bytes()[place.offset : place.offset + place.nbytes]
+
+
+def test_log_probabilities_and_ids_are_those_of_the_score(workshop: Workshop) -> None:
+    workshop.build("nano-cpu-int8")
+    prompt = "import os\n"
+    words = ("generate", "nano-cpu-int8", prompt, "-n", "8", *GREEDY, "--log-probabilities")
+    (line,) = workshop.run(*words, "--json").stdout.splitlines()
+    found = json.loads(line)
+    assert len(found["ids"]) == len(found["log_probabilities"]) == found["tokens"] == 8
+    answer = workshop.folder / "answer"
+    answer.write_text(found["text"])
+    score = workshop.run("score", "nano-cpu-int8", str(answer), "--prompt", prompt, "--json").stdout
+    assert json.loads(score)["scored"] == 8
+    assert json.loads(score)["log_probability"] == pytest.approx(sum(found["log_probabilities"]), abs=0.05)
+    assert "are written with `--json`" in workshop.run(*words, code=1).stderr
+    with_stride = ("score", "nano-cpu-int8", str(answer), "--prompt", prompt, "--stride", "8")
+    assert "leave out `--stride` and `--tokens`" in workshop.run(*with_stride, code=1).stderr
+
+
+def test_a_token_of_two_biases_is_one_line(workshop: Workshop) -> None:
+    workshop.build("nano-cpu-int8")
+    done = workshop.run("generate", "nano-cpu-int8", "x", "--bias", "a=1", "--bias", "a=2", code=1)
+    assert done.stderr.endswith("error: --bias: `a` is named twice; leave out one\n")

@@ -41,7 +41,7 @@ def test_shorter_stride_gives_more_context(workshop: Workshop, tmp_path: Path) -
     [
         (("none.txt",), "none.txt: No such file or directory"),
         (("/dev/zero",), "/dev/zero: a pipe, a device or a socket, not a file; name a file of text, or `-`"),
-        (("-",), "a text of 0 tokens cannot be scored"),
+        (("-",), "standard input: a text of 0 tokens cannot be scored"),
         (("bytes",), "bytes: is not UTF-8 text at byte 1; convert it first"),
         ((HELDOUT, "--stride", "300"), "the stride is 300; it must be from 1 to this model's context of 256"),
     ],

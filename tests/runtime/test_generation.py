@@ -26,8 +26,11 @@ def test_keyword_arguments_are_the_settings() -> None:
         ({"typical_p": float("nan")}, "typical-p is nan; it must be above 0 and at most 1"),
         ({"seed": -1}, "seed is -1; it must be 0 or more"),
         ({"max_tokens": 0}, "max-tokens is 0; it must be 1 or more"),
-        ({"repetition_penalty": 0.0}, "repetition-penalty is 0.0; it must be above 0; 1 changes nothing"),
-        ({"presence_penalty": float("inf")}, "presence-penalty is inf; it must be a finite number; 0 changes nothing"),
+        ({"repetition_penalty": 0.0}, "repetition-penalty is 0.0; it must be from 0.001 to 1000; 1 changes nothing"),
+        (
+            {"presence_penalty": float("inf")},
+            "presence-penalty is inf; it must be from -10000 to 10000; 0 changes nothing",
+        ),
         ({"no_repeat_ngram": -2}, "no-repeat-ngram is -2; it must be 0 (off) or more"),
         ({"overflow": "cut"}, "overflow is cut; it must be `error`, `truncate` or `slide`"),
         ({"min_tokens": 5, "max_tokens": 4}, "min-tokens is 5, more than max-tokens, 4; lower it"),
@@ -39,7 +42,16 @@ def test_keyword_arguments_are_the_settings() -> None:
         ({"forced": ["a"]}, "forced words need a search; set `beams` to 4 or more"),
         ({"beams": 2, "overflow": "slide"}, "beams cannot go past the context; use `overflow` `truncate`, or one beam"),
         ({"stop": [""]}, "a stop string or a banned or forced word is empty; leave it out"),
-        ({"bias": {5: float("nan")}}, "bias of the token 5 is nan; it must be a finite number, or -inf to forbid it"),
+        ({"length_penalty": 1000.0}, "length-penalty is 1000.0; it must be from -50 to 50"),
+        (
+            {"frequency_penalty": 1e308},
+            "frequency-penalty is 1e+308; it must be from -10000 to 10000; 0 changes nothing",
+        ),
+        ({"bias": {5: 1e308}}, "bias of the token 5 is 1e+308; it must be from -10000 to 10000, or -inf to forbid it"),
+        (
+            {"bias": {5: float("nan")}},
+            "bias of the token 5 is nan; it must be from -10000 to 10000, or -inf to forbid it",
+        ),
     ],
 )
 def test_setting_without_meaning_is_an_error(wrong: dict[str, Any], message: str) -> None:
@@ -52,6 +64,7 @@ def test_setting_without_meaning_is_an_error(wrong: dict[str, Any], message: str
     ("name", "wrong"),
     [
         *(("temperature", "1"), ("temperature", None), ("top_k", 1.5), ("seed", "a"), ("max_tokens", True)),
+        *(("top_k", None), ("usual_tokens", None), ("overflow", None), ("ignore_end", "no"), ("ignore_end", 1)),
         *(("stop", "end"), ("banned", [5]), ("ends", ["a"]), ("bias", [1]), ("bias", {"a": 1.0}), ("bias", {1: "a"})),
     ],
 )

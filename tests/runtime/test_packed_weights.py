@@ -1,6 +1,7 @@
 """Packed weights give the logits of the package bit for bit, and belong to one package, processor and version."""
 
 import json
+import os
 import subprocess
 import sys
 import time
@@ -83,9 +84,21 @@ def test_a_folder_of_something_else_is_not_touched(package: Path, tmp_path: Path
     open_packed(package, tmp_path / "empty", "one", threads=1)
 
 
+def test_a_file_that_was_written_since_is_written_anew(package: Path, tmp_path: Path) -> None:
+    packed = tmp_path / "packed"
+    open_packed(package, packed, "one", threads=1)
+    whole = (packed / "model.onnx_data").read_bytes()
+    (packed / "model.onnx_data").write_bytes(bytes(len(whole)))
+    open_packed(package, packed, "one", threads=1)
+    assert (packed / "model.onnx_data").read_bytes() == whole
+
+
 def test_a_damaged_folder_is_named(package: Path, tmp_path: Path) -> None:
     packed = tmp_path / "packed"
     open_packed(package, packed, "one", threads=1)
-    (packed / "model.onnx").write_bytes(b"none")
+    graph = packed / "model.onnx"
+    before = graph.stat()
+    graph.write_bytes(b"-" * before.st_size)
+    os.utime(graph, ns=(before.st_atime_ns, before.st_mtime_ns))
     with pytest.raises(UserError, match=r"packed: cannot be opened: .*; remove the folder, to have it written anew$"):
         open_packed(package, packed, "one", threads=1)

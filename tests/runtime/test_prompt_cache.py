@@ -181,9 +181,10 @@ def use_another(data: bytes) -> bytes:
         (widen, "is no prompt cache of this model; name another file, or remove it"),
         (exceed, "holds tokens that this model does not have; remove the file"),
         (use_another, "was written with another model; name another file, or remove it"),
+        (lambda data: data[:-40] + bytes([data[-40] ^ 1]) + data[-39:], "is damaged; remove the file"),
         (lambda data: b"text", "not a safetensors file"),
     ],
-    ids=["cut", "renamed", "widened", "unknown token", "another model", "text"],
+    ids=["cut", "renamed", "widened", "unknown token", "another model", "flipped bit", "text"],
 )
 def test_a_file_that_is_no_cache_of_this_model_is_named(
     decoders: dict[str, Decoder], tmp_path: Path, damage: object, said: str
