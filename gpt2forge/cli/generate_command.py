@@ -1,8 +1,8 @@
 """`gpt2forge generate`: writes text with a built recipe, as it is generated or for many prompts at once."""
 
 import time
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -57,79 +57,115 @@ if TYPE_CHECKING:
 @force_option
 @json_option
 @click.pass_context
-def generate(
-    context: click.Context,
-    /,
-    selector: str,
-    text: str | None,
-    prompt: str | None,
-    prompts: str | None,
-    samples: int,
-    bias_texts: tuple[str, ...],
-    end_texts: tuple[str, ...],
-    guesser: str | None,
-    is_chat: bool,
-    system: str | None,
-    batch: int,
-    cache_path: str | None,
-    packed: Path | None,
-    threads: int,
-    force: bool,
-    are_recorded: bool,
-    as_json: bool,
-    **values: Any,
-) -> None:
+def generate(context: click.Context, /, **values: Any) -> None:
     """Stream text from a built recipe. Write the prompt, TEXT, then each piece as it is generated."""
-    if are_recorded and (not as_json or values["beams"] > 1):
-        raise UserError("`--log-probabilities` are written with `--json`, and not of `--beams`")
-    warn_of_older(find_output(selector), force)  # a missing result is reported before standard input is read
-    texts = choose_prompts(selector, text, prompt, prompts)
-    # Imported here, because numpy takes longer than --help, and onnxruntime as long as a prompt that does not fit.
-    with hold_interrupts():
-        from gpt2forge.runtime.chat import format_chat
-        from gpt2forge.runtime.generation import Generation, draw_seed
-        from gpt2forge.runtime.package_settings import read_generation, read_settings, take_guesses
-        from gpt2forge.runtime.prompt import check_prompts
+    own = {field.name for field in fields(Request)} - {"settings"}
+    settings = {name: value for name, value in values.items() if name not in own}
+    write_texts(context, Request(settings=settings, **{name: values[name] for name in own}))
 
-    named = list_given(context)
-    given = {name: value for name, value in values.items() if name in named}
-    Generation(**given)  # a wrong value is reported before anything is read
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """The arguments and options of `gpt2forge generate`; `settings` are those that choose tokens."""
+
+    selector: str
+    text: str | None
+    prompt: str | None
+    prompts: str | None
+    samples: int
+    bias_texts: tuple[str, ...]
+    end_texts: tuple[str, ...]
+    guesser: str | None
+    is_chat: bool
+    system: str | None
+    batch: int
+    cache_path: str | None
+    packed: Path | None
+    threads: int
+    force: bool
+    are_recorded: bool
+    as_json: bool
+    settings: Mapping[str, Any]
+
+    def check(self) -> None:
+        """Raise UserError for options that contradict each other, or a cache that could not be written at the end."""
+        if self.are_recorded and (not self.as_json or self.settings["beams"] > 1):
+            raise UserError("`--log-probabilities` are written with `--json`, and not of `--beams`")
+        path = self.cache_path
+        if path is not None and (not path or Path(path).is_dir() or not Path(path).parent.is_dir()):
+            raise UserError(f"--prompt-cache: `{path}` is no file in a folder that is there; name one")
+
+
+def write_texts(context: click.Context, request: Request) -> None:
+    """Write the texts that a command line asks for."""
+    request.check()
+    warn_of_older(find_output(request.selector), request.force)  # a missing result is told before stdin is read
+    texts = choose_prompts(request.selector, request.text, request.prompt, request.prompts)
     started = time.monotonic()
-    with open_result(selector) as result:
-        settings = draw_seed(Generation(**{**read_settings(result.folder), **given}))
-        has_guesses = take_guesses(read_generation(result.folder)) is not None
-        idle = list_idle(context, settings.temperature, texts=len(texts) * samples, has_guesses=has_guesses)
-        for line in (*idle, *([] if is_chat else warn_of_spaces(texts))):
+    with open_result(request.selector) as result:
+        settings = choose_settings(context, request, result.folder, len(texts))
+        for line in () if request.is_chat else warn_of_spaces(texts):
             console.warn(line)
-        if is_chat:
-            texts = [format_chat(result.folder, make_messages(text, system)) for text in texts]
-        check_prompts(result.folder, texts, settings, add_special_tokens=not is_chat)
+        texts = fit_texts(request, result.folder, texts, settings)
         with hold_interrupts():
             from gpt2forge.builder.open_package import open_package
 
-        model = open_package(result.folder, threads, packed)
-    ends = [model.find_token(text) for text in end_texts]
-    settings = replace(settings, bias=read_bias(bias_texts, model.find_token), ends=ends)
-    if guesser is not None or cache_path is None:  # a cache works without the package's guesses
-        settings = add_guesses(model, settings, guesser, texts=len(texts) * samples, threads=threads)
-    cache = None if cache_path is None else model.open_prompt_cache(cache_path)
-    if settings.seed is not None and values["seed"] is None and not as_json:
+        model = open_package(result.folder, request.threads, request.packed)
+    ends = [model.find_token(text) for text in request.end_texts]
+    settings = replace(settings, bias=read_bias(request.bias_texts, model.find_token), ends=ends)
+    if request.guesser is not None or request.cache_path is None:  # a cache works without the package's guesses
+        settings = add_guesses(
+            model, settings, request.guesser, texts=len(texts) * request.samples, threads=request.threads
+        )
+    cache = None if request.cache_path is None else model.open_prompt_cache(request.cache_path)
+    if settings.seed is not None and request.settings["seed"] is None and not request.as_json:
         console.inform(f"seed {settings.seed}")
-    if len(texts) == 1 and samples == 1 and not as_json:
-        stream(model, texts[0], settings, is_chat, cache)
+    if len(texts) == 1 and request.samples == 1 and not request.as_json:
+        stream(model, texts[0], settings, request.is_chat, cache)
     else:
         completions = model.complete(
             texts,
             settings,
-            samples=samples,
-            batch=batch,
-            log_probabilities=are_recorded,
-            is_formatted=is_chat,
+            samples=request.samples,
+            batch=request.batch,
+            log_probabilities=request.are_recorded,
+            is_formatted=request.is_chat,
             prompt_cache=cache,
         )
-        write_all(completions, is_chat, as_json, started)
-    if cache is not None and cache_path is not None:
-        cache.save(cache_path)
+        write_all(completions, request.is_chat, request.as_json, started)
+    if cache is not None and request.cache_path is not None:
+        cache.save(request.cache_path)
+
+
+def choose_settings(context: click.Context, request: Request, folder: Path, prompts: int) -> "Generation":
+    """Return the settings of the command line, else the package's, else ours; warn of options that do nothing."""
+    # Imported here, because numpy takes longer than --help, and onnxruntime as long as a prompt that does not fit.
+    with hold_interrupts():
+        from gpt2forge.runtime.generation import Generation, draw_seed
+        from gpt2forge.runtime.package_settings import read_generation, take_guesses, take_settings
+
+    named = list_given(context)
+    given = {name: value for name, value in request.settings.items() if name in named}
+    Generation(**given)  # a wrong value is reported before anything is read
+    package = read_generation(folder)
+    settings = draw_seed(Generation(**{**take_settings(package), **given}))
+    texts, has_guesses = prompts * request.samples, take_guesses(package) is not None
+    for line in list_idle(context, settings.temperature, texts=texts, has_guesses=has_guesses):
+        console.warn(line)
+    return settings
+
+
+def fit_texts(request: Request, folder: Path, texts: list[str], settings: "Generation") -> list[str]:
+    """Return the prompts, in a chat those of the template. Raises UserError if one does not fit the package."""
+    with hold_interrupts():
+        from gpt2forge.runtime.chat import format_chat
+        from gpt2forge.runtime.prompt import check_prompts
+
+    found = texts
+    if request.is_chat:
+        found = [format_chat(folder, make_messages(text, request.system)) for text in texts]
+    check_prompts(folder, found, settings, add_special_tokens=not request.is_chat)
+    return found
 
 
 def add_guesses(

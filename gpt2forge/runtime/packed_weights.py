@@ -44,7 +44,7 @@ def open_packed(folder: Path, packed: Path, processor: str, threads: int = 0) ->
     made_for = {"package": digest_package(folder), "onnxruntime": ort.__version__, "processor": processor}
     options = make_options(threads, folder)
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
-    with lock_folder(packed):
+    with explain_folder(packed), lock_folder(packed):
         if read_note(packed) != {**made_for, "files": stat_files(packed)}:
             write_packed(folder, packed, made_for)
         try:
@@ -53,6 +53,15 @@ def open_packed(folder: Path, packed: Path, processor: str, threads: int = 0) ->
             reason = " ".join(str(error).split())[:200]
             remedy = "remove the folder, to have it written anew"
             raise UserError(f"{packed}: cannot be opened: {reason}; {remedy}") from error
+
+
+@contextmanager
+def explain_folder(packed: Path) -> Iterator[None]:
+    """Raise UserError if a folder cannot be written."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{packed}: cannot be written: {error.strerror}; name another folder") from error
 
 
 @contextmanager

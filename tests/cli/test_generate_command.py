@@ -412,6 +412,14 @@ def test_log_probabilities_and_ids_are_those_of_the_score(workshop: Workshop) ->
     assert "leave out `--stride` and `--tokens`" in workshop.run(*with_stride, code=1).stderr
 
 
+@pytest.mark.parametrize("path", ["", ".", "nowhere/kept"])
+def test_prompt_cache_that_could_not_be_written_is_refused_before_the_text(workshop: Workshop, path: str) -> None:
+    workshop.build("nano-cpu-int8")
+    done = workshop.run("generate", "nano-cpu-int8", "x", "--prompt-cache", path, code=1)
+    assert done.stderr == f"error: --prompt-cache: `{path}` is no file in a folder that is there; name one\n"
+    assert done.stdout == ""
+
+
 def test_a_token_of_two_biases_is_one_line(workshop: Workshop) -> None:
     workshop.build("nano-cpu-int8")
     done = workshop.run("generate", "nano-cpu-int8", "x", "--bias", "a=1", "--bias", "a=2", code=1)

@@ -93,6 +93,11 @@ def test_a_file_that_was_written_since_is_written_anew(package: Path, tmp_path: 
     assert (packed / "model.onnx_data").read_bytes() == whole
 
 
+def test_a_folder_that_cannot_be_written_is_named(package: Path) -> None:
+    with pytest.raises(UserError, match=r"^/proc/packed: cannot be written: .*; name another folder$"):
+        open_packed(package, Path("/proc/packed"), "one", threads=1)
+
+
 def test_a_damaged_folder_is_named(package: Path, tmp_path: Path) -> None:
     packed = tmp_path / "packed"
     open_packed(package, packed, "one", threads=1)
