@@ -69,18 +69,32 @@ class Tuner:
         options = self.measure_options(split)
         first = read_choice(self.start, options)
         search = Search(options, self.objective.aim, self.limits, lambda choice: self.measure(choice, split), first)
+        found: Candidate | None = None
         for _ in range(JUDGEMENTS):
             best = search.run()
             if best is None:
                 break
-            loaded = self.make_recipe(best.choice, self.name, self.limits.to_section())
-            start, report = run_variants([self.start, loaded], self.store, self.emit)
-            if report.error:
-                raise UserError(f"{self.name}: {report.error}")
-            if self.limits.allow(report):
-                return Tuned(loaded, report, start, tuple(search.tried))
-            search.tighten(self.limits.find_excess(report))
-        raise UserError(f"{self.start.recipe.name}: no choice was found within the limits; allow more")
+            excess = self.judge(best.choice)
+            if excess is None:
+                found = best
+                break
+            search.tighten(excess)
+        # A limit that became stricter may have left out the recipe to start from, which is within it all the same.
+        kept = search.tried[:1] if first and search.tried and self.judge(first) is None else []
+        choices = [each for each in (found, *kept) if each]
+        if not choices:
+            raise UserError(f"{self.start.recipe.name}: no choice was found within the limits; allow more")
+        loaded = self.make_recipe(min(choices, key=search.rank).choice, self.name, self.limits.to_section())
+        start, report = run_variants([self.start, loaded], self.store, self.emit)
+        return Tuned(loaded, report, start, tuple(search.tried))
+
+    def judge(self, choice: Choice) -> float | None:
+        """Return how many times a choice exceeds the limits on the text of `verify`; None if it keeps them."""
+        loaded = self.make_recipe(choice, self.name, self.limits.to_section())
+        (report,) = run_variants([loaded], self.store, self.emit)
+        if report.error:
+            raise UserError(f"{self.name}: {report.error}")
+        return None if self.limits.allow(report) else self.limits.find_excess(report)
 
     def measure_options(self, split: SplitText) -> list[Option]:
         """Measure the sensitivity of every weight, or take it from the store."""
