@@ -10,7 +10,8 @@
    are no better.
 4. The recipe to start from is the first candidate, if its forms are among the options.
 5. All candidates are measured on the calibration text. The best of those within the limits is judged on the text of
-   `verify`. If it exceeds a limit there, the limit for the search becomes as much stricter, and the search goes on.
+   `verify`. If it exceeds a limit there, or leaves much of it, the limit for the search becomes as much stricter or
+   wider, and the search goes on.
 """
 
 from collections.abc import Callable, Sequence
@@ -154,6 +155,6 @@ class Search:
         cost = total_cost(candidate.choice)
         return (candidate.kl, cost) if self.aim == "kl" else (cost, candidate.kl)
 
-    def tighten(self, excess: float) -> None:
-        """Make the limits on accuracy stricter after a result exceeded them by this factor on the other text."""
+    def adjust(self, excess: float) -> None:
+        """Make the limits on accuracy stricter after a result took this share of them on the other text, or wider."""
         self.strictness *= MARGIN / excess

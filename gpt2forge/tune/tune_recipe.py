@@ -29,7 +29,8 @@ from gpt2forge.tune.run_variants import report_run, run_unpublished, run_variant
 from gpt2forge.tune.search import Candidate, Search
 from gpt2forge.tune.tuning_limits import TuningLimits
 
-JUDGEMENTS = 3  # candidates that are judged on the text of `verify`, at most
+JUDGEMENTS = 6  # candidates that are judged on the text of `verify`, at most
+CLOSE = 0.98  # share of a limit of which the rest is left unused
 UNLIMITED = {"max_kl": None, "max_perplexity_increase": None, "min_top1_agreement": None}
 
 
@@ -75,12 +76,13 @@ class Tuner:
             if best is None:
                 break
             excess = self.judge(best.choice)
-            if excess is None:
+            if excess <= 1 and (found is None or search.rank(best) < search.rank(found)):
                 found = best
+            if CLOSE <= excess <= 1 or excess == 0:
                 break
-            search.tighten(excess)
+            search.adjust(excess)
         # A limit that became stricter may have left out the recipe to start from, which is within it all the same.
-        kept = search.tried[:1] if first and search.tried and self.judge(first) is None else []
+        kept = search.tried[:1] if first and search.tried and self.judge(first) <= 1 else []
         choices = [each for each in (found, *kept) if each]
         if not choices:
             raise UserError(f"{self.start.recipe.name}: no choice was found within the limits; allow more")
@@ -88,13 +90,13 @@ class Tuner:
         start, report = run_variants([self.start, loaded], self.store, self.emit)
         return Tuned(loaded, report, start, tuple(search.tried))
 
-    def judge(self, choice: Choice) -> float | None:
-        """Return how many times a choice exceeds the limits on the text of `verify`; None if it keeps them."""
+    def judge(self, choice: Choice) -> float:
+        """Return the largest share of a limit that a choice takes on the text of `verify`: 1 or less keeps them all."""
         loaded = self.make_recipe(choice, self.name, self.limits.to_section())
         (report,) = run_variants([loaded], self.store, self.emit)
         if report.error:
             raise UserError(f"{self.name}: {report.error}")
-        return None if self.limits.allow(report) else self.limits.find_excess(report)
+        return self.limits.find_excess(report)
 
     def measure_options(self, split: SplitText) -> list[Option]:
         """Measure the sensitivity of every weight, or take it from the store."""

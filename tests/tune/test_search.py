@@ -94,7 +94,7 @@ def test_limits_that_cannot_be_kept_have_no_result() -> None:
 def test_a_result_that_exceeds_a_limit_elsewhere_makes_the_next_search_stricter() -> None:
     search = Search(make_options(), "cost", TuningLimits(kl=0.01), measure)
     first = search.run()
-    search.tighten(1.25)
+    search.adjust(1.25)
     second = search.run()
     assert first and second
     assert second.kl <= 0.01 / 1.25 < first.kl
