@@ -29,4 +29,5 @@ def fit_factors(mixes: Sequence[tuple[Choice, float]]) -> Mapping[str, float]:
     # The deviations from the ratio, in units of SPREAD, have a prior of variance 1.
     found = np.linalg.solve(rows.T @ rows + np.eye(len(names)), rows.T @ missing)
     factors = np.clip(1 + SPREAD * found, 1 / WIDEST, WIDEST)
-    return {name: ratio * float(factor) for name, factor in zip(names, factors, strict=True)}
+    # Sums of floats depend on threads in the last digits, and the best mix must not.
+    return {name: float(f"{ratio * factor:.6g}") for name, factor in zip(names, factors, strict=True)}

@@ -1,7 +1,7 @@
 """Chooses a form for each weight by mixed-integer linear programming: scipy's milp, which is HiGHS.
 
 One variable of 0 or 1 stands for each option, and exactly one option of each weight is taken. The sums of divergences
-and of bytes have limits. The solution is exact, or at most GAP worse than the exact one.
+and of bytes have limits. The solution is the exact one: of several near it, which one HiGHS finds first may change.
 https://docs.scipy.org/doc/scipy/reference/generated/scipy.optimize.milp.html
 """
 
@@ -14,7 +14,6 @@ from gpt2forge.errors import UserError
 from gpt2forge.tune.choice import Choice, Option
 from gpt2forge.tune.problem import Problem
 
-GAP = 1e-4
 SECOND = 1e-4  # weight of the other quantity, which decides between choices that are equal in the first
 LEAST = 1e-30
 
@@ -34,7 +33,7 @@ def solve(options: Sequence[Option], problem: Problem) -> Choice | None:
         integrality=np.ones(len(options)),
         bounds=(0, 1),
         constraints=[LinearConstraint(*bounds) for bounds in list_constraints(options, problem)],
-        options={"mip_rel_gap": GAP},
+        options={"mip_rel_gap": 0.0},
     )
     if found.x is None:
         return None

@@ -78,7 +78,7 @@ class Tuner:
             excess = self.judge(best.choice)
             if excess <= 1 and (found is None or search.rank(best) < search.rank(found)):
                 found = best
-            if CLOSE <= excess <= 1 or excess == 0:
+            if found and (excess == 0 or excess >= CLOSE):
                 break
             search.adjust(excess)
         # A limit that became stricter may have left out the recipe to start from, which is within it all the same.
