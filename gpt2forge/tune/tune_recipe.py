@@ -75,14 +75,15 @@ class Tuner:
             best = search.run()
             if best is None:
                 break
-            excess = self.judge(best.choice)
-            if excess <= 1 and (found is None or search.rank(best) < search.rank(found)):
+            report = self.judge(best.choice)
+            excess = self.limits.find_excess(report)
+            if self.limits.allow(report) and (found is None or search.rank(best) < search.rank(found)):
                 found = best
-            if found and (excess == 0 or excess >= CLOSE):
+            if excess == 0 or (found and excess >= CLOSE):
                 break
             search.adjust(excess)
         # A limit that became stricter may have left out the recipe to start from, which is within it all the same.
-        kept = search.tried[:1] if first and search.tried and self.judge(first) <= 1 else []
+        kept = search.tried[:1] if first and search.tried and self.limits.allow(self.judge(first)) else []
         choices = [each for each in (found, *kept) if each]
         if not choices:
             raise UserError(f"{self.start.recipe.name}: no choice was found within the limits; allow more")
@@ -90,13 +91,13 @@ class Tuner:
         start, report = run_variants([self.start, loaded], self.store, self.emit)
         return Tuned(loaded, report, start, tuple(search.tried))
 
-    def judge(self, choice: Choice) -> float:
-        """Return the largest share of a limit that a choice takes on the text of `verify`: 1 or less keeps them all."""
+    def judge(self, choice: Choice) -> Report:
+        """Measure a choice on the text of `verify`."""
         loaded = self.make_recipe(choice, self.name, self.limits.to_section())
         (report,) = run_variants([loaded], self.store, self.emit)
         if report.error:
             raise UserError(f"{self.name}: {report.error}")
-        return self.limits.find_excess(report)
+        return report
 
     def measure_options(self, split: SplitText) -> list[Option]:
         """Measure the sensitivity of every weight, or take it from the store."""

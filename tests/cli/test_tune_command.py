@@ -50,6 +50,13 @@ def test_recipe_within_the_limits_is_written_and_builds(shop: Workshop) -> None:
     assert place.read_text().count("Chosen by") == 1
 
 
+def test_recipe_to_start_from_is_no_result_if_it_is_too_large(shop: Workshop) -> None:
+    start = shop.report("tiny", measured=True)["bytes"]["package"]
+    most = start * 9 // 10
+    found = json.loads(shop.run("tune", "tiny", "--max-size", str(most), "--name", "tiny-small", "--json").stdout)
+    assert found["tuned"]["bytes"]["package"] <= most < start
+
+
 def test_objective_of_time_measures_products_on_this_machine(shop: Workshop) -> None:
     words = ("--objective", "latency", "--max-kl", "0.02", "--name", "tiny-fast")
     done = shop.run("tune", "tiny", *words)
