@@ -63,9 +63,9 @@ TEXTS = """\
 tokenizer and loop, and the likeliest token every time. Prompts have 64 characters, and 24 tokens follow each. Each
 system is opened in two processes, and the numbers are those of the second one: the first has read the files, and what
 both map counts for neither. Importing libraries is not counted. llama.cpp's library computes a token of all texts in
-one call; its server does the same for its slots, behind HTTP on loopback: `llama-server`, compiled for this processor
-like the library, gets a request for each text, all at once. The memory that it adds is all of its process. A drawn
-token may differ from the one without guesses, as its random numbers are other ones; the distribution is the same.
+one call; its server does the same for its slots, behind HTTP on loopback: `llama-server`, compiled as the library is,
+gets a request for each text, all at once. The memory that it adds is all of its process. A drawn token may differ from
+the one without guesses, as its random numbers are other ones; the distribution is the same.
 """
 
 
