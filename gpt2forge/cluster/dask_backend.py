@@ -154,14 +154,14 @@ class DaskBackend:
     def run_as(self, task: Task, name: str, emit: Emit, stop: Event) -> Outcome:
         """Run a task under a name of Dask's. Raises ReplyOutdated if its artifact is not in the store."""
         reply = self.get_reply(task, name, emit, stop)
-        self.take_made(task, reply, emit, stop)
+        self.bring_made(task, reply, emit, stop)
         record = find_record(task, reply)
         if record is None:
             folder = task.store.artifacts.folder(str(reply["digest"]))
             raise ReplyOutdated(f"{folder}: a worker of {self.address} made it, and it is not here; share the folder")
         return make_outcome(record, reply["outcome"], task.reason if reply["outcome"] == "built" else "")
 
-    def take_made(self, task: Task, reply: Reply, emit: Emit, stop: Event) -> None:
+    def bring_made(self, task: Task, reply: Reply, emit: Emit, stop: Event) -> None:
         """Bring what a worker without our store has made. Raises ReplyOutdated if blobs must be written anew."""
         if self.exchange is None:
             return
@@ -270,7 +270,7 @@ def read_reply(task: Task, future: Future[Reply]) -> Reply:
         raise UserError(*reply["fault"])
     if "crash" in reply:
         log = task.store.log(name, task.key)
-        if not log.exists():  # the worker has a store of its own
+        if "log" in reply:  # the worker's is in a store of its own
             task.store.make_log(name, task.key).write_text(reply["log"], encoding="utf-8")
         raise StageCrash(name, log, reply["crash"])
     return reply

@@ -34,11 +34,11 @@ from gpt2forge.remote.reach import OF_ONE_BLOB, Reach
 from gpt2forge.stages.stage import Advance
 from gpt2forge.store.manifest import File, Manifest, parse_manifest
 from gpt2forge.store.records import Record
+from gpt2forge.store.stat_cache import CHANGED
 from gpt2forge.store.store import Store
 
 PAUSE = 0.2  # seconds between two tries to send
 SUFFIX = re.compile(r"\.\w{1,16}", re.ASCII)
-CHANGED = "changed while it was being read; build again when nothing writes to it"
 
 
 @dataclass(frozen=True)
@@ -92,9 +92,10 @@ class Exchange:
         source = task.sources.get(kind)
         if source is None:
             return self.send_artifact(task.store, digest, watch)
+        name = f"source {digest}"
         try:
-            tree = make_source_tree(source, digest, task.store)
-            return self.send(f"source {digest}", tree, find_files(source), watch)
+            tree = self.trees.get(name) or make_source_tree(source, digest, task.store)
+            return self.send(name, tree, find_files(source), watch)
         except SourceDamaged as error:
             raise UserError(f"{source.path}: {CHANGED}") from error
 

@@ -29,9 +29,10 @@ LOCK = threading.Lock()
 LONGEST_LOG = 1 << 16  # characters
 
 Reply = Mapping[str, Any]
-"""{outcome, digest} of a step that was made, {fault: an error that the user can fix} or {crash: a bug, log: its end}.
+"""{outcome, digest} of a step that was made, {fault: an error that the user can fix} or {crash: a bug}.
 
-Through an exchange, {outcome, digest, made}, see `Exchange.send_made`; or {unusable: blobs that must be written anew}.
+Through an exchange, {outcome, digest, made}, see `Exchange.send_made`; {crash, log: its end}; or {unusable: blobs that
+must be written anew}.
 """
 
 
@@ -53,7 +54,7 @@ def run_step(text: str, *inputs: object) -> Reply:
     except UserError as error:
         return {"fault": str(error).splitlines()}
     except StageCrash as error:
-        return {"crash": error.last, "log": read_end(error.log)}
+        return {"crash": error.last, **({"log": read_end(error.log)} if value["exchange"] else {})}
     except KeyboardInterrupt:
         raise StepStopped from None
 

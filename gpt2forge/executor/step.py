@@ -23,6 +23,7 @@ from gpt2forge.stages.forge_json import add_provenance
 from gpt2forge.stages.stage import Advance
 from gpt2forge.store.atomic import copy_tree, remove_tree
 from gpt2forge.store.records import Record
+from gpt2forge.store.stat_cache import CHANGED
 
 
 def run_task(task: Task, emit: Emit, stop: Event) -> Outcome:
@@ -222,7 +223,7 @@ def check_sources(task: Task) -> None:
     """Raise UserError if a source changed after its digest was made, even if it has changed back."""
     for kind, source in task.sources.items():
         if source.read_stats() != task.stats[kind]:
-            raise UserError(f"{source.path}: changed while it was being read; build again when nothing writes to it")
+            raise UserError(f"{source.path}: {CHANGED}")
 
 
 def check_code(task: Task) -> None:

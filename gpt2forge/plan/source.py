@@ -10,7 +10,7 @@ from gpt2forge.digest import digest_bytes
 from gpt2forge.errors import UserError
 from gpt2forge.stages.stage import Advance
 from gpt2forge.store.manifest import File, Manifest
-from gpt2forge.store.stat_cache import StatCache, StatEntry, read_stat
+from gpt2forge.store.stat_cache import CHANGED, StatCache, StatEntry, read_stat
 
 
 @dataclass(frozen=True)
@@ -59,8 +59,7 @@ class Source:
         try:
             yield
         except (FileNotFoundError, NotADirectoryError) as error:
-            fix = "changed while it was being read; build again when nothing writes to it"
-            raise UserError(f"{self.path}: {fix}") from error
+            raise UserError(f"{self.path}: {CHANGED}") from error
 
     def read_single(self, stat_cache: StatCache) -> "Reading":
         """Read the part of a single file that is used."""

@@ -25,6 +25,7 @@ TICK = 20_000_000  # ns; two ticks of a kernel clock that runs at 100 Hz
 COARSE_TICK = 2_000_000_000  # ns; for file systems that keep whole seconds
 DIGEST = re.compile("[0-9a-f]{64}")
 SHORT = 12  # hexadecimal digits of a key or digest that people are shown
+CHANGED = "changed while it was being read; build again when nothing writes to it"
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def open_settled(path: Path) -> Iterator[Opened]:
         before = make_entry(os.fstat(file.fileno()))
         yield Opened(file, before, settle(before))
         if make_entry(os.fstat(file.fileno())) != before:
-            raise UserError(f"{path}: changed while it was being read; build again when nothing writes to it")
+            raise UserError(f"{path}: {CHANGED}")
 
 
 def name_file(entry: StatEntry) -> str:
