@@ -25,15 +25,15 @@ from gpt2forge.measure.spread import summarize
 from gpt2forge.quantize.activations import SIGNED
 from gpt2forge.quantize.blocks import count_blocks
 from gpt2forge.quantize.data_file import Region
-from gpt2forge.quantize.matmul import INT8_ARITHMETIC, BlockMatrix, write_block_matmul, write_integer_matmul
+from gpt2forge.quantize.few_rows import MANY, ChannelWeight, write_either_matmul
+from gpt2forge.quantize.matmul import BlockMatrix, write_block_matmul, write_integer_matmul
 from gpt2forge.runtime.session import make_options
 
 PAIRS, GROUPS, HEADS = 8, 20, 2  # 774M's 105, 98 and 129 million weights
 REPEATS = 5  # of one row, which takes little time; their median counts
 ROUNDS = 5  # at most
 FLOAT_ARITHMETIC = 1  # accuracy_level
-CHANNEL_BLOCK = 128  # of weights per channel, where they are multiplied in blocks
-MANY_ROWS = 8
+CHANNEL_BLOCK = 128  # of weights per channel, where few rows of them are multiplied in blocks
 PAUSE = 0.1  # seconds until the threads of the form before stop spinning
 OPSETS = {"": OPSET, MICROSOFT: 1}
 
@@ -92,29 +92,13 @@ def write_dynamic(stack: Stack, name: str, x: ir.Value, length: int, columns: in
 
 
 def write_twice(stack: Stack, name: str, x: ir.Value, length: int, columns: int) -> ir.Value:
-    """Write an If: few rows take weights in blocks that all have the scale of their column, many take the channels.
-
-    The model holds one copy of the weights; onnxruntime computes the other when it opens the model.
-    """
-    new, blocks = stack.builder, count_blocks(length, CHANNEL_BLOCK)
-    steps = stack.random.integers(1, 256, (columns, blocks, CHANNEL_BLOCK), np.uint8)
-    data = stack.weigh(f"{name}.steps", steps)
-    scales = stack.weigh(f"{name}.scales", np.full((columns, 1), scale(8, length), np.float32))
-    few, many = Builder(initializers=new.initializers), Builder(initializers=new.initializers)
-    spread = new.op(f"{name}.spread", "Expand", [scales, new.integers(f"blocks.{columns}.{blocks}", [columns, blocks])])
-    inputs = [x, data, spread]
-    sizes = {"K": length, "N": columns, "bits": 8, "block_size": CHANNEL_BLOCK, "accuracy_level": INT8_ARITHMETIC}
-    product = few.node(f"{name}.few", "MatMulNBits", inputs, sizes, domain=MICROSOFT)[0]
-    flat = new.op(f"{name}.flat", "Reshape", [data, new.integers(f"shape.{columns}.{length}", [columns, length])])
-    wide = new.op(f"{name}.wide", "Cast", [flat], {"to": int(ir.DataType.INT32)})
-    centred = new.op(f"{name}.centred", "Sub", [wide, new.constant("middle", np.array(128, np.int32))])
-    signed = new.op(f"{name}.signed", "Cast", [centred], {"to": int(ir.DataType.INT8)})
-    channels = new.op(f"{name}.channels", "Transpose", [signed], {"perm": [1, 0]})
-    list_of_scales = new.op(f"{name}.list", "Reshape", [scales, new.integers("list", [-1])])
-    factors = new.op(f"{name}.factors", "Div", [list_of_scales, new.floats("levels", SIGNED.count)])
-    other = write_integer_matmul(many, f"{name}.many", x, SIGNED, channels, factors)
-    branches = {"then_branch": make_branch(many, other, columns), "else_branch": make_branch(few, product, columns)}
-    return new.node(name, "If", [ask_many(new, x)], branches)[0]
+    """Write an If: few rows take weights in blocks that all have the scale of their column, many take the channels."""
+    steps, factors = weigh_channels(stack, name, length, columns, SIGNED.count)
+    assert steps.const_value is not None
+    shape = (count_blocks(length, CHANNEL_BLOCK), CHANNEL_BLOCK, columns)
+    unsigned = stack.builder.constant(f"{name}.unsigned", steps.const_value.numpy().view(np.uint8).reshape(shape))
+    weight = ChannelWeight(steps, unsigned, factors)
+    return write_either_matmul(stack.builder, name, x, SIGNED, weight, ask_many(stack.builder, x))
 
 
 def ask_many(new: Builder, x: ir.Value) -> ir.Value:
@@ -123,12 +107,7 @@ def ask_many(new: Builder, x: ir.Value) -> ir.Value:
     if known:
         return known[0].outputs[0]
     rows = new.op("many.rows", "Squeeze", [new.op("many.list", "Shape", [x], {"start": 1, "end": 2})])
-    return new.op("many.are", "GreaterOrEqual", [rows, new.integers("many.least", MANY_ROWS)])
-
-
-def make_branch(branch: Builder, output: ir.Value, columns: int) -> ir.Graph:
-    output.type, output.shape = ir.TensorType(ir.DataType.FLOAT), ir.Shape((1, "rows", columns))
-    return ir.Graph([], [output], nodes=branch.nodes, name=str(output.name))
+    return new.op("many.are", "GreaterOrEqual", [rows, new.integers("many.least", MANY)])
 
 
 def weigh_channels(stack: Stack, name: str, length: int, columns: int, levels: int) -> tuple[ir.Value, ir.Value]:

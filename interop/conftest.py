@@ -15,6 +15,8 @@ from tests.workshop import Workshop, make_workshop
 
 NANO = ("nano-cpu-fp32", "nano-cpu-int8", "nano-vnni-int8", "nano-cpu-int4")
 CACHE = "nano-cpu-int8-cache"  # keys and values as int8, which not every host supports
+FEW_ROWS = "nano-few-rows"  # weights per channel, which few tokens multiply in blocks
+IN_BLOCKS = ("quantization.granularity=channel", "quantization.few_rows=blocks")
 CACHED = (
     "quantization.kv_cache=int8",
     "calibration.text=examples/nano/calibration.txt",
@@ -49,10 +51,15 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Workshop:
 
 @pytest.fixture(scope="session")
 def published(workshop: Workshop) -> Iterator[dict[str, Path]]:
-    """Build nano's recipes, and one with an int8 cache. Afterwards, check that no host has changed a byte of them."""
+    """Build nano's recipes, one with an int8 cache, and one with two products of each weight.
+
+    Afterwards, check that no host has changed a byte of them.
+    """
     folders = {name: workshop.build(name) for name in NANO}
-    workshop.run("build", "nano-cpu-int8", "--name", CACHE, *(word for change in CACHED for word in ("--set", change)))
-    folders[CACHE] = workshop.folder / "build" / CACHE
+    for name, changes in ((CACHE, CACHED), (FEW_ROWS, IN_BLOCKS)):
+        words = (word for change in changes for word in ("--set", change))
+        workshop.run("build", "nano-cpu-int8", "--name", name, *words)
+        folders[name] = workshop.folder / "build" / name
     before = {name: digest_files(folder) for name, folder in folders.items()}
     yield folders
     assert {name: digest_files(folder) for name, folder in folders.items()} == before

@@ -9,7 +9,7 @@ import pytest
 
 from gpt2forge.quantize.floors import ATTENTION, BIAS, BLOCKS, CACHE, OLDEST, TABLES, show_version
 from interop.checks import check_alone, check_batch
-from interop.conftest import CACHED, NANO
+from interop.conftest import CACHED, IN_BLOCKS, NANO
 from interop.environments import HERE, make_python
 from interop.hosts import ask
 from interop.prompts import NEW, PROMPTS
@@ -26,6 +26,7 @@ CASES: dict[str, tuple[str, tuple[str, ...]]] = {
     "int8": ("nano-cpu-int8", PLAIN),
     "int8-tables": ("nano-cpu-int8", ("fusion.attention=false",)),
     "int8-cache": ("nano-cpu-int8", CACHED),
+    "few-rows": ("nano-cpu-int8", (*PLAIN, *IN_BLOCKS)),
 }
 """The recipe of a package, and what is changed in it, by the name of the package."""
 EXPECTED = {
@@ -35,6 +36,7 @@ EXPECTED = {
     "int8": BLOCKS[8],
     "int8-tables": TABLES,
     "int8-cache": CACHE,
+    "few-rows": BLOCKS[8],
 }
 LAST_PYTHON = {OLDEST: 11, BLOCKS[4]: 12, BIAS: 12, BLOCKS[8]: 13, ATTENTION: 13}
 """The newest Python, 3.x, that an old onnxruntime has a wheel for; the others have one for every Python of CI."""

@@ -6,14 +6,14 @@ from pathlib import Path
 import pytest
 
 from interop.checks import check_alone, check_batch
-from interop.conftest import CACHE, NANO
+from interop.conftest import CACHE, FEW_ROWS, NANO
 from interop.hosts import HOSTS, Answer, ask_python
 from interop.prompts import NEW, PROMPTS
 from interop.reference import Continuation
 from tests.processors import every_processor
 from tests.workshop import Workshop
 
-PACKAGES = (*NANO, CACHE)
+PACKAGES = (*NANO, CACHE, FEW_ROWS)
 
 
 @pytest.fixture(scope="module", params=HOSTS)
@@ -67,6 +67,11 @@ def test_openvino_takes_batches_of_attention_in_standard_operators(
 ) -> None:
     check_alone(opened_by_openvino[CLASSIC], shorten(expected["nano-cpu-fp32"]))
     check_batch(opened_by_openvino[CLASSIC], shorten(expected["nano-cpu-fp32"]))
+
+
+def test_openvino_opens_no_package_with_two_products_of_each_weight(published: dict[str, Path]) -> None:
+    with pytest.raises(AssertionError, match="accepting only a constant as a B input"):
+        ask_python("openvino_runtime", [published[FEW_ROWS]], FEW, BRIEF)
 
 
 def test_openvino_reads_an_int8_cache_wrongly(

@@ -36,6 +36,7 @@ SHIPPED = (
     *("774m-vnni-int8", "774m-cpu-fp32", "774m-cpu-int4"),
     *("nano-cpu-int4-gptq", "774m-cpu-int4-gptq", "nano-cpu-small", "774m-cpu-small"),
     *("nano-cpu-best", "774m-cpu-best", "nano-cpu-fast", "774m-cpu-fast"),
+    *("nano-vnni-fast", "774m-vnni-fast"),
     *("nano-cuda-float16", "774m-cuda-float16"),
 )
 

@@ -63,8 +63,20 @@ def count_weights(node: ir.Node) -> int:
 
 def list_weights(node: ir.Node) -> list[ir.ExternalTensor]:
     """List the weights that a node reads from `model.onnx_data`."""
-    values = [value.const_value for value in node.inputs if value is not None]
-    return [tensor for tensor in values if isinstance(tensor, ir.ExternalTensor)]
+    values = [value for value in node.inputs if value is not None]
+    if node.op_type == BLOCKS:
+        return [tensor for value in values[1:] for tensor in find_weights(value)]
+    return [value.const_value for value in values if isinstance(value.const_value, ir.ExternalTensor)]
+
+
+def find_weights(value: ir.Value) -> list[ir.ExternalTensor]:
+    """List what a weight is stored as; ONNX Runtime may compute it of that when it opens the graph."""
+    tensor, node = value.const_value, value.producer()
+    if isinstance(tensor, ir.ExternalTensor):
+        return [tensor]
+    return (
+        [found for each in node.inputs if each is not None for found in find_weights(each)] if node is not None else []
+    )
 
 
 def count_weight_bytes(node: ir.Node) -> int:

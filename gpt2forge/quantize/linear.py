@@ -7,6 +7,7 @@ import onnx_ir as ir
 from gpt2forge.graph.edit import replace_nodes, start_edit
 from gpt2forge.quantize.activations import choose_levels
 from gpt2forge.quantize.data_file import Layout, refer
+from gpt2forge.quantize.few_rows import ChannelWeight, choose_block, find_many, write_either_matmul
 from gpt2forge.quantize.matmul import reserve_blocks, write_block_matmul, write_integer_matmul
 from gpt2forge.quantize.scheme import KINDS, Storage
 from gpt2forge.quantize.stored_weight import StoredWeight
@@ -47,7 +48,10 @@ def rewrite_blocks(
 def rewrite_channels(
     graph: ir.Graph, node: ir.Node, source: ir.ExternalTensor, storage: Storage, layout: Layout
 ) -> StoredWeight:
-    """Replace a MatMul by an integer product: one scale for each output channel and for each row of activations."""
+    """Replace a MatMul by an integer product: one scale for each output channel and for each row of activations.
+
+    Where few rows are multiplied in blocks, an If of both products takes its place.
+    """
     builder, x = start_edit(graph), node.inputs[0]
     assert node.name is not None and x is not None
     length, columns = source.shape.numpy()
@@ -55,7 +59,13 @@ def rewrite_channels(
     steps = refer(f"{node.name}.weight.steps", ir.DataType.INT8, (length, columns), data)
     factors = refer(f"{node.name}.weight.factors", ir.DataType.FLOAT, (columns,), scales)
     builder.initializers.update({f"{node.name}.weight.steps": steps, f"{node.name}.weight.factors": factors})
-    levels = choose_levels(x)
-    write_integer_matmul(builder, node.name, x, levels=levels, steps=steps, factors=factors)
+    levels, block = choose_levels(x), choose_block(length)
+    if storage.few_in_blocks and block:
+        unsigned = refer(f"{node.name}.weight.unsigned", ir.DataType.UINT8, (length // block, block, columns), data)
+        builder.initializers[str(unsigned.name)] = unsigned
+        weight = ChannelWeight(steps, unsigned, factors)
+        write_either_matmul(builder, node.name, x, levels, weight, find_many(graph))
+    else:
+        write_integer_matmul(builder, node.name, x, levels=levels, steps=steps, factors=factors)
     replace_nodes(graph, [node], builder)
     return StoredWeight(source=source, storage=storage, data=data, scales=scales, levels=levels.count)

@@ -14,6 +14,7 @@ from gpt2forge.quantize.scheme_table import SCHEMES, find_integers
 FLOAT16_BITS = 16
 FLOAT32, FLOAT16 = "float32", "float16"
 CHANNEL = "channel"
+IN_BLOCKS = "blocks"
 KINDS = ("attn.c_attn", "attn.c_proj", "mlp.c_fc", "mlp.c_proj")
 MOST = 1000  # layers that a model may have, as far as a pattern is checked without one
 
@@ -22,13 +23,14 @@ MOST = 1000  # layers that a model may have, as far as a pattern is checked with
 class Storage:
     """Integers of `bits` bits, one scale for each `block` of them; no `block`: one scale for each output channel.
 
-    Integers of 7 bits take a byte each.
+    Integers of 7 bits take a byte each. `few_in_blocks`: few rows are multiplied in blocks, see `few_rows`.
 
     16 bits are float16, without scales.
     """
 
     bits: int
     block: int | None
+    few_in_blocks: bool = False
 
     @property
     def is_half(self) -> bool:
@@ -85,9 +87,11 @@ def choose_table_block(embeddings: str, scheme: str, granularity: int | str | No
     return granularity if is_shared and isinstance(granularity, int) else spec.block
 
 
-def make_storage(bits: int, granularity: int | str | None, channel_bits: int) -> Storage:
+def make_storage(
+    bits: int, granularity: int | str | None, channel_bits: int, *, few_in_blocks: bool = False
+) -> Storage:
     if granularity == CHANNEL:
-        return Storage(channel_bits, None)
+        return Storage(channel_bits, None, few_in_blocks)
     return Storage(bits, granularity if isinstance(granularity, int) else None)
 
 
@@ -100,20 +104,27 @@ def make_scheme(
     overrides: Mapping[str, tuple[int, int | str | None]] | None = None,
     skip: Sequence[str] = (),
     channel_bits: int = 8,
+    few_rows: str = CHANNEL,
 ) -> Scheme:
     """Return the scheme that the words of a recipe mean; `overrides` are (bits, granularity) by pattern.
 
-    `channel_bits` are those of the layers with one scale per channel, from CHANNEL_BITS.
+    `channel_bits` are those of the layers with one scale per channel, from CHANNEL_BITS; `few_rows` is how these
+    multiply few rows.
     """
     linear, table = SCHEMES[scheme], SCHEMES[embeddings]
     if linear.is_whole:
         return Scheme(HALF, HALF, HALF)
     block = embeddings_granularity or choose_table_block(embeddings, scheme, granularity)
+    in_blocks = few_rows == IN_BLOCKS
+    own = {
+        pattern: make_storage(bits, shared, channel_bits, few_in_blocks=in_blocks)
+        for pattern, (bits, shared) in (overrides or {}).items()
+    }
     return Scheme(
-        make_storage(linear.bits, granularity, channel_bits) if linear.has_scales else None,
+        make_storage(linear.bits, granularity, channel_bits, few_in_blocks=in_blocks) if linear.has_scales else None,
         Storage(table.bits, block) if table.has_scales else None,
         HALF if positions == FLOAT16 else None,
-        {pattern: make_storage(*own, channel_bits) for pattern, own in (overrides or {}).items()},
+        own,
         tuple(skip),
     )
 

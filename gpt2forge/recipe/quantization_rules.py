@@ -12,7 +12,7 @@ from gpt2forge.recipe.sections.target_section import TargetSection
 from gpt2forge.recipe.sections.verify_section import Verify
 from gpt2forge.stages.quantize import FITTED
 
-INTEGER_KEYS = ("granularity", "method", "smooth", "overrides", "skip")
+INTEGER_KEYS = ("granularity", "few_rows", "method", "smooth", "overrides", "skip")
 BLOCKS = "16, 32, 64, 128 or 256"
 
 
@@ -39,6 +39,14 @@ def check_channels(quantization: Quantization) -> Iterator[Finding]:
             loc = ("quantization", "overrides", pattern, "granularity")
             bits = sorted({str(spec.bits) for spec in able.values()})
             yield refuse(loc, CHANNEL, f"needs {join_choices('bits', bits)}; use {BLOCKS}")
+
+
+def check_few_rows(quantization: Quantization) -> Iterator[Finding]:
+    """Refuse another product for few rows where no layer has one scale per output channel."""
+    has_scales = SCHEMES[quantization.scheme].has_scales  # check_integer_keys refuses the key without
+    if has_scales and quantization.few_rows != CHANNEL and not any(list_channels(quantization)):
+        problem = "means nothing where no `granularity` is `channel`; remove it"
+        yield refuse(("quantization", "few_rows"), quantization.few_rows, problem)
 
 
 def list_channels(quantization: Quantization) -> Iterator[Loc]:

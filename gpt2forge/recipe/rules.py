@@ -24,6 +24,7 @@ RULES: tuple[Rule, ...] = (
     check_name,
     quantization_rules.check_integer_keys,
     quantization_rules.check_channels,
+    quantization_rules.check_few_rows,
     quantization_rules.check_embeddings,
     quantization_rules.check_positions,
     quantization_rules.check_patterns,

@@ -66,5 +66,7 @@ def list_needs_of_blocks(quantization: Quantization, fusion: Fusion) -> Iterator
         if own.granularity != CHANNEL:
             blocks.append((f"quantization.overrides.{pattern}.bits: {own.bits}", BLOCKS[own.bits], "remove it"))
     yield from blocks
+    if section.few_rows != CHANNEL:
+        yield f"quantization.few_rows: {section.few_rows}", BLOCKS[8], "remove it"
     if blocks and fusion.bias:
         yield f"fusion.bias: true` with `{blocks[0][0]}", BIAS, "use `fusion.bias: false`"

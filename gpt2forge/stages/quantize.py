@@ -50,6 +50,9 @@ class Storages(Protocol):
     def embeddings_granularity(self) -> int | None: ...
 
     @property
+    def few_rows(self) -> str: ...
+
+    @property
     def positions(self) -> str: ...
 
     @property
@@ -75,6 +78,7 @@ def resolve_scheme(section: Storages, cpu: str) -> Scheme:
         overrides={pattern: (own["bits"], own["granularity"]) for pattern, own in (section.overrides or {}).items()},
         skip=section.skip or (),
         channel_bits=CHANNEL_BITS[cpu],
+        few_rows=section.few_rows,
     )
 
 

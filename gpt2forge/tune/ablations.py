@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gpt2forge.errors import Place, RecipeError
-from gpt2forge.quantize.scheme import FLOAT16, FLOAT32, choose_table_block
+from gpt2forge.quantize.scheme import CHANNEL, FLOAT16, FLOAT32, choose_table_block
 from gpt2forge.quantize.scheme_table import SCHEMES
 from gpt2forge.recipe.load import LoadedRecipe, load
 from gpt2forge.recipe.lookup import SelectedRecipe
@@ -57,13 +57,16 @@ def list_ablations(recipe: Recipe) -> list[Ablation]:
 def list_storages(section: Quantization) -> Iterator[tuple[str, Mapping[str, Any]]]:
     """Yield each choice of `quantization:` and the values that turn it off. The section is normalized."""
     spec = SCHEMES[section.scheme]
+    few = {"few_rows": None} if section.few_rows != CHANNEL else {}
     if section.scheme != FLOATS:
         yield f"scheme: {section.scheme}", drop_scheme(section)
     if section.granularity != spec.block:
         yield (
             f"granularity: {section.granularity}",
-            {"granularity": None, "embeddings_granularity": find_block(section)},
+            {**few, "granularity": None, "embeddings_granularity": find_block(section)},
         )
+    if few:
+        yield f"few_rows: {section.few_rows}", few
     yield from list_exceptions(section)
     if section.method != "nearest":
         yield f"method: {section.method}", {"method": None}

@@ -6,7 +6,7 @@ from typing import Any
 
 from gpt2forge.errors import Place
 from gpt2forge.quantize.forms import FORMS, POSITIONS, TOKENS, Form, name_storage
-from gpt2forge.quantize.scheme import FLOAT32, choose_positions
+from gpt2forge.quantize.scheme import CHANNEL, FLOAT32, choose_positions
 from gpt2forge.recipe.load import LoadedRecipe, load
 from gpt2forge.recipe.lookup import SelectedRecipe
 from gpt2forge.recipe.yaml import Node
@@ -33,7 +33,7 @@ def make_recipe(start: LoadedRecipe, values: Mapping[str, Any], name: str, limit
 
 
 def write_section(choice: Choice, start: LoadedRecipe) -> dict[str, Any]:
-    """Return the values of `quantization:` that mean a choice; the cache is that of the recipe to start from."""
+    """Return the values of `quantization:` that mean a choice; what is no form is as in the recipe to start from."""
     linears = {weight: option.form for weight, option in choice.items() if weight not in (TOKENS, POSITIONS)}
     base = find_base(linears.values())
     values: dict[str, Any] = {"scheme": "none"}
@@ -42,6 +42,9 @@ def write_section(choice: Choice, start: LoadedRecipe) -> dict[str, Any]:
     values |= write_tables(choice, choose_positions(values["scheme"]))
     if start.recipe.quantization.kv_cache != FLOAT32:
         values["kv_cache"] = start.recipe.quantization.kv_cache
+    few_rows = start.recipe.quantization.few_rows
+    if few_rows != CHANNEL and any(FORMS[form].granularity == CHANNEL for form in linears.values() if form in FORMS):
+        values["few_rows"] = few_rows
     others = {form for form in linears.values() if base is not None and form not in (base.name, FLOAT32)}
     overrides = {
         pattern: {"bits": FORMS[form].bits, "granularity": FORMS[form].granularity}

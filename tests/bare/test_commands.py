@@ -13,7 +13,7 @@ pytestmark = pytest.mark.slow
 
 NANO = [name for name in SHIPPED if name.startswith("nano-") and name != "nano-cpu"]
 VARIANTS = [f"nano-cpu@{name}" for name in ("fp32", "int8-32", "int8-128", "channel", "int4-32", "mixed", "fitted")]
-FITTED = {"nano-cpu-int4-gptq", "nano-cpu-small", "nano-cpu-best", "nano-cpu-fast", "nano-cpu@fitted"}
+FITTED = {"nano-cpu-int4-gptq", "nano-cpu-small", "nano-cpu-best", "nano-cpu-fast", "nano-vnni-fast", "nano-cpu@fitted"}
 BATCH = ROOT / "tests/bare/batch.py"
 
 Found = list[tuple[int, str, str]]

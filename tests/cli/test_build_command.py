@@ -150,7 +150,7 @@ def test_forge_json_says_how_it_was_made(workshop: Workshop) -> None:
         "quantization": {
             **{"scheme": "int8", "granularity": 128, "method": "nearest", "smooth": False, "embeddings": "int8"},
             **{"kv_cache": "float32", "embeddings_granularity": None, "positions": "float16"},
-            **{"overrides": None, "skip": None},
+            **{"few_rows": "channel", "overrides": None, "skip": None},
         },
         "source": {"step": None, "own_tokenizer": True, "special_tokens": None, "file": None},
         "target": {"device": "cpu", "cpu": "any"},

@@ -11,6 +11,9 @@ from gpt2forge.measure.products import Products, time_products
 from gpt2forge.measure.roofline import Machine
 from gpt2forge.measure.speed import count_read_bytes
 from gpt2forge.quantize.forms import FORMS
+from gpt2forge.tune.advice import find_shapes
+from tests.graph.models import Shape, make_tiny
+from tests.quantize.packages import SCHEMES, pack
 from tests.workshop import Workshop
 
 MACHINE = Machine(bandwidth_gb_s=10.0, float_gops=100.0, integer_gops=400.0)
@@ -21,6 +24,15 @@ def test_bytes_of_a_token_are_those_that_the_benchmark_counts(workshop: Workshop
     work = count_work(read_graph(package).graph, RunShape(new=1, past=0))
     weights = {name: each.bytes for name, each in work.items() if not name.endswith("attn.attention")}
     assert sum(weights.values()) == pytest.approx(count_read_bytes(package), rel=0.02)
+
+
+def test_few_rows_and_many_read_the_same_weights(tmp_path: Path) -> None:
+    pack(make_tiny(tmp_path / "tiny", Shape(heads=2, head_width=16)), tmp_path / "out", SCHEMES["int8-channel-few"])
+    graph = read_graph(tmp_path / "out").graph
+    work, shapes = count_work(graph, RunShape(new=1, past=0)), find_shapes(graph)
+    few, many = (work[f"h.0.mlp.c_fc.{kind}"] for kind in ("few", "many"))
+    assert few == many == Work(bytes=32 * 128 + 4 * 128, operations=2 * 32 * 128, is_integer=True)
+    assert shapes == {(32, 96): 2, (32, 32): 2, (32, 128): 2, (128, 32): 2}
 
 
 def test_operations_are_two_for_each_weight_and_row(workshop: Workshop) -> None:

@@ -39,6 +39,7 @@ SCHEMES = {
     "int8-16": make_scheme("int8", 16, "int8"),
     "int8-channel": make_scheme("int8", "channel", "int8"),
     "int8-channel-float-tables": make_scheme("int8", "channel", "none"),
+    "int8-channel-few": make_scheme("int8", "channel", "int8", few_rows="blocks"),
     "int8-float-tables": make_scheme("int8", 32, "none"),
     "int4-32": make_scheme("int4", 32, "int8"),
     "int4-all": make_scheme("int4", 16, "int4"),
@@ -106,11 +107,12 @@ def copy_model(tiny: Tiny) -> GPT2LMHeadModel:
 def count_levels(graph: ir.Graph) -> dict[str, Array]:
     """Count the steps of a row's magnitude before each integer product, by linear layer."""
     counts = {}
-    for node in graph:
-        if node.op_type == "QuantizeLinear":
+    for node in ir.traversal.RecursiveGraphIterator(graph):
+        name = str(node.name)
+        if name.endswith(".rows.integers"):
             step = node.inputs[1].const_value if node.inputs[1] else None
             assert step is not None
-            counts[str(node.name).removesuffix(".rows.integers")] = np.rint(1 / step.numpy())
+            counts[name.removesuffix(".rows.integers").removesuffix(".many")] = np.rint(1 / step.numpy())
     return counts
 
 

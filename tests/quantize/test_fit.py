@@ -58,7 +58,7 @@ def costs(tiny: Tiny, package: Path, scheme: str, statistics: dict[str, Array]) 
     return lost
 
 
-@pytest.mark.parametrize("scheme", ["int4-32", "int8-128", "int8-channel"])
+@pytest.mark.parametrize("scheme", ["int4-32", "int8-128", "int8-channel", "int8-channel-few"])
 def test_errors_of_every_layer_cancel(tiny: Tiny, statistics: dict[str, Array], tmp_path: Path, scheme: str) -> None:
     pack(tiny, tmp_path / "plain", SCHEMES[scheme])
     pack(tiny, tmp_path / "fitted", SCHEMES[scheme], fit=Fit(statistics, gptq=True))
@@ -69,7 +69,7 @@ def test_errors_of_every_layer_cancel(tiny: Tiny, statistics: dict[str, Array], 
     assert sum(fitted.values()) < 0.75 * sum(plain.values())
 
 
-@pytest.mark.parametrize("scheme", ["int8-128", "int8-channel"])
+@pytest.mark.parametrize("scheme", ["int8-128", "int8-channel", "int8-channel-few"])
 def test_smooth_and_fitted_is_still_the_model(
     tiny: Tiny, statistics: dict[str, Array], tmp_path: Path, scheme: str
 ) -> None:

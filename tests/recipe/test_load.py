@@ -38,6 +38,7 @@ def test_defaults_are_filled_in(folder: Path) -> None:
         "overrides": None,
         "skip": None,
         "kv_cache": "float32",
+        "few_rows": "channel",
         "method": "nearest",
         "smooth": False,
     }

@@ -109,6 +109,11 @@ def test_fault_is_one_line_with_its_place(folder: Path, text: str, fault: str) -
             "needs `scheme: int8`; use 16, 32, 64, 128 or 256",
         ),
         (
+            {"scheme": "int8", "few_rows": "blocks"},
+            "few_rows",
+            "means nothing where no `granularity` is `channel`; remove it",
+        ),
+        (
             {"scheme": "int8", "embeddings": "none", "embeddings_granularity": 32},
             "embeddings_granularity",
             "means nothing where `embeddings` is `none`; remove it",

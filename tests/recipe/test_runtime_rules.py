@@ -82,6 +82,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> Tiny:
         Quantization(scheme="int8", embeddings="none"),
         Quantization(scheme="int8", granularity="channel", embeddings="none"),
         Quantization(scheme="int8", granularity="channel", overrides={"h.0.*": Override(bits=4)}, embeddings="none"),
+        Quantization(scheme="int8", granularity="channel", few_rows="blocks", embeddings="none"),
         Quantization(scheme="int4", embeddings="none"),
         Quantization(scheme="int4", overrides={"h.1.*": Override(bits=8)}, embeddings="none"),
     ],

@@ -4,7 +4,7 @@ import pytest
 
 from gpt2forge.builder.comparison import flatten
 from gpt2forge.recipe.load import LoadedRecipe, load_recipe
-from gpt2forge.tune.ablations import ablate
+from gpt2forge.tune.ablations import ablate, list_ablations
 from tests.workshop import ROOT
 
 FUSIONS = ["fusion.attention", "fusion.gelu", "fusion.bias"]
@@ -58,6 +58,14 @@ def test_positions_are_float32_when_their_choice_is_turned_off() -> None:
     (without,) = (each.loaded for each in ablate(load("nano-cpu-int8.yaml")) if "positions" in each.choice)
     assert without is not None
     assert without.recipe.quantization.positions == "float32"
+
+
+def test_the_product_of_few_rows_goes_with_the_channels() -> None:
+    recipe = load("nano-vnni-int8.yaml").recipe
+    double = recipe.quantization.model_copy(update={"few_rows": "blocks"})
+    changes = {each.choice: each.changes for each in list_ablations(recipe.model_copy(update={"quantization": double}))}
+    assert changes["quantization.few_rows: blocks"] == {"quantization": {"few_rows": None}}
+    assert changes["quantization.granularity: channel"]["quantization"]["few_rows"] is None
 
 
 def test_a_choice_that_another_one_needs_is_not_turned_off() -> None:

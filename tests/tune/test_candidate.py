@@ -40,6 +40,16 @@ def test_every_weight_gets_the_form_that_was_chosen(seed: int) -> None:
     assert recipe.calibration == START.recipe.calibration
 
 
+def test_few_rows_are_multiplied_as_before_where_there_are_channels() -> None:
+    start = load_recipe(str(ROOT / "recipes/nano-vnni-fast.yaml"))
+    by_channel = {
+        name: Option(name, "8xchannel" if name.startswith("h.") else FLOAT32, 0.0, 1, 1.0) for name in WEIGHTS
+    }
+    in_blocks = {name: Option(name, "8x128" if name.startswith("h.") else FLOAT32, 0.0, 1, 1.0) for name in WEIGHTS}
+    assert make_recipe(start, write_section(by_channel, start), "a", {}).recipe.quantization.few_rows == "blocks"
+    assert make_recipe(start, write_section(in_blocks, start), "b", {}).recipe.quantization.few_rows == "channel"
+
+
 def test_all_float32_needs_no_scheme() -> None:
     choice = {name: Option(name, FLOAT32, 0.0, 1, 1.0) for name in WEIGHTS}
     assert write_section(choice, START) == {"scheme": "none", "embeddings": "none"}

@@ -90,6 +90,11 @@ class Quantization(Section):
         description="how many weights share a scale (int8: 128, int4: 32), or `channel`: integer arithmetic, 8 bits "
         "for `cpu: vnni` and 7 for `any`",
     )
+    few_rows: Literal["channel", "blocks"] = Field(
+        default="channel",
+        description="how layers with `granularity: channel` multiply fewer than 8 tokens; with `blocks` a token is as "
+        "fast as in blocks, and a session holds these weights twice",
+    )
     method: Literal["nearest", "gptq"] = Field(
         default="nearest",
         description="how weights are rounded: each to the nearest step, or (gptq) so that errors cancel on the text of "
@@ -153,7 +158,7 @@ class Quantization(Section):
     def tolerances(self) -> Mapping[str, float]:
         """The largest difference of each property that these storages explain, as a part of the logits' spread."""
         spec, cache = SCHEMES[self.scheme], CACHE_TOLERANCES[self.kv_cache]
-        by_channel = set(self.list_granularities()) == {CHANNEL}
+        by_channel = set(self.list_granularities()) == {CHANNEL} and self.few_rows == CHANNEL
         linear = CHANNEL_TOLERANCES if by_channel else spec.tolerances
         return {name: max(linear.get(name, 0.0), cache.get(name, 0.0)) for name in {**linear, **cache}}
 
