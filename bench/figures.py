@@ -20,6 +20,7 @@ from bench.goals import (
     CACHED,
     CHANNEL,
     CTRANSLATE2,
+    DOUBLE,
     FITTED_INT4,
     FITTED_SMALL,
     INT4,
@@ -51,8 +52,12 @@ TABLE = re.compile(r"<!-- measured: (?P<name>\w+) -->\n\n(?P<shown>.*?)\n\n<!-- 
 PAIRS = {
     "q8": (BLOCKS, Q8),
     "q8-channel": (CHANNEL, Q8),
+    "q8-double": (DOUBLE, Q8),
     "q4-128": (SMALL_INT4, Q4),
     "ov8": (CHANNEL, OPENVINO_INT8),
+    "ov8-double": (DOUBLE, OPENVINO_INT8),
+    "double-blocks": (DOUBLE, BLOCKS),
+    "double-channel": (DOUBLE, CHANNEL),
     "ov4": (SMALL_INT4, OPENVINO_INT4),
     "cached": (CACHED, BLOCKS),
 }

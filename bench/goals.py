@@ -36,31 +36,38 @@ FITTED_SHIPPED = "ours, int8 blocks of 128, fitted"
 FITTED_INT4, MIXED = "ours, int4 blocks of 32, fitted", "ours, int4 with int8, fitted"
 FITTED_SMALL = "ours, int4 blocks of 128, fitted"
 BEST, CACHED = "ours, int8 blocks of 64, fitted", "ours, int8 blocks of 128, int8 cache"
+DOUBLE = "ours, int8 per channel, few rows in blocks"
+INT8 = (BLOCKS, CHANNEL, DOUBLE)
 
 BUILDS = {"seconds": 15, "GB": 0.8, "nano's seconds": 10, "fitted, GB": 2}
 CONVERSION = 1.0  # GB
-SIZES = {CHANNEL: 0.254, BLOCKS: 0.265, INT4: 0.17, SMALL_INT4: 0.15}
+SIZES = {CHANNEL: 0.254, DOUBLE: 0.254, BLOCKS: 0.265, INT4: 0.17, SMALL_INT4: 0.15}
 LONG, BATCH = "1000", "16"
 TOKENS = {
-    **{(ours, PYTORCH): 0.15 for ours in (BLOCKS, CHANNEL)},
-    **{(ours, OPTIMUM): 0.75 for ours in (BLOCKS, CHANNEL)},
-    **{(ours, CTRANSLATE2): 0.36 for ours in (BLOCKS, CHANNEL)},
-    **{(ours, Q8): 0.90 for ours in (BLOCKS, CHANNEL)},
+    **{(ours, PYTORCH): 0.15 for ours in INT8},
+    **{(ours, OPTIMUM): 0.75 for ours in INT8},
+    **{(ours, CTRANSLATE2): 0.36 for ours in INT8},
+    **{(ours, Q8): 0.90 for ours in INT8},
     (INT4, PYTORCH): 0.12,
     **{(ours, Q4): 0.90 for ours in (INT4, SMALL_INT4)},
 }
-OPENVINO = ((BLOCKS, OPENVINO_INT8), (INT4, OPENVINO_INT4), (SMALL_INT4, OPENVINO_INT4))  # each with its own bits
-PREFILLS = {
-    **{(ours, OPTIMUM, str(SHORT)): 1.0 for ours in (BLOCKS, CHANNEL)},
-    **{(ours, Q8, str(SHORT)): 0.25 for ours in (BLOCKS, CHANNEL)},
-    **{(ours, OPTIMUM, LONG): 1.0 for ours in (BLOCKS, CHANNEL)},
-    **{(ours, PYTORCH, str(SHORT)): 0.25 for ours in (BLOCKS, CHANNEL, INT4)},
-    **{(CACHED, BLOCKS, length): 1.1 for length in (str(SHORT), LONG)},
-    **{(*pair, length): 1.0 for pair in OPENVINO for length in (str(SHORT), LONG)},
+OPENVINO = {
+    **dict.fromkeys(INT8, OPENVINO_INT8),
+    **dict.fromkeys((INT4, SMALL_INT4), OPENVINO_INT4),
 }
-PASTS = {BLOCKS: 1.5, CHANNEL: 1.5, CACHED: 1.25}
+"""Who reads prompts with as many bits."""
+
+PREFILLS = {
+    **{(ours, OPTIMUM, str(SHORT)): 1.0 for ours in INT8},
+    **{(ours, Q8, str(SHORT)): 0.25 for ours in INT8},
+    **{(ours, OPTIMUM, LONG): 1.0 for ours in INT8},
+    **{(ours, PYTORCH, str(SHORT)): 0.25 for ours in (*INT8, INT4)},
+    **{(CACHED, BLOCKS, length): 1.1 for length in (str(SHORT), LONG)},
+    **{(*pair, length): 1.0 for pair in OPENVINO.items() for length in (str(SHORT), LONG)},
+}
+PASTS = {**dict.fromkeys(INT8, 1.5), CACHED: 1.25}
 LIMIT_SHARE = 0.9
-BATCHES = {(BLOCKS, CTRANSLATE2): 1.5, (CHANNEL, CTRANSLATE2): 1.5}
+BATCHES = {(ours, CTRANSLATE2): 1.5 for ours in INT8}
 DIVERGENCES = {
     **{(ours, OPTIMUM): 0.08 for ours in (FITTED_BLOCKS, FITTED_SHIPPED)},
     (FITTED_CHANNEL, OPTIMUM): 0.10,
@@ -136,7 +143,7 @@ def check_speed(systems: Mapping[str, Any]) -> Iterator[Verdict]:
         near, far = (find(systems, name, "token_ms", past, "median") for past in (short, LONG))
         if near and far:
             yield Verdict(f"a token behind {LONG}, {name}", far / near, goal, f"of one behind {short}")
-    for name in (BLOCKS, CHANNEL):
+    for name in INT8:
         share = find(systems, name, "limit_share", short, "median")
         if share:
             yield Verdict(f"the memory's limit, {name}", share, LIMIT_SHARE, "of its time", at_least=True)

@@ -63,6 +63,8 @@ VARIANTS = {
     "int8 blocks of 64 and cache, fitted": Variant("cpu-fast", models=(EXAMPLE,)),
     "7 bits per channel, fitted": Variant("cpu-int8", ("quantization.granularity=channel", *FITTED), (EXAMPLE,)),
     "int4 with int8, fitted": Variant("cpu@fitted", models=(EXAMPLE,)),
+    "int8 per channel, few rows in blocks": Variant("vnni-int8", ("quantization.few_rows=blocks",), (EXAMPLE, SHIPPED)),
+    "int8 per channel, few rows in blocks, cache, fitted": Variant("vnni-fast", models=(EXAMPLE,)),
     "int8 blocks of 128, int8 cache": Variant("cpu-int8", ("quantization.kv_cache=int8", *CALIBRATION)),
     **leave_out("int8 blocks of 128"),
     **leave_out("int8 per channel"),
