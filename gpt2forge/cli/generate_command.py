@@ -132,7 +132,7 @@ def write_texts(context: click.Context, request: Request) -> None:
             is_formatted=request.is_chat,
             prompt_cache=cache,
         )
-        write_all(completions, request.is_chat, request.as_json, started)
+        write_all(completions, request, len(texts) * request.samples, started)
     if cache is not None and request.cache_path is not None:
         cache.save(request.cache_path)
 
@@ -227,14 +227,20 @@ def describe_speed(tokens: int, passes: int, seconds: float) -> str:
     return f"{count(tokens, 'token')}{fewer}, {tokens / seconds:.0f} tokens/s"
 
 
-def write_all(completions: Iterable["Completion"], is_chat: bool, as_json: bool, started: float) -> None:
-    """Write completions as they are finished: as text behind their prompts, or as JSON, one a line."""
-    for done in completions:
-        if as_json:
+def write_all(completions: Iterable["Completion"], request: Request, total: int, started: float) -> None:
+    """Write completions as they are finished: as text behind their prompts, or as JSON, one a line.
+
+    Texts have lines of their own, so a line before each tells a person where it begins.
+    """
+    is_watched = console.is_watched(console.open_terminal())
+    for number, done in enumerate(completions, 1):
+        if request.as_json:
             seconds = round(time.monotonic() - started, 3)
             found = {"prompt": done.prompt, "text": done.text, "tokens": done.count, "finish": done.finish}
             recorded = {"log_probabilities": list(done.log_probabilities)} if done.log_probabilities else {}
             numbers = {"passes": done.passes, "seed": done.seed, "seconds": seconds, "ids": list(done.tokens)}
             console.write_json({**found, **numbers, **recorded})
         else:
-            console.write_generated(f"{'' if is_chat else done.prompt}{done.text}\n")
+            if is_watched:
+                console.inform(f"text {number} of {total}" + ("" if done.seed is None else f", seed {done.seed}"))
+            console.write_generated(f"{'' if request.is_chat else done.prompt}{done.text}\n")

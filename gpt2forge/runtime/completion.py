@@ -34,9 +34,9 @@ class Completion:
         return len(self.tokens)
 
 
-def make_completion(prompt: str, grown: GrowingText, seed: int | None) -> Completion:
+def make_completion(prompt: str, grown: GrowingText) -> Completion:
     """Return what a text that has ended added to its prompt."""
     assert grown.finish is not None
     tokens = tuple(grown.added.tolist())
     found = tuple(grown.log_probabilities[: len(tokens)])
-    return Completion(prompt, "".join(grown.pieces), tokens, grown.finish, seed, found, grown.passes)
+    return Completion(prompt, "".join(grown.pieces), tokens, grown.finish, grown.seed, found, grown.passes)

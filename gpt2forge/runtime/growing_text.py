@@ -17,8 +17,8 @@ class GrowingText:
     """The tokens of a prompt and those that follow it, with the text of the new ones.
 
     Each of the tokens `ends` ends the text and is no part of it; so does the token that reaches `limit` new ones, which
-    is a part. `finish` is None until then. `generator` is the text's own source of random numbers. `passes` counts the
-    runs of the model for this text. `last` is the last token.
+    is a part. `finish` is None until then. `generator` is the text's own source of random numbers, and `seed` repeats
+    them. `passes` counts the runs of the model for this text. `last` is the last token.
 
     Tokens are spelled when somebody reads the text, or at its end; where there are stop strings, as they come.
     """
@@ -32,6 +32,7 @@ class GrowingText:
         spelling: TextStream,
         stops: StopFinder,
         generator: np.random.Generator,
+        seed: int | None = None,
     ) -> None:
         self.memory = np.array(prompt, np.int64)
         self.prompt = self.length = self.spelled = len(prompt)
@@ -40,7 +41,7 @@ class GrowingText:
         self.limit = limit
         self.ends = ends
         self.spelling, self.stops = spelling, stops
-        self.generator = generator
+        self.generator, self.seed = generator, seed
         self.finish: Finish | None = None
         self.log_probabilities: list[float] = []
         self.pieces: list[str] = []

@@ -43,7 +43,7 @@ def run_batches(
         growing = [text for _, text in together]
         for _ in continue_all(decoder, growing, choose, start_guesser, cancel, settings, cache):
             pass
-        yield from (make_completion(prompt, text, settings.seed) for prompt, text in together)
+        yield from (make_completion(prompt, text) for prompt, text in together)
 
 
 def continue_all(
@@ -91,7 +91,7 @@ def run_searches(
         found = search_text(decoder, together[0][1], settings, edits, words, cancel)
         for number, (prompt, text) in enumerate(together):
             fill_text(text, found[number].tokens if number < len(found) else ())
-            yield make_completion(prompt, text, seed=None)
+            yield make_completion(prompt, text)
 
 
 def search_text(

@@ -36,8 +36,8 @@ def start_text(
 ) -> GrowingText:
     """Return the text that a prompt begins; an empty one begins with the token that begins texts.
 
-    Each number of `sample` has random numbers of its own. `add_special_tokens`: whether the tokenizer puts tokens
-    around the prompt, which a chat's template does by itself.
+    The seed of a `sample` is that many more than the one of the settings. `add_special_tokens`: whether the tokenizer
+    puts tokens around the prompt, which a chat's template does by itself.
     Raises UserError if the prompt does not fit, or if a setting names a token that the model does not have.
     """
     context, rows = opened.decoder.context, opened.decoder.vocabulary
@@ -45,13 +45,15 @@ def start_text(
     tokens = encode_prompt(opened.tokenizer, prompt, settings, context, add_special_tokens)
     fitting, limit = fit_prompt(tokens or [find_begin(opened.begin)], settings, context)
     check_rows(opened.tokenizer, fitting, rows)
+    seed = None if settings.seed is None else settings.seed + sample
     return GrowingText(
         fitting,
         limit=limit,
         ends={*opened.ends, *settings.ends},
         spelling=open_stream(opened.tokenizer),
         stops=StopFinder((*opened.stops, *settings.stop)),
-        generator=np.random.default_rng([settings.seed or 0, sample]),
+        generator=np.random.default_rng([seed or 0, 0]),
+        seed=seed,
     )
 
 

@@ -88,6 +88,15 @@ def test_each_line_is_continued_in_its_order(workshop: Workshop, tmp_path: Path,
     assert plain == "".join(f"{each['prompt']}{each['text']}\n" for each in found)
 
 
+def test_each_sample_can_be_repeated_alone_by_its_seed(workshop: Workshop) -> None:
+    words = ("generate", "nano-cpu-int8", "class A:", "-n", "12", "--json", "--seed")
+    samples = workshop.run(*words, "5", "--samples", "3").stdout.splitlines()
+    found = [json.loads(line) for line in samples]
+    assert [each["seed"] for each in found] == [5, 6, 7]
+    alone = [json.loads(workshop.run(*words, str(each["seed"])).stdout) for each in found]
+    assert [each["ids"] for each in found] == [each["ids"] for each in alone]
+
+
 def test_stop_strings_bans_biases_and_ends_are_heeded(workshop: Workshop) -> None:
     workshop.build("nano-cpu-int8")
     words = ("generate", "nano-cpu-int8", "-p", "import os\n", "-n", "40", *GREEDY, "--json")
@@ -360,6 +369,19 @@ def test_speed_is_shown_on_a_terminal(workshop: Workshop) -> None:
     assert done.stdout.startswith(b"def")
     assert re.fullmatch(r"4 tokens, \d+ tokens/s\s*", os.read(ours, 1000).decode())
     os.close(ours)
+
+
+def test_texts_are_told_apart_on_a_terminal_alone(workshop: Workshop) -> None:
+    ours, theirs = pty.openpty()
+    words = ("generate", "nano-cpu-int8", "def", "-n", "3", "--samples", "2", "--seed", "8")
+    command = [sys.executable, "-m", "gpt2forge", *words]
+    subprocess.run(command, cwd=workshop.folder, stdout=theirs, stderr=theirs, check=True)
+    os.close(theirs)
+    shown = os.read(ours, 1 << 16).decode().replace("\r\n", "\n")
+    os.close(ours)
+    first, second = shown.split("text 2 of 2, seed 9\n")
+    texts = first.removeprefix("text 1 of 2, seed 8\n") + second
+    assert texts == workshop.run(*words).stdout
 
 
 def test_packed_weights_change_no_text_and_are_written_once(workshop: Workshop, tmp_path: Path) -> None:
