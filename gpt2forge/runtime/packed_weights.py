@@ -24,7 +24,7 @@ from gpt2forge.checkpoint.untrusted_text import read_object
 from gpt2forge.errors import UserError
 from gpt2forge.graph.model_file import GRAPH_FILE
 from gpt2forge.runtime.prompt_cache_file import digest_package
-from gpt2forge.runtime.session import make_options
+from gpt2forge.runtime.session import make_options, start_session
 
 NOTE = "packed.json"
 DATA = "model.onnx_data"
@@ -48,7 +48,7 @@ def open_packed(folder: Path, packed: Path, processor: str, threads: int = 0) ->
         if read_note(packed) != {**made_for, "files": stat_files(packed)}:
             write_packed(folder, packed, made_for)
         try:
-            return ort.InferenceSession(packed / GRAPH_FILE, options, providers=["CPUExecutionProvider"])
+            return start_session(packed / GRAPH_FILE, options)
         except Exception as error:  # the library raises many kinds
             reason = " ".join(str(error).split())[:200]
             remedy = "remove the folder, to have it written anew"

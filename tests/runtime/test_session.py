@@ -1,6 +1,9 @@
 """Tests of sessions on graphs whose weights are in another folder, and on packages."""
 
+import platform
 import shutil
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -27,6 +30,33 @@ def test_package_opens_with_the_weights_beside_it(tiny: Tiny, tmp_path: Path) ->
     ids = tiny.ids(1, 5)
     logits, _ = run(session, make_feeds(ids, read_cache_shape(session).empty(1)))
     assert distance(logits, torch_logits(tiny.model, ids)) < 1e-4
+
+
+HOARD = """
+import ctypes, os, sys
+from pathlib import Path
+from gpt2forge.measure.memory import measure_anonymous
+from gpt2forge.runtime.session import open_package
+allocate, free = ctypes.CDLL(None).malloc, ctypes.CDLL(None).free
+allocate.restype, free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
+blocks = [allocate(100_000) for _ in range(1000)]
+for block in blocks:
+    ctypes.memset(block, 1, 100_000)
+for block in blocks[:-1]:  # the last one keeps glibc from giving back those before it
+    free(block)
+before = measure_anonymous(os.getpid())
+open_package(Path(sys.argv[1]))
+print(before - measure_anonymous(os.getpid()))
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be asked for it")
+def test_memory_that_only_opening_took_is_returned(tiny: Tiny, tmp_path: Path) -> None:
+    for file in (tiny.graph / "model.onnx", tiny.weights / "model.safetensors"):
+        shutil.copy(file, tmp_path)
+    command = [sys.executable, "-c", HOARD, str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert int(done.stdout) > 50_000_000
 
 
 def test_session_has_the_threads_that_are_asked_for() -> None:
