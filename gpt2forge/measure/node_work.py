@@ -70,13 +70,12 @@ def list_weights(node: ir.Node) -> list[ir.ExternalTensor]:
 
 
 def find_weights(value: ir.Value) -> list[ir.ExternalTensor]:
-    """List what a weight is stored as; ONNX Runtime may compute it of that when it opens the graph."""
+    """List the weights of the file that a constant is, or that it is computed of when the graph is opened."""
     tensor, node = value.const_value, value.producer()
     if isinstance(tensor, ir.ExternalTensor):
         return [tensor]
-    return (
-        [found for each in node.inputs if each is not None for found in find_weights(each)] if node is not None else []
-    )
+    inputs = node.inputs if node is not None else ()
+    return [found for each in inputs if each is not None for found in find_weights(each)]
 
 
 def count_weight_bytes(node: ir.Node) -> int:

@@ -76,9 +76,8 @@ def write_few(new: Builder, branch: Builder, name: str, x: ir.Value, levels: Lev
     assert weight.unsigned.shape is not None
     blocks, block, columns = weight.unsigned.shape.numpy()
     middle = new.constant("few_rows.middle", np.array(MIDDLE, np.uint8))
-    around = new.op(
-        f"{name}.weight.around_middle", "Add", [weight.unsigned, middle]
-    )  # 255 + 128 is 127, which means -1
+    # 255, the byte of -1, becomes 127: sums of uint8 go round.
+    around = new.op(f"{name}.weight.around_middle", "Add", [weight.unsigned, middle])
     turned = new.op(f"{name}.weight.blocks", "Transpose", [around], {"perm": [2, 0, 1]})  # (N, K / block, block)
     count = new.floats(f"{levels.name}.count", levels.count)
     each = new.op(f"{name}.weight.each", "Mul", [weight.factors, count])  # (N,)
