@@ -17,7 +17,7 @@ import numpy as np
 
 from bench.builds import COLD, run_build
 from bench.generation import cut_prompts, measure_guesses, measure_loop
-from bench.goals import BLOCKS, CHANNEL, CTRANSLATE2, OPTIMUM, Q8
+from bench.goals import BLOCKS, CHANNEL, CTRANSLATE2, DOUBLE, OPTIMUM, Q8
 from bench.peers.measure import PAUSE, attempt, prepare_all
 from bench.peers.process import Peer, start
 from bench.peers.systems import OURS, SYSTEMS, System
@@ -51,6 +51,7 @@ class Writer:
 WRITERS = {
     BLOCKS: Writer(OURS, BLOCKS),
     CHANNEL: Writer(OURS, CHANNEL),
+    DOUBLE: Writer(OURS, DOUBLE),
     f"{BLOCKS}, packed": Writer(OURS, BLOCKS, "packed"),
     "genai, ours in int8 blocks of 128": Writer("genai", BLOCKS),
     "genai, ours in int8 per channel": Writer("genai", CHANNEL),

@@ -15,6 +15,7 @@ short=${1:-}
 place=$(mktemp -d "${TMPDIR:-/tmp}/gpt2forge-fresh.XXXXXX")
 remove() { chmod -R u+w "$place" && rm -rf "$place"; }
 [[ -n ${KEEP:-} ]] && echo "keeps $place" || trap remove EXIT
+chmod 755 "$place" # as a home folder's clone has it: some tests start processes of other users
 mkdir "$place/home" "$place/downloads"
 clone=$PWD
 [[ $short && ! -e .venv ]] || { clone=$place/clone && git clone --quiet . "$clone"; }

@@ -256,9 +256,12 @@ def test_samples_differ_and_repeat_by_their_seed(exact: gpt2forge.Model) -> None
     found = exact.generate(PROMPTS[:2], 30, samples=3)
     assert [each.prompt for each in found] == [PROMPTS[0]] * 3 + [PROMPTS[1]] * 3
     assert len({each.text for each in found}) == 6
-    assert len({each.seed for each in found}) == 1
-    assert exact.generate(PROMPTS[:2], 30, samples=3, seed=found[0].seed) == found
-    assert exact.generate(PROMPTS[1], 30, seed=found[0].seed).text == found[3].text
+    first = found[0].seed
+    assert first is not None and [each.seed for each in found] == [first, first + 1, first + 2] * 2
+    assert exact.generate(PROMPTS[:2], 30, samples=3, seed=first) == found
+    assert [exact.generate(PROMPTS[1], 30, seed=each.seed).text for each in found[3:]] == [
+        each.text for each in found[3:]
+    ]
     assert exact.generate(PROMPTS[1], 30).seed != found[0].seed
 
 
