@@ -265,6 +265,22 @@ def test_samples_differ_and_repeat_by_their_seed(exact: gpt2forge.Model) -> None
     assert exact.generate(PROMPTS[1], 30).seed != found[0].seed
 
 
+def test_prompt_cache_keeps_to_the_products_of_prompts(here: Workshop, model: gpt2forge.Model) -> None:
+    changes = ("quantization.granularity=channel", "quantization.few_rows=blocks")
+    words = (word for change in changes for word in ("--set", change))
+    here.run("build", "nano-cpu-int8", "--name", "nano-few-rows", *words)
+    few = gpt2forge.load("build/nano-few-rows", threads=1)
+    assert (model.open_prompt_cache().fewest, few.open_prompt_cache().fewest) == (2, 8)
+    text = (ROOT / "examples/nano/heldout.txt").read_text()
+    for start in range(0, 4000, 500):
+        prompt = few.tokenizer.decode(few.encode(text[start : start + 400])[:34])
+        cache = few.open_prompt_cache()
+        few.generate(prompt, 1, temperature=0, prompt_cache=cache)
+        longer = f"{prompt} = 1"
+        cached = few.generate(longer, 40, temperature=0, prompt_cache=cache)
+        assert cached == few.generate(longer, 40, temperature=0)
+
+
 def test_log_probabilities_are_those_of_the_score(exact: gpt2forge.Model) -> None:
     found = exact.generate("import os\n", 12, seed=4, repetition_penalty=1.2, log_probabilities=True)
     assert len(found.log_probabilities) == found.count

@@ -118,9 +118,11 @@ def write_texts(context: click.Context, request: Request) -> None:
             model, settings, request.guesser, texts=len(texts) * request.samples, threads=request.threads
         )
     cache = None if request.cache_path is None else model.open_prompt_cache(request.cache_path)
-    if settings.seed is not None and request.settings["seed"] is None and not request.as_json:
-        console.inform(f"seed {settings.seed}")
-    if len(texts) == 1 and request.samples == 1 and not request.as_json:
+    is_single = len(texts) == 1 and request.samples == 1
+    is_new = settings.seed is not None and request.settings["seed"] is None
+    if is_new and not request.as_json and (is_single or not console.is_watched(console.open_terminal())):
+        console.inform(f"seed {settings.seed}")  # several texts on a terminal each show their own
+    if is_single and not request.as_json:
         stream(model, texts[0], settings, request.is_chat, cache)
     else:
         completions = model.complete(

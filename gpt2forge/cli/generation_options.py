@@ -72,7 +72,8 @@ OPTIONS: tuple[Callable[[Any], Any], ...] = (
         "--seed",
         metavar="N",
         type=click.IntRange(0),
-        help="Equal seeds draw equal texts; each sample has one more. Default: a new one, which is written to stderr.",
+        help="Equal seeds draw equal texts; the seed of each sample is one more than that of the one before. "
+        "Default: a new one, which is written to stderr.",
     ),
     click.option(
         "--repetition-penalty",

@@ -20,6 +20,8 @@ POSITION_IDS = "position_ids"
 LOGITS_TO_KEEP = "logits_to_keep"
 LOGITS = "logits"
 IN_PLACE = "GroupQueryAttention"  # the operator that can extend keys and values in their own memory
+MANY_TOKENS = "few_rows.many"
+"""The initializer, (), from whose number of tokens on a run takes other products, in graphs that have two of each."""
 KEPT_RESIDUAL = "logits_to_keep.residual"
 """The value that holds the kept rows of the last layer, after its attention."""
 
@@ -53,6 +55,12 @@ def count_layers(inputs: Iterable[Named]) -> int:
 def find_cache(graph: ir.Graph) -> ir.Value:
     """Return the input that holds the earlier keys of the first layer, (B, H, P, D)."""
     return next(value for value in graph.inputs if value.name == past_names(0)[0])
+
+
+def find_many(graph: ir.Graph) -> int | None:
+    """Return from how many tokens of all texts on a run takes other products; None if all runs take the same."""
+    value = graph.initializers.get(MANY_TOKENS)
+    return None if value is None or value.const_value is None else int(value.const_value.numpy())
 
 
 def declare(name: str, dtype: ir.DataType, dimensions: tuple[int | str, ...]) -> ir.Value:

@@ -17,7 +17,7 @@ import onnx_ir as ir
 
 from gpt2forge.graph.builder import MICROSOFT, Builder
 from gpt2forge.graph.edit import index_nodes, insert_constants, start_edit
-from gpt2forge.graph.interface import INPUT_IDS
+from gpt2forge.graph.interface import INPUT_IDS, MANY_TOKENS
 from gpt2forge.quantize.activations import Levels
 from gpt2forge.quantize.matmul import INT8_ARITHMETIC, write_integer_matmul
 
@@ -44,15 +44,15 @@ def choose_block(length: int) -> int | None:
     return next((block for block in BLOCKS if length % block == 0), None)
 
 
-def find_many(graph: ir.Graph) -> ir.Value:
-    """Return whether there are at least MANY tokens, (); its nodes are inserted at the first call."""
+def ask_many(graph: ir.Graph) -> ir.Value:
+    """Return whether there are at least MANY tokens, padding included, (); its nodes are inserted at the first call."""
     known = index_nodes(graph).get("few_rows.is_many")
     if known:
         return known.outputs[0]
     new = start_edit(graph)
     (ids,) = (value for value in graph.inputs if value.name == INPUT_IDS)
     count = new.op("few_rows.count", "Size", [ids])  # ()
-    is_many = new.op("few_rows.is_many", "GreaterOrEqual", [count, new.integers("few_rows.many", MANY)])
+    is_many = new.op("few_rows.is_many", "GreaterOrEqual", [count, new.integers(MANY_TOKENS, MANY)])
     insert_constants(graph, new)
     graph.insert_before(graph[0], new.nodes)
     return is_many

@@ -7,7 +7,7 @@ import onnx_ir as ir
 from gpt2forge.graph.edit import replace_nodes, start_edit
 from gpt2forge.quantize.activations import choose_levels
 from gpt2forge.quantize.data_file import Layout, refer
-from gpt2forge.quantize.few_rows import ChannelWeight, choose_block, find_many, write_either_matmul
+from gpt2forge.quantize.few_rows import ChannelWeight, ask_many, choose_block, write_either_matmul
 from gpt2forge.quantize.matmul import reserve_blocks, write_block_matmul, write_integer_matmul
 from gpt2forge.quantize.scheme import KINDS, Storage
 from gpt2forge.quantize.stored_weight import StoredWeight
@@ -64,7 +64,7 @@ def rewrite_channels(
         unsigned = refer(f"{node.name}.weight.unsigned", ir.DataType.UINT8, (length // block, block, columns), data)
         builder.initializers[str(unsigned.name)] = unsigned
         weight = ChannelWeight(steps, unsigned, factors)
-        write_either_matmul(builder, node.name, x, levels, weight, find_many(graph))
+        write_either_matmul(builder, node.name, x, levels, weight, ask_many(graph))
     else:
         write_integer_matmul(builder, node.name, x, levels=levels, steps=steps, factors=factors)
     replace_nodes(graph, [node], builder)

@@ -74,6 +74,10 @@ CHANNEL_BITS = {"any": 7, "vnni": 8}
 CHANNEL_TOLERANCES = allow(0.01)
 """Tolerances where all linear layers have one scale per output channel."""
 
+# Few rows and many round the activations otherwise, and both errors count.
+FEW_ROWS_TOLERANCES = allow(0.05)
+"""Tolerances where few rows of linear layers with one scale per output channel are multiplied in blocks."""
+
 # A key or value on the edge of two steps is kept either way, and all later tokens read it.
 CACHE_TOLERANCES: Mapping[str, Mapping[str, float]] = {"float32": {}, "int8": allow(0.02)}
 """Tolerances by `quantization.kv_cache`; the larger one of cache and scheme counts."""

@@ -45,7 +45,7 @@ def check_few_rows(quantization: Quantization) -> Iterator[Finding]:
     """Refuse another product for few rows where no layer has one scale per output channel."""
     has_scales = SCHEMES[quantization.scheme].has_scales  # check_integer_keys refuses the key without
     if has_scales and quantization.few_rows != CHANNEL and not any(list_channels(quantization)):
-        problem = "means nothing where no `granularity` is `channel`; remove it"
+        problem = "means nothing where no `granularity` is `channel`; use `granularity: channel`, or remove it"
         yield refuse(("quantization", "few_rows"), quantization.few_rows, problem)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import onnxruntime as ort
 
 from gpt2forge.errors import UserError
-from gpt2forge.graph.interface import LOGITS, extends_in_place
+from gpt2forge.graph.interface import LOGITS, extends_in_place, find_many
 from gpt2forge.graph.model_file import GRAPH_FILE, read_graph
 from gpt2forge.runtime.feeds import make_feeds, read_cache_shape, run
 from gpt2forge.runtime.growing_step import GrowingStep
@@ -23,7 +23,8 @@ class Decoder:
     """An open package with its context length in tokens and its vocabulary size.
 
     `in_place`: its attention extends the cache in the memory that holds it. `arithmetic`: how far its logits depend on
-    the number of tokens in a run, by its graph. `process`: the one that opened it.
+    the number of tokens in a run, by its graph. `many`: from how many tokens on a run takes other products, which round
+    otherwise; None if all runs take the same. `process`: the one that opened it.
     """
 
     session: ort.InferenceSession
@@ -31,6 +32,7 @@ class Decoder:
     vocabulary: int
     in_place: bool
     arithmetic: Rounding = FLOATS
+    many: int | None = None
     process: int = field(default_factory=os.getpid)
 
     def read(self, tokens: Array, attention_mask: Array | None = None, last: int = 0) -> Array:
@@ -85,4 +87,5 @@ def describe_decoder(folder: Path, session: ort.InferenceSession, file: str = GR
         vocabulary=logits[-1],
         in_place=extends_in_place(graph),
         arithmetic=find_rounding(graph),
+        many=find_many(graph),
     )

@@ -26,7 +26,7 @@ from gpt2forge.runtime.likelihood import log_softmax
 from gpt2forge.runtime.long_text import encode_long
 from gpt2forge.runtime.package_settings import LOOKUP, Guesses
 from gpt2forge.runtime.prompt import name_prompt
-from gpt2forge.runtime.prompt_cache import PromptCache
+from gpt2forge.runtime.prompt_cache import FEWEST, PromptCache
 from gpt2forge.runtime.prompt_cache_file import digest_package, read_prompt_cache
 from gpt2forge.runtime.run_texts import Begun, check_samples, continue_all, run_batches, run_searches
 from gpt2forge.runtime.score import Advance, Score, ignore, score_answer, score_tokens
@@ -265,12 +265,12 @@ class Model:
 
         Raises UserError if the file is damaged or belongs to another model.
         """
-        if path is None or not Path(path).exists():
-            return PromptCache(self.digest)
-        shape = read_cache_shape(self.decoder.session)
-        return PromptCache(
-            self.digest, *read_prompt_cache(Path(path), self.digest, shape, self.context, self.decoder.vocabulary)
-        )
+        cache = PromptCache(self.digest, fewest=max(FEWEST, self.decoder.many or 0))
+        if path is not None and Path(path).exists():
+            shape = read_cache_shape(self.decoder.session)
+            found = read_prompt_cache(Path(path), self.digest, shape, self.context, self.decoder.vocabulary)
+            cache.tokens, cache.past = found
+        return cache
 
     @cached_property
     def digest(self) -> str:

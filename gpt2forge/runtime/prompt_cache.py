@@ -4,7 +4,8 @@
    from where they part.
 2. Kernels compute rows in groups, and one row alone in another way. So a prompt is parted at a multiple of GROUP
    tokens, and at least two are read. Over an int8 cache, fewer than GROUP tokens have another kernel for attention, so
-   at least as many are read. Then all numbers are bit for bit those of one pass over the prompt.
+   at least as many are read; and at least `fewest`, where fewer tokens have other products too. Then all numbers are
+   bit for bit those of one pass over the prompt.
 3. Generated tokens are read one by one, which rounds otherwise. They are not kept, but read with the next prompt.
 """
 
@@ -19,20 +20,22 @@ from gpt2forge.errors import UserError
 from gpt2forge.runtime.prompt_cache_file import write_prompt_cache
 from gpt2forge.runtime.step import Array, Step
 
-GROUP = 32  # tokens
-FEWEST = 2  # tokens that a pass reads behind the kept ones
+GROUP = 32  # tokens; as many as take the products for many, so that what is kept was read by these
+FEWEST = 2  # tokens that any pass reads behind the kept ones
 
 
 @dataclass(eq=False)
 class PromptCache:
     """The tokens (L,) of the last prompt with the keys and values (1, H, L, D) of each layer in turn.
 
-    It belongs to the package with this digest, and to one thread at a time. Model.open_prompt_cache makes one.
+    It belongs to the package with this digest, and to one thread at a time. At least `fewest` tokens are read behind
+    the kept ones. Model.open_prompt_cache makes one.
     """
 
     package: str
     tokens: list[int] = field(default_factory=list)
     past: list[Array] = field(default_factory=list)
+    fewest: int = FEWEST
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the cache into a file, for Model.open_prompt_cache. Raises UserError if it holds no prompt yet."""
@@ -54,7 +57,7 @@ class PromptCache:
     def count_known(self, tokens: Sequence[int]) -> int:
         """Return how many tokens of a prompt need not be read."""
         is_rounded = bool(self.past) and self.past[0].dtype == np.int8
-        most = min(len(self.tokens), len(tokens) - (GROUP if is_rounded else FEWEST))
+        most = min(len(self.tokens), len(tokens) - max(self.fewest, GROUP if is_rounded else 0))
         pairs = zip(self.tokens[: max(most, 0)], tokens, strict=False)
         alike = next((place for place, (one, other) in enumerate(pairs) if one != other), max(most, 0))
         return alike // GROUP * GROUP

@@ -95,6 +95,8 @@ class Speculation:
         if not (allowed := self.length.allowed):
             return []
         most = min(allowed, self.text.room - 1, self.decoder.context - self.text.seen - 1)
+        if self.decoder.many is not None:  # with the last token, fewer than take the products for many
+            most = min(most, self.decoder.many - 2)
         guessed = self.guesser.guess(self.text.tokens, most) if most > 0 else []
         if not guessed:
             self.length.count_miss()

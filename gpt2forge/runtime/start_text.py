@@ -52,7 +52,7 @@ def start_text(
         ends={*opened.ends, *settings.ends},
         spelling=open_stream(opened.tokenizer),
         stops=StopFinder((*opened.stops, *settings.stop)),
-        generator=np.random.default_rng([seed or 0, 0]),
+        generator=np.random.default_rng([seed or 0, 0]),  # the second number was the sample's; texts of a seed stay
         seed=seed,
     )
 

@@ -90,7 +90,7 @@ def test_each_line_is_continued_in_its_order(workshop: Workshop, tmp_path: Path,
 
 def test_each_sample_can_be_repeated_alone_by_its_seed(workshop: Workshop) -> None:
     words = ("generate", "nano-cpu-int8", "class A:", "-n", "12", "--json", "--seed")
-    samples = workshop.run(*words, "5", "--samples", "3").stdout.splitlines()
+    samples = workshop.run(*words, "5", "--samples", "3", "--batch", "1").stdout.splitlines()
     found = [json.loads(line) for line in samples]
     assert [each["seed"] for each in found] == [5, 6, 7]
     alone = [json.loads(workshop.run(*words, str(each["seed"])).stdout) for each in found]

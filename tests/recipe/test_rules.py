@@ -111,7 +111,7 @@ def test_fault_is_one_line_with_its_place(folder: Path, text: str, fault: str) -
         (
             {"scheme": "int8", "few_rows": "blocks"},
             "few_rows",
-            "means nothing where no `granularity` is `channel`; remove it",
+            "means nothing where no `granularity` is `channel`; use `granularity: channel`, or remove it",
         ),
         (
             {"scheme": "int8", "embeddings": "none", "embeddings_granularity": 32},

@@ -10,6 +10,7 @@ pytest.importorskip("torch")
 
 from gpt2forge.errors import UserError
 from gpt2forge.graph.passes import PASSES
+from gpt2forge.quantize.few_rows import MANY
 from gpt2forge.quantize.prompt_attention import PROMPT
 from gpt2forge.runtime import prompt_cache
 from gpt2forge.runtime.choice import Chooser, Edits
@@ -21,7 +22,7 @@ from gpt2forge.runtime.prompt_cache import PromptCache
 from gpt2forge.runtime.prompt_cache_file import digest_package, read_prompt_cache, write_prompt_cache
 from gpt2forge.runtime.sampling import GREEDY, Sampling
 from gpt2forge.runtime.step import Array, Step
-from tests.graph.models import Tiny
+from tests.graph.models import Shape, Tiny, make_tiny
 from tests.quantize.packages import FLOAT32, SCHEMES, pack
 from tests.quantize.test_kv_cache import find_magnitudes, open_quantized
 from tests.runtime.texts import begin
@@ -71,6 +72,24 @@ def test_what_is_kept_is_bit_for_bit_that_of_one_pass(decoder: Decoder, tiny: Ti
         whole, step, cache = decoder.start(48), decoder.start(48), PromptCache(PACKAGE)
         logits = whole.read_prompts([tokens[:total]]).copy()
         cache.read(decoder.start(48), tokens[:kept])
+        assert (cache.read(step, tokens[:total]) == logits).all()
+        assert all((one == other).all() for one, other in zip(step.save(), whole.save(), strict=True))
+
+
+def test_where_few_tokens_have_other_products_no_pass_reads_few(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = make_tiny(tmp_path / "tiny", Shape(heads=2, head_width=16))  # blocks of 16 divide its widths
+    pack(tiny, tmp_path / "out", SCHEMES["int8-channel-few"])
+    decoder, tokens = open_decoder(tmp_path / "out", threads=1), tiny.ids(40).tolist()
+    assert decoder.many == MANY
+    monkeypatch.setattr("gpt2forge.runtime.prompt_cache.GROUP", MANY)
+    for kept, total, known in ((16, 18, 8), (17, 23, 8), (24, 32, 24), (40, 40, 32)):
+        whole, step = decoder.start(48), decoder.start(48)
+        cache = PromptCache(PACKAGE, fewest=decoder.many)
+        logits = whole.read_prompts([tokens[:total]]).copy()
+        cache.read(decoder.start(48), tokens[:kept])
+        assert cache.count_known(tokens[:total]) == known
         assert (cache.read(step, tokens[:total]) == logits).all()
         assert all((one == other).all() for one, other in zip(step.save(), whole.save(), strict=True))
 

@@ -7,21 +7,24 @@ import numpy as np
 import pytest
 
 from gpt2forge.graph.passes import PASSES
+from gpt2forge.quantize.few_rows import MANY
 from gpt2forge.runtime.choice import Chooser, Edits
 from gpt2forge.runtime.decoder import Decoder, open_decoder
 from gpt2forge.runtime.generate import continue_texts
 from gpt2forge.runtime.growing_text import GrowingText
 from gpt2forge.runtime.guesser import Guesser
+from gpt2forge.runtime.in_place_step import InPlaceStep
 from gpt2forge.runtime.prompt_lookup import PromptLookup
 from gpt2forge.runtime.rounding import FLOATS, INTEGERS
 from gpt2forge.runtime.sampling import GREEDY, Sampling
 from gpt2forge.runtime.speculation import guess_and_check
-from tests.graph.models import Tiny
+from tests.graph.models import Shape, Tiny, make_tiny
 from tests.quantize.packages import FLOAT32, SCHEMES, pack
 from tests.runtime.test_generate import Bell
 from tests.runtime.texts import begin
 
 Array = np.ndarray[Any, Any]
+FEW_ROWS, WIDE = "int8-channel-few", Shape(heads=2, head_width=16)  # whose widths blocks of 16 divide
 PROMPT = [5, 17, 80, 3]
 DRAWN = Sampling(temperature=1.2, top_p=0.9)
 
@@ -46,12 +49,12 @@ class Foreknowledge:
 @pytest.fixture(scope="module")
 def decoders(tiny: Tiny, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Decoder]:
     """Return a decoder of each kind of cache in float32, and in place of each kind of arithmetic."""
-    found = {}
+    found, wide = {}, make_tiny(tmp_path_factory.mktemp("wide"), WIDE)
     kinds = {"growing": (FLOAT32, ()), "float32": (FLOAT32, tuple(PASSES))}
-    schemes = ("int8-16", "int8-channel", "int4-32", "mixed")
+    schemes = ("int8-16", "int8-channel", FEW_ROWS, "int4-32", "mixed")
     for name, (scheme, passes) in (kinds | {each: (SCHEMES[each], tuple(PASSES)) for each in schemes}).items():
         folder = tmp_path_factory.mktemp("package") / "out"
-        pack(tiny, folder, scheme, passes)
+        pack(wide if name == FEW_ROWS else tiny, folder, scheme, passes)
         found[name] = open_decoder(folder, threads=1)
     return found
 
@@ -89,13 +92,30 @@ def test_text_is_the_one_without_guesses(
 
 
 @pytest.mark.parametrize("wrong", [0.0, 0.3])
-@pytest.mark.parametrize("kind", ["int8-16", "int8-channel", "int4-32", "mixed"])
+@pytest.mark.parametrize("kind", ["int8-16", "int8-channel", FEW_ROWS, "int4-32", "mixed"])
 def test_likeliest_tokens_are_those_of_steps_whatever_is_rounded(
     decoders: dict[str, Decoder], kind: str, wrong: float
 ) -> None:
     assert decoders[kind].rounding == INTEGERS
     assert decoders["growing"].rounding == decoders["float32"].rounding == FLOATS
     compare(decoders[kind], 44, Chooser(Edits(), GREEDY), wrong)
+
+
+def test_no_pass_takes_the_products_for_many_tokens(
+    decoders: dict[str, Decoder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read, sizes = InPlaceStep.read_each, []
+
+    def read_each(step: InPlaceStep, tokens: Array) -> Array:
+        sizes.append(tokens.size)
+        return read(step, tokens)
+
+    monkeypatch.setattr(InPlaceStep, "read_each", read_each)
+    text = begin(PROMPT, 44)
+    guesser = Foreknowledge(range(100), wrong=1.0)
+    for _ in guess_and_check(decoders[FEW_ROWS], text, Chooser(Edits(), DRAWN), guesser, tokens=20):
+        pass
+    assert max(sizes) == MANY - 1
 
 
 EDITS = {

@@ -18,7 +18,13 @@ from gpt2forge.quantize.scheme import (
     choose_positions,
     choose_table_block,
 )
-from gpt2forge.quantize.scheme_table import CACHE_TOLERANCES, CHANNEL_TOLERANCES, SCHEMES, choose_embeddings
+from gpt2forge.quantize.scheme_table import (
+    CACHE_TOLERANCES,
+    CHANNEL_TOLERANCES,
+    FEW_ROWS_TOLERANCES,
+    SCHEMES,
+    choose_embeddings,
+)
 from gpt2forge.recipe.sections.section import Section
 
 MOST_PATTERNS = 1000  # of a key; a model of 250 layers has as many linear layers
@@ -92,8 +98,8 @@ class Quantization(Section):
     )
     few_rows: Literal["channel", "blocks"] = Field(
         default="channel",
-        description="how layers with `granularity: channel` multiply fewer than 8 tokens; with `blocks` a token is as "
-        "fast as in blocks, and a session holds these weights twice",
+        description="how layers with `granularity: channel` multiply fewer than 8 tokens of all texts together; "
+        "`blocks` makes a token as fast as with `granularity: 128`, and a process holds these weights twice",
     )
     method: Literal["nearest", "gptq"] = Field(
         default="nearest",
@@ -158,8 +164,9 @@ class Quantization(Section):
     def tolerances(self) -> Mapping[str, float]:
         """The largest difference of each property that these storages explain, as a part of the logits' spread."""
         spec, cache = SCHEMES[self.scheme], CACHE_TOLERANCES[self.kv_cache]
-        by_channel = set(self.list_granularities()) == {CHANNEL} and self.few_rows == CHANNEL
-        linear = CHANNEL_TOLERANCES if by_channel else spec.tolerances
+        linear = CHANNEL_TOLERANCES if set(self.list_granularities()) == {CHANNEL} else spec.tolerances
+        if self.few_rows != CHANNEL:
+            linear = FEW_ROWS_TOLERANCES
         return {name: max(linear.get(name, 0.0), cache.get(name, 0.0)) for name in {**linear, **cache}}
 
     def list_granularities(self) -> Iterator[int | str | None]:
