@@ -21,6 +21,7 @@ from bench.goals import (
     CHANNEL,
     CTRANSLATE2,
     DOUBLE,
+    FITTED_DOUBLE,
     FITTED_INT4,
     FITTED_SMALL,
     INT4,
@@ -149,10 +150,11 @@ def name_systems(large: Results, nano: Results) -> Named:
 
 def name_choice(large: Results, nano: Results) -> Named:
     """Yield what decides between recipes: megabytes and speed beside PyTorch at 774M, divergence on the example."""
-    for name, system in (("blocks", BLOCKS), ("channel", CHANNEL), ("small", SMALL_INT4)):
+    shipped = {"blocks": BLOCKS, "channel": CHANNEL, "double": DOUBLE, "small": SMALL_INT4}
+    for name, system in shipped.items():
         yield f"mb.{name}", f"{large[system]['bytes'] / 1e6:.0f}"
         yield f"speed.{name}", f"{take(large, PYTORCH, 'token_ms') / take(large, system, 'token_ms'):.1f}"
-    for name, system in (("blocks", BLOCKS), ("channel", CHANNEL), ("small", FITTED_SMALL), ("best", BEST)):
+    for name, system in {**shipped, "double": FITTED_DOUBLE, "small": FITTED_SMALL, "best": BEST}.items():
         yield f"kl.{name}", f"{nano[system]['fidelity']['kl_mean']:.4f}"
 
 

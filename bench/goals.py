@@ -37,6 +37,7 @@ FITTED_INT4, MIXED = "ours, int4 blocks of 32, fitted", "ours, int4 with int8, f
 FITTED_SMALL = "ours, int4 blocks of 128, fitted"
 BEST, CACHED = "ours, int8 blocks of 64, fitted", "ours, int8 blocks of 128, int8 cache"
 DOUBLE = "ours, int8 per channel, few rows in blocks"
+FITTED_DOUBLE = f"{DOUBLE}, cache, fitted"
 INT8 = (BLOCKS, CHANNEL, DOUBLE)
 
 BUILDS = {"seconds": 15, "GB": 0.8, "nano's seconds": 10, "fitted, GB": 2}
