@@ -33,7 +33,6 @@ REASONS: Mapping[str, str] = {
     r"KL divergence, ours, int8 blocks of 128, fitted of .*": "the rounding of activations in blocks of that length",
     r"perplexity, ours, int8 .*": "the KL, and chance in this text ([recipes.md](recipes.md#calibration))",
     r"tokens/s of 16 whole texts, .*": "the fastest other is genai with our package, in the same operators",
-    r"a second process, .*": "39 and 59 MB in two other runs; why it varies is not known",
     r"guesses where a text repeats its prompt, .*": (
         "nano seldom copies its prompt: 1.9 tokens a pass at most, and a pass over several takes longer"
     ),
