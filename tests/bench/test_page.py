@@ -33,7 +33,7 @@ def test_a_part_takes_the_place_of_what_the_page_has_of_it(written: dict[str, An
     assert {name: page[name] for name in ("host", "command", "date")} == {
         name: written[name] for name in ("host", "command", "date")
     }
-    assert describe_origin(page, "idle") == "Measured apart, on 2099-01-01 on a later one."
+    assert describe_origin(page, "idle") == "The following was measured apart, on 2099-01-01 on a later one:"
     assert not describe_origin(page, "builds")
     assert page["origins"] == {**written["origins"], "idle": name_origin(LATER)}
 
@@ -49,7 +49,7 @@ def test_a_model_takes_the_place_of_that_model_alone(written: dict[str, Any]) ->
     page = merge(written, measure(OF_NANO, peers={"nano": nano}))
     assert page["peers"] == {**written["peers"], "nano": nano}
     assert list(page["peers"]) == list(written["peers"])
-    assert compose_page(page).count("Measured apart, on 2099-01-01") == 1
+    assert compose_page(page).count("measured apart, on 2099-01-01") == 1
 
 
 def test_a_whole_run_stands_on_top_and_keeps_what_it_did_not_measure(written: dict[str, Any]) -> None:
