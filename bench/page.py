@@ -56,4 +56,6 @@ def name_origin(results: Results) -> dict[str, str]:
 def describe_origin(results: Results, part: str) -> str:
     """Return a sentence on a part that is of another run than the one on top of the page, else an empty text."""
     origin = results["origins"].get(part, name_origin(results))
-    return "" if origin == name_origin(results) else "The following was measured apart, on {date} on {processor}:".format(**origin)
+    if origin == name_origin(results):
+        return ""
+    return "The following was measured apart, on {date} on {processor}:".format(**origin)
