@@ -9,7 +9,7 @@ from packaging.requirements import Requirement
 from packaging.version import Version
 
 ROOT = Path(__file__).resolve().parents[2]
-EXTRAS = ("h5", "hub", "torch", "dev")
+EXTRAS = ("chat", "cluster", "h5", "hub", "remote", "sentencepiece", "torch", "tune", "dev")
 
 
 def read_pyproject() -> dict[str, Any]:
