@@ -92,7 +92,8 @@ def test_pins_cover_the_whole_closure() -> None:
 
 def run_make(*words: str) -> subprocess.CompletedProcess[str]:
     """Run make as a shell would, even if make started these tests."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    inherited = ("MAKE", "MFLAGS", "ARGS")
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(inherited)}
     return subprocess.run(["make", *words], cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
