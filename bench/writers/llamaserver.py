@@ -1,8 +1,9 @@
 """llama.cpp's server on loopback, with as many slots as texts are written at once: a request of HTTP for each text."""
 
-import atexit
+import ctypes
 import http.client
 import json
+import signal
 import socket
 import subprocess
 import sysconfig
@@ -23,8 +24,7 @@ class Writer:
         slots = ("--parallel", str(SLOTS), "--ctx-size", str(SLOTS * LONGEST))
         words = ("--threads", str(threads), "--host", "127.0.0.1", "--port", str(self.port))
         command = [str(program), "--model", str(path), *slots, *words, "--log-disable"]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-        atexit.register(self.process.kill)
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, preexec_fn=end_with_parent)
         self.pid = self.process.pid
         self.wait()
 
@@ -54,6 +54,11 @@ class Writer:
             return answer
         finally:
             connection.close()
+
+
+def end_with_parent() -> None:
+    """Let Linux end this process when its parent ends, however that ends: prctl(2), PR_SET_PDEATHSIG."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def find_port() -> int:
