@@ -65,17 +65,17 @@ def list_weights(node: ir.Node) -> list[ir.ExternalTensor]:
     """List the weights that a node reads from `model.onnx_data`."""
     values = [value for value in node.inputs if value is not None]
     if node.op_type == BLOCKS:
-        return [tensor for value in values[1:] for tensor in find_weights(value)]
+        return [tensor for value in values[1:] for tensor in find_stored(value)]
     return [value.const_value for value in values if isinstance(value.const_value, ir.ExternalTensor)]
 
 
-def find_weights(value: ir.Value) -> list[ir.ExternalTensor]:
+def find_stored(value: ir.Value) -> list[ir.ExternalTensor]:
     """List the weights of the file that a constant is, or that it is computed of when the graph is opened."""
     tensor, node = value.const_value, value.producer()
     if isinstance(tensor, ir.ExternalTensor):
         return [tensor]
     inputs = node.inputs if node is not None else ()
-    return [found for each in inputs if each is not None for found in find_weights(each)]
+    return [found for each in inputs if each is not None for found in find_stored(each)]
 
 
 def count_weight_bytes(node: ir.Node) -> int:

@@ -1,4 +1,4 @@
-"""What `profile` advises about the form of the weights."""
+"""Test what `profile` advises about the form of the weights."""
 
 import pytest
 
